@@ -1,0 +1,1 @@
+//! Fleets of devices in one process and virtual networks in namespaces.

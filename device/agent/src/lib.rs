@@ -1,0 +1,1 @@
+//! The Linux device agent, sextant-agent.

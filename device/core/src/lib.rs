@@ -1,0 +1,1 @@
+//! The device agent's state machine over platform traits.

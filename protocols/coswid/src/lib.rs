@@ -1,0 +1,1 @@
+//! Concise software identification tags (RFC 9393).

@@ -1,0 +1,1 @@
+//! Entity attestation tokens (RFC 9711) and attestation results (EAR).

@@ -1,0 +1,1 @@
+//! HTTP types shared by server, command line and tests.

@@ -1,0 +1,1 @@
+//! The enforcement point: MUD controller, DNS forwarder, nftables, telemetry.

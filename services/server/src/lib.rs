@@ -1,0 +1,1 @@
+//! The server: thin HTTP shells, application logic by noun, reconcilers and pages.

@@ -1,0 +1,1 @@
+//! Stories over real binaries, conformance to vectors, interoperability, pages.

@@ -1,0 +1,1 @@
+//! Joins evidence, expected values, manifests and policy into one decision with reasons.
