@@ -1,0 +1,108 @@
+//! The back end over aws-lc-rs: needs `std`; ECDSA signatures are randomised by its own generator.
+
+use alloc::vec::Vec;
+
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED,
+    ECDSA_P384_SHA384_FIXED_SIGNING, ED25519, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, ParsedPublicKey,
+};
+use aws_lc_rs::{digest, hmac as aws_hmac, rand};
+
+use crate::{Error, HashAlgorithm, SignatureAlgorithm, der};
+
+#[derive(Clone)]
+pub(crate) struct Hasher(digest::Context);
+
+impl Hasher {
+    pub(crate) fn new(algorithm: HashAlgorithm) -> Self {
+        Self(digest::Context::new(match algorithm {
+            HashAlgorithm::Sha256 => &digest::SHA256,
+            HashAlgorithm::Sha384 => &digest::SHA384,
+            HashAlgorithm::Sha512 => &digest::SHA512,
+        }))
+    }
+
+    pub(crate) fn update(&mut self, data: &[u8]) {
+        self.0.update(data);
+    }
+
+    /// Writes the digest; `out` has its length.
+    pub(crate) fn finish(self, out: &mut [u8]) {
+        out.copy_from_slice(self.0.finish().as_ref());
+    }
+}
+
+/// Writes the tag; `out` has the length of the digest.
+pub(crate) fn hmac(algorithm: HashAlgorithm, key: &[u8], message: &[u8], out: &mut [u8]) {
+    let algorithm = match algorithm {
+        HashAlgorithm::Sha256 => aws_hmac::HMAC_SHA256,
+        HashAlgorithm::Sha384 => aws_hmac::HMAC_SHA384,
+        HashAlgorithm::Sha512 => aws_hmac::HMAC_SHA512,
+    };
+    out.copy_from_slice(aws_hmac::sign(&aws_hmac::Key::new(algorithm, key), message).as_ref());
+}
+
+/// A parsed public key.
+#[derive(Clone)]
+pub(crate) struct Verifier(ParsedPublicKey);
+
+impl Verifier {
+    /// Parses an uncompressed SEC 1 point, or the 32 bytes of an Ed25519 key.
+    pub(crate) fn new(algorithm: SignatureAlgorithm, key: &[u8]) -> Result<Self, Error> {
+        let parsed = match algorithm {
+            SignatureAlgorithm::Es256 => ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, key),
+            SignatureAlgorithm::Es384 => ParsedPublicKey::new(&ECDSA_P384_SHA384_FIXED, key),
+            SignatureAlgorithm::Ed25519 => ParsedPublicKey::new(&ED25519, key),
+        };
+        parsed.map(Self).map_err(|_| Error::MalformedKey)
+    }
+
+    /// Verifies a signature of fixed width.
+    pub(crate) fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), Error> {
+        self.0.verify_sig(message, signature).map_err(|_| Error::BadSignature)
+    }
+}
+
+/// A parsed private key; aws-lc erases its copy when it is freed.
+pub(crate) enum Signer {
+    Ecdsa(EcdsaKeyPair),
+    Ed25519(Ed25519KeyPair),
+}
+
+impl Signer {
+    /// Parses a scalar of full width, or the seed of an Ed25519 key.
+    pub(crate) fn new(algorithm: SignatureAlgorithm, secret: &[u8]) -> Result<Self, Error> {
+        let signing = match algorithm {
+            SignatureAlgorithm::Es256 => &ECDSA_P256_SHA256_FIXED_SIGNING,
+            SignatureAlgorithm::Es384 => &ECDSA_P384_SHA384_FIXED_SIGNING,
+            SignatureAlgorithm::Ed25519 => {
+                let pair = Ed25519KeyPair::from_seed_unchecked(secret).map_err(|_| Error::MalformedKey)?;
+                return Ok(Self::Ed25519(pair));
+            }
+        };
+        // Without a public key in it: aws-lc computes it from the scalar.
+        let key = der::write_ec_private_key(algorithm, secret, None, true);
+        let pair = EcdsaKeyPair::from_private_key_der(signing, &key).map_err(|_| Error::MalformedKey)?;
+        Ok(Self::Ecdsa(pair))
+    }
+
+    /// The public key in the form `Verifier::new` takes.
+    pub(crate) fn public_key(&self) -> Vec<u8> {
+        match self {
+            Self::Ecdsa(pair) => pair.public_key().as_ref().to_vec(),
+            Self::Ed25519(pair) => pair.public_key().as_ref().to_vec(),
+        }
+    }
+
+    /// A signature of fixed width.
+    pub(crate) fn sign(&self, message: &[u8]) -> Vec<u8> {
+        match self {
+            Self::Ecdsa(pair) => pair
+                .sign(&rand::SystemRandom::new(), message)
+                .expect("a parsed key signs: aws-lc ends the process when the system gives no randomness")
+                .as_ref()
+                .to_vec(),
+            Self::Ed25519(pair) => pair.sign(message).as_ref().to_vec(),
+        }
+    }
+}

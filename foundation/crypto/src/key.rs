@@ -1,0 +1,184 @@
+use alloc::vec::Vec;
+use core::fmt;
+use core::hash::{Hash, Hasher};
+
+use crate::{Error, SignatureAlgorithm, backend, der};
+
+/// First byte of an uncompressed point (SEC 1, section 2.3.3).
+const UNCOMPRESSED: u8 = 0x04;
+
+/// Length of an Ed25519 public key.
+const ED25519_LEN: usize = 32;
+
+/// Length of the longest public key: an uncompressed point on P-384.
+const MAX_LEN: usize = 1 + 2 * 48;
+
+/// A public key of one signature algorithm, checked to be one and kept parsed.
+#[derive(Clone)]
+pub struct PublicKey {
+    algorithm: SignatureAlgorithm,
+    // An uncompressed point, or an Ed25519 key; only the first `len` bytes count.
+    bytes: [u8; MAX_LEN],
+    len: usize,
+    verifier: backend::Verifier,
+}
+
+impl PublicKey {
+    /// A key of an elliptic-curve algorithm from its coordinates in full width, leading zeros kept.
+    pub fn from_ec2(algorithm: SignatureAlgorithm, x: &[u8], y: &[u8]) -> Result<Self, Error> {
+        let width = algorithm.coordinate_len().ok_or(Error::WrongKeyType)?;
+        if x.len() != width || y.len() != width {
+            return Err(Error::MalformedKey);
+        }
+        let mut point = Vec::with_capacity(1 + 2 * width);
+        point.push(UNCOMPRESSED);
+        point.extend_from_slice(x);
+        point.extend_from_slice(y);
+        Self::from_bytes(algorithm, &point)
+    }
+
+    /// An Ed25519 key from its 32 bytes (RFC 8032, section 5.1.5).
+    ///
+    /// Refused are encodings that are not canonical and points of small order, for which a signature proves nothing.
+    pub fn from_ed25519(key: &[u8]) -> Result<Self, Error> {
+        Self::from_bytes(SignatureAlgorithm::Ed25519, key)
+    }
+
+    /// Reads a SubjectPublicKeyInfo (RFC 5280, section 4.1; RFC 5480; RFC 8410).
+    pub fn from_spki_der(spki: &[u8]) -> Result<Self, Error> {
+        let (algorithm, key) = der::read_spki(spki)?;
+        Self::from_bytes(algorithm, key)
+    }
+
+    /// Writes a SubjectPublicKeyInfo.
+    pub fn to_spki_der(&self) -> Vec<u8> {
+        der::write_spki(self.algorithm, self.as_bytes())
+    }
+
+    /// The algorithm of this key; it verifies no other.
+    pub fn algorithm(&self) -> SignatureAlgorithm {
+        self.algorithm
+    }
+
+    /// The coordinates in full width, for elliptic-curve keys.
+    pub fn ec2_coordinates(&self) -> Option<(&[u8], &[u8])> {
+        let width = self.algorithm.coordinate_len()?;
+        Some(self.as_bytes().get(1..)?.split_at(width))
+    }
+
+    /// The 32 bytes of an Ed25519 key.
+    pub fn ed25519_bytes(&self) -> Option<[u8; ED25519_LEN]> {
+        match self.algorithm {
+            SignatureAlgorithm::Ed25519 => self.as_bytes().try_into().ok(),
+            SignatureAlgorithm::Es256 | SignatureAlgorithm::Es384 => None,
+        }
+    }
+
+    /// The key's bytes as certificates carry and hash them: an uncompressed point, or an Ed25519 key.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
+
+    /// Verifies a signature of fixed width: r‖s for ECDSA (RFC 9053, section 2.1), 64 bytes for Ed25519.
+    pub fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), Error> {
+        if signature.len() != self.algorithm.signature_len() {
+            return Err(Error::BadSignature);
+        }
+        self.verifier.verify(message, signature)
+    }
+
+    /// Verifies a signature as X.509 and CMS carry it: ECDSA-Sig-Value (RFC 3279, section 2.2.3), or the 64 bytes of
+    /// Ed25519 (RFC 8410, section 6).
+    pub fn verify_der(&self, message: &[u8], signature: &[u8]) -> Result<(), Error> {
+        match self.algorithm.coordinate_len() {
+            Some(width) => self.verify(message, &der::ecdsa_signature_to_fixed(signature, width)?),
+            None => self.verify(message, signature),
+        }
+    }
+
+    /// From an uncompressed point, or the bytes of an Ed25519 key.
+    pub(crate) fn from_bytes(algorithm: SignatureAlgorithm, key: &[u8]) -> Result<Self, Error> {
+        match algorithm.coordinate_len() {
+            Some(width) => match key {
+                [UNCOMPRESSED, coordinates @ ..] if coordinates.len() == 2 * width => {}
+                [0x02 | 0x03, x @ ..] if x.len() == width => return Err(Error::UnsupportedCompressedPoint),
+                _ => return Err(Error::MalformedKey),
+            },
+            None => refuse_degenerate_ed25519(key)?,
+        }
+        let verifier = backend::Verifier::new(algorithm, key)?;
+        let mut bytes = [0; MAX_LEN];
+        bytes.get_mut(..key.len()).ok_or(Error::MalformedKey)?.copy_from_slice(key);
+        Ok(Self { algorithm, bytes, len: key.len(), verifier })
+    }
+}
+
+impl PartialEq for PublicKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.algorithm == other.algorithm && self.as_bytes() == other.as_bytes()
+    }
+}
+
+impl Eq for PublicKey {}
+
+impl Hash for PublicKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.algorithm.hash(state);
+        self.as_bytes().hash(state);
+    }
+}
+
+impl fmt::Debug for PublicKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PublicKey({} ", self.algorithm)?;
+        self.as_bytes().iter().try_for_each(|byte| write!(f, "{byte:02x}"))?;
+        f.write_str(")")
+    }
+}
+
+/// Refuses what libraries disagree about: y not below 2^255 - 19, and the points whose order divides 8.
+fn refuse_degenerate_ed25519(key: &[u8]) -> Result<(), Error> {
+    let mut y: [u8; ED25519_LEN] = key.try_into().map_err(|_| Error::MalformedKey)?;
+    // The highest bit is the sign of x.
+    y[ED25519_LEN - 1] &= 0x7f;
+    let not_canonical = y.iter().rev().cmp(ED25519_PRIME.iter().rev()).is_ge();
+    if not_canonical || ED25519_SMALL_ORDER.contains(&y) {
+        return Err(Error::MalformedKey);
+    }
+    Ok(())
+}
+
+/// 2^255 - 19, little-endian.
+const ED25519_PRIME: [u8; ED25519_LEN] = {
+    let mut prime = [0xff; ED25519_LEN];
+    prime[0] = 0xed;
+    prime[ED25519_LEN - 1] = 0x7f;
+    prime
+};
+
+/// The y of every point of order 1, 2, 4 or 8, little-endian.
+const ED25519_SMALL_ORDER: [[u8; ED25519_LEN]; 5] = [
+    // order 4: y = 0
+    [0; ED25519_LEN],
+    // order 1: y = 1
+    {
+        let mut one = [0; ED25519_LEN];
+        one[0] = 1;
+        one
+    },
+    // order 2: y = -1
+    {
+        let mut minus_one = ED25519_PRIME;
+        minus_one[0] -= 1;
+        minus_one
+    },
+    // order 8: the two solutions and their signs
+    [
+        0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98, 0xf0, 0xd5,
+        0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc, 0x05,
+    ],
+    [
+        0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67, 0x0f, 0x2a,
+        0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03, 0x7a,
+    ],
+];

@@ -1,0 +1,144 @@
+//! The back end over RustCrypto: `no_std`, pure Rust, deterministic ECDSA (RFC 6979).
+
+use alloc::vec::Vec;
+
+use hmac::{Hmac, KeyInit, Mac};
+use p256::ecdsa::signature::{Signer as _, Verifier as _};
+use sha2::{Digest as _, Sha256, Sha384, Sha512};
+
+use crate::{Error, HashAlgorithm, SignatureAlgorithm};
+
+#[derive(Clone)]
+pub(crate) enum Hasher {
+    Sha256(Sha256),
+    Sha384(Sha384),
+    Sha512(Sha512),
+}
+
+impl Hasher {
+    pub(crate) fn new(algorithm: HashAlgorithm) -> Self {
+        match algorithm {
+            HashAlgorithm::Sha256 => Self::Sha256(Sha256::new()),
+            HashAlgorithm::Sha384 => Self::Sha384(Sha384::new()),
+            HashAlgorithm::Sha512 => Self::Sha512(Sha512::new()),
+        }
+    }
+
+    pub(crate) fn update(&mut self, data: &[u8]) {
+        match self {
+            Self::Sha256(state) => state.update(data),
+            Self::Sha384(state) => state.update(data),
+            Self::Sha512(state) => state.update(data),
+        }
+    }
+
+    /// Writes the digest; `out` has its length.
+    pub(crate) fn finish(self, out: &mut [u8]) {
+        match self {
+            Self::Sha256(state) => out.copy_from_slice(&state.finalize()),
+            Self::Sha384(state) => out.copy_from_slice(&state.finalize()),
+            Self::Sha512(state) => out.copy_from_slice(&state.finalize()),
+        }
+    }
+}
+
+/// Writes the tag; `out` has the length of the digest.
+pub(crate) fn hmac(algorithm: HashAlgorithm, key: &[u8], message: &[u8], out: &mut [u8]) {
+    match algorithm {
+        HashAlgorithm::Sha256 => hmac_with::<Hmac<Sha256>>(key, message, out),
+        HashAlgorithm::Sha384 => hmac_with::<Hmac<Sha384>>(key, message, out),
+        HashAlgorithm::Sha512 => hmac_with::<Hmac<Sha512>>(key, message, out),
+    }
+}
+
+fn hmac_with<M: Mac + KeyInit>(key: &[u8], message: &[u8], out: &mut [u8]) {
+    let mut mac = <M as KeyInit>::new_from_slice(key).expect("HMAC takes keys of any length");
+    mac.update(message);
+    out.copy_from_slice(&mac.finalize().into_bytes());
+}
+
+/// A parsed public key.
+#[derive(Clone)]
+pub(crate) enum Verifier {
+    Es256(p256::ecdsa::VerifyingKey),
+    Es384(p384::ecdsa::VerifyingKey),
+    Ed25519(ed25519_dalek::VerifyingKey),
+}
+
+impl Verifier {
+    /// Parses an uncompressed SEC 1 point, or the 32 bytes of an Ed25519 key.
+    pub(crate) fn new(algorithm: SignatureAlgorithm, key: &[u8]) -> Result<Self, Error> {
+        let verifier = match algorithm {
+            SignatureAlgorithm::Es256 => {
+                p256::ecdsa::VerifyingKey::from_sec1_bytes(key).ok().map(Self::Es256)
+            }
+            SignatureAlgorithm::Es384 => {
+                p384::ecdsa::VerifyingKey::from_sec1_bytes(key).ok().map(Self::Es384)
+            }
+            SignatureAlgorithm::Ed25519 => key
+                .try_into()
+                .ok()
+                .and_then(|key| ed25519_dalek::VerifyingKey::from_bytes(key).ok())
+                .map(Self::Ed25519),
+        };
+        verifier.ok_or(Error::MalformedKey)
+    }
+
+    /// Verifies a signature of fixed width.
+    pub(crate) fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), Error> {
+        let verified = match self {
+            Self::Es256(key) => p256::ecdsa::Signature::from_slice(signature)
+                .and_then(|signature| key.verify(message, &signature)),
+            Self::Es384(key) => p384::ecdsa::Signature::from_slice(signature)
+                .and_then(|signature| key.verify(message, &signature)),
+            Self::Ed25519(key) => ed25519_dalek::Signature::from_slice(signature)
+                .and_then(|signature| key.verify(message, &signature)),
+        };
+        verified.map_err(|_| Error::BadSignature)
+    }
+}
+
+/// A parsed private key; each variant erases itself when dropped.
+pub(crate) enum Signer {
+    Es256(p256::ecdsa::SigningKey),
+    Es384(p384::ecdsa::SigningKey),
+    Ed25519(ed25519_dalek::SigningKey),
+}
+
+impl Signer {
+    /// Parses a scalar of full width, or the seed of an Ed25519 key.
+    pub(crate) fn new(algorithm: SignatureAlgorithm, secret: &[u8]) -> Result<Self, Error> {
+        let signer = match algorithm {
+            SignatureAlgorithm::Es256 => p256::ecdsa::SigningKey::from_slice(secret).ok().map(Self::Es256),
+            SignatureAlgorithm::Es384 => p384::ecdsa::SigningKey::from_slice(secret).ok().map(Self::Es384),
+            SignatureAlgorithm::Ed25519 => {
+                secret.try_into().ok().map(|seed| Self::Ed25519(ed25519_dalek::SigningKey::from_bytes(seed)))
+            }
+        };
+        signer.ok_or(Error::MalformedKey)
+    }
+
+    /// The public key in the form `Verifier::new` takes.
+    pub(crate) fn public_key(&self) -> Vec<u8> {
+        match self {
+            Self::Es256(key) => key.verifying_key().to_sec1_point(false).as_bytes().to_vec(),
+            Self::Es384(key) => key.verifying_key().to_sec1_point(false).as_bytes().to_vec(),
+            Self::Ed25519(key) => key.verifying_key().to_bytes().to_vec(),
+        }
+    }
+
+    /// A signature of fixed width.
+    pub(crate) fn sign(&self, message: &[u8]) -> Vec<u8> {
+        match self {
+            Self::Es256(key) => {
+                let signature: p256::ecdsa::Signature = key.sign(message);
+                signature.to_bytes().to_vec()
+            }
+            Self::Es384(key) => {
+                let signature: p384::ecdsa::Signature = key.sign(message);
+                signature.to_bytes().to_vec()
+            }
+            Self::Ed25519(key) => key.sign(message).to_bytes().to_vec(),
+        }
+    }
+}
