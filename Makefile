@@ -1,0 +1,41 @@
+# Everything a fresh machine needs is a Rust toolchain, git and make. As root the kernel steps run for real.
+SHELL := /bin/bash
+CARGO ?= cargo
+PACKAGES := nftables iproute2 conntrack
+
+.PHONY: setup build test lint demo bench fuzz-smoke clean
+
+# System programs of the gateway. Without root nothing is installed, and whatever needs them says so aloud.
+setup:
+	@missing=""; \
+	for program in nft ip conntrack; do \
+		command -v $$program >/dev/null || test -x /usr/sbin/$$program || missing=yes; \
+	done; \
+	if [ -n "$$missing" ]; then \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+			apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $(PACKAGES) >/dev/null; \
+		else \
+			echo "setup: $(PACKAGES) are not all here and cannot be installed without root and apt; kernel steps will be skipped"; \
+		fi; \
+	fi
+
+build: setup
+	$(CARGO) build --workspace --locked
+
+# Every test: floors, units, tables, vectors, properties, kernel, stories over real binaries.
+test: build
+	$(CARGO) test --workspace --locked
+
+lint:
+	$(CARGO) fmt --all -- --check
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+
+# The whole story on this machine; ends after it and says whether every step held.
+demo: build
+	$(CARGO) run --quiet --locked --package sextant -- demo --exit
+
+bench: setup
+	$(CARGO) run --release --locked --package sextant-benches -- docs/benchmarks.md
+
+clean:
+	$(CARGO) clean

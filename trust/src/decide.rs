@@ -1,0 +1,334 @@
+use alloc::{string::String, vec::Vec};
+
+use crypto::Digest;
+use eat::Tier;
+
+use crate::{Access, Code, Policy, Reason};
+
+/// How far a device can be trusted now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Posture {
+    /// A fresh signed result affirms that it runs exactly one current release.
+    Trusted,
+    /// It runs a release that is known, and no longer to be run.
+    Outdated,
+    /// It never attested, or nobody signed expected values for what it runs.
+    Unknown,
+    /// Its newest result is past its end.
+    Stale,
+    /// A fresh result says that it is not what it should be.
+    Untrusted,
+}
+
+impl Posture {
+    /// Every posture.
+    pub const ALL: [Self; 5] = [Self::Trusted, Self::Outdated, Self::Unknown, Self::Stale, Self::Untrusted];
+
+    /// The word used everywhere.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Trusted => "trusted",
+            Self::Outdated => "outdated",
+            Self::Unknown => "unknown",
+            Self::Stale => "stale",
+            Self::Untrusted => "untrusted",
+        }
+    }
+}
+
+/// What the newest signed result about a device says, already verified.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// Digest of the signed result as received.
+    pub object: Digest,
+    /// Status over all of its trustworthiness vector.
+    pub tier: Tier,
+    /// Manifest digest of the one release that the evidence matched.
+    pub release: Option<Digest>,
+    /// Why it is not affirming.
+    pub reasons: Vec<Reason>,
+    /// When it was signed, in seconds since 1970.
+    pub issued: i64,
+    /// When it ends.
+    pub expires: i64,
+}
+
+/// Where an accepted release stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It may be run.
+    Current,
+    /// A newer one is out since the given time.
+    Superseded {
+        /// Version of the newer one.
+        by: String,
+        /// When the newer one was accepted, in seconds since 1970.
+        since: i64,
+    },
+    /// It must not be run.
+    Revoked {
+        /// Why.
+        why: String,
+    },
+    /// It has a flaw that a newer one mends.
+    Flawed {
+        /// Name of the flaw, such as a CVE number.
+        flaw: String,
+    },
+}
+
+/// An accepted release, as far as a decision needs it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReleaseStanding {
+    /// Manifest digest.
+    pub release: Digest,
+    /// Version for people.
+    pub version: String,
+    /// Where it stands.
+    pub standing: Standing,
+}
+
+/// Packets that an enforcement point dropped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// When they were last seen, in seconds since 1970.
+    pub at: i64,
+    /// How many.
+    pub count: u64,
+    /// Where they wanted to go, for people.
+    pub target: String,
+}
+
+/// A person's block.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hold {
+    /// Who blocked it.
+    pub person: String,
+    /// Why.
+    pub why: String,
+    /// Until when, in seconds since 1970; `None` until a person ends it.
+    pub until: Option<i64>,
+}
+
+/// An override that touches the device: its id and its time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OverlayInForce {
+    /// Digest of the signed override as received.
+    pub object: Digest,
+    /// From when, in seconds since 1970.
+    pub not_before: i64,
+    /// Until when.
+    pub expires: i64,
+}
+
+/// All that a decision depends on.
+#[derive(Clone, Debug)]
+pub struct Inputs<'a> {
+    /// UEID of the device.
+    pub device: &'a [u8],
+    /// The newest verified result, if it ever attested.
+    pub outcome: Option<&'a Outcome>,
+    /// The accepted releases of its class.
+    pub releases: &'a [ReleaseStanding],
+    /// Overrides whose scope holds the device.
+    pub overlays: &'a [OverlayInForce],
+    /// Packets dropped lately.
+    pub violations: &'a [Violation],
+    /// A person's block.
+    pub hold: Option<&'a Hold>,
+    /// The operator's policy.
+    pub policy: &'a Policy,
+    /// The time of the decision, in seconds since 1970.
+    pub now: i64,
+}
+
+/// What the network lets a device do, why, and on which signed objects that rests.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decision {
+    /// UEID of the device.
+    pub device: Vec<u8>,
+    /// How far it is trusted.
+    pub posture: Posture,
+    /// Whether it lately contacted what its release does not ask for.
+    pub violating: bool,
+    /// Whether a person blocked it.
+    pub held: bool,
+    /// What it may reach.
+    pub access: Access,
+    /// The release whose policy applies when `access` is [`Access::Release`], else the one it was found to run.
+    pub release: Option<Digest>,
+    /// Everything that stands against it; it is released only when all are gone.
+    pub reasons: Vec<Reason>,
+    /// Digests of the signed objects this rests on: result, release, overrides in force.
+    pub rests_on: Vec<Digest>,
+    /// Digest of the policy applied.
+    pub policy: Digest,
+    /// When it was made.
+    pub at: i64,
+    /// When it must be made again although nothing new arrives.
+    pub due: Option<i64>,
+}
+
+/// Decides what a device may reach. The one place where trust is given; it reads nothing but its inputs.
+pub fn decide(inputs: &Inputs<'_>) -> Decision {
+    let Inputs { policy, now, .. } = *inputs;
+    let mut due = Due { now, next: None };
+    let mut reasons = Vec::new();
+    let mut rests_on: Vec<Digest> = inputs.outcome.iter().map(|outcome| outcome.object).collect();
+
+    let mut release = None;
+    let posture = match inputs.outcome {
+        None => {
+            reasons.push(Code::NeverAttested.into());
+            Posture::Unknown
+        }
+        Some(outcome) => {
+            release = outcome.release;
+            rests_on.extend(outcome.release);
+            judge(outcome, inputs.releases, policy, &mut due, &mut reasons)
+        }
+    };
+
+    let violating = violating(inputs.violations, policy, &mut due, &mut reasons);
+    let held = inputs.hold.is_some_and(|hold| hold.until.is_none_or(|until| due.is_ahead(until)));
+    if let (true, Some(hold)) = (held, inputs.hold) {
+        let reason = Reason::new(Code::OperatorBlock).with("person", &hold.person).with("reason", &hold.why);
+        reasons.push(match hold.until {
+            Some(until) => reason.with("until", until),
+            None => reason,
+        });
+    }
+    for overlay in inputs.overlays {
+        if !due.is_ahead(overlay.not_before) && due.is_ahead(overlay.expires) {
+            rests_on.push(overlay.object);
+        }
+    }
+
+    let mut access = policy.access(posture);
+    if violating && policy.restrict_violating {
+        access = access.min(Access::UpdateOnly);
+    }
+    if access == Access::Release && release.is_none() {
+        access = Access::UpdateOnly;
+    }
+    if held {
+        access = Access::Blocked;
+    }
+    Decision {
+        device: inputs.device.to_vec(),
+        posture,
+        violating,
+        held,
+        access,
+        release,
+        reasons,
+        rests_on,
+        policy: policy.digest(),
+        at: now,
+        due: due.next,
+    }
+}
+
+/// The posture that one result gives at this time.
+fn judge(
+    outcome: &Outcome,
+    releases: &[ReleaseStanding],
+    policy: &Policy,
+    due: &mut Due,
+    reasons: &mut Vec<Reason>,
+) -> Posture {
+    reasons.extend(outcome.reasons.iter().cloned());
+    // A result from the future is no fresher than one from the past: the clock that signed it is not ours.
+    let end = outcome.expires.min(outcome.issued.saturating_add(policy.result_lifetime));
+    let fresh = due.is_ahead(end);
+    let mut posture = outcome.reasons.iter().map(|reason| posture_of(reason.code)).max().unwrap_or(Posture::Trusted);
+    match (outcome.tier, outcome.release) {
+        (Tier::Affirming, Some(release)) => {
+            posture = posture.max(standing(release, releases, policy, due, reasons));
+        }
+        (tier, _) if posture == Posture::Trusted => {
+            reasons.push(Code::NotAffirmed.into());
+            posture = if tier == Tier::Contraindicated { Posture::Untrusted } else { Posture::Unknown };
+        }
+        _ => {}
+    }
+    if fresh {
+        return posture;
+    }
+    let age = due.now.saturating_sub(outcome.issued);
+    reasons.push(Reason::new(Code::EvidenceOverdue).with("age", age).with("limit", policy.result_lifetime));
+    // What was found wrong does not become better by waiting.
+    posture.max(Posture::Stale)
+}
+
+/// Whether the release that the device runs may be run.
+fn standing(
+    release: Digest,
+    releases: &[ReleaseStanding],
+    policy: &Policy,
+    due: &mut Due,
+    reasons: &mut Vec<Reason>,
+) -> Posture {
+    let Some(found) = releases.iter().find(|known| known.release == release) else {
+        reasons.push(Code::NoReference.into());
+        return Posture::Unknown;
+    };
+    let reason = match &found.standing {
+        Standing::Current => return Posture::Trusted,
+        Standing::Superseded { by, since } => {
+            if due.is_ahead(since.saturating_add(policy.supersede_grace)) {
+                return Posture::Trusted;
+            }
+            Reason::new(Code::Superseded).with("new", by).with("days", due.now.saturating_sub(*since) / 86_400)
+        }
+        Standing::Revoked { why } => Reason::new(Code::ReleaseRevoked).with("reason", why),
+        Standing::Flawed { flaw } => Reason::new(Code::KnownFlaw).with("cve", flaw),
+    };
+    reasons.push(reason.with("version", &found.version));
+    Posture::Outdated
+}
+
+fn violating(violations: &[Violation], policy: &Policy, due: &mut Due, reasons: &mut Vec<Reason>) -> bool {
+    let mut count = 0u64;
+    let mut latest: Option<&Violation> = None;
+    for violation in violations {
+        if due.is_ahead(violation.at.saturating_add(policy.violation_window)) {
+            count = count.saturating_add(violation.count);
+            latest = latest.filter(|other| other.at >= violation.at).or(Some(violation));
+        }
+    }
+    match latest {
+        Some(latest) if count >= policy.violation_threshold => {
+            reasons.push(Reason::new(Code::ForbiddenFlow).with("count", count).with("target", &latest.target));
+            true
+        }
+        _ => false,
+    }
+}
+
+/// What a reason in a result makes of the device.
+fn posture_of(code: Code) -> Posture {
+    match code {
+        Code::Superseded | Code::ReleaseRevoked | Code::KnownFlaw => Posture::Outdated,
+        Code::NoReference | Code::ReferenceTampered | Code::NeverAttested => Posture::Unknown,
+        Code::EvidenceOverdue => Posture::Stale,
+        _ => Posture::Untrusted,
+    }
+}
+
+/// Collects when the decision must be made again.
+struct Due {
+    now: i64,
+    next: Option<i64>,
+}
+
+impl Due {
+    /// Whether a time is still to come; if so the decision is due again then.
+    fn is_ahead(&mut self, time: i64) -> bool {
+        if time <= self.now {
+            return false;
+        }
+        self.next = Some(self.next.map_or(time, |next| next.min(time)));
+        true
+    }
+}

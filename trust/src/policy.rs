@@ -1,0 +1,156 @@
+use cbor::{Error, MapBuilder, Reader, Reason as Malformed};
+use crypto::{Digest, HashAlgorithm};
+
+use crate::Posture;
+
+/// What the operator's rules make of a posture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Access {
+    /// Nothing at all.
+    Blocked = 0,
+    /// Attestation, update and the names and time they need.
+    UpdateOnly = 1,
+    /// Exactly the flows that the attested release declares, with the site's overrides.
+    Release = 2,
+}
+
+/// The operator's appraisal and posture policy. Its digest is part of every result and decision made under it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// How long a result is good for, in seconds.
+    pub result_lifetime: i64,
+    /// How long a superseded release stays acceptable after its successor came out, in seconds.
+    pub supersede_grace: i64,
+    /// Whether a device with an open debug port may be trusted.
+    pub allow_debug: bool,
+    /// Whether components may be measured that the release does not contain.
+    pub allow_extra_components: bool,
+    /// Whether the MUD signer must also chain to the operator's own anchors.
+    pub require_mud_anchor: bool,
+    /// How long a violation marks a device as violating, in seconds.
+    pub violation_window: i64,
+    /// How many violations in that window mark it.
+    pub violation_threshold: u64,
+    /// Whether a violating device is cut to update-only.
+    pub restrict_violating: bool,
+    /// What an outdated device may reach.
+    pub outdated_access: Access,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            result_lifetime: 300,
+            supersede_grace: 14 * 24 * 3600,
+            allow_debug: false,
+            allow_extra_components: false,
+            require_mud_anchor: false,
+            violation_window: 600,
+            violation_threshold: 1,
+            restrict_violating: false,
+            outdated_access: Access::UpdateOnly,
+        }
+    }
+}
+
+mod labels {
+    pub(super) const RESULT_LIFETIME: i64 = 1;
+    pub(super) const SUPERSEDE_GRACE: i64 = 2;
+    pub(super) const ALLOW_DEBUG: i64 = 3;
+    pub(super) const ALLOW_EXTRA_COMPONENTS: i64 = 4;
+    pub(super) const REQUIRE_MUD_ANCHOR: i64 = 5;
+    pub(super) const VIOLATION_WINDOW: i64 = 6;
+    pub(super) const VIOLATION_THRESHOLD: i64 = 7;
+    pub(super) const RESTRICT_VIOLATING: i64 = 8;
+    pub(super) const OUTDATED_ACCESS: i64 = 9;
+}
+
+/// The longest time a policy may give, in seconds: ten years.
+pub const MAX_DURATION: i64 = 10 * 366 * 24 * 3600;
+
+impl Policy {
+    /// What a device of this posture may reach, violations and blocks apart.
+    pub fn access(&self, posture: Posture) -> Access {
+        match posture {
+            Posture::Trusted => Access::Release,
+            Posture::Outdated => self.outdated_access,
+            Posture::Untrusted | Posture::Unknown | Posture::Stale => Access::UpdateOnly,
+        }
+    }
+
+    /// The policy in its one encoding.
+    pub fn encode(&self) -> alloc::vec::Vec<u8> {
+        use labels::*;
+        let mut map = MapBuilder::new();
+        for (label, value) in [
+            (RESULT_LIFETIME, self.result_lifetime),
+            (SUPERSEDE_GRACE, self.supersede_grace),
+            (VIOLATION_WINDOW, self.violation_window),
+        ] {
+            map.int(label, |w| {
+                w.int(value);
+            });
+        }
+        for (label, value) in [
+            (ALLOW_DEBUG, self.allow_debug),
+            (ALLOW_EXTRA_COMPONENTS, self.allow_extra_components),
+            (REQUIRE_MUD_ANCHOR, self.require_mud_anchor),
+            (RESTRICT_VIOLATING, self.restrict_violating),
+        ] {
+            map.int(label, |w| {
+                w.bool(value);
+            });
+        }
+        map.int(VIOLATION_THRESHOLD, |w| {
+            w.uint(self.violation_threshold);
+        });
+        map.int(OUTDATED_ACCESS, |w| {
+            w.uint(self.outdated_access as u64);
+        });
+        map.into_bytes()
+    }
+
+    /// Reads a policy; what it does not say keeps its default.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
+        use labels::*;
+        let mut reader = Reader::new(bytes);
+        let mut policy = Self::default();
+        let mut map = reader.map()?;
+        while let Some(label) = map.next_int(&mut reader)? {
+            let at = reader.position();
+            match label {
+                RESULT_LIFETIME => policy.result_lifetime = duration(&mut reader)?.max(1),
+                SUPERSEDE_GRACE => policy.supersede_grace = duration(&mut reader)?,
+                VIOLATION_WINDOW => policy.violation_window = duration(&mut reader)?,
+                ALLOW_DEBUG => policy.allow_debug = reader.bool()?,
+                ALLOW_EXTRA_COMPONENTS => policy.allow_extra_components = reader.bool()?,
+                REQUIRE_MUD_ANCHOR => policy.require_mud_anchor = reader.bool()?,
+                RESTRICT_VIOLATING => policy.restrict_violating = reader.bool()?,
+                VIOLATION_THRESHOLD => policy.violation_threshold = reader.uint()?,
+                OUTDATED_ACCESS => {
+                    policy.outdated_access = match reader.uint()? {
+                        0 => Access::Blocked,
+                        1 => Access::UpdateOnly,
+                        2 => Access::Release,
+                        _ => return Err(Error::new(at, Malformed::OutOfRange)),
+                    }
+                }
+                // A rule that is not understood might have been a restriction.
+                unknown => return Err(Error::new(at, Malformed::Unknown(unknown))),
+            }
+        }
+        reader.end()?;
+        Ok(policy)
+    }
+
+    /// The digest that names this policy in results and decisions.
+    pub fn digest(&self) -> Digest {
+        Digest::of(HashAlgorithm::Sha256, &self.encode())
+    }
+}
+
+fn duration(reader: &mut Reader<'_>) -> Result<i64, Error> {
+    let at = reader.position();
+    let seconds = reader.int()?;
+    if (0..=MAX_DURATION).contains(&seconds) { Ok(seconds) } else { Err(Error::new(at, Malformed::OutOfRange)) }
+}

@@ -1,0 +1,164 @@
+use alloc::{borrow::ToOwned, string::String, vec::Vec};
+use core::fmt;
+
+macro_rules! codes {
+    ($($(#[doc = $doc:literal])+ $name:ident = $code:literal),+ $(,)?) => {
+        /// Why a device is not trusted, an object is refused or a flow is not open.
+        ///
+        /// The code travels unchanged from whoever refuses to the audit record, the API and the page.
+        #[non_exhaustive]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Code { $($(#[doc = $doc])+ $name),+ }
+
+        impl Code {
+            /// Every code, for tables and pages.
+            pub const ALL: &'static [Self] = &[$(Self::$name),+];
+
+            /// The code as it is written everywhere.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $code),+ }
+            }
+
+            /// The code with this text.
+            pub fn from_text(text: &str) -> Option<Self> {
+                match text { $($code => Some(Self::$name),)+ _ => None }
+            }
+        }
+    };
+}
+
+codes! {
+    /// A measured component is not what the release it belongs to contains.
+    DigestMismatch = "digest-mismatch",
+    /// No signed release gives expected values for this class of device.
+    NoReference = "no-reference",
+    /// A stored expected value differs from the signed object it was taken from.
+    ReferenceTampered = "reference-tampered",
+    /// Each component is known, but no one release contains them all.
+    MixedReleases = "mixed-releases",
+    /// A component that the release requires was not measured.
+    ComponentMissing = "component-missing",
+    /// A component was measured that the release does not contain.
+    ComponentUnknown = "component-unknown",
+    /// The same component was measured twice.
+    ComponentTwice = "component-twice",
+    /// A measured component is on the deny list.
+    DigestDenied = "digest-denied",
+    /// The evidence names another manifest than the release that was measured.
+    ManifestMismatch = "manifest-mismatch",
+    /// A newer release is out and the time to move to it is over.
+    Superseded = "superseded",
+    /// The release was revoked.
+    ReleaseRevoked = "release-revoked",
+    /// The release has a known flaw.
+    KnownFlaw = "known-flaw",
+    /// The device never attested.
+    NeverAttested = "never-attested",
+    /// The newest result is past its end.
+    EvidenceOverdue = "evidence-overdue",
+    /// The device's debug port is open.
+    DebugOpen = "debug-open",
+    /// The evidence was not signed by this device's key.
+    BadEvidenceSignature = "bad-evidence-signature",
+    /// The evidence could not be read.
+    MalformedEvidence = "malformed-evidence",
+    /// The evidence answers an older question.
+    ReplayedNonce = "replayed-nonce",
+    /// No device with this id is enrolled.
+    UnknownDevice = "unknown-device",
+    /// Two devices use one key.
+    SameKeyTwice = "same-key-twice",
+    /// The object could not be read.
+    MalformedObject = "malformed-object",
+    /// The manifest bears no signature.
+    UnsignedManifest = "unsigned-manifest",
+    /// The signer is not known, or may not sign for this class or component.
+    UnknownSigner = "unknown-signer",
+    /// A known signer's signature does not verify.
+    BadSignature = "bad-signature",
+    /// The operator's signature, which must stand beside the author's, is missing.
+    OperatorSignatureMissing = "operator-signature-missing",
+    /// The manifest's sequence number is not above the one the device has.
+    SequenceTooLow = "sequence-too-low",
+    /// The SBOM in the release and the manifest's own digests contradict each other.
+    ReferenceConflict = "reference-conflict",
+    /// The release carries no expected values.
+    ProvenanceMissing = "provenance-missing",
+    /// The MUD file is not signed by the key that the manifest pins.
+    MudSignerMismatch = "mud-signer-mismatch",
+    /// The release declares no network needs, or the file that holds them is absent.
+    MudMissing = "mud-missing",
+    /// The MUD file cannot be applied as it is.
+    MudRefused = "mud-refused",
+    /// The MUD file asks for so much that a person must approve it.
+    MudNeedsApproval = "mud-needs-approval",
+    /// The result was not signed by a trusted verifier.
+    ResultSigner = "result-signer",
+    /// The result speaks of another device or another key.
+    ResultBinding = "result-binding",
+    /// The override was not signed by the network operator, or breaks its rules.
+    OverrideRefused = "override-refused",
+    /// The verifier did not affirm the device and gave no finer reason.
+    NotAffirmed = "not-affirmed",
+    /// The device contacts what its release does not ask for.
+    ForbiddenFlow = "forbidden-flow",
+    /// The device did not attest a new release in time and went back.
+    TrialTimeout = "trial-timeout",
+    /// Gateways have not yet acknowledged the policy of the release.
+    PolicyNotStaged = "policy-not-staged",
+    /// The release does not ask for this flow.
+    NotInPolicy = "not-in-policy",
+    /// A person blocked the device.
+    OperatorBlock = "operator-block",
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// One reason: a code, and the names and values a sentence about it needs.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Reason {
+    /// What is wrong.
+    pub code: Code,
+    /// Names and values, sorted by name; for people, never for decisions.
+    pub detail: Vec<(String, String)>,
+}
+
+impl Reason {
+    /// A reason without detail.
+    pub fn new(code: Code) -> Self {
+        Self { code, detail: Vec::new() }
+    }
+
+    /// The same reason with one more detail.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl fmt::Display) -> Self {
+        let entry = (name.to_owned(), alloc::format!("{value}"));
+        match self.detail.binary_search_by(|(other, _)| other.as_str().cmp(name)) {
+            Ok(at) => self.detail[at] = entry,
+            Err(at) => self.detail.insert(at, entry),
+        }
+        self
+    }
+}
+
+impl From<Code> for Reason {
+    fn from(code: Code) -> Self {
+        Self::new(code)
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.code)?;
+        for (index, (name, value)) in self.detail.iter().enumerate() {
+            write!(f, "{}{name} {value}", if index == 0 { ": " } else { ", " })?;
+        }
+        Ok(())
+    }
+}
+
+impl core::error::Error for Reason {}
