@@ -104,7 +104,7 @@ impl PublicKey {
                 [0x02 | 0x03, x @ ..] if x.len() == width => return Err(Error::UnsupportedCompressedPoint),
                 _ => return Err(Error::MalformedKey),
             },
-            None => refuse_degenerate_ed25519(key)?,
+            None => check_ed25519(key)?,
         }
         let verifier = backend::Verifier::new(algorithm, key)?;
         let mut bytes = [0; MAX_LEN];
@@ -136,16 +136,18 @@ impl fmt::Debug for PublicKey {
     }
 }
 
-/// Refuses what libraries disagree about: y not below 2^255 - 19, and the points whose order divides 8.
-fn refuse_degenerate_ed25519(key: &[u8]) -> Result<(), Error> {
-    let mut y: [u8; ED25519_LEN] = key.try_into().map_err(|_| Error::MalformedKey)?;
+/// Refuses what libraries disagree about, so that a key means the same to each: y not below 2^255 - 19, no point of the
+/// curve (aws-lc looks only when it verifies), and points whose order divides 8.
+fn check_ed25519(key: &[u8]) -> Result<(), Error> {
+    let key: &[u8; ED25519_LEN] = key.try_into().map_err(|_| Error::MalformedKey)?;
+    let mut y = *key;
     // The highest bit is the sign of x.
     y[ED25519_LEN - 1] &= 0x7f;
-    let not_canonical = y.iter().rev().cmp(ED25519_PRIME.iter().rev()).is_ge();
-    if not_canonical || ED25519_SMALL_ORDER.contains(&y) {
-        return Err(Error::MalformedKey);
+    let canonical = y.iter().rev().cmp(ED25519_PRIME.iter().rev()).is_lt();
+    match ed25519_dalek::VerifyingKey::from_bytes(key) {
+        Ok(point) if canonical && !point.is_weak() => Ok(()),
+        _ => Err(Error::MalformedKey),
     }
-    Ok(())
 }
 
 /// 2^255 - 19, little-endian.
@@ -155,30 +157,3 @@ const ED25519_PRIME: [u8; ED25519_LEN] = {
     prime[ED25519_LEN - 1] = 0x7f;
     prime
 };
-
-/// The y of every point of order 1, 2, 4 or 8, little-endian.
-const ED25519_SMALL_ORDER: [[u8; ED25519_LEN]; 5] = [
-    // order 4: y = 0
-    [0; ED25519_LEN],
-    // order 1: y = 1
-    {
-        let mut one = [0; ED25519_LEN];
-        one[0] = 1;
-        one
-    },
-    // order 2: y = -1
-    {
-        let mut minus_one = ED25519_PRIME;
-        minus_one[0] -= 1;
-        minus_one
-    },
-    // order 8: the two solutions and their signs
-    [
-        0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98, 0xf0, 0xd5,
-        0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc, 0x05,
-    ],
-    [
-        0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67, 0x0f, 0x2a,
-        0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03, 0x7a,
-    ],
-];

@@ -379,19 +379,21 @@ mod key_formats {
     }
 
     #[test]
-    fn refuses_ed25519_points_of_small_order_and_encodings_that_are_not_canonical() {
-        let small = [
+    fn refuses_ed25519_keys_that_libraries_disagree_about() {
+        let degenerate = [
             "0000000000000000000000000000000000000000000000000000000000000000",
             "0100000000000000000000000000000000000000000000000000000000000000",
             "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
             "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
             "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+            // not a point of the curve
+            "4d4805503dd8f5e02d68e5701df8d5000d88c590fd18b520eda8a5b0dd389540",
             // not canonical: p, p + 1, 2^255 - 1
             "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
             "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
             "ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
         ];
-        for key in small {
+        for key in degenerate {
             let mut key = hex(key);
             assert_eq!(PublicKey::from_ed25519(&key), Err(Error::MalformedKey));
             key[31] |= 0x80;
@@ -508,25 +510,20 @@ mod back_ends_agree {
     }
 
     #[test]
-    fn on_which_bytes_are_keys() {
+    fn on_which_bytes_are_points_of_a_curve() {
         let mut fill = counting();
-        for algorithm in SignatureAlgorithm::ALL {
-            let point_len = algorithm.coordinate_len().map_or(32, |width| 1 + 2 * width);
-            for _ in 0..200 {
-                let mut key = vec![0; point_len];
-                fill(&mut key);
-                if algorithm.coordinate_len().is_some() {
-                    key[0] = 0x04;
-                }
-                let (soft, fast) =
-                    (soft::Verifier::new(algorithm, &key), fast::Verifier::new(algorithm, &key));
-                assert_eq!(soft.is_ok(), fast.is_ok(), "{algorithm} {key:02x?}");
-            }
+        for algorithm in [SignatureAlgorithm::Es256, SignatureAlgorithm::Es384] {
             let width = algorithm.secret_len();
+            for _ in 0..100 {
+                let mut key = vec![0; 1 + 2 * width];
+                fill(&mut key);
+                key[0] = 0x04;
+                assert!(soft::Verifier::new(algorithm, &key).is_err());
+                assert!(fast::Verifier::new(algorithm, &key).is_err());
+            }
             for secret in [vec![0; width], vec![0xff; width]] {
-                let (soft, fast) =
-                    (soft::Signer::new(algorithm, &secret), fast::Signer::new(algorithm, &secret));
-                assert_eq!(soft.is_ok(), fast.is_ok(), "{algorithm} {secret:02x?}");
+                assert!(soft::Signer::new(algorithm, &secret).is_err());
+                assert!(fast::Signer::new(algorithm, &secret).is_err());
             }
         }
     }
