@@ -1,0 +1,413 @@
+use alloc::{string::String, vec::Vec};
+
+use cbor::{Error as CborError, MapBuilder, Reader, Reason, Writer};
+use crypto::{Digest, HashAlgorithm};
+
+use crate::{Area, RecordCopy, Slot, Storage, read_all};
+
+/// How many refused releases are remembered.
+pub(crate) const MAX_REFUSALS: usize = 8;
+/// The longest boot record.
+pub(crate) const MAX_RECORD: usize = 4096;
+/// The longest reason code.
+const MAX_CODE: usize = 64;
+/// Bytes of the checksum that ends a record.
+const CHECKSUM: usize = 32;
+
+/// A release that is completely written in a slot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Installed {
+    /// Its manifest digest.
+    pub manifest: Digest,
+    /// Its sequence number.
+    pub sequence: u64,
+}
+
+/// A release that was installed and has not yet proved itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trial {
+    /// Where it is.
+    pub slot: Slot,
+    /// How often it may still be booted before the device goes back.
+    pub boots_left: u8,
+}
+
+/// A release that this device will not try again in a row, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Its manifest digest.
+    pub manifest: Digest,
+    /// The reason code.
+    pub code: String,
+}
+
+/// What a device must remember across power cuts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BootState {
+    /// How often the record was written; the copy with the greater one counts.
+    pub generation: u64,
+    /// How often the device booted.
+    pub boot_count: u64,
+    /// The slot to boot when nothing is on trial.
+    pub active: Slot,
+    /// What is completely written in each slot.
+    pub slots: [Option<Installed>; 2],
+    /// What is on trial.
+    pub trial: Option<Trial>,
+    /// The highest sequence number that was ever committed; it never falls.
+    pub sequence: u64,
+    /// Releases refused lately, oldest first.
+    pub refusals: Vec<Refusal>,
+}
+
+impl Default for BootState {
+    fn default() -> Self {
+        Self {
+            generation: 0,
+            boot_count: 0,
+            active: Slot::A,
+            slots: [None, None],
+            trial: None,
+            sequence: 0,
+            refusals: Vec::new(),
+        }
+    }
+}
+
+mod labels {
+    pub(super) const GENERATION: i64 = 1;
+    pub(super) const BOOT_COUNT: i64 = 2;
+    pub(super) const ACTIVE: i64 = 3;
+    pub(super) const SLOT_A: i64 = 4;
+    pub(super) const SLOT_B: i64 = 5;
+    pub(super) const TRIAL: i64 = 6;
+    pub(super) const SEQUENCE: i64 = 7;
+    pub(super) const REFUSALS: i64 = 8;
+}
+
+impl BootState {
+    /// The slot this boot runs: the one on trial, else the active one.
+    pub fn running(&self) -> Slot {
+        self.trial.map_or(self.active, |trial| trial.slot)
+    }
+
+    /// What is installed in the slot this boot runs.
+    pub fn running_release(&self) -> Option<&Installed> {
+        self.installed(self.running())
+    }
+
+    /// What is installed in a slot.
+    pub fn installed(&self, slot: Slot) -> Option<&Installed> {
+        match slot {
+            Slot::A => self.slots[0].as_ref(),
+            Slot::B => self.slots[1].as_ref(),
+        }
+    }
+
+    /// Why this release was refused, if it was the last one that failed.
+    pub fn refused(&self, manifest: &Digest) -> Option<&Refusal> {
+        self.refusals.last().filter(|refusal| refusal.manifest == *manifest)
+    }
+
+    /// Remembers a refused release; the oldest is forgotten first.
+    pub fn refuse(&mut self, manifest: Digest, code: &str) {
+        self.refusals.retain(|refusal| refusal.manifest != manifest);
+        if self.refusals.len() == MAX_REFUSALS {
+            self.refusals.remove(0);
+        }
+        let code = code.chars().take(MAX_CODE).collect();
+        self.refusals.push(Refusal { manifest, code });
+    }
+
+    /// The record as it is stored: a map, then the SHA-256 of the map, which tells a torn write.
+    pub fn encode(&self) -> Vec<u8> {
+        use labels::*;
+        let mut map = MapBuilder::new();
+        for (label, value) in [
+            (GENERATION, self.generation),
+            (BOOT_COUNT, self.boot_count),
+            (ACTIVE, self.active.index() as u64),
+            (SEQUENCE, self.sequence),
+        ] {
+            map.int(label, |w| {
+                w.uint(value);
+            });
+        }
+        for (label, installed) in [(SLOT_A, &self.slots[0]), (SLOT_B, &self.slots[1])] {
+            map.int_if(label, installed.as_ref(), |w, installed| {
+                w.array(3);
+                encode_digest(w, &installed.manifest);
+                w.uint(installed.sequence);
+            });
+        }
+        map.int_if(TRIAL, self.trial, |w, trial| {
+            w.array(2).uint(trial.slot.index() as u64).uint(u64::from(trial.boots_left));
+        });
+        map.int(REFUSALS, |w| {
+            w.array(self.refusals.len());
+            for refusal in &self.refusals {
+                w.array(3);
+                encode_digest(w, &refusal.manifest);
+                w.text(&refusal.code);
+            }
+        });
+        let mut record = map.into_bytes();
+        let checksum = Digest::of(HashAlgorithm::Sha256, &record);
+        record.extend_from_slice(checksum.as_bytes());
+        record
+    }
+
+    /// Reads a record; a torn or foreign one is an error.
+    pub fn decode(record: &[u8]) -> Result<Self, CborError> {
+        use labels::*;
+        let split = record.len().checked_sub(CHECKSUM).ok_or(CborError::new(0, Reason::Truncated))?;
+        let (body, checksum) = record.split_at(split);
+        if Digest::of(HashAlgorithm::Sha256, body).as_bytes() != checksum {
+            return Err(CborError::rule(split, "boot record is torn: checksum differs"));
+        }
+        let mut state = Self::default();
+        let mut reader = Reader::new(body);
+        let mut map = reader.map()?;
+        while let Some(label) = map.next_int(&mut reader)? {
+            let at = reader.position();
+            match label {
+                GENERATION => state.generation = reader.uint()?,
+                BOOT_COUNT => state.boot_count = reader.uint()?,
+                ACTIVE => state.active = decode_slot(&mut reader)?,
+                SLOT_A => state.slots[0] = Some(decode_installed(&mut reader)?),
+                SLOT_B => state.slots[1] = Some(decode_installed(&mut reader)?),
+                TRIAL => {
+                    reader.array_of(2)?;
+                    let slot = decode_slot(&mut reader)?;
+                    state.trial = Some(Trial { slot, boots_left: reader.uint_as()? });
+                }
+                SEQUENCE => state.sequence = reader.uint()?,
+                REFUSALS => {
+                    for _ in 0..reader.array()? {
+                        reader.array_of(3)?;
+                        let manifest = decode_digest(&mut reader)?;
+                        state.refuse(manifest, reader.text()?);
+                    }
+                }
+                unknown => return Err(CborError::new(at, Reason::Unknown(unknown))),
+            }
+        }
+        reader.end()?;
+        Ok(state)
+    }
+}
+
+fn encode_digest(writer: &mut Writer, digest: &Digest) {
+    writer.int(digest.algorithm().cose_id()).bytes(digest.as_bytes());
+}
+
+fn decode_digest(reader: &mut Reader<'_>) -> Result<Digest, CborError> {
+    let at = reader.position();
+    let algorithm = HashAlgorithm::from_cose_id(reader.int()?);
+    let bytes = reader.bytes()?;
+    algorithm.and_then(|algorithm| Digest::new(algorithm, bytes)).ok_or(CborError::rule(at, "not a digest"))
+}
+
+fn decode_installed(reader: &mut Reader<'_>) -> Result<Installed, CborError> {
+    reader.array_of(3)?;
+    Ok(Installed { manifest: decode_digest(reader)?, sequence: reader.uint()? })
+}
+
+fn decode_slot(reader: &mut Reader<'_>) -> Result<Slot, CborError> {
+    let at = reader.position();
+    match reader.uint()? {
+        0 => Ok(Slot::A),
+        1 => Ok(Slot::B),
+        _ => Err(CborError::new(at, Reason::OutOfRange)),
+    }
+}
+
+/// Why the boot record cannot be read or written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StateError<E> {
+    /// The storage failed.
+    Storage(E),
+    /// Both copies hold something and neither is whole: the storage does not keep its promise, or was tampered with.
+    Lost,
+    /// The change would lower the sequence number.
+    SequenceFalls,
+    /// The state does not fit the record.
+    TooLong,
+}
+
+/// Keeps the boot record in two copies that are written in turn, so that one whole copy stands at every moment.
+#[derive(Debug)]
+pub struct StateStore {
+    state: BootState,
+    /// The copy that holds `state`; the next write goes to the other.
+    current: RecordCopy,
+}
+
+impl StateStore {
+    /// Reads the newest whole copy; empty storage is a device fresh from the factory.
+    pub fn load<S: Storage>(storage: &S) -> Result<Self, StateError<S::Error>> {
+        let mut newest: Option<Self> = None;
+        let mut traces = false;
+        for current in [RecordCopy::First, RecordCopy::Second] {
+            let record = read_all(storage, Area::Record(current), MAX_RECORD).map_err(StateError::Storage)?;
+            traces |= record.as_ref().is_none_or(|record| !record.is_empty());
+            let state = record.and_then(|record| BootState::decode(&record).ok());
+            if let Some(state) = state
+                && newest.as_ref().is_none_or(|other| other.state.generation < state.generation)
+            {
+                newest = Some(Self { state, current });
+            }
+        }
+        match newest {
+            Some(store) => Ok(store),
+            // The very first write may tear; nothing was installed before it. Both copies torn cannot come from a cut.
+            None if traces && !Self::first_write_torn(storage)? => Err(StateError::Lost),
+            None => Ok(Self { state: BootState::default(), current: RecordCopy::Second }),
+        }
+    }
+
+    /// The first record of a device goes to the first copy, so a torn first write leaves the second copy empty.
+    fn first_write_torn<S: Storage>(storage: &S) -> Result<bool, StateError<S::Error>> {
+        Ok(storage.len(Area::Record(RecordCopy::Second)).map_err(StateError::Storage)? == 0)
+    }
+
+    /// The state as it is stored.
+    pub fn state(&self) -> &BootState {
+        &self.state
+    }
+
+    /// Changes the state; when this returns the change survives a power cut, and before that the old state does.
+    pub fn update<S: Storage>(
+        &mut self,
+        storage: &mut S,
+        change: impl FnOnce(&mut BootState),
+    ) -> Result<(), StateError<S::Error>> {
+        let mut next = self.state.clone();
+        change(&mut next);
+        if next.sequence < self.state.sequence {
+            return Err(StateError::SequenceFalls);
+        }
+        next.generation = self.state.generation + 1;
+        let copy = match self.current {
+            RecordCopy::First => RecordCopy::Second,
+            RecordCopy::Second => RecordCopy::First,
+        };
+        let record = next.encode();
+        if record.len() > MAX_RECORD {
+            return Err(StateError::TooLong);
+        }
+        let area = Area::Record(copy);
+        storage.erase(area).map_err(StateError::Storage)?;
+        storage.append(area, &record).map_err(StateError::Storage)?;
+        storage.sync(area).map_err(StateError::Storage)?;
+        self.state = next;
+        self.current = copy;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::simulator::{Loss, Simulator};
+
+    fn digest(text: &str) -> Digest {
+        Digest::of(HashAlgorithm::Sha256, text.as_bytes())
+    }
+
+    fn full_state() -> BootState {
+        let mut state = BootState {
+            generation: 7,
+            boot_count: 3,
+            active: Slot::B,
+            slots: [None, Some(Installed { manifest: digest("1.0"), sequence: 4 })],
+            trial: Some(Trial { slot: Slot::A, boots_left: 2 }),
+            sequence: 4,
+            refusals: Vec::new(),
+        };
+        state.refuse(digest("0.9"), "trial-timeout");
+        state
+    }
+
+    #[test]
+    fn a_record_round_trips_and_any_flipped_bit_is_seen() {
+        let record = full_state().encode();
+        assert_eq!(BootState::decode(&record), Ok(full_state()));
+        for at in 0..record.len() {
+            let mut torn = record.clone();
+            torn[at] ^= 1;
+            assert!(BootState::decode(&torn).is_err(), "byte {at}");
+            assert!(BootState::decode(&record[..at]).is_err(), "cut at {at}");
+        }
+    }
+
+    #[test]
+    fn the_oldest_refusal_is_forgotten_and_a_full_record_fits() {
+        let mut state = full_state();
+        for n in 0..=MAX_REFUSALS {
+            state.refuse(digest(&n.to_string()), &"x".repeat(MAX_CODE + 1));
+        }
+        assert_eq!(state.refusals.len(), MAX_REFUSALS);
+        assert_eq!(state.refusals[0].manifest, digest("1"));
+        assert!(state.encode().len() <= MAX_RECORD);
+        assert_eq!(BootState::decode(&state.encode()), Ok(state));
+    }
+
+    #[test]
+    fn only_the_last_refused_release_counts_as_refused() {
+        let mut state = full_state();
+        assert!(state.refused(&digest("0.9")).is_some());
+        state.refuse(digest("1.1"), "digest-mismatch");
+        assert!(state.refused(&digest("0.9")).is_none());
+        assert_eq!(state.refused(&digest("1.1")).map(|r| r.code.as_str()), Some("digest-mismatch"));
+    }
+
+    #[test]
+    fn the_sequence_number_cannot_be_lowered() {
+        let mut storage = Simulator::new();
+        let mut store = StateStore::load(&storage).unwrap();
+        store.update(&mut storage, |state| state.sequence = 5).unwrap();
+        assert_eq!(store.update(&mut storage, |state| state.sequence = 4), Err(StateError::SequenceFalls));
+        assert_eq!(StateStore::load(&storage).unwrap().state().sequence, 5);
+    }
+
+    #[test]
+    fn after_a_cut_at_any_write_the_state_is_the_old_or_the_new_one() {
+        let mut cuts = 0;
+        for loss in Loss::ALL {
+            for cut in 0.. {
+                let mut storage = Simulator::new().cut_after(cut, loss);
+                let mut committed = 0;
+                let outcome = (|| {
+                    let mut store = StateStore::load(&storage)?;
+                    for sequence in 1..=4 {
+                        store.update(&mut storage, |state| state.sequence = sequence)?;
+                        committed = sequence;
+                    }
+                    Ok::<_, StateError<_>>(())
+                })();
+                let survivor = storage.power_up();
+                let sequence = StateStore::load(&survivor).unwrap().state().sequence;
+                assert!(
+                    sequence == committed || sequence == committed + 1,
+                    "cut {cut}: {sequence} after {committed}"
+                );
+                if outcome.is_ok() {
+                    break;
+                }
+                cuts += 1;
+            }
+        }
+        println!("{cuts} power cuts tried on the boot record");
+        assert!(cuts >= 30);
+    }
+
+    #[test]
+    fn two_broken_copies_are_not_taken_for_a_fresh_device() {
+        let mut storage = Simulator::new();
+        for copy in [RecordCopy::First, RecordCopy::Second] {
+            storage.append(Area::Record(copy), b"rubbish").unwrap();
+        }
+        assert_eq!(StateStore::load(&storage).map(|_| ()), Err(StateError::Lost));
+    }
+}
