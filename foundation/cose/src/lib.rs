@@ -1,1 +1,38 @@
 //! COSE signatures, MACs, keys, thumbprints and trust anchors (RFC 9052, RFC 9053, RFC 9679).
+//!
+//! Messages borrow from the received bytes and are verified over them. A decoded message is well-formed and trusted by
+//! nobody: only its `verify` functions, with keys or [`TrustAnchors`] of the caller's, say whose it is. An algorithm
+//! must be named in the protected bucket and be the one of the key; a key has one purpose.
+//!
+//! It does not read claims (`eat`), does not walk certificate chains (`x509`), and does not encrypt.
+
+#![forbid(unsafe_code)]
+#![cfg_attr(not(test), no_std)]
+
+extern crate alloc;
+
+pub mod labels;
+
+mod anchors;
+mod builder;
+mod error;
+mod header;
+mod key;
+mod mac0;
+mod message;
+mod sign;
+mod sign1;
+mod structure;
+
+#[cfg(test)]
+mod tests;
+
+// Public interface
+pub use anchors::{MAX_CANDIDATES, Purpose, TrustAnchor, TrustAnchors};
+pub use error::{Distrust, Error, Feature};
+pub use header::{Bucket, ContentType, Headers, Label, MAX_CERTIFICATES, MAX_HEADERS};
+pub use key::{Key, MAX_KEY_LEN, thumbprint};
+pub use mac0::{MIN_MAC_KEY_LEN, Mac0, Mac0Builder, MacKey};
+pub use message::MAX_MESSAGE_LEN;
+pub use sign::{MAX_SIGNATURES, Sign, SignBuilder, Signature, Signer};
+pub use sign1::{Sign1, Sign1Builder};

@@ -1,0 +1,292 @@
+use alloc::vec::Vec;
+
+use cbor::{Order, Reader, Reason, Type, Writer};
+
+use crate::{Distrust, Error, Feature, labels};
+
+/// How many header parameters one bucket may hold.
+pub const MAX_HEADERS: usize = 16;
+
+/// How many certificates an `x5chain` may hold.
+pub const MAX_CERTIFICATES: usize = 8;
+
+/// Parameters every recipient processes, so that a sender may call them critical.
+const UNDERSTOOD: [i64; 3] = [labels::ALG, labels::CONTENT_TYPE, labels::KID];
+
+/// Label of a header parameter (RFC 9052, section 1.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Label<'b> {
+    /// A number, registered or private.
+    Int(i64),
+    /// A name.
+    Text(&'b str),
+}
+
+impl Label<'_> {
+    pub(crate) fn encode(self) -> Vec<u8> {
+        Writer::encode(|w| {
+            match self {
+                Self::Int(label) => w.int(label),
+                Self::Text(label) => w.text(label),
+            };
+        })
+    }
+}
+
+impl From<i64> for Label<'_> {
+    fn from(label: i64) -> Self {
+        Self::Int(label)
+    }
+}
+
+impl<'b> From<&'b str> for Label<'b> {
+    fn from(label: &'b str) -> Self {
+        Self::Text(label)
+    }
+}
+
+/// Content type of a payload (RFC 9052, section 3.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ContentType<'b> {
+    /// A CoAP Content-Format number.
+    Format(u64),
+    /// A media type.
+    MediaType(&'b str),
+}
+
+impl From<u64> for ContentType<'_> {
+    fn from(format: u64) -> Self {
+        Self::Format(format)
+    }
+}
+
+impl<'b> From<&'b str> for ContentType<'b> {
+    fn from(media_type: &'b str) -> Self {
+        Self::MediaType(media_type)
+    }
+}
+
+/// One bucket of header parameters: labels and the encoded bytes of their values, in received order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Bucket<'b> {
+    entries: Vec<Entry<'b>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Entry<'b> {
+    label: Label<'b>,
+    value: &'b [u8],
+    /// Offset of the value in the message.
+    at: usize,
+}
+
+impl<'b> Bucket<'b> {
+    /// The encoded value of a parameter.
+    pub fn get<'l>(&self, label: impl Into<Label<'l>>) -> Option<&'b [u8]> {
+        self.find(label.into()).map(|entry| entry.value)
+    }
+
+    /// Every label with its encoded value.
+    pub fn iter(&self) -> impl Iterator<Item = (Label<'b>, &'b [u8])> + '_ {
+        self.entries.iter().map(|entry| (entry.label, entry.value))
+    }
+
+    /// Whether there is no parameter.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    fn read(reader: &mut Reader<'b>) -> Result<Self, Error> {
+        let start = reader.position();
+        let mut map = reader.map()?;
+        if map.remaining() > MAX_HEADERS {
+            return Err(cbor::Error::new(start, Reason::TooLong { limit: MAX_HEADERS }).into());
+        }
+        let mut entries = Vec::with_capacity(map.remaining());
+        loop {
+            let key_at = reader.position();
+            let label = match map.next(reader)? {
+                None => return Ok(Self { entries }),
+                Some(cbor::Key::Int(label)) => Label::Int(label),
+                Some(cbor::Key::Text(label)) => Label::Text(label),
+                Some(cbor::Key::Other(_)) => {
+                    return Err(
+                        cbor::Error::rule(key_at, "header label is neither a number nor a text").into()
+                    );
+                }
+            };
+            let at = reader.position();
+            entries.push(Entry { label, value: reader.raw()?, at });
+        }
+    }
+
+    fn find(&self, label: Label<'_>) -> Option<&Entry<'b>> {
+        self.entries.iter().find(|entry| entry.label == label)
+    }
+}
+
+/// The header parameters of a message or of one signer (RFC 9052, section 3).
+///
+/// Unknown parameters are kept and ignored, unless listed as critical. No label occurs twice, in one bucket or in both.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Headers<'b> {
+    protected_raw: &'b [u8],
+    protected: Bucket<'b>,
+    unprotected: Bucket<'b>,
+    algorithm: Option<Algorithm>,
+    content_type: Option<ContentType<'b>>,
+    kid: Option<&'b [u8]>,
+    x5chain: Vec<&'b [u8]>,
+    x5t: Option<(i64, &'b [u8])>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Algorithm {
+    id: i64,
+    protected: bool,
+}
+
+impl<'b> Headers<'b> {
+    /// The received bytes of the protected bucket: an encoded map, or nothing.
+    pub fn protected_raw(&self) -> &'b [u8] {
+        self.protected_raw
+    }
+
+    /// The parameters a signature or tag covers.
+    pub fn protected(&self) -> &Bucket<'b> {
+        &self.protected
+    }
+
+    /// The parameters anyone on the way may have changed.
+    pub fn unprotected(&self) -> &Bucket<'b> {
+        &self.unprotected
+    }
+
+    /// The encoded value of a parameter in either bucket.
+    pub fn get<'l>(&self, label: impl Into<Label<'l>>) -> Option<&'b [u8]> {
+        let label = label.into();
+        self.protected.get(label).or_else(|| self.unprotected.get(label))
+    }
+
+    /// Content type of the payload, from either bucket.
+    pub fn content_type(&self) -> Option<ContentType<'b>> {
+        self.content_type
+    }
+
+    /// Key identifier, from either bucket. A hint: it is not unique, and proves nothing.
+    pub fn kid(&self) -> Option<&'b [u8]> {
+        self.kid
+    }
+
+    /// Certificates in DER, end entity first (RFC 9360, section 2), from either bucket; none when absent.
+    pub fn x5chain(&self) -> &[&'b [u8]] {
+        &self.x5chain
+    }
+
+    /// Hash algorithm (COSE number) and hash of the end-entity certificate (RFC 9360, section 2).
+    pub fn x5t(&self) -> Option<(i64, &'b [u8])> {
+        self.x5t
+    }
+
+    /// Reads both buckets; `understood` are the labels the caller processes beyond those of this crate.
+    pub(crate) fn read(reader: &mut Reader<'b>, understood: &[i64]) -> Result<Self, Error> {
+        let mut wrapped = reader.wrapped()?;
+        let protected_raw = wrapped.rest();
+        let protected =
+            if protected_raw.is_empty() { Bucket::default() } else { Bucket::read(&mut wrapped)? };
+        wrapped.end()?;
+        let unprotected = Bucket::read(reader)?;
+
+        if let Some(twice) = unprotected.entries.iter().find(|entry| protected.find(entry.label).is_some()) {
+            return Err(cbor::Error::rule(twice.at, "header parameter is in both buckets").into());
+        }
+        if let Some(crit) = unprotected.find(Label::Int(labels::CRIT)) {
+            return Err(
+                cbor::Error::rule(crit.at, "list of critical header parameters is not protected").into()
+            );
+        }
+        if let Some(crit) = protected.find(Label::Int(labels::CRIT)) {
+            check_critical(crit, &protected, understood)?;
+        }
+
+        let value = |label| {
+            let label = Label::Int(label);
+            let entry = protected.find(label).or_else(|| unprotected.find(label))?;
+            Some(Reader::with_order(entry.value, Order::Unique).at_offset(entry.at))
+        };
+        let algorithm = match value(labels::ALG) {
+            Some(mut reader) if reader.peek()? == Type::Text => {
+                reader.text()?;
+                return Err(Feature::NamedAlgorithm.into());
+            }
+            Some(mut reader) => {
+                Some(Algorithm { id: reader.int()?, protected: protected.get(labels::ALG).is_some() })
+            }
+            None => None,
+        };
+        let content_type = match value(labels::CONTENT_TYPE) {
+            Some(mut reader) if reader.peek()? == Type::Text => Some(ContentType::MediaType(reader.text()?)),
+            Some(mut reader) => Some(ContentType::Format(reader.uint()?)),
+            None => None,
+        };
+        let kid = value(labels::KID).map(|mut reader| reader.bytes()).transpose()?;
+        let x5chain = value(labels::X5CHAIN).map(read_x5chain).transpose()?.unwrap_or_default();
+        let x5t = value(labels::X5T).map(read_x5t).transpose()?;
+        Ok(Self { protected_raw, protected, unprotected, algorithm, content_type, kid, x5chain, x5t })
+    }
+
+    /// The algorithm, which must be in the protected bucket.
+    pub(crate) fn protected_algorithm(&self) -> Result<i64, Error> {
+        match self.algorithm {
+            Some(Algorithm { id, protected: true }) => Ok(id),
+            _ => Err(Distrust::AlgorithmNotProtected.into()),
+        }
+    }
+}
+
+/// Every label listed as critical is present in the protected bucket and understood (RFC 9052, section 3.1).
+fn check_critical(crit: &Entry<'_>, protected: &Bucket<'_>, understood: &[i64]) -> Result<(), Error> {
+    let mut reader = Reader::with_order(crit.value, Order::Unique).at_offset(crit.at);
+    let count = reader.array()?;
+    if count == 0 {
+        return Err(cbor::Error::rule(crit.at, "list of critical header parameters is empty").into());
+    }
+    for _ in 0..count {
+        let at = reader.position();
+        let label = match reader.peek()? {
+            Type::Text => Label::Text(reader.text()?),
+            _ => Label::Int(reader.int()?),
+        };
+        if protected.find(label).is_none() {
+            return Err(
+                cbor::Error::rule(at, "critical header parameter is not in the protected bucket").into()
+            );
+        }
+        match label {
+            Label::Int(label) if UNDERSTOOD.contains(&label) || understood.contains(&label) => {}
+            Label::Int(label) => return Err(Feature::CriticalHeader(label).into()),
+            Label::Text(_) => return Err(Feature::NamedCriticalHeader.into()),
+        }
+    }
+    Ok(())
+}
+
+/// One certificate as a byte string, or an array of them.
+fn read_x5chain(mut reader: Reader<'_>) -> Result<Vec<&[u8]>, cbor::Error> {
+    if reader.peek()? == Type::Bytes {
+        return Ok(Vec::from([reader.bytes()?]));
+    }
+    let at = reader.position();
+    match reader.array()? {
+        0 => Err(cbor::Error::rule(at, "certificate chain is empty")),
+        count if count > MAX_CERTIFICATES => {
+            Err(cbor::Error::new(at, Reason::TooLong { limit: MAX_CERTIFICATES }))
+        }
+        count => (0..count).map(|_| reader.bytes()).collect(),
+    }
+}
+
+fn read_x5t(mut reader: Reader<'_>) -> Result<(i64, &[u8]), cbor::Error> {
+    reader.array_of(2)?;
+    Ok((reader.int()?, reader.bytes()?))
+}

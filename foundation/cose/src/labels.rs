@@ -1,0 +1,74 @@
+//! Numbers from the COSE registries, under their registered names.
+
+/// CBOR tag of COSE_Mac0 (RFC 9052, section 2).
+pub const TAG_MAC0: u64 = 17;
+/// CBOR tag of COSE_Sign1 (RFC 9052, section 2).
+pub const TAG_SIGN1: u64 = 18;
+/// CBOR tag of COSE_Sign (RFC 9052, section 2).
+pub const TAG_SIGN: u64 = 98;
+
+/// Header parameter: algorithm (RFC 9052, section 3.1).
+pub const ALG: i64 = 1;
+/// Header parameter: labels the recipient must understand (RFC 9052, section 3.1).
+pub const CRIT: i64 = 2;
+/// Header parameter: content type of the payload (RFC 9052, section 3.1).
+pub const CONTENT_TYPE: i64 = 3;
+/// Header parameter: key identifier (RFC 9052, section 3.1).
+pub const KID: i64 = 4;
+/// Header parameter: CWT claims (RFC 9597, section 2).
+pub const CWT_CLAIMS: i64 = 15;
+/// Header parameter: certificate chain, end entity first (RFC 9360, section 2).
+pub const X5CHAIN: i64 = 33;
+/// Header parameter: hash of the end-entity certificate (RFC 9360, section 2).
+pub const X5T: i64 = 34;
+/// Header parameter: URI of a certificate chain (RFC 9360, section 2).
+pub const X5U: i64 = 35;
+
+/// Key parameter: key type (RFC 9052, section 7.1).
+pub const KEY_KTY: i64 = 1;
+/// Key parameter: key identifier (RFC 9052, section 7.1).
+pub const KEY_KID: i64 = 2;
+/// Key parameter: the only algorithm the key may be used with (RFC 9052, section 7.1).
+pub const KEY_ALG: i64 = 3;
+/// Key parameter: the operations the key may be used for (RFC 9052, section 7.1).
+pub const KEY_OPS: i64 = 4;
+/// Key parameter of EC2 and OKP keys: curve (RFC 9053, section 7).
+pub const KEY_CRV: i64 = -1;
+/// Key parameter of EC2 and OKP keys: x-coordinate or public key (RFC 9053, section 7).
+pub const KEY_X: i64 = -2;
+/// Key parameter of EC2 keys: y-coordinate (RFC 9053, section 7.1.1).
+pub const KEY_Y: i64 = -3;
+/// Key parameter of EC2 and OKP keys: private key (RFC 9053, section 7).
+pub const KEY_D: i64 = -4;
+/// Key parameter of symmetric keys: the key (RFC 9053, section 7.3).
+pub const KEY_K: i64 = -1;
+
+/// Key type: octet key pair (RFC 9053, section 7).
+pub const KTY_OKP: i64 = 1;
+/// Key type: elliptic curve with two coordinates (RFC 9053, section 7).
+pub const KTY_EC2: i64 = 2;
+/// Key type: symmetric (RFC 9053, section 7).
+pub const KTY_SYMMETRIC: i64 = 4;
+
+/// Curve: P-256 (RFC 9053, section 7.1).
+pub const CRV_P256: i64 = 1;
+/// Curve: P-384 (RFC 9053, section 7.1).
+pub const CRV_P384: i64 = 2;
+/// Curve: Ed25519 (RFC 9053, section 7.1).
+pub const CRV_ED25519: i64 = 6;
+
+/// Key operation: create a signature (RFC 9052, section 7.1).
+pub const OP_SIGN: i64 = 1;
+/// Key operation: verify a signature (RFC 9052, section 7.1).
+pub const OP_VERIFY: i64 = 2;
+/// Key operation: create a MAC (RFC 9052, section 7.1).
+pub const OP_MAC_CREATE: i64 = 9;
+/// Key operation: verify a MAC (RFC 9052, section 7.1).
+pub const OP_MAC_VERIFY: i64 = 10;
+
+/// Algorithm: HMAC with SHA-256, untruncated (RFC 9053, section 3.1).
+pub const HMAC_256_256: i64 = 5;
+/// Algorithm: HMAC with SHA-384, untruncated (RFC 9053, section 3.1).
+pub const HMAC_384_384: i64 = 6;
+/// Algorithm: HMAC with SHA-512, untruncated (RFC 9053, section 3.1).
+pub const HMAC_512_512: i64 = 7;

@@ -1,0 +1,35 @@
+//! The bytes that are signed or authenticated (RFC 9052, sections 4.4 and 6.3).
+
+use alloc::vec::Vec;
+
+use cbor::Writer;
+
+pub(crate) const SIGNATURE1: &str = "Signature1";
+pub(crate) const SIGNATURE: &str = "Signature";
+pub(crate) const MAC0: &str = "MAC0";
+
+/// An encoded map without entries: an empty protected bucket some senders write instead of `h''`.
+const EMPTY_MAP: &[u8] = &[0xa0];
+
+/// Sig_structure or MAC_structure; `signer_protected` is the bucket of one signer in a COSE_Sign.
+pub(crate) fn to_be_authenticated(
+    context: &str,
+    body_protected: &[u8],
+    signer_protected: Option<&[u8]>,
+    external_aad: &[u8],
+    payload: &[u8],
+) -> Vec<u8> {
+    Writer::encode(|w| {
+        w.array(if signer_protected.is_some() { 5 } else { 4 });
+        w.text(context).bytes(as_authenticated(body_protected));
+        if let Some(signer_protected) = signer_protected {
+            w.bytes(as_authenticated(signer_protected));
+        }
+        w.bytes(external_aad).bytes(payload);
+    })
+}
+
+/// The received bytes of a protected bucket, save that an empty one always counts as `h''` (RFC 9052, section 4.4).
+fn as_authenticated(protected: &[u8]) -> &[u8] {
+    if protected == EMPTY_MAP { &[] } else { protected }
+}
