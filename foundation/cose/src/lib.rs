@@ -4,6 +4,19 @@
 //! nobody: only its `verify` functions, with keys or [`TrustAnchors`] of the caller's, say whose it is. An algorithm
 //! must be named in the protected bucket and be the one of the key; a key has one purpose.
 //!
+//! ```
+//! # use sextant_cose::{Error, Purpose, Sign1, Sign1Builder, TrustAnchor, TrustAnchors};
+//! # use crypto::{SignatureAlgorithm, SigningKey};
+//! # let key = SigningKey::from_bytes(SignatureAlgorithm::Es256, &[7; 32]).expect("a scalar in range");
+//! let message = Sign1Builder::new().content_type("application/example+cbor").sign(&key, b"payload");
+//!
+//! let anchors = TrustAnchors::new(vec![TrustAnchor::new(key.public_key().clone(), Purpose::Author, "maker")]);
+//! let sign1 = Sign1::decode(&message)?;
+//! assert_eq!(sign1.verify_with(&anchors, Purpose::Author, None, &[])?.name, "maker");
+//! assert!(sign1.verify_with(&anchors, Purpose::Evidence, None, &[]).is_err());
+//! # Ok::<(), Error>(())
+//! ```
+//!
 //! It does not read claims (`eat`), does not walk certificate chains (`x509`), and does not encrypt.
 
 #![forbid(unsafe_code)]

@@ -410,6 +410,14 @@ mod key_formats {
     }
 
     #[test]
+    fn keys_are_shared_between_threads() {
+        fn shared<T: Send + Sync>() {}
+        shared::<SigningKey>();
+        shared::<PublicKey>();
+        shared::<Hasher>();
+    }
+
+    #[test]
     fn a_private_key_shows_its_algorithm_only() {
         for key in keys() {
             assert_eq!(format!("{key:?}"), format!("Key({})", key.algorithm()));
