@@ -1,1 +1,62 @@
-//! Manufacturer usage descriptions (RFC 8520): model, lint, policy compiler, packet oracle.
+//! Manufacturer usage descriptions (RFC 8520) over access control lists (RFC 8519): a file that says with whom a device
+//! means to communicate.
+//!
+//! [`parse`] reads a file and says what is wrong with it. [`compile`] turns it into a [`Policy`]: the ordered list of the
+//! flows that may start, whose remotes are selectors such as a name or a class. A [`Site`] resolves the selectors to
+//! addresses, and [`oracle`] gives the verdict on a packet, as every enforcer has to give it. [`diff`] and
+//! [`Policy::breadth`] tell a person what a new version would permit.
+//!
+//! What this crate is not: it fetches nothing, resolves no names, verifies no signature (that is `x509::cms`) and
+//! programs no packet filter. A [`MudFile`] is a manufacturer's suggestion; believing it is up to who holds the anchors.
+
+#![forbid(unsafe_code)]
+#![cfg_attr(not(test), no_std)]
+
+extern crate alloc;
+
+mod address;
+mod breadth;
+mod compile;
+mod decode;
+mod diff;
+mod encode;
+mod encode_policy;
+mod error;
+mod extensions;
+mod finding;
+mod json;
+mod lint;
+mod model;
+mod oracle;
+mod policy;
+mod ports;
+mod site;
+mod time;
+mod url;
+
+// Public interface
+pub use address::{Family, IpPrefix};
+pub use breadth::{APPROVAL_BREADTH, Breadth};
+pub use compile::{Compiled, compile};
+pub use decode::{Addresses, Context, MAX_ACES, MAX_ACLS, MAX_ENTRIES, MAX_NAMES, Parsed, parse};
+pub use diff::{PolicyDiff, diff};
+pub use error::{Error, Limit, SchemaFault};
+pub use extensions::{
+    Ownership, Sbom, SbomRetrieval, TlsProfile, TlsVersion, Transparency, VulnerabilityRetrieval,
+};
+pub use finding::{Finding, Rule, Severity, rules};
+pub use json::{JsonFault, MAX_FILE_BYTES, MAX_NESTING};
+pub use lint::worst;
+pub use model::{
+    Ace, AceBody, Acl, AclType, DEFAULT_CACHE_VALIDITY, Direction, EthMatch, Forwarding, IcmpMatch, IpMatch,
+    MacAddress, Matches, MudFile, MudMatch, PortMatch, PortOperator, TCP_FLAGS, TcpMatch, TransportMatch,
+    UdpMatch, displayable,
+};
+pub use oracle::{ConnState, Decision, Packet, PacketFields, Reason, Resolved, oracle};
+pub use policy::{
+    AceId, CONTROLLER_DNS, CONTROLLER_NTP, Entry, ExtraMatch, Policy, Protocol, Remote, Verdict,
+};
+pub use ports::Ports;
+pub use site::{MAX_ADDRESSES_PER_NAME, Member, Site, Strength};
+pub use time::DateTime;
+pub use url::{Authority, Host, MAX_URL_BYTES, MudUrl};

@@ -1,0 +1,93 @@
+//! How broad a policy is, as one number that a site can set a threshold on (threat N4).
+
+use alloc::collections::BTreeMap;
+
+use crate::address::Family;
+use crate::model::Direction;
+use crate::policy::{Entry, Policy, Protocol, Remote, Verdict};
+use crate::ports::Ports;
+
+/// A broader policy waits for a person's approval by default.
+pub const APPROVAL_BREADTH: u8 = 60;
+
+/// Points for the remote: from a known host up to the whole Internet.
+const REMOTE_POINTS: u32 = 60;
+/// Points for the ports the flow may go to.
+const PORT_POINTS: u32 = 25;
+/// Points for a protocol that is left open.
+const PROTOCOL_POINTS: u32 = 10;
+/// Points for flows that start outside.
+const INBOUND_POINTS: u32 = 5;
+
+/// Breadth of a policy.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Breadth {
+    /// From 0, nothing is permitted, to 100, everything is.
+    pub score: u8,
+    /// The broadest entry.
+    pub entry: Option<usize>,
+}
+
+impl Breadth {
+    /// True when the policy should wait for a person.
+    pub fn needs_approval(self) -> bool {
+        self.score >= APPROVAL_BREADTH
+    }
+}
+
+impl Policy {
+    /// Breadth of the broadest entry. Prefixes with the same ports count together, so that a network cut into pieces is
+    /// as broad as the network.
+    pub fn breadth(&self) -> Breadth {
+        let accepts =
+            || self.entries.iter().enumerate().filter(|(_, entry)| entry.verdict == Verdict::Accept);
+        let mut nets: BTreeMap<(Direction, Family, Protocol, &Ports), u128> = BTreeMap::new();
+        for (_, entry) in accepts() {
+            if let Remote::Prefix(prefix) = &entry.remote {
+                let free = u32::from(entry.family.bits() - prefix.length());
+                let addresses = 1_u128.checked_shl(free).unwrap_or(u128::MAX);
+                let sum = nets.entry(net_key(entry)).or_default();
+                *sum = sum.saturating_add(addresses);
+            }
+        }
+        let mut breadth = Breadth::default();
+        for (index, entry) in accepts() {
+            let addresses = nets.get(&net_key(entry)).copied().unwrap_or_default();
+            let score = score(entry, addresses);
+            if breadth.entry.is_none() || score > breadth.score {
+                breadth = Breadth { score, entry: Some(index) };
+            }
+        }
+        breadth
+    }
+}
+
+fn net_key(entry: &Entry) -> (Direction, Family, Protocol, &Ports) {
+    (entry.direction, entry.family, entry.protocol, open_ports(entry))
+}
+
+/// The ports that an entry opens: those of the end that is called.
+fn open_ports(entry: &Entry) -> &Ports {
+    match entry.direction {
+        Direction::FromDevice => &entry.remote_ports,
+        Direction::ToDevice => &entry.device_ports,
+    }
+}
+
+fn score(entry: &Entry, addresses: u128) -> u8 {
+    let bits = u32::from(entry.family.bits());
+    let remote = match &entry.remote {
+        Remote::Any => REMOTE_POINTS,
+        Remote::Prefix(_) => REMOTE_POINTS * addresses.checked_ilog2().unwrap_or_default().min(bits) / bits,
+        Remote::LocalNetworks => 25,
+        Remote::Manufacturer(_) | Remote::SameManufacturer | Remote::Model(_) => 15,
+        Remote::Name(_) | Remote::Controller(_) | Remote::MyController => 5,
+    };
+    let ports = match entry.protocol {
+        Protocol::Icmp { .. } => 0,
+        _ => PORT_POINTS * open_ports(entry).count().ilog2() / 16,
+    };
+    let protocol = if entry.protocol == Protocol::Any { PROTOCOL_POINTS } else { 0 };
+    let inbound = if entry.direction == Direction::ToDevice { INBOUND_POINTS } else { 0 };
+    u8::try_from(remote + ports + protocol + inbound).unwrap_or(u8::MAX)
+}

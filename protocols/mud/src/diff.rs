@@ -1,0 +1,62 @@
+//! What a new version of a policy permits that the old one did not, and the other way round.
+
+use alloc::vec::Vec;
+
+use crate::policy::{Entry, Policy, Verdict};
+
+/// The difference between two policies. Errs on one side: what may have been gained counts as gained.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PolicyDiff {
+    /// Entries of the new policy that permit something the old one may not have permitted.
+    pub gained: Vec<Entry>,
+    /// Entries of the old policy that permitted something the new one may not permit.
+    pub lost: Vec<Entry>,
+}
+
+impl PolicyDiff {
+    /// The new policy permits more: a person has to look at it.
+    pub fn is_wider(&self) -> bool {
+        !self.gained.is_empty()
+    }
+
+    /// The new policy permits less, and nothing more.
+    pub fn is_narrower(&self) -> bool {
+        self.gained.is_empty() && !self.lost.is_empty()
+    }
+
+    /// Both permit the same.
+    pub fn is_equal(&self) -> bool {
+        self.gained.is_empty() && self.lost.is_empty()
+    }
+}
+
+/// Compares two policies.
+pub fn diff(old: &Policy, new: &Policy) -> PolicyDiff {
+    PolicyDiff { gained: beyond(old, new), lost: beyond(new, old) }
+}
+
+/// Accepting entries of `new` whose packets `old` does not surely accept.
+fn beyond(old: &Policy, new: &Policy) -> Vec<Entry> {
+    let accepts = new.entries.iter().enumerate().filter(|(_, entry)| entry.verdict == Verdict::Accept);
+    accepts
+        .filter(|(index, entry)| !accepted(old, entry, new.entries.get(..*index).unwrap_or_default()))
+        .map(|(_, entry)| entry.clone())
+        .collect()
+}
+
+/// True when `policy` accepts all that `entry` accepts behind the entries `before` it. A drop in the way does no harm
+/// when one that covers it stands before the entry too.
+fn accepted(policy: &Policy, entry: &Entry, before: &[Entry]) -> bool {
+    for other in &policy.entries {
+        if other.verdict == Verdict::Accept {
+            if other.covers(entry) {
+                return true;
+            }
+        } else if other.may_overlap(entry)
+            && !before.iter().any(|drop| drop.verdict != Verdict::Accept && drop.covers(other))
+        {
+            return false;
+        }
+    }
+    false
+}

@@ -1,0 +1,140 @@
+//! Extensions of the MUD file that this implementation reads.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+/// Name under which RFC 9472 is declared in `extensions`.
+pub(crate) const TRANSPARENCY: &str = "transparency";
+/// Name under which RFC 9761 is declared in `extensions`.
+pub(crate) const TLS_PROFILE: &str = "ietf-mud-tls";
+/// Name under which draft-ietf-iotops-ol is declared in `extensions`.
+pub(crate) const OWNERSHIP: &str = "ol";
+/// Name under which draft-lear-opsawg-mud-reporter is declared in `extensions`.
+pub(crate) const REPORTER: &str = "reporter";
+/// Name of NIST's private extension for quarantine.
+pub(crate) const QUARANTINE: &str = "nist-mud";
+/// Name of the onboarding hint of BRSKI, which concerns other software.
+pub(crate) const MASA: &str = "masa";
+
+/// Where a bill of materials and vulnerability reports are (RFC 9472, module `ietf-mud-transparency`).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Transparency {
+    /// How to get the bill of materials.
+    pub sbom: Option<SbomRetrieval>,
+    /// `sbom-archive-list`: a list of former ones.
+    pub archive_list: Option<String>,
+    /// Where vulnerabilities are reported.
+    pub vulnerabilities: Option<VulnerabilityRetrieval>,
+}
+
+/// The choice `sbom-retrieval-method`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SbomRetrieval {
+    /// `sboms`: one URL per version.
+    Cloud(Vec<Sbom>),
+    /// `sbom-local-well-known`: the device itself, over this scheme. Implies that the manager may connect to the device.
+    LocalWellKnown(String),
+    /// `sbom-contact-uri`: a person.
+    Contact(String),
+}
+
+/// A bill of materials of one version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sbom {
+    /// `version-info`
+    pub version_info: String,
+    /// `sbom-url`
+    pub sbom_url: Option<String>,
+}
+
+/// The choice `vuln-retrieval-method`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum VulnerabilityRetrieval {
+    /// `vuln-url`
+    Cloud(Vec<String>),
+    /// `vuln-contact-uri`
+    Contact(String),
+}
+
+/// Who made the file and under which licence it is (draft-ietf-iotops-ol).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ownership {
+    /// `owners`
+    pub owners: Vec<String>,
+    /// `spdx-tag`
+    pub spdx_tag: Option<String>,
+}
+
+/// What the handshakes of a device look like (RFC 9761, module `ietf-acl-tls`). An empty list does not restrict.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TlsProfile {
+    /// `name`
+    pub name: String,
+    /// `supported-tls-version`
+    pub tls_versions: Vec<TlsVersion>,
+    /// `supported-dtls-version`
+    pub dtls_versions: Vec<TlsVersion>,
+    /// `cipher-suite`
+    pub cipher_suites: Vec<u16>,
+    /// `extension-type`
+    pub extension_types: Vec<u16>,
+    /// `accept-list-ta-cert`: trust anchors, in base64.
+    pub accept_list_ta_certs: Vec<String>,
+    /// `psk-key-exchange-mode`
+    pub psk_key_exchange_modes: Vec<u8>,
+    /// `supported-group`
+    pub supported_groups: Vec<u16>,
+    /// `signature-algorithm-cert`
+    pub signature_algorithms_cert: Vec<u16>,
+    /// `signature-algorithm`
+    pub signature_algorithms: Vec<u16>,
+    /// `application-protocol`
+    pub application_protocols: Vec<String>,
+    /// `cert-compression-algorithm`
+    pub cert_compression_algorithms: Vec<u16>,
+    /// `certificate-authorities`
+    pub certificate_authorities: Vec<String>,
+}
+
+/// A protocol version, within TLS or DTLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TlsVersion {
+    /// `tls12` or `dtls12`
+    V1_2,
+    /// `tls13` or `dtls13`
+    V1_3,
+}
+
+/// The lists of numbers of a profile, by leaf name: one table for reading, writing and comparing.
+impl TlsProfile {
+    pub(crate) const NUMBER_LISTS: [&str; 6] = [
+        "cipher-suite",
+        "extension-type",
+        "supported-group",
+        "signature-algorithm-cert",
+        "signature-algorithm",
+        "cert-compression-algorithm",
+    ];
+
+    pub(crate) fn number_lists(&self) -> [&Vec<u16>; 6] {
+        [
+            &self.cipher_suites,
+            &self.extension_types,
+            &self.supported_groups,
+            &self.signature_algorithms_cert,
+            &self.signature_algorithms,
+            &self.cert_compression_algorithms,
+        ]
+    }
+
+    pub(crate) fn number_lists_mut(&mut self) -> [&mut Vec<u16>; 6] {
+        [
+            &mut self.cipher_suites,
+            &mut self.extension_types,
+            &mut self.supported_groups,
+            &mut self.signature_algorithms_cert,
+            &mut self.signature_algorithms,
+            &mut self.cert_compression_algorithms,
+        ]
+    }
+}
