@@ -1,5 +1,7 @@
 //! Keys and messages of other implementations.
 
+use std::path::{Path, PathBuf};
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use cose::{
@@ -136,6 +138,57 @@ fn psa_tokens_verify_in_both_forms() {
     let key = read_hex(&rats.join("psa-tfm/key.key.sec1.der.hex"));
     let key = SigningKey::from_sec1_der(&key).expect("a key");
     assert_eq!(Sign1::decode(&token).and_then(|token| token.verify(key.public_key(), None, &[])), Ok(()));
+}
+
+#[test]
+fn every_tagged_message_in_the_field_is_read_unless_it_breaks_a_rule() {
+    let not_protected = Error::from(Distrust::AlgorithmNotProtected);
+    let no_map = cbor::Reason::WrongType { expected: cbor::Type::Map, found: cbor::Type::Simple };
+    let broken = [
+        ("coswid/hirs/sign-pass-01.cose", not_protected),
+        ("rats/eat-made/bad-alg-unprotected.cbor", not_protected),
+        (
+            "corim/cocli/data-corim-signed-corim-bad-signature.cbor",
+            Error::Malformed(cbor::Error::new(4, no_map)),
+        ),
+    ];
+    let mut files = Vec::new();
+    for area in ["rats", "corim", "coswid", "suit", "teep"] {
+        let Some(folder) = vectors(area) else { return };
+        collect_files(&folder, &mut files);
+    }
+    let (mut read, mut refused) = (0, 0);
+    for path in files {
+        let bytes = std::fs::read(&path).expect("a file");
+        let outcome = match bytes.as_slice() {
+            [0xd2, ..] => Sign1::decode(&bytes).map(|_| ()),
+            [0xd1, ..] => Mac0::decode(&bytes).map(|_| ()),
+            // A CWT tag around it, which is not this crate's to read.
+            [0xd8, 0x3d, message @ ..] if message.first() == Some(&0xd2) => {
+                Sign1::decode(message).map(|_| ())
+            }
+            _ => continue,
+        };
+        match broken.iter().find(|(name, _)| path.ends_with(name)) {
+            Some((_, refusal)) => {
+                assert_eq!(outcome, Err(*refusal), "{}", path.display());
+                refused += 1;
+            }
+            None => {
+                assert_eq!(outcome, Ok(()), "{}", path.display());
+                read += 1;
+            }
+        }
+    }
+    assert_eq!(refused, broken.len());
+    assert!(read >= 50, "{read} messages");
+}
+
+fn collect_files(folder: &Path, files: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() { collect_files(&path, files) } else { files.push(path) }
+    }
 }
 
 /// The digest that was signed and the first COSE block of a SUIT envelope, tagged or not.
