@@ -1,0 +1,190 @@
+//! Connection tracking: finds a device's flows, and cuts those that its policy no longer permits.
+//!
+//! `ct state established` outlives the permission that started a flow. After a commit that may have taken something
+//! away, every entry with one of the device's addresses in either tuple is judged again, and deleted if the policy
+//! in force would not let it start. Flows that stay permitted are not touched.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::netlink::{self, Attributes, INET, INET6, Received, Request, Socket, attributes, messages};
+use crate::{Error, Flow};
+
+/// A tracked connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// As its first packet was before any translation.
+    pub original: Flow,
+    /// As its answers come back: the source is who really answers.
+    pub reply: Flow,
+    family: u8,
+    /// The original tuple as the kernel wrote it, which is how it wants it back.
+    tuple: Vec<u8>,
+    zone: Option<Vec<u8>>,
+    id: Option<Vec<u8>>,
+}
+
+impl Entry {
+    /// Whether the address is at either end, translated or not.
+    pub fn involves(&self, address: IpAddr) -> bool {
+        [self.original.source, self.original.destination, self.reply.source, self.reply.destination]
+            .contains(&address)
+    }
+
+    /// The start of the flow as the forward hook saw it: before source, after destination translation.
+    pub fn start(&self) -> Flow {
+        Flow {
+            source: self.original.source,
+            destination: self.reply.source,
+            protocol: self.original.protocol,
+            source_port: self.original.source_port,
+            destination_port: match self.original.protocol {
+                TCP | UDP => self.reply.source_port,
+                _ => self.original.destination_port,
+            },
+        }
+    }
+}
+
+/// A way to the connection table of the network namespace in which it was opened.
+#[derive(Debug)]
+pub struct Conntrack {
+    socket: Socket,
+    buffer: Vec<u8>,
+}
+
+impl Conntrack {
+    /// Opens it.
+    pub fn open() -> Result<Self, Error> {
+        Ok(Self { socket: Socket::open(ANSWER_TIME)?, buffer: vec![0; netlink::DATAGRAM] })
+    }
+
+    /// All entries that involve one of the addresses.
+    pub fn entries(&mut self, addresses: &[IpAddr]) -> Result<Vec<Entry>, Error> {
+        let mut found = Vec::new();
+        for (family, wanted) in [
+            (INET, addresses.iter().any(IpAddr::is_ipv4)),
+            (INET6, addresses.iter().any(IpAddr::is_ipv6)),
+        ] {
+            if wanted {
+                self.dump(family, addresses, &mut found)?;
+            }
+        }
+        Ok(found)
+    }
+
+    /// Deletes one; `false` when it had ended by itself.
+    pub fn delete(&mut self, entry: &Entry) -> Result<bool, Error> {
+        let mut request =
+            Request::new(DELETE, netlink::REQUEST | netlink::ACK, entry.family, 0)
+                .attribute(CTA_TUPLE_ORIG | netlink::NESTED, &entry.tuple);
+        if let Some(zone) = &entry.zone {
+            request = request.attribute(CTA_ZONE, zone);
+        }
+        // The id makes sure that a new flow with the same tuple is not hit in place of the old one.
+        if let Some(id) = &entry.id {
+            request = request.attribute(CTA_ID, id);
+        }
+        match self.socket.request(&request.finish()) {
+            Ok(()) => Ok(true),
+            Err(Error::Netlink(ENOENT)) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn dump(&mut self, family: u8, addresses: &[IpAddr], found: &mut Vec<Entry>) -> Result<(), Error> {
+        self.socket.send(&Request::new(GET, netlink::REQUEST | netlink::DUMP, family, 0).finish())?;
+        loop {
+            let Received::Datagram(datagram) = self.socket.receive(&mut self.buffer)? else {
+                return Err(Error::Lost);
+            };
+            for message in messages(datagram) {
+                match message.status() {
+                    Some(0) => return Ok(()),
+                    Some(code) => return Err(Error::Netlink(code)),
+                    None if message.is_done() => return Ok(()),
+                    None if message.kind == NEW => {
+                        let entry = decode(message.family(), &message.attributes());
+                        found.extend(entry.filter(|entry| addresses.iter().any(|a| entry.involves(*a))));
+                    }
+                    None => {}
+                }
+            }
+        }
+    }
+}
+
+fn decode(family: u8, attributes: &Attributes<'_>) -> Option<Entry> {
+    let tuple = attributes.find_kind(CTA_TUPLE_ORIG)?;
+    Some(Entry {
+        original: decode_tuple(tuple)?,
+        reply: decode_tuple(attributes.find_kind(CTA_TUPLE_REPLY)?)?,
+        family,
+        tuple: tuple.to_vec(),
+        zone: attributes.find_kind(CTA_ZONE).map(<[u8]>::to_vec),
+        id: attributes.find_kind(CTA_ID).map(<[u8]>::to_vec),
+    })
+}
+
+fn decode_tuple(bytes: &[u8]) -> Option<Flow> {
+    let tuple = attributes(bytes);
+    let ip = attributes(tuple.find_kind(CTA_TUPLE_IP)?);
+    let address = |v4: u16, v6: u16| -> Option<IpAddr> {
+        match (ip.find_kind(v4), ip.find_kind(v6)) {
+            (Some(bytes), _) => Some(IpAddr::from(<[u8; 4]>::try_from(bytes).ok()?)),
+            (_, Some(bytes)) => Some(IpAddr::from(<[u8; 16]>::try_from(bytes).ok()?)),
+            _ => None,
+        }
+    };
+    let transport = attributes(tuple.find_kind(CTA_TUPLE_PROTO)?);
+    let byte = |kind: u16| transport.find_kind(kind).and_then(|bytes| bytes.first().copied());
+    let port = |kind: u16| {
+        transport.find_kind(kind).and_then(|bytes| Some(u16::from_be_bytes(bytes.try_into().ok()?)))
+    };
+    let protocol = byte(CTA_PROTO_NUM)?;
+    let (source_port, destination_port) = match protocol {
+        ICMP => (0, u16::from_be_bytes([byte(CTA_PROTO_ICMP_TYPE)?, byte(CTA_PROTO_ICMP_CODE)?])),
+        ICMP6 => (0, u16::from_be_bytes([byte(CTA_PROTO_ICMPV6_TYPE)?, byte(CTA_PROTO_ICMPV6_CODE)?])),
+        _ => (port(CTA_PROTO_SRC_PORT).unwrap_or(0), port(CTA_PROTO_DST_PORT).unwrap_or(0)),
+    };
+    Some(Flow {
+        source: address(CTA_IP_V4_SRC, CTA_IP_V6_SRC)?,
+        destination: address(CTA_IP_V4_DST, CTA_IP_V6_DST)?,
+        protocol,
+        source_port,
+        destination_port,
+    })
+}
+
+/// How long the kernel may take over one part of an answer.
+const ANSWER_TIME: Duration = Duration::from_secs(5);
+
+// IP protocol numbers (IANA).
+const ICMP: u8 = 1;
+const TCP: u8 = 6;
+const UDP: u8 = 17;
+const ICMP6: u8 = 58;
+
+// linux/netfilter/nfnetlink_conntrack.h
+const NEW: u16 = 0x0100;
+const GET: u16 = 0x0101;
+const DELETE: u16 = 0x0102;
+const CTA_TUPLE_ORIG: u16 = 1;
+const CTA_TUPLE_REPLY: u16 = 2;
+const CTA_ID: u16 = 12;
+const CTA_ZONE: u16 = 18;
+const CTA_TUPLE_IP: u16 = 1;
+const CTA_TUPLE_PROTO: u16 = 2;
+const CTA_IP_V4_SRC: u16 = 1;
+const CTA_IP_V4_DST: u16 = 2;
+const CTA_IP_V6_SRC: u16 = 3;
+const CTA_IP_V6_DST: u16 = 4;
+const CTA_PROTO_NUM: u16 = 1;
+const CTA_PROTO_SRC_PORT: u16 = 2;
+const CTA_PROTO_DST_PORT: u16 = 3;
+const CTA_PROTO_ICMP_TYPE: u16 = 5;
+const CTA_PROTO_ICMP_CODE: u16 = 6;
+const CTA_PROTO_ICMPV6_TYPE: u16 = 8;
+const CTA_PROTO_ICMPV6_CODE: u16 = 9;
+/// The entry is gone.
+const ENOENT: i32 = 2;

@@ -1,0 +1,40 @@
+//! The forwarding resolver of the gateway: a name's addresses are in the rules before the device hears of them.
+//!
+//! A policy permits names, packets carry addresses, and answers differ from minute to minute and from place to place.
+//! So devices ask us. The addresses of an answer go into the sets of every policy that lists the *question's* name,
+//! the transaction is committed, and only then is the answer released.
+
+mod answer;
+mod forward;
+
+use std::net::IpAddr;
+
+pub use forward::{Forwarder, Upstream};
+
+use crate::{DeviceId, Error};
+
+/// What the forwarder has to know of policies, and to tell them.
+pub trait Names: Send + Sync {
+    /// Who asks, and may it know the name? The name is in lower case without the trailing dot.
+    fn standing(&self, source: IpAddr, name: &str) -> Standing;
+
+    /// Makes the addresses reachable for whoever's policy lists the name, for at least `lifetime` seconds.
+    /// When this returns, the kernel permits them.
+    fn learn(&self, name: &str, addresses: &[IpAddr], lifetime: u32) -> Result<(), Error>;
+}
+
+/// A device's relation to a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// No device has this address.
+    Stranger,
+    /// The device's policy lists the name.
+    Listed(DeviceId),
+    /// It does not.
+    Unlisted {
+        /// Who asks.
+        device: DeviceId,
+        /// Whether the device is held to names that its policy lists.
+        restricted: bool,
+    },
+}

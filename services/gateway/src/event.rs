@@ -1,0 +1,119 @@
+//! What the enforcement half tells whoever runs it.
+
+use std::net::IpAddr;
+use std::sync::mpsc::Sender;
+use std::time::{Duration, SystemTime};
+
+use crate::{DeviceId, Mac, PolicyId};
+
+/// One thing that happened.
+#[non_exhaustive]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// Rules are in the kernel: from now on the device's packets are judged by this policy.
+    Applied {
+        /// Whose.
+        device: DeviceId,
+        /// Which policy.
+        policy: PolicyId,
+        /// When the transaction was committed.
+        at: SystemTime,
+        /// Flows of the device that were cut because the policy does not permit them.
+        cut: usize,
+    },
+    /// The kernel dropped packets.
+    Violation(Violation),
+    /// A device asked for a name that is not in its policy.
+    NameOutOfPolicy {
+        /// Who asked.
+        device: DeviceId,
+        /// The name, lower case, without the trailing dot.
+        name: String,
+        /// Whether an answer was refused because the device is restricted.
+        refused: bool,
+    },
+    /// A public name had an answer in a private range (rebinding); the answer was withheld.
+    PrivateAnswer {
+        /// Who asked.
+        device: DeviceId,
+        /// The name.
+        name: String,
+        /// The address.
+        address: IpAddr,
+    },
+    /// The kernel's rules were not ours and have been replaced, in one transaction.
+    Rebuilt {
+        /// What was found.
+        reason: String,
+    },
+    /// More happened than could be kept.
+    Overflow {
+        /// How many packets are missing from the reports.
+        packets: u64,
+    },
+}
+
+/// Dropped packets of one kind, seen within `over`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// What was wrong.
+    pub kind: ViolationKind,
+    /// The device, when the local address is bound to one.
+    pub device: Option<DeviceId>,
+    /// The policy by which it was judged, when known.
+    pub policy: Option<PolicyId>,
+    /// Source address of the frame, when the kernel told.
+    pub mac: Option<Mac>,
+    /// The packet, of the first one where there are several.
+    pub flow: Flow,
+    /// How many since the last report of the same kind.
+    pub count: u64,
+    /// Zero for the first report, which is made at once.
+    pub over: Duration,
+}
+
+/// Sort of a violation. The kernel says it by the NFLOG group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ViolationKind {
+    /// A device started something that its policy does not permit.
+    FromDevice,
+    /// Somebody started something toward a device, which its policy does not permit.
+    ToDevice,
+    /// No device has this pair of MAC and address: unknown, or borrowed.
+    UnknownDevice,
+    /// A device went round our resolver.
+    Resolver,
+}
+
+/// What a packet says about its flow. Addresses and ports as in the packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Flow {
+    /// From.
+    pub source: IpAddr,
+    /// To.
+    pub destination: IpAddr,
+    /// IP protocol number.
+    pub protocol: u8,
+    /// TCP or UDP source port; 0 otherwise.
+    pub source_port: u16,
+    /// TCP or UDP destination port; ICMP type and code as `type << 8 | code`; 0 otherwise.
+    pub destination_port: u16,
+}
+
+/// Receives events. Must not block: it is called between a commit and what follows it.
+pub trait Observer: Send + Sync {
+    /// One event.
+    fn observe(&self, event: Event);
+}
+
+impl Observer for Sender<Event> {
+    fn observe(&self, event: Event) {
+        // A receiver that went away is not a reason to stop enforcing.
+        let _gone = self.send(event);
+    }
+}
+
+/// Passes events over.
+impl Observer for () {
+    fn observe(&self, _event: Event) {}
+}

@@ -1,0 +1,234 @@
+//! The fixed table: hooks, maps of devices and policies, link housekeeping, and default drop.
+//!
+//! A packet costs the same whatever the number of devices: its (MAC, address) pair is looked up for a policy
+//! number, the number for a chain. Devices are map elements only, so moving one is two elements in one transaction,
+//! and the values are plain marks, so the kernel has no chains to walk again.
+
+use std::net::IpAddr;
+
+use super::{Name, Transaction, nft};
+use crate::{Error, Interface};
+
+/// What this gateway is asked to guard. Fixed for the life of an enforcer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Site {
+    /// Interfaces behind which the devices are: usually one bridge.
+    pub lan: Vec<Interface>,
+    /// Ports of that bridge, between which no frame may pass directly.
+    pub ports: Vec<Interface>,
+    /// Addresses of the gateway itself on these interfaces.
+    pub own: Vec<IpAddr>,
+    /// TCP port of the gateway on which any device, known or not, may prove who it is.
+    pub admission: Option<u16>,
+    /// Endpoints of the product itself (attestation, update, onboarding): open to every device that is not blocked.
+    pub management: Vec<Endpoint>,
+    /// Send an ICMP error where a file says `reject`, instead of reading it as `drop` (RFC 8520, section 2).
+    pub send_errors: bool,
+    /// Turn packet forwarding on once the rules are in force.
+    pub forwarding: bool,
+}
+
+impl Site {
+    /// A site with devices behind one interface and nothing else set.
+    pub fn new(lan: &str) -> Result<Self, Error> {
+        Ok(Self {
+            lan: vec![Interface::new(lan)?],
+            ports: Vec::new(),
+            own: Vec::new(),
+            admission: None,
+            management: Vec::new(),
+            send_errors: false,
+            forwarding: true,
+        })
+    }
+}
+
+/// A service at an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Endpoint {
+    /// Where.
+    pub address: IpAddr,
+    /// IP protocol number: 6 or 17.
+    pub protocol: u8,
+    /// Destination port.
+    pub port: u16,
+}
+
+/// Mark of a packet that its policy permits. Policy numbers are small.
+pub(crate) const PERMITTED: u32 = u32::MAX;
+
+/// NFLOG groups: what a device may not start, what may not be started toward it, strangers, other resolvers.
+pub(crate) const NFLOG_GROUPS: [u16; 4] = [10, 11, 12, 13];
+
+/// The name by which a running table is recognised as the one that [`install`] makes for this site.
+pub(crate) fn stamp(site: &Site) -> Name {
+    Name::of_content("base_", body(site).as_text().as_bytes())
+}
+
+/// Makes the table. No device is in it, and nothing passes.
+pub(crate) fn install(site: &Site) -> Transaction {
+    let mut tx = body(site);
+    nft!(tx, "add chain inet sextant", stamp(site));
+    tx
+}
+
+fn body(site: &Site) -> Transaction {
+    let mut tx = Transaction::new();
+    nft!(tx, "add table inet sextant");
+    sets(&mut tx, site);
+    violations(&mut tx);
+    binding(&mut tx);
+    forward(&mut tx);
+    input(&mut tx, site);
+    tx
+}
+
+fn sets(tx: &mut Transaction, site: &Site) {
+    nft!(*tx, "add set inet sextant lan { type ifname ; }");
+    if !site.lan.is_empty() {
+        nft!(*tx, "add element inet sextant lan {", site.lan, "}");
+    }
+    nft!(*tx, "add map inet sextant dev_from4 { type ether_addr . ipv4_addr : mark ; }");
+    nft!(*tx, "add map inet sextant dev_from6 { type ether_addr . ipv6_addr : mark ; }");
+    nft!(*tx, "add map inet sextant dev_to4 { type ipv4_addr : mark ; }");
+    nft!(*tx, "add map inet sextant dev_to6 { type ipv6_addr : mark ; }");
+    nft!(*tx, "add map inet sextant pol_from { type mark : verdict ; }");
+    nft!(*tx, "add map inet sextant pol_to { type mark : verdict ; }");
+
+    nft!(*tx, "add set inet sextant mgmt4 { type ipv4_addr . inet_proto . inet_service ; }");
+    nft!(*tx, "add set inet sextant mgmt6 { type ipv6_addr . inet_proto . inet_service ; }");
+    // Of the gateway's own services a policy opens these at most, whatever it says of local networks.
+    nft!(*tx, "add set inet sextant services { type inet_proto . inet_service ; }");
+    nft!(*tx, "add element inet sextant services { udp . 53 , tcp . 53 , udp . 123 }");
+    for Endpoint { address, protocol, port } in site.management.iter().copied() {
+        match address {
+            IpAddr::V4(_) => nft!(*tx, "add element inet sextant mgmt4 {", address, ".", protocol, ".", port, "}"),
+            IpAddr::V6(_) => nft!(*tx, "add element inet sextant mgmt6 {", address, ".", protocol, ".", port, "}"),
+        }
+        nft!(*tx, "add element inet sextant services {", protocol, ".", port, "}");
+    }
+}
+
+/// What is not permitted: counted exactly in the kernel, told to us at a bounded rate, and dropped.
+fn violations(tx: &mut Transaction) {
+    nft!(
+        *tx,
+        "add set inet sextant seen_from4 { type ether_addr . ipv4_addr . inet_proto . inet_service ;",
+        SEEN,
+        "counter ; }"
+    );
+    nft!(
+        *tx,
+        "add set inet sextant seen_from6 { type ether_addr . ipv6_addr . inet_proto . inet_service ;",
+        SEEN,
+        "counter ; }"
+    );
+    nft!(*tx, "add set inet sextant rate_from { type ether_addr ;", SEEN, "}");
+    nft!(*tx, "add set inet sextant rate_stranger { type ether_addr ;", SEEN, "}");
+    nft!(*tx, "add set inet sextant rate_to4 { type ipv4_addr ;", SEEN, "}");
+    nft!(*tx, "add set inet sextant rate_to6 { type ipv6_addr ;", SEEN, "}");
+
+    nft!(*tx, "add chain inet sextant violation_from");
+    nft!(*tx, VIOLATION_FROM, "meta l4proto { tcp , udp } meta nfproto ipv4 update @seen_from4 { ether saddr . ip daddr . meta l4proto . th dport }");
+    nft!(*tx, VIOLATION_FROM, "meta l4proto { tcp , udp } meta nfproto ipv6 update @seen_from6 { ether saddr . ip6 daddr . meta l4proto . th dport }");
+    nft!(*tx, VIOLATION_FROM, "meta l4proto { tcp , udp } th dport { 53 , 853 } update @rate_from { ether saddr", EACH, "}", ALL, "log group 13", HEADERS);
+    nft!(*tx, VIOLATION_FROM, "meta l4proto { tcp , udp } th dport { 53 , 853 } counter drop");
+    nft!(*tx, VIOLATION_FROM, "update @rate_from { ether saddr", EACH, "}", ALL, "log group 10", HEADERS);
+    nft!(*tx, VIOLATION_FROM, "counter drop");
+
+    nft!(*tx, "add chain inet sextant violation_to");
+    nft!(*tx, VIOLATION_TO, "update @rate_to4 { ip daddr", EACH, "}", ALL, "log group 11", HEADERS);
+    nft!(*tx, VIOLATION_TO, "update @rate_to6 { ip6 daddr", EACH, "}", ALL, "log group 11", HEADERS);
+    nft!(*tx, VIOLATION_TO, "counter drop");
+
+    nft!(*tx, "add chain inet sextant stranger");
+    nft!(*tx, STRANGER, "update @rate_stranger { ether saddr", EACH, "}", ALL, "log group 12", HEADERS);
+    nft!(*tx, STRANGER, "counter drop");
+}
+
+/// Marks a packet from the LAN with its policy; a pair that no device has leaves the mark at zero.
+fn binding(tx: &mut Transaction) {
+    nft!(*tx, "add chain inet sextant bind");
+    nft!(*tx, "add rule inet sextant bind meta mark set 0");
+    nft!(*tx, "add rule inet sextant bind meta nfproto ipv4 meta mark set ether saddr . ip saddr map @dev_from4");
+    nft!(*tx, "add rule inet sextant bind meta nfproto ipv6 meta mark set ether saddr . ip6 saddr map @dev_from6");
+    nft!(*tx, "add rule inet sextant bind meta mark 0 goto stranger");
+}
+
+/// Between devices and the rest, and between devices: both ends' policies must permit.
+fn forward(tx: &mut Transaction) {
+    nft!(*tx, "add chain inet sextant forward { type filter hook forward priority 0 ; policy drop ; }");
+    // Traffic that touches no device is other people's business.
+    nft!(*tx, FORWARD, "iifname != @lan oifname != @lan accept");
+    nft!(*tx, FORWARD, "ct state invalid drop");
+    // Every packet, not just the first: a stranger must not speak within a device's open connection.
+    nft!(*tx, FORWARD, "iifname @lan jump bind");
+    nft!(*tx, FORWARD, "ct state established accept");
+    nft!(*tx, FORWARD, "ct state related meta l4proto { icmp , ipv6-icmp } accept");
+    nft!(*tx, FORWARD, "meta l4proto tcp tcp flags & ( fin | syn | rst | ack ) != syn counter drop");
+    nft!(*tx, FORWARD, "iifname @lan meta mark vmap @pol_from");
+    // A policy number without chain falls through to here.
+    nft!(*tx, FORWARD, "iifname @lan meta mark !=", PERMITTED, "drop");
+    nft!(*tx, FORWARD, "oifname != @lan accept");
+    nft!(*tx, FORWARD, "meta mark set 0");
+    nft!(*tx, FORWARD, "meta nfproto ipv4 meta mark set ip daddr map @dev_to4");
+    nft!(*tx, FORWARD, "meta nfproto ipv6 meta mark set ip6 daddr map @dev_to6");
+    nft!(*tx, FORWARD, "meta mark vmap @pol_to");
+    nft!(*tx, FORWARD, "meta mark !=", PERMITTED, "drop");
+    nft!(*tx, FORWARD, "accept");
+}
+
+/// From devices to the gateway itself.
+fn input(tx: &mut Transaction, site: &Site) {
+    nft!(*tx, "add chain inet sextant input { type filter hook input priority 0 ; policy drop ; }");
+    nft!(*tx, INPUT, "iifname != @lan accept");
+    nft!(*tx, INPUT, "ct state invalid drop");
+    // Devices do not announce routers, nor better ones (RFC 6105); what else a link needs (RFC 4861, RFC 3810).
+    nft!(*tx, INPUT, "icmpv6 type { nd-router-advert , nd-redirect } counter drop");
+    nft!(*tx, INPUT, "icmpv6 type { nd-neighbor-solicit , nd-neighbor-advert , nd-router-solicit } ip6 hoplimit 255 accept");
+    nft!(*tx, INPUT, "icmpv6 type { mld-listener-report , mld-listener-done , mld2-listener-report } ip6 hoplimit 1 accept");
+    nft!(*tx, INPUT, "meta nfproto ipv4 meta l4proto igmp accept");
+    // DHCP clients; server answers never come from a device.
+    nft!(*tx, INPUT, "meta nfproto ipv4 udp sport 68 udp dport 67 accept");
+    nft!(*tx, INPUT, "meta nfproto ipv6 udp sport 546 udp dport 547 accept");
+    if let Some(port) = site.admission {
+        nft!(*tx, INPUT, "tcp dport", port, "accept");
+    }
+    nft!(*tx, INPUT, "jump bind");
+    nft!(*tx, INPUT, "ct state established accept");
+    nft!(*tx, INPUT, "ct state related meta l4proto { icmp , ipv6-icmp } accept");
+    nft!(*tx, INPUT, "meta l4proto tcp tcp flags & ( fin | syn | rst | ack ) != syn counter drop");
+    nft!(*tx, INPUT, "meta l4proto { tcp , udp } meta l4proto . th dport != @services goto violation_from");
+    nft!(*tx, INPUT, "meta mark vmap @pol_from");
+    nft!(*tx, INPUT, "meta mark !=", PERMITTED, "drop");
+    nft!(*tx, INPUT, "accept");
+}
+
+/// The second lock: frames between ports of the bridge are dropped even if port isolation is lost. Stateless,
+/// because not every kernel tracks connections in this family; `None` when the site names no ports.
+pub(crate) fn bridge(site: &Site) -> Option<Transaction> {
+    if site.ports.is_empty() {
+        return None;
+    }
+    let mut tx = Transaction::new();
+    nft!(tx, "add table bridge sextant");
+    nft!(tx, "delete table bridge sextant");
+    nft!(tx, "add table bridge sextant");
+    nft!(tx, "add chain bridge sextant forward { type filter hook forward priority 0 ; policy accept ; }");
+    nft!(tx, "add rule bridge sextant forward iifname {", site.ports, "} oifname {", site.ports, "} counter drop");
+    Some(tx)
+}
+
+const FORWARD: &str = "add rule inet sextant forward";
+const INPUT: &str = "add rule inet sextant input";
+const VIOLATION_FROM: &str = "add rule inet sextant violation_from";
+const VIOLATION_TO: &str = "add rule inet sextant violation_to";
+const STRANGER: &str = "add rule inet sextant stranger";
+
+/// Sets that packets fill: bounded, and forgetful.
+const SEEN: &str = "size 65535 ; flags dynamic , timeout ; timeout 10m ;";
+/// Reports for one device, and for all together: a flood must not drown the rest, nor us.
+const EACH: &str = "limit rate 20/second burst 40 packets";
+const ALL: &str = "limit rate 500/second burst 500 packets";
+/// Headers only: what devices say is none of our business.
+const HEADERS: &str = "snaplen 96 queue-threshold 16";

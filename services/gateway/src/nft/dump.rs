@@ -1,0 +1,125 @@
+//! What the kernel holds of ours, as nft lists it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use serde_json::Value;
+
+use super::{Name, Site, stamp};
+use crate::{AddressRange, Mac};
+
+/// A device's element in one of the four maps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Element {
+    /// The source of its frames, in the maps for what it starts.
+    pub(crate) mac: Option<Mac>,
+    pub(crate) address: IpAddr,
+}
+
+/// The state of the table, as far as it differs from one enforcer to another.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Found {
+    /// Whether the fixed part is the one that we would make.
+    pub(crate) ours: bool,
+    /// Rules in each chain.
+    pub(crate) chains: BTreeMap<Name, usize>,
+    /// Chains by policy number, for what devices start and what is started toward them.
+    pub(crate) from: BTreeMap<u32, Name>,
+    pub(crate) to: BTreeMap<u32, Name>,
+    /// Policy numbers of devices.
+    pub(crate) devices: BTreeMap<Element, u32>,
+    /// Members of class sets.
+    pub(crate) classes: BTreeMap<Name, BTreeSet<AddressRange>>,
+    /// Sets of policies.
+    pub(crate) sets: BTreeSet<Name>,
+}
+
+impl Found {
+    /// Reads a listing. Nothing, when it holds something that we would not have put there.
+    pub(crate) fn read(listing: &Value, site: &Site) -> Option<Self> {
+        let mut found = Self::default();
+        for object in listing.get("nftables")?.as_array()? {
+            if let Some(chain) = object.get("chain") {
+                found.chains.entry(name(chain, "name")?).or_default();
+            } else if let Some(rule) = object.get("rule") {
+                *found.chains.entry(name(rule, "chain")?).or_default() += 1;
+            } else if let Some(set) = object.get("set") {
+                found.read_set(set)?;
+            } else if let Some(map) = object.get("map") {
+                found.read_map(map)?;
+            }
+        }
+        found.ours = found.chains.contains_key(&stamp(site));
+        Some(found)
+    }
+
+    fn read_set(&mut self, set: &Value) -> Option<()> {
+        let name = name(set, "name")?;
+        if name.as_str().starts_with('p') {
+            self.sets.insert(name);
+        } else if name.as_str().starts_with("c") {
+            let members = elements(set).map(|member| range(plain(member))).collect::<Option<_>>()?;
+            self.classes.insert(name, members);
+        }
+        Some(())
+    }
+
+    fn read_map(&mut self, map: &Value) -> Option<()> {
+        let name = map.get("name")?.as_str()?;
+        for pair in elements(map) {
+            let [key, value] = pair.as_array()?.as_slice() else { return None };
+            let key = plain(key);
+            match name {
+                "pol_from" => self.from.insert(number(key)?, target(value)?).map_or(Some(()), |_| None)?,
+                "pol_to" => self.to.insert(number(key)?, target(value)?).map_or(Some(()), |_| None)?,
+                "dev_from4" | "dev_from6" => {
+                    let [mac, address] = key.get("concat")?.as_array()?.as_slice() else { return None };
+                    let mac = Some(Mac::parse(mac.as_str()?)?);
+                    let element = Element { mac, address: address.as_str()?.parse().ok()? };
+                    self.devices.insert(element, number(value)?);
+                }
+                "dev_to4" | "dev_to6" => {
+                    let element = Element { mac: None, address: key.as_str()?.parse().ok()? };
+                    self.devices.insert(element, number(value)?);
+                }
+                _ => return None,
+            }
+        }
+        Some(())
+    }
+}
+
+fn elements(set: &Value) -> impl Iterator<Item = &Value> {
+    set.get("elem").and_then(Value::as_array).into_iter().flatten()
+}
+
+/// An element without its timeout and counters.
+fn plain(element: &Value) -> &Value {
+    element.get("elem").and_then(|element| element.get("val")).unwrap_or(element)
+}
+
+fn name(object: &Value, member: &str) -> Option<Name> {
+    Name::from_kernel(object.get(member)?.as_str()?)
+}
+
+fn number(value: &Value) -> Option<u32> {
+    u32::try_from(value.as_u64()?).ok()
+}
+
+fn target(verdict: &Value) -> Option<Name> {
+    name(verdict.get("jump")?, "target")
+}
+
+/// nft writes a range as one address, as a prefix or by its ends.
+fn range(value: &Value) -> Option<AddressRange> {
+    if let Some(text) = value.as_str() {
+        let address = text.parse().ok()?;
+        return AddressRange::new(address, address);
+    }
+    if let Some(prefix) = value.get("prefix") {
+        let address = prefix.get("addr")?.as_str()?.parse().ok()?;
+        return Some(AddressRange::of_prefix(address, u8::try_from(prefix.get("len")?.as_u64()?).ok()?));
+    }
+    let [first, last] = value.get("range")?.as_array()?.as_slice() else { return None };
+    AddressRange::new(first.as_str()?.parse().ok()?, last.as_str()?.parse().ok()?)
+}

@@ -1,0 +1,22 @@
+//! The kernel's packet filter: the way in, the fixed table, and policies as chains and sets.
+
+mod base;
+mod context;
+mod dump;
+mod lower;
+mod program;
+mod render;
+#[cfg(test)]
+mod tests;
+mod transaction;
+
+pub(crate) use base::{NFLOG_GROUPS, bridge, install, stamp};
+pub use base::{Endpoint, Site};
+pub use context::{Nft, Table};
+pub(crate) use dump::{Element, Found};
+pub use lower::{Lowered, Subject, lower};
+pub use program::{Extra, Peer, Program, Service, Side, Start};
+pub(crate) use program::{Place, Slot, View};
+pub(crate) use render::{PolicyNames, class_set, policy_names, render, rule_count};
+pub(crate) use transaction::nft;
+pub use transaction::{Name, Part, Transaction};

@@ -1,0 +1,414 @@
+//! A policy as the kernel will hold it: a few rules over sets.
+//!
+//! Accepts commute, so they become sets: exact (address, protocol, port) keys in one hash set, and for the rest one
+//! rule for each distinct service. When a file denies something before it accepts something else, order matters, and
+//! that direction becomes one rule per entry; other policies do not pay for it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::ops::RangeInclusive;
+
+use mud::{Family, Ports, Protocol, Verdict};
+
+use crate::address::join;
+use crate::{AddressRange, Class, Error, Flow};
+
+/// Who starts a flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Side {
+    /// The device.
+    From,
+    /// Somebody else, toward the device.
+    To,
+}
+
+/// The other end of a flow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Peer {
+    /// Any address of the family.
+    Any,
+    /// Addresses written in the policy.
+    Range(AddressRange),
+    /// Whatever the name resolves to. Lower case, without the trailing dot.
+    Name(String),
+    /// Members of a class.
+    Class(Class),
+}
+
+/// What is spoken.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Service {
+    /// Over what.
+    pub protocol: Protocol,
+    /// Ports of the other end.
+    pub remote_ports: Ports,
+    /// Ports of the device.
+    pub device_ports: Ports,
+    /// Further header fields, all of which must match.
+    pub extra: Vec<Extra>,
+}
+
+/// A header field beyond addresses and ports.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Extra {
+    /// Differentiated services code point.
+    Dscp(u8),
+    /// Explicit congestion notification.
+    Ecn(u8),
+    /// IPv4 total length or IPv6 payload length.
+    Length(u16),
+    /// IPv4 time to live or IPv6 hop limit.
+    Ttl(u8),
+    /// IPv6 flow label.
+    FlowLabel(u32),
+}
+
+/// Starts of flows, and what becomes of them: one entry of a policy, with its classes named.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Start {
+    /// Who starts.
+    pub side: Side,
+    /// IPv4 or IPv6, never both.
+    pub family: Family,
+    /// The other end.
+    pub peer: Peer,
+    /// What is spoken.
+    pub service: Service,
+    /// What becomes of it.
+    pub verdict: Verdict,
+}
+
+/// A policy as rules and sets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Program {
+    pub(crate) management: bool,
+    pub(crate) rules: Vec<Rule>,
+    pub(crate) keys: BTreeSet<(Side, Key)>,
+    slots: BTreeMap<String, Vec<Slot>>,
+    holders: BTreeMap<Slot, Vec<String>>,
+    pub(crate) groups: Vec<Family>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Rule {
+    pub(crate) side: Side,
+    pub(crate) family: Family,
+    pub(crate) peers: Peers,
+    pub(crate) service: Service,
+    pub(crate) verdict: Verdict,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Peers {
+    Any,
+    Ranges(Vec<AddressRange>),
+    Class(Class),
+    /// The addresses of names, in the set of this number.
+    Group(usize),
+    /// The hash set of exact keys; the rule's service is not looked at.
+    Keys,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Key {
+    pub(crate) address: IpAddr,
+    pub(crate) protocol: u8,
+    pub(crate) port: u16,
+}
+
+/// Where the addresses of a name go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Slot {
+    pub(crate) side: Side,
+    pub(crate) v6: bool,
+    pub(crate) place: Place,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Place {
+    Key(u8, u16),
+    Group(usize),
+}
+
+/// What a program refers to but does not hold.
+pub(crate) trait View {
+    fn class_has(&self, class: &Class, address: IpAddr) -> bool;
+    fn name_has(&self, name: &str, address: IpAddr) -> bool;
+}
+
+impl Program {
+    /// Nothing is permitted, not even the management path.
+    pub fn blocked() -> Self {
+        Self {
+            management: false,
+            rules: Vec::new(),
+            keys: BTreeSet::new(),
+            slots: BTreeMap::new(),
+            holders: BTreeMap::new(),
+            groups: Vec::new(),
+        }
+    }
+
+    /// The management path, and what the starts permit in their order.
+    pub fn new(starts: Vec<Start>) -> Result<Self, Error> {
+        let mut program = Self { management: true, ..Self::blocked() };
+        for side in [Side::From, Side::To] {
+            for family in [Family::V4, Family::V6] {
+                // An address of the other family matches nothing.
+                let possible = |peer: &Peer| match peer {
+                    Peer::Range(range) => Family::of(range.first()) == family,
+                    _ => true,
+                };
+                let way = starts
+                    .iter()
+                    .filter(|start| start.side == side && start.family == family && possible(&start.peer));
+                program.add(side, family, way.collect());
+            }
+        }
+        program.within("rules", program.rules.len(), MAX_RULES)?;
+        program.within("names", program.slots.len(), MAX_NAMES)?;
+        program.within("addresses", program.keys.len(), MAX_KEYS)?;
+        Ok(program)
+    }
+
+    /// Names whose addresses the program needs.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.slots.keys().map(String::as_str)
+    }
+
+    /// Whether the program permits the name.
+    pub fn lists(&self, name: &str) -> bool {
+        self.slots.contains_key(name)
+    }
+
+    /// Where a name's addresses go.
+    pub(crate) fn slots(&self, name: &str) -> &[Slot] {
+        self.slots.get(name).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Whose addresses go to a place.
+    pub(crate) fn holders(&self, slot: &Slot) -> &[String] {
+        self.holders.get(slot).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Classes that the rules refer to.
+    pub(crate) fn classes(&self) -> impl Iterator<Item = &Class> {
+        self.rules.iter().filter_map(|rule| match &rule.peers {
+            Peers::Class(class) => Some(class),
+            _ => None,
+        })
+    }
+
+    /// Whether there is a set of exact keys for that side and family.
+    pub(crate) fn has_keys(&self, side: Side, family: Family) -> bool {
+        let any = |rule: &Rule| rule.side == side && rule.family == family && rule.peers == Peers::Keys;
+        self.rules.iter().any(any)
+    }
+
+    /// Judges the start of a flow by the same rules and sets that the kernel has, apart from the management path.
+    /// Fields that a flow does not tell count against it.
+    pub(crate) fn permits(&self, side: Side, flow: &Flow, view: &dyn View) -> bool {
+        let (remote, remote_port, device_port) = match side {
+            Side::From => (flow.destination, flow.destination_port, flow.source_port),
+            Side::To => (flow.source, flow.source_port, flow.destination_port),
+        };
+        let family = Family::of(remote);
+        for rule in self.rules.iter().filter(|rule| rule.side == side && rule.family == family) {
+            let peer = match &rule.peers {
+                Peers::Any => true,
+                Peers::Ranges(ranges) => ranges.iter().any(|range| range.contains(remote)),
+                Peers::Class(class) => view.class_has(class, remote),
+                Peers::Group(number) => self.held(slot(side, family, Place::Group(*number)), remote, view),
+                Peers::Keys => {
+                    let key = Key { address: remote, protocol: flow.protocol, port: flow.destination_port };
+                    let place = Place::Key(flow.protocol, flow.destination_port);
+                    if self.keys.contains(&(side, key)) || self.held(slot(side, family, place), remote, view) {
+                        return true;
+                    }
+                    false
+                }
+            };
+            let service = &rule.service;
+            let told = service.extra.is_empty() || rule.verdict != Verdict::Accept;
+            if peer
+                && rule.peers != Peers::Keys
+                && told
+                && speaks(service.protocol, family, flow)
+                && service.remote_ports.contains(remote_port)
+                && service.device_ports.contains(device_port)
+            {
+                return rule.verdict == Verdict::Accept;
+            }
+        }
+        false
+    }
+
+    fn held(&self, slot: Slot, address: IpAddr, view: &dyn View) -> bool {
+        self.holders(&slot).iter().any(|name| view.name_has(name, address))
+    }
+
+    fn add(&mut self, side: Side, family: Family, way: Vec<&Start>) {
+        // Denials after the last accept say what holds anyway.
+        let Some(last) = way.iter().rposition(|start| start.verdict == Verdict::Accept) else { return };
+        let way = way.get(..=last).unwrap_or_default();
+        if way.iter().all(|start| start.verdict == Verdict::Accept) {
+            self.add_sets(side, family, way);
+        } else {
+            for start in way {
+                self.add_rule(side, family, start);
+            }
+        }
+    }
+
+    /// Entries whose order does not matter.
+    fn add_sets(&mut self, side: Side, family: Family, way: &[&Start]) {
+        let mut services: BTreeMap<&Service, Vec<&Peer>> = BTreeMap::new();
+        let mut keyed = false;
+        for start in way {
+            match exact_keys(side, &start.service) {
+                Some((protocol, ports)) if self.add_keys(side, family, &start.peer, protocol, &ports) => {
+                    keyed = true;
+                }
+                _ => services.entry(&start.service).or_default().push(&start.peer),
+            }
+        }
+        if keyed {
+            let service = Service::of(Protocol::Any);
+            self.rules.push(Rule { side, family, peers: Peers::Keys, service, verdict: Verdict::Accept });
+        }
+        for (service, peers) in services {
+            let mut sets = Vec::new();
+            let mut ranges = Vec::new();
+            let mut group = None;
+            for peer in peers {
+                match peer {
+                    Peer::Any => sets.push(Peers::Any),
+                    Peer::Range(range) => ranges.push(*range),
+                    Peer::Class(class) => sets.push(Peers::Class(class.clone())),
+                    Peer::Name(name) => {
+                        let number = *group.get_or_insert_with(|| self.new_group(family));
+                        self.hold(name, slot(side, family, Place::Group(number)));
+                    }
+                }
+            }
+            if !ranges.is_empty() {
+                sets.push(Peers::Ranges(join(ranges)));
+            }
+            sets.extend(group.map(Peers::Group));
+            let mut distinct: Vec<Peers> = Vec::new();
+            sets.into_iter().for_each(|peers| if !distinct.contains(&peers) { distinct.push(peers) });
+            self.rules.extend(distinct.into_iter().map(|peers| Rule {
+                side,
+                family,
+                peers,
+                service: service.clone(),
+                verdict: Verdict::Accept,
+            }));
+        }
+    }
+
+    /// An entry that has its place in an order.
+    fn add_rule(&mut self, side: Side, family: Family, start: &Start) {
+        let peers = match &start.peer {
+            Peer::Any => Peers::Any,
+            Peer::Range(range) => Peers::Ranges(vec![*range]),
+            Peer::Class(class) => Peers::Class(class.clone()),
+            Peer::Name(name) => {
+                let number = self.new_group(family);
+                self.hold(name, slot(side, family, Place::Group(number)));
+                Peers::Group(number)
+            }
+        };
+        self.rules.push(Rule { side, family, peers, service: start.service.clone(), verdict: start.verdict });
+    }
+
+    /// Whether the peer could be expressed by exact keys, which it then is.
+    fn add_keys(&mut self, side: Side, family: Family, peer: &Peer, protocol: u8, ports: &[u16]) -> bool {
+        match peer {
+            Peer::Name(name) => {
+                for port in ports {
+                    self.hold(name, slot(side, family, Place::Key(protocol, *port)));
+                }
+                true
+            }
+            Peer::Range(range) => match range.single() {
+                Some(address) => {
+                    let keys = ports.iter().map(|port| (side, Key { address, protocol, port: *port }));
+                    self.keys.extend(keys);
+                    true
+                }
+                None => false,
+            },
+            _ => false,
+        }
+    }
+
+    fn new_group(&mut self, family: Family) -> usize {
+        self.groups.push(family);
+        self.groups.len() - 1
+    }
+
+    fn hold(&mut self, name: &str, slot: Slot) {
+        let slots = self.slots.entry(name.to_owned()).or_default();
+        if !slots.contains(&slot) {
+            slots.push(slot);
+            self.holders.entry(slot).or_default().push(name.to_owned());
+        }
+    }
+
+    fn within(&self, what: &'static str, found: usize, limit: usize) -> Result<(), Error> {
+        if found > limit { Err(Error::TooLarge { what, found, limit }) } else { Ok(()) }
+    }
+}
+
+impl Service {
+    /// A service over a protocol, on any port.
+    pub fn of(protocol: Protocol) -> Self {
+        Self { protocol, remote_ports: Ports::ANY, device_ports: Ports::ANY, extra: Vec::new() }
+    }
+}
+
+fn speaks(protocol: Protocol, family: Family, flow: &Flow) -> bool {
+    let [flow_type, flow_code] = flow.destination_port.to_be_bytes();
+    let same = protocol.number(family).is_none_or(|number| number == flow.protocol);
+    match protocol {
+        Protocol::Icmp { icmp_type, code } => {
+            same && icmp_type.is_none_or(|wanted| wanted == flow_type)
+                && code.is_none_or(|wanted| wanted == flow_code)
+        }
+        _ => same,
+    }
+}
+
+pub(crate) fn slot(side: Side, family: Family, place: Place) -> Slot {
+    Slot { side, v6: family == Family::V6, place }
+}
+
+/// Protocol and destination ports of a service that is nothing but single destination ports.
+fn exact_keys(side: Side, service: &Service) -> Option<(u8, Vec<u16>)> {
+    let (destination, source) = match side {
+        Side::From => (&service.remote_ports, &service.device_ports),
+        Side::To => (&service.device_ports, &service.remote_ports),
+    };
+    let protocol = match service.protocol {
+        Protocol::Tcp => TCP,
+        Protocol::Udp => UDP,
+        _ => return None,
+    };
+    if destination.is_any() || !source.is_any() || !service.extra.is_empty() {
+        return None;
+    }
+    let single = |range: RangeInclusive<u16>| (range.start() == range.end()).then_some(*range.start());
+    destination.ranges().map(single).collect::<Option<Vec<_>>>().map(|ports| (protocol, ports))
+}
+
+/// IP protocol numbers (IANA).
+pub(crate) const TCP: u8 = 6;
+pub(crate) const UDP: u8 = 17;
+
+/// Rules of one policy, both directions and families.
+pub(crate) const MAX_RULES: usize = 8192;
+/// Names of one policy.
+pub(crate) const MAX_NAMES: usize = 500;
+/// Addresses written in one policy.
+pub(crate) const MAX_KEYS: usize = 32768;

@@ -1,0 +1,147 @@
+//! One report at once for the first packet of a kind, then one a minute with the count.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+use super::Log;
+use crate::{Event, Violation, ViolationKind};
+
+/// Violations by (device, remote, protocol, port). Bounded; what does not fit is counted.
+#[derive(Debug, Default)]
+pub struct Aggregate {
+    kinds: HashMap<Key, Seen>,
+    overflow: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Key {
+    kind: ViolationKind,
+    local: IpAddr,
+    remote: IpAddr,
+    protocol: u8,
+    port: u16,
+}
+
+#[derive(Debug)]
+struct Seen {
+    log: Log,
+    since: Instant,
+    count: u64,
+}
+
+impl Aggregate {
+    /// How long counts are gathered before they are told.
+    pub const PERIOD: Duration = Duration::from_secs(60);
+    /// Kinds kept at a time.
+    pub const CAPACITY: usize = 4096;
+
+    /// Takes one logged packet; gives the report if it is the first of its kind. Whose it is, is left open.
+    pub fn observe(&mut self, log: Log, now: Instant) -> Option<Violation> {
+        let full = self.kinds.len() >= Self::CAPACITY;
+        match self.kinds.entry(key(&log)) {
+            Entry::Occupied(mut seen) => {
+                seen.get_mut().count += 1;
+                None
+            }
+            Entry::Vacant(_) if full => {
+                self.overflow += 1;
+                None
+            }
+            Entry::Vacant(place) => {
+                let seen = place.insert(Seen { log, since: now, count: 0 });
+                Some(report(&seen.log, 1, Duration::ZERO))
+            }
+        }
+    }
+
+    /// Packets were lost before they reached us.
+    pub fn lost(&mut self) {
+        self.overflow += 1;
+    }
+
+    /// Reports of kinds whose period is over. A kind that was quiet is forgotten, and is news when it returns.
+    pub fn tick(&mut self, now: Instant) -> Vec<Event> {
+        let mut events = Vec::new();
+        self.kinds.retain(|_, seen| {
+            let over = now.saturating_duration_since(seen.since);
+            if over < Self::PERIOD {
+                return true;
+            }
+            if seen.count == 0 {
+                return false;
+            }
+            events.push(Event::Violation(report(&seen.log, seen.count, over)));
+            seen.count = 0;
+            seen.since = now;
+            true
+        });
+        if self.overflow > 0 {
+            events.push(Event::Overflow { packets: std::mem::take(&mut self.overflow) });
+        }
+        events
+    }
+}
+
+fn key(log: &Log) -> Key {
+    let flow = log.flow;
+    let (local, remote) = match log.kind {
+        ViolationKind::ToDevice => (flow.destination, flow.source),
+        _ => (flow.source, flow.destination),
+    };
+    Key { kind: log.kind, local, remote, protocol: flow.protocol, port: flow.destination_port }
+}
+
+fn report(log: &Log, count: u64, over: Duration) -> Violation {
+    Violation { kind: log.kind, device: None, policy: log.policy, mac: log.mac, flow: log.flow, count, over }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Flow;
+
+    fn log(source: [u8; 4], port: u16) -> Log {
+        let flow = Flow {
+            source: source.into(),
+            destination: [192, 0, 2, 1].into(),
+            protocol: 6,
+            source_port: port.wrapping_mul(7),
+            destination_port: port,
+        };
+        Log { kind: ViolationKind::FromDevice, policy: None, mac: None, flow }
+    }
+
+    #[test]
+    fn tells_the_first_at_once_and_the_rest_once_a_minute() {
+        let mut aggregate = Aggregate::default();
+        let start = Instant::now();
+        let first = aggregate.observe(log([10, 0, 0, 2], 23), start).unwrap();
+        assert_eq!((first.count, first.over), (1, Duration::ZERO));
+        for _ in 0..5 {
+            assert_eq!(aggregate.observe(log([10, 0, 0, 2], 23), start), None);
+        }
+        assert!(aggregate.observe(log([10, 0, 0, 2], 24), start).is_some(), "another port is another kind");
+        assert!(aggregate.observe(log([10, 0, 0, 3], 23), start).is_some(), "another device is another kind");
+
+        assert_eq!(aggregate.tick(start + Aggregate::PERIOD / 2), []);
+        let events = aggregate.tick(start + Aggregate::PERIOD);
+        let [Event::Violation(violation)] = events.as_slice() else { panic!("{events:?}") };
+        assert_eq!((violation.count, violation.over), (5, Aggregate::PERIOD));
+
+        assert_eq!(aggregate.tick(start + Aggregate::PERIOD * 2), [], "a quiet minute is not told");
+        assert!(aggregate.observe(log([10, 0, 0, 2], 23), start + Aggregate::PERIOD * 2).is_some());
+    }
+
+    #[test]
+    fn counts_what_does_not_fit() {
+        let mut aggregate = Aggregate::default();
+        let start = Instant::now();
+        for port in 0..Aggregate::CAPACITY as u16 {
+            assert!(aggregate.observe(log([10, 0, 0, 2], port), start).is_some());
+        }
+        assert_eq!(aggregate.observe(log([10, 0, 0, 3], 1), start), None);
+        assert_eq!(aggregate.tick(start), [Event::Overflow { packets: 1 }]);
+    }
+}
