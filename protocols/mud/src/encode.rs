@@ -22,7 +22,7 @@ impl MudFile {
         writer.object(|w| {
             w.member("ietf-mud:mud").object(|w| self.encode_metadata(w));
             w.member("ietf-access-control-list:acls").object(|w| {
-                w.member("acl").array(&self.acls, |w, acl| encode_acl(w, acl));
+                w.member("acl").array(&self.acls, encode_acl);
             });
         });
         writer.finish()
@@ -110,18 +110,18 @@ fn encode_acl(w: &mut JsonWriter, acl: &Acl) {
     w.object(|w| {
         w.member("name").string(&acl.name);
         w.optional_string("type", acl.acl_type.map(|t| t.name()));
-        w.member("aces").object(|w| w.member("ace").array(&acl.aces, |w, ace| encode_ace(w, ace)));
+        w.member("aces").object(|w| w.member("ace").array(&acl.aces, encode_ace));
     });
 }
 
 fn encode_ace(w: &mut JsonWriter, ace: &Ace) {
+    let matches = match &ace.body {
+        AceBody::Matches(matches) => matches,
+        AceBody::Refused { entry, .. } => return w.raw(entry),
+    };
     w.object(|w| {
         w.member("name").string(&ace.name);
-        match &ace.body {
-            AceBody::Matches(matches) => w.member("matches").object(|w| encode_matches(w, matches)),
-            AceBody::Refused { matches, .. } if matches.is_empty() => {}
-            AceBody::Refused { matches, .. } => w.member("matches").raw(matches),
-        }
+        w.member("matches").object(|w| encode_matches(w, matches));
         w.member("actions").object(|w| w.member("forwarding").string(ace.forwarding.name()));
     });
 }
@@ -144,7 +144,7 @@ fn encode_matches(w: &mut JsonWriter, matches: &Matches) {
     }
     if !matches.tls.is_empty() {
         w.member("ietf-acl-tls:client-profiles").object(|w| {
-            w.member("tls-dtls-profile").array(&matches.tls, |w, profile| encode_tls(w, profile));
+            w.member("tls-dtls-profile").array(&matches.tls, encode_tls);
         });
     }
 }

@@ -176,6 +176,7 @@ pub struct Ace {
 
 /// What an entry matches, if that was understood.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(clippy::large_enum_variant, reason = "nearly every entry is of the large variant")]
 pub enum AceBody {
     /// Understood completely.
     Matches(Matches),
@@ -183,8 +184,8 @@ pub enum AceBody {
     Refused {
         /// Code of the finding that says why.
         code: &'static str,
-        /// The `matches` container as received.
-        matches: String,
+        /// The whole entry as received, so that writing the file does not turn it into another one.
+        entry: String,
     },
 }
 

@@ -110,15 +110,15 @@ impl Reading<'_, '_> {
         let body = match understood.and_then(|matches| all_understood(&object).map(|()| matches)) {
             Ok(matches) => AceBody::Matches(matches),
             Err(Refusal::File(error)) => return Err(error),
-            Err(Refusal::Ace(finding)) => self.refuse(finding, matches.as_ref()),
+            Err(Refusal::Ace(finding)) => self.refuse(finding, field),
         };
         Ok(Ace { name, body, forwarding })
     }
 
-    fn refuse(&mut self, finding: Finding, matches: Option<&Field<'_, '_>>) -> AceBody {
+    fn refuse(&mut self, finding: Finding, entry: &Field<'_, '_>) -> AceBody {
         let code = finding.code;
         self.findings.0.push(finding);
-        AceBody::Refused { code, matches: matches.map(|m| self.raw(m.node)).unwrap_or_default() }
+        AceBody::Refused { code, entry: self.raw(entry.node) }
     }
 
     fn actions(&mut self, field: &Field<'_, '_>) -> Result<Forwarding, Error> {
