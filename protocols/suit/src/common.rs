@@ -1,0 +1,171 @@
+use alloc::vec::Vec;
+
+use cbor::{Error as CborError, Reader, Reason};
+
+use crate::{
+    ComponentId, Error, Feature, Sequence,
+    labels::common,
+    limits::{MAX_COMPONENTS, MAX_DEPENDENCIES},
+    parameter::wrapped,
+    sequence::{Place, decode_section},
+};
+
+/// SUIT_Common (MAN, section 8.4.5): what the manifest is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Common<'b> {
+    components: Vec<ComponentId>,
+    dependencies: Vec<Dependency>,
+    shared: Option<Sequence<'b>>,
+}
+
+/// A dependency (TD, section 5.1): the component at an index holds another envelope.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dependency {
+    /// Component index of the dependency.
+    pub index: u32,
+    /// What to put before the component identifiers of the dependency.
+    pub prefix: Option<ComponentId>,
+}
+
+impl<'b> Common<'b> {
+    /// The components; a component index counts into them.
+    pub fn components(&self) -> &[ComponentId] {
+        &self.components
+    }
+
+    /// The component with an index. A dependency may have an index beyond the components, and then has none.
+    pub fn component(&self, index: u32) -> Option<&ComponentId> {
+        self.components.get(usize::try_from(index).ok()?)
+    }
+
+    /// The dependencies, ascending by index.
+    pub fn dependencies(&self) -> &[Dependency] {
+        &self.dependencies
+    }
+
+    /// Whether the component with this index is a dependency.
+    pub fn is_dependency(&self, index: u32) -> bool {
+        self.dependencies.iter().any(|dependency| dependency.index == index)
+    }
+
+    /// The sequence that runs before every other.
+    pub fn shared(&self) -> Option<&Sequence<'b>> {
+        self.shared.as_ref()
+    }
+
+    /// Which component indices commands may name.
+    pub(crate) fn indices(&self) -> Indices {
+        Indices::of(&self.components, &self.dependencies)
+    }
+
+    pub(crate) fn decode(reader: &mut Reader<'b>) -> Result<Self, Error> {
+        let start = reader.position();
+        let (mut components, mut dependencies, mut shared) = (Vec::new(), Vec::new(), None);
+        let mut map = reader.map()?;
+        loop {
+            let at = reader.position();
+            let Some(label) = map.next_int(reader)? else { break };
+            match label {
+                common::DEPENDENCIES => dependencies = decode_dependencies(reader)?,
+                common::COMPONENTS => components = decode_components(reader)?,
+                // Labels ascend, so the indices it may name are known by now.
+                common::SHARED_SEQUENCE => {
+                    let indices = Indices::of(&components, &dependencies);
+                    shared = Some(decode_section(reader.wrapped()?, Place::Shared, indices)?);
+                }
+                other => return Err(Error::Unsupported { at, feature: Feature::CommonMember(other) }),
+            }
+        }
+        if components.is_empty() && dependencies.is_empty() {
+            return Err(CborError::new(start, Reason::MissingKey(common::COMPONENTS)).into());
+        }
+        Ok(Self { components, dependencies, shared })
+    }
+}
+
+/// The component indices a manifest declares, as a set of bits.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Indices(u32);
+
+impl Indices {
+    fn of(components: &[ComponentId], dependencies: &[Dependency]) -> Self {
+        let components = (0..components.len()).fold(0, |bits, index| bits | 1 << index);
+        Self(dependencies.iter().fold(components, |bits, dependency| bits | 1 << dependency.index))
+    }
+
+    pub(crate) fn contains(self, index: u32) -> bool {
+        1u32.checked_shl(index).is_some_and(|bit| self.0 & bit != 0)
+    }
+
+    pub(crate) fn count(self) -> u32 {
+        self.0.count_ones()
+    }
+
+    /// One more than the highest index.
+    pub(crate) fn end(self) -> u32 {
+        u32::BITS - self.0.leading_zeros()
+    }
+}
+
+// A set of bits must have room for every index.
+const _: () = assert!(MAX_COMPONENTS + MAX_DEPENDENCIES <= u32::BITS as usize);
+
+fn decode_components(reader: &mut Reader<'_>) -> Result<Vec<ComponentId>, Error> {
+    let at = reader.position();
+    let count = reader.array()?;
+    if count == 0 {
+        return Err(CborError::rule(at, "list of components is empty").into());
+    }
+    if count > MAX_COMPONENTS {
+        return Err(CborError::new(at, Reason::TooLong { limit: MAX_COMPONENTS }).into());
+    }
+    let mut components: Vec<ComponentId> = Vec::with_capacity(count);
+    for _ in 0..count {
+        let at = reader.position();
+        let component = ComponentId::decode(reader)?;
+        // Twice the same place under two indices would have two parameter tables.
+        if components.contains(&component) {
+            return Err(CborError::rule(at, "component is listed twice").into());
+        }
+        components.push(component);
+    }
+    Ok(components)
+}
+
+fn decode_dependencies(reader: &mut Reader<'_>) -> Result<Vec<Dependency>, Error> {
+    let at = reader.position();
+    let mut map = reader.map()?;
+    if map.remaining() == 0 {
+        return Err(CborError::rule(at, "map of dependencies is empty").into());
+    }
+    if map.remaining() > MAX_DEPENDENCIES {
+        return Err(CborError::new(at, Reason::TooLong { limit: MAX_DEPENDENCIES }).into());
+    }
+    let mut dependencies = Vec::with_capacity(map.remaining());
+    loop {
+        let at = reader.position();
+        let Some(key) = map.next_int(reader)? else { return Ok(dependencies) };
+        let index = u32::try_from(key)
+            .ok()
+            .filter(|index| (*index as usize) < MAX_COMPONENTS + MAX_DEPENDENCIES)
+            .ok_or(CborError::new(at, Reason::OutOfRange))?;
+        let mut prefix = None;
+        let mut metadata = reader.map()?;
+        loop {
+            let at = reader.position();
+            match metadata.next_int(reader)? {
+                None => break,
+                Some(common::DEPENDENCY_PREFIX) => prefix = Some(ComponentId::decode(reader)?),
+                Some(other) => {
+                    return Err(Error::Unsupported { at, feature: Feature::CommonMember(other) });
+                }
+            }
+        }
+        dependencies.push(Dependency { index, prefix });
+    }
+}
+
+/// Reads common from the byte string that wraps it.
+pub(crate) fn decode_common<'b>(reader: &mut Reader<'b>) -> Result<Common<'b>, Error> {
+    wrapped(reader, Common::decode)
+}

@@ -1,0 +1,297 @@
+use alloc::vec::Vec;
+
+use cbor::{Error as CborError, Key, MapBuilder, Order, Reader, Reason, Writer};
+use crypto::{Digest, SigningKey};
+
+use crate::{
+    Error, Feature, Manifest, Member, Refusal, Severable,
+    digest::decode_digest,
+    labels::{self, envelope},
+    limits::{MAX_ENVELOPE_LEN, MAX_PAYLOADS, MAX_SIGNATURES, MAX_URI_LEN},
+    parameter::wrapped,
+};
+
+/// SUIT_Envelope (MAN, section 8.2): well-formed, and believed by nobody until [`Envelope::verify`].
+///
+/// It borrows the received bytes. Whatever is hashed or signed is kept as it came, with the heads of byte strings,
+/// because the digests are over those too.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Envelope<'b> {
+    bytes: &'b [u8],
+    /// The encoded SUIT_Digest: what signatures are over.
+    digest_bytes: &'b [u8],
+    digest: Digest,
+    blocks: Vec<&'b [u8]>,
+    manifest: Wrapped<'b>,
+    severed: Vec<(Severable, Wrapped<'b>)>,
+    payloads: Vec<(&'b str, &'b [u8])>,
+}
+
+/// A byte string of the envelope.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Wrapped<'b> {
+    /// With its head: what its digest is over.
+    pub(crate) item: &'b [u8],
+    pub(crate) content: &'b [u8],
+    /// Offset of the content in the envelope.
+    pub(crate) at: usize,
+}
+
+impl<'b> Envelope<'b> {
+    /// Reads an envelope, with its tag 107 or without it as inside TEEP.
+    pub fn decode(bytes: &'b [u8]) -> Result<Self, Error> {
+        // The map itself is not signed and intermediaries add to it, so the order of its keys is not held against it.
+        let mut reader = Reader::with_order(bytes, Order::Unique);
+        reader.is_tag(labels::TAG_ENVELOPE)?;
+        let start = reader.position();
+        let mut map = reader.map()?;
+        let (mut wrapper, mut manifest) = (None, None);
+        let (mut severed, mut payloads) = (Vec::new(), Vec::new());
+        let mut payload_len = 0;
+        loop {
+            let at = reader.position();
+            let Some(key) = map.next(&mut reader)? else { break };
+            match key {
+                Key::Int(envelope::AUTHENTICATION_WRAPPER) => {
+                    // The wrapper is signed or hashed as bytes, so inside it the strict rules hold again.
+                    let content = wrapped_string(&mut reader)?;
+                    wrapper = Some(Wrapper::decode(content)?);
+                }
+                Key::Int(envelope::MANIFEST) => {
+                    if wrapper.is_none() {
+                        return Err(CborError::rule(at, "manifest stands before its authentication").into());
+                    }
+                    manifest = Some(wrapped_string(&mut reader)?);
+                }
+                Key::Int(label) => {
+                    let member = Severable::from_label(label)
+                        .ok_or(Error::Unsupported { at, feature: unknown_member(label) })?;
+                    severed.push((member, wrapped_string(&mut reader)?));
+                }
+                Key::Text(uri) => {
+                    if uri.len() > MAX_URI_LEN {
+                        return Err(CborError::new(at, Reason::TooLong { limit: MAX_URI_LEN }).into());
+                    }
+                    if payloads.len() == MAX_PAYLOADS {
+                        return Err(CborError::new(at, Reason::TooLong { limit: MAX_PAYLOADS }).into());
+                    }
+                    let payload = reader.bytes()?;
+                    payload_len += payload.len();
+                    payloads.push((uri, payload));
+                }
+                Key::Other(_) => {
+                    return Err(CborError::rule(at, "envelope key is neither integer nor text").into());
+                }
+            }
+        }
+        reader.end()?;
+        if bytes.len() - payload_len > MAX_ENVELOPE_LEN {
+            return Err(CborError::new(start, Reason::TooLong { limit: MAX_ENVELOPE_LEN }).into());
+        }
+        let missing = |label| CborError::new(start, Reason::MissingKey(label));
+        let wrapper: Wrapper<'b> = wrapper.ok_or(missing(envelope::AUTHENTICATION_WRAPPER))?;
+        Ok(Self {
+            bytes,
+            digest_bytes: wrapper.digest_bytes,
+            digest: wrapper.digest,
+            blocks: wrapper.blocks,
+            manifest: manifest.ok_or(missing(envelope::MANIFEST))?,
+            severed,
+            payloads,
+        })
+    }
+
+    /// The received bytes.
+    pub fn as_bytes(&self) -> &'b [u8] {
+        self.bytes
+    }
+
+    /// Digest of the manifest, as the envelope claims.
+    pub fn manifest_digest_claimed(&self) -> Digest {
+        self.digest
+    }
+
+    /// The encoded SUIT_Digest: the detached payload of every signature (MAN, section 8.3).
+    pub fn signed_bytes(&self) -> &'b [u8] {
+        self.digest_bytes
+    }
+
+    /// The authentication blocks as they came.
+    pub fn signatures(&self) -> &[&'b [u8]] {
+        &self.blocks
+    }
+
+    /// An integrated payload by the text it is keyed with.
+    pub fn integrated(&self, uri: &str) -> Option<&'b [u8]> {
+        self.payloads.iter().find(|(key, _)| *key == uri).map(|(_, payload)| *payload)
+    }
+
+    /// All integrated payloads.
+    pub fn payloads(&self) -> &[(&'b str, &'b [u8])] {
+        &self.payloads
+    }
+
+    /// The severed members that the envelope carries.
+    pub fn severed_members(&self) -> impl Iterator<Item = Severable> + '_ {
+        self.severed.iter().map(|(member, _)| *member)
+    }
+
+    /// The manifest, for looking at: nobody vouches for it. Severed members are put back whose digests are right.
+    pub fn manifest_unverified(&self) -> Result<Manifest<'b>, Error> {
+        let mut manifest = Manifest::decode(self.manifest.content, self.manifest.at)?;
+        for (member, wrapped) in &self.severed {
+            if manifest.severed_digest(*member).is_some_and(|digest| digest.matches(wrapped.item)) {
+                manifest.restore(*member, wrapped.content, wrapped.at)?;
+            }
+        }
+        Ok(manifest)
+    }
+
+    /// The manifest with its severed members, after both have the digests they should.
+    pub(crate) fn authentic_manifest(&self) -> Result<Manifest<'b>, Refusal> {
+        if !self.digest.matches(self.manifest.item) {
+            return Err(Refusal::DigestMismatch { member: Member::Manifest });
+        }
+        let mut manifest = Manifest::decode(self.manifest.content, self.manifest.at)?;
+        for (member, wrapped) in &self.severed {
+            // A member that the manifest has no digest of is nobody's word, and refused like a wrong one.
+            let mismatch = Refusal::DigestMismatch { member: Member::Severed(*member) };
+            let digest = manifest.severed_digest(*member).ok_or(mismatch.clone())?;
+            if !digest.matches(wrapped.item) {
+                return Err(mismatch);
+            }
+            manifest.restore(*member, wrapped.content, wrapped.at)?;
+        }
+        Ok(manifest)
+    }
+
+    /// The envelope without some severed members. Its signatures stay good.
+    pub fn sever(&self, members: &[Severable]) -> Vec<u8> {
+        self.rebuild(&self.blocks, |member| !members.contains(&member), &self.payloads)
+    }
+
+    /// The envelope without its integrated payloads. Its signatures stay good.
+    pub fn strip_payloads(&self) -> Vec<u8> {
+        self.rebuild(&self.blocks, |_| true, &[])
+    }
+
+    /// The envelope with another integrated payload, in place of one with the same key.
+    pub fn with_payload(&self, uri: &str, payload: &[u8]) -> Vec<u8> {
+        let mut payloads: Vec<(&str, &[u8])> = self.payloads.clone();
+        payloads.retain(|(key, _)| *key != uri);
+        payloads.push((uri, payload));
+        self.rebuild(&self.blocks, |_| true, &payloads)
+    }
+
+    /// The envelope with another authentication block: a tagged COSE_Sign1 over [`Envelope::signed_bytes`].
+    pub fn with_signature(&self, block: &[u8]) -> Vec<u8> {
+        let mut blocks = self.blocks.clone();
+        blocks.push(block);
+        self.rebuild(&blocks, |_| true, &self.payloads)
+    }
+
+    /// The envelope with a signature of this key beside those it has, as when an operator approves it.
+    ///
+    /// The digest is recomputed before (MAN, section 8.3): nobody's name goes under a digest of something else.
+    pub fn sign(&self, key: &SigningKey, kid: Option<&[u8]>) -> Result<Vec<u8>, Refusal> {
+        self.authentic_manifest()?;
+        Ok(self.with_signature(&crate::build::sign_detached(key, kid, self.digest_bytes)))
+    }
+
+    fn rebuild(
+        &self,
+        blocks: &[&[u8]],
+        keep: impl Fn(Severable) -> bool,
+        payloads: &[(&str, &[u8])],
+    ) -> Vec<u8> {
+        let severed = self.severed.iter().filter(|(member, _)| keep(*member));
+        encode_envelope(
+            self.digest_bytes,
+            blocks,
+            self.manifest.content,
+            severed.map(|(member, wrapped)| (*member, wrapped.content)),
+            payloads.iter().copied(),
+        )
+    }
+}
+
+/// Writes a tagged envelope in deterministic order, which puts the wrapper before the manifest.
+pub(crate) fn encode_envelope<'p>(
+    digest_bytes: &[u8],
+    blocks: &[&[u8]],
+    manifest: &[u8],
+    severed: impl Iterator<Item = (Severable, &'p [u8])>,
+    payloads: impl Iterator<Item = (&'p str, &'p [u8])>,
+) -> Vec<u8> {
+    let mut map = MapBuilder::new();
+    map.int(envelope::AUTHENTICATION_WRAPPER, |w| {
+        w.wrap(|w| {
+            w.array(1 + blocks.len()).bytes(digest_bytes);
+            for block in blocks {
+                w.bytes(block);
+            }
+        });
+    });
+    map.int(envelope::MANIFEST, |w| {
+        w.bytes(manifest);
+    });
+    for (member, content) in severed {
+        map.int(member.label(), |w| {
+            w.bytes(content);
+        });
+    }
+    for (uri, payload) in payloads {
+        map.text(uri, |w| {
+            w.bytes(payload);
+        });
+    }
+    Writer::encode(|w| {
+        w.tag(labels::TAG_ENVELOPE);
+        map.write(w);
+    })
+}
+
+/// The authentication wrapper (MAN, section 8.3).
+struct Wrapper<'b> {
+    digest_bytes: &'b [u8],
+    digest: Digest,
+    blocks: Vec<&'b [u8]>,
+}
+
+impl<'b> Wrapper<'b> {
+    fn decode(content: Wrapped<'b>) -> Result<Self, Error> {
+        let mut reader = Reader::new(content.content).at_offset(content.at);
+        let at = reader.position();
+        let count = reader.array()?;
+        if count == 0 {
+            return Err(CborError::rule(at, "authentication wrapper has no digest").into());
+        }
+        if count - 1 > MAX_SIGNATURES {
+            return Err(CborError::new(at, Reason::TooLong { limit: MAX_SIGNATURES }).into());
+        }
+        let digest_bytes = reader.clone().bytes()?;
+        let digest = wrapped(&mut reader, decode_digest)?;
+        let mut blocks = Vec::with_capacity(count - 1);
+        for _ in 1..count {
+            blocks.push(reader.bytes()?);
+        }
+        reader.end()?;
+        Ok(Self { digest_bytes, digest, blocks })
+    }
+}
+
+fn wrapped_string<'b>(reader: &mut Reader<'b>) -> Result<Wrapped<'b>, Error> {
+    let before = reader.rest();
+    let content = reader.bytes()?;
+    let item = before.get(..before.len() - reader.rest().len()).unwrap_or_default();
+    Ok(Wrapped { item, content, at: reader.position() - content.len() })
+}
+
+/// Sections had other labels in drafts before 28, and integers keyed the payloads of drafts before 14.
+fn unknown_member(label: i64) -> Feature {
+    if labels::manifest::LEGACY.contains(&label) {
+        Feature::LegacyDraft
+    } else {
+        Feature::EnvelopeMember(label)
+    }
+}

@@ -1,0 +1,220 @@
+use core::fmt;
+
+use crypto::{Digest, HashAlgorithm, Hasher};
+
+use super::Procedure;
+use crate::{ComponentId, Section, Uuid, VendorId, Version, WaitInfo};
+
+/// What the processor needs of a device.
+///
+/// The processor moves all content in pieces of [`Platform::CHUNK`] bytes, hashes it and enforces the size itself, so
+/// that there is one place where this is right. A platform only stores, reads and transports.
+///
+/// Content of a component that is being written need not be readable, and counts as absent until
+/// [`Platform::commit`]. Every method may be called again after a power failure.
+pub trait Platform {
+    /// A transfer that is under way.
+    type Source;
+
+    /// Bytes moved at a time; the only buffer the processor allocates.
+    const CHUNK: usize = 1024;
+
+    /// Whether the device has this component.
+    fn has_component(&self, component: &ComponentId) -> bool;
+
+    /// Whether the component belongs to this vendor.
+    fn is_vendor(&self, component: &ComponentId, vendor: &VendorId<'_>) -> bool;
+
+    /// Whether the component belongs to this class.
+    fn is_class(&self, component: &ComponentId, class: &Uuid) -> bool;
+
+    /// Whether the device, or the component in it, is this one.
+    fn is_device(&self, component: &ComponentId, device: &Uuid) -> bool;
+
+    /// The slot the component stands for, where there is a choice.
+    fn slot(&self, component: &ComponentId) -> Option<u64>;
+
+    /// Sequence number and digest of the manifest that was installed last, under the root of this one.
+    fn installed(&self, manifest: Option<&ComponentId>) -> Option<Installed>;
+
+    /// Size of what the component holds, or nothing when it is empty.
+    fn size(&mut self, component: &ComponentId) -> Result<Option<u64>, PlatformError>;
+
+    /// The most the component can hold.
+    fn capacity(&self, component: &ComponentId) -> u64;
+
+    /// Reads content at an offset; fewer bytes than fit the buffer mean that it ends there.
+    fn read(
+        &mut self,
+        component: &ComponentId,
+        offset: u64,
+        buffer: &mut [u8],
+    ) -> Result<usize, PlatformError>;
+
+    /// Begins to replace the content; `size` is how much will come, where known.
+    fn begin(&mut self, component: &ComponentId, size: Option<u64>) -> Result<(), PlatformError>;
+
+    /// Has the content being written decrypted on the way (ENC). Called after [`Platform::begin`].
+    fn decrypt(&mut self, component: &ComponentId, info: &[u8]) -> Result<(), PlatformError> {
+        let _ = (component, info);
+        Err(PlatformError::Unsupported)
+    }
+
+    /// Adds to the content being written.
+    fn append(&mut self, component: &ComponentId, data: &[u8]) -> Result<(), PlatformError>;
+
+    /// Makes what was written the content, durably.
+    fn commit(&mut self, component: &ComponentId) -> Result<(), PlatformError>;
+
+    /// Gives up what was being written.
+    fn discard(&mut self, component: &ComponentId);
+
+    /// Exchanges the content of two components, resumably.
+    fn swap(&mut self, one: &ComponentId, other: &ComponentId) -> Result<(), PlatformError>;
+
+    /// Begins a transfer. The platform has its own limits of time.
+    fn open(&mut self, uri: &str, arguments: Option<&[u8]>) -> Result<Self::Source, PlatformError>;
+
+    /// Takes what has come of a transfer; nothing means that it ended.
+    fn receive(&mut self, source: &mut Self::Source, buffer: &mut [u8]) -> Result<usize, PlatformError>;
+
+    /// Starts the component. It may not return; the report up to here was given to [`Platform::checkpoint`].
+    fn invoke(&mut self, component: &ComponentId, arguments: Option<&[u8]>) -> Result<(), PlatformError>;
+
+    /// Seconds since 1970, where there is a clock to trust.
+    fn now(&self) -> Option<u64> {
+        None
+    }
+
+    /// Energy in the battery in mWh, where there is one.
+    fn battery(&self) -> Option<u64> {
+        None
+    }
+
+    /// Whether the application allows an update of this priority now.
+    fn authorizes(&mut self, priority: i64) -> bool {
+        let _ = priority;
+        false
+    }
+
+    /// Installed version of the component.
+    fn version(&self, component: &ComponentId) -> Option<Version> {
+        let _ = component;
+        None
+    }
+
+    /// Waits for events. To not block, it may fail with [`PlatformError::NotReady`]; the procedure is then run again
+    /// when they have happened.
+    fn wait(&mut self, info: &WaitInfo<'_>) -> Result<(), PlatformError> {
+        let _ = info;
+        Err(PlatformError::Unsupported)
+    }
+
+    /// Told before each directive that changes something, for a journal.
+    fn checkpoint(&mut self, progress: &Progress<'_>) -> Result<(), PlatformError> {
+        let _ = progress;
+        Ok(())
+    }
+
+    /// Digest of what the component holds; hardware may do better.
+    fn digest(
+        &mut self,
+        component: &ComponentId,
+        algorithm: HashAlgorithm,
+        buffer: &mut [u8],
+    ) -> Result<Digest, PlatformError> {
+        let mut hasher = Hasher::new(algorithm);
+        let mut offset = 0;
+        loop {
+            let count = self.read(component, offset, buffer)?;
+            hasher.update(buffer.get(..count).ok_or(PlatformError::Io)?);
+            if count < buffer.len() {
+                return Ok(hasher.finish());
+            }
+            offset += count as u64;
+        }
+    }
+}
+
+/// What was installed last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Installed {
+    /// Sequence number of the manifest.
+    pub sequence_number: u64,
+    /// Digest of the manifest, or nothing when it was not kept.
+    pub manifest_digest: Option<Digest>,
+}
+
+/// How far a procedure is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress<'p> {
+    /// The manifest.
+    pub manifest_digest: Digest,
+    /// What is being done with it.
+    pub procedure: Procedure,
+    /// The section.
+    pub section: Section,
+    /// Byte offset of the command in its section.
+    pub offset: u32,
+    /// Index of the component.
+    pub index: u32,
+    /// The component.
+    pub component: &'p ComponentId,
+    /// Whether the next thing is to start the component, which may end the processor (reason 12 of a report).
+    pub invoke_pending: bool,
+}
+
+/// What a platform could not do.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PlatformError {
+    /// There is nothing there.
+    NotFound,
+    /// There is no room.
+    NoRoom,
+    /// Reading or writing failed.
+    Io,
+    /// A transfer failed or took too long.
+    Transport,
+    /// Not yet: try again later.
+    NotReady,
+    /// Decryption failed.
+    Decryption,
+    /// The platform will not.
+    Denied,
+    /// The platform does not have the feature.
+    Unsupported,
+}
+
+impl PlatformError {
+    /// Stable word for audit records, the API and pages.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::NotFound => "not-found",
+            Self::NoRoom => "no-room",
+            Self::Io => "storage-failed",
+            Self::Transport => "transport-failed",
+            Self::NotReady => "waiting",
+            Self::Decryption => "decryption-failed",
+            Self::Denied => "denied-by-device",
+            Self::Unsupported => "unsupported-by-device",
+        }
+    }
+}
+
+impl fmt::Display for PlatformError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotFound => "nothing is there",
+            Self::NoRoom => "there is no room",
+            Self::Io => "reading or writing failed",
+            Self::Transport => "the transfer failed",
+            Self::NotReady => "the events waited for have not happened",
+            Self::Decryption => "decryption failed",
+            Self::Denied => "the device refuses",
+            Self::Unsupported => "the device cannot do this",
+        })
+    }
+}
+
+impl core::error::Error for PlatformError {}

@@ -1,0 +1,40 @@
+//! Bounds on what a decoder accepts. The drafts name none; these are ours.
+
+/// Bytes of an envelope without its integrated payloads.
+pub const MAX_ENVELOPE_LEN: usize = 64 * 1024;
+/// Integrated payloads of an envelope.
+pub const MAX_PAYLOADS: usize = 32;
+/// Authentication blocks of an envelope.
+pub const MAX_SIGNATURES: usize = 8;
+/// Components of a manifest.
+pub const MAX_COMPONENTS: usize = 16;
+/// Dependencies of a manifest.
+pub const MAX_DEPENDENCIES: usize = 8;
+/// Segments of a component identifier.
+pub const MAX_COMPONENT_SEGMENTS: usize = 8;
+/// Bytes of one segment of a component identifier.
+pub const MAX_SEGMENT_LEN: usize = 64;
+/// How deep try-each and run-sequence may nest below a section.
+pub const MAX_NESTING: usize = 4;
+/// Alternatives of a try-each.
+pub const MAX_ALTERNATIVES: usize = 8;
+/// Commands of a section, with those of its nested sequences.
+pub const MAX_COMMANDS: usize = 256;
+/// Bytes of a URI.
+pub const MAX_URI_LEN: usize = 512;
+/// Bytes of all text in one language.
+pub const MAX_TEXT_LEN: usize = 32 * 1024;
+/// Languages of a text map.
+pub const MAX_LANGUAGES: usize = 16;
+/// Numbers of a version.
+pub const MAX_VERSION_PARTS: usize = 8;
+/// Other devices one wait may name.
+pub const MAX_OTHER_DEVICES: usize = 8;
+/// Entries of an authority list.
+pub const MAX_AUTHORITIES: usize = 64;
+/// Keys tried for one signature without a key identifier.
+pub const MAX_CANDIDATE_KEYS: usize = 16;
+/// Records and claims kept of one run; failures are reported beyond it.
+pub const MAX_REPORT_ENTRIES: usize = 128;
+/// Bytes by which a ciphertext may exceed the size of its image: one block and one tag.
+pub const MAX_CIPHERTEXT_OVERHEAD: u64 = 64;

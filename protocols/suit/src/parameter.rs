@@ -1,0 +1,202 @@
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use cbor::{Error as CborError, MapBuilder, Reader, Reason, Writer};
+use crypto::Digest;
+
+use crate::{
+    Error, Feature, Uuid, VendorId, VersionMatch, WaitInfo,
+    digest::{decode_digest, encode_digest},
+    labels::parameter,
+    limits::MAX_URI_LEN,
+};
+
+/// One parameter and its value (MAN, section 8.4.8).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Parameter<'b> {
+    /// Vendor the component must belong to.
+    VendorId(VendorId<'b>),
+    /// Class the component must belong to.
+    ClassId(Uuid),
+    /// Digest of the image.
+    ImageDigest(Digest),
+    /// Seconds since 1970 before which the manifest may be used (UM).
+    UseBefore(u64),
+    /// Slot of the component.
+    ComponentSlot(u64),
+    /// Whether commands run in order. This processor always runs them in order, which conforms.
+    StrictOrder(bool),
+    /// Whether a failed condition ends just its sequence.
+    SoftFailure(bool),
+    /// Size of the image in bytes.
+    ImageSize(u64),
+    /// Content to write or to compare with.
+    Content(&'b [u8]),
+    /// SUIT_Encryption_Info, as it came (ENC).
+    EncryptionInfo(&'b [u8]),
+    /// Where to fetch from.
+    Uri(&'b str),
+    /// Index of the component to copy from or to swap with.
+    SourceComponent(u32),
+    /// Arguments to invoke with.
+    InvokeArgs(&'b [u8]),
+    /// Device the manifest is for.
+    DeviceId(Uuid),
+    /// Arguments to fetch with.
+    FetchArguments(&'b [u8]),
+    /// Energy the battery must hold, in mWh (UM).
+    MinimumBattery(u64),
+    /// Priority of the update; smaller is more urgent (UM).
+    UpdatePriority(i64),
+    /// Demand on the installed version (UM).
+    VersionMatch(Box<VersionMatch>),
+    /// Events to wait for (UM).
+    WaitInfo(Box<WaitInfo<'b>>),
+    /// Component metadata, as it came (UM).
+    ComponentMetadata(&'b [u8]),
+}
+
+impl<'b> Parameter<'b> {
+    /// Label in the registry.
+    pub fn label(&self) -> i64 {
+        match self {
+            Self::VendorId(_) => parameter::VENDOR_IDENTIFIER,
+            Self::ClassId(_) => parameter::CLASS_IDENTIFIER,
+            Self::ImageDigest(_) => parameter::IMAGE_DIGEST,
+            Self::UseBefore(_) => parameter::USE_BEFORE,
+            Self::ComponentSlot(_) => parameter::COMPONENT_SLOT,
+            Self::StrictOrder(_) => parameter::STRICT_ORDER,
+            Self::SoftFailure(_) => parameter::SOFT_FAILURE,
+            Self::ImageSize(_) => parameter::IMAGE_SIZE,
+            Self::Content(_) => parameter::CONTENT,
+            Self::EncryptionInfo(_) => parameter::ENCRYPTION_INFO,
+            Self::Uri(_) => parameter::URI,
+            Self::SourceComponent(_) => parameter::SOURCE_COMPONENT,
+            Self::InvokeArgs(_) => parameter::INVOKE_ARGS,
+            Self::DeviceId(_) => parameter::DEVICE_IDENTIFIER,
+            Self::FetchArguments(_) => parameter::FETCH_ARGUMENTS,
+            Self::MinimumBattery(_) => parameter::MINIMUM_BATTERY,
+            Self::UpdatePriority(_) => parameter::UPDATE_PRIORITY,
+            Self::VersionMatch(_) => parameter::VERSION_MATCH,
+            Self::WaitInfo(_) => parameter::WAIT_INFO,
+            Self::ComponentMetadata(_) => parameter::COMPONENT_METADATA,
+        }
+    }
+
+    /// Reads the value of the parameter with a label that stands at `at`.
+    fn decode(label: i64, at: usize, reader: &mut Reader<'b>) -> Result<Self, Error> {
+        Ok(match label {
+            parameter::VENDOR_IDENTIFIER => Self::VendorId(VendorId::decode(reader)?),
+            parameter::CLASS_IDENTIFIER => Self::ClassId(Uuid::from(*reader.byte_array()?)),
+            parameter::IMAGE_DIGEST => Self::ImageDigest(wrapped(reader, decode_digest)?),
+            parameter::USE_BEFORE => Self::UseBefore(reader.uint()?),
+            parameter::COMPONENT_SLOT => Self::ComponentSlot(reader.uint()?),
+            parameter::STRICT_ORDER => Self::StrictOrder(reader.bool()?),
+            parameter::SOFT_FAILURE => Self::SoftFailure(reader.bool()?),
+            parameter::IMAGE_SIZE => Self::ImageSize(reader.uint()?),
+            parameter::CONTENT => Self::Content(reader.bytes()?),
+            parameter::ENCRYPTION_INFO => Self::EncryptionInfo(reader.bytes()?),
+            parameter::URI => Self::Uri(decode_uri(reader)?),
+            parameter::SOURCE_COMPONENT => Self::SourceComponent(reader.uint_as()?),
+            parameter::INVOKE_ARGS => Self::InvokeArgs(reader.bytes()?),
+            parameter::DEVICE_IDENTIFIER => Self::DeviceId(Uuid::from(*reader.byte_array()?)),
+            parameter::FETCH_ARGUMENTS => Self::FetchArguments(reader.bytes()?),
+            parameter::MINIMUM_BATTERY => Self::MinimumBattery(reader.uint()?),
+            parameter::UPDATE_PRIORITY => Self::UpdatePriority(reader.int()?),
+            parameter::VERSION_MATCH => Self::VersionMatch(Box::new(wrapped(reader, VersionMatch::decode)?)),
+            parameter::WAIT_INFO => Self::WaitInfo(Box::new(wrapped(reader, WaitInfo::decode)?)),
+            parameter::COMPONENT_METADATA => Self::ComponentMetadata(reader.bytes()?),
+            other => return Err(Error::Unsupported { at, feature: Feature::Parameter(other) }),
+        })
+    }
+
+    /// Writes the value without its label.
+    pub(crate) fn encode_value(&self, writer: &mut Writer) {
+        match self {
+            Self::VendorId(vendor) => vendor.encode(writer),
+            Self::ClassId(id) | Self::DeviceId(id) => {
+                writer.bytes(id.as_bytes());
+            }
+            Self::ImageDigest(digest) => {
+                writer.wrap(|w| encode_digest(digest, w));
+            }
+            Self::UseBefore(value)
+            | Self::ComponentSlot(value)
+            | Self::ImageSize(value)
+            | Self::MinimumBattery(value) => {
+                writer.uint(*value);
+            }
+            Self::SourceComponent(index) => {
+                writer.uint(u64::from(*index));
+            }
+            Self::StrictOrder(value) | Self::SoftFailure(value) => {
+                writer.bool(*value);
+            }
+            Self::Content(bytes)
+            | Self::EncryptionInfo(bytes)
+            | Self::InvokeArgs(bytes)
+            | Self::FetchArguments(bytes)
+            | Self::ComponentMetadata(bytes) => {
+                writer.bytes(bytes);
+            }
+            Self::Uri(uri) => {
+                writer.text(uri);
+            }
+            Self::UpdatePriority(priority) => {
+                writer.int(*priority);
+            }
+            Self::VersionMatch(version) => {
+                writer.wrap(|w| version.encode(w));
+            }
+            Self::WaitInfo(info) => {
+                writer.bytes(&info.to_bytes());
+            }
+        }
+    }
+}
+
+/// Reads a map of parameters; there must be one at least.
+pub(crate) fn decode_parameters<'b>(reader: &mut Reader<'b>) -> Result<Vec<Parameter<'b>>, Error> {
+    let start = reader.position();
+    let mut map = reader.map()?;
+    if map.remaining() == 0 {
+        return Err(CborError::rule(start, "map of parameters is empty").into());
+    }
+    // Every label is known and none occurs twice, so the count is bounded by the registry.
+    let mut parameters = Vec::new();
+    loop {
+        let at = reader.position();
+        let Some(label) = map.next_int(reader)? else { return Ok(parameters) };
+        parameters.push(Parameter::decode(label, at, reader)?);
+    }
+}
+
+/// Writes a map of parameters.
+pub(crate) fn encode_parameters(parameters: &[Parameter<'_>], writer: &mut Writer) {
+    let mut map = MapBuilder::new();
+    for parameter in parameters {
+        map.int(parameter.label(), |w| parameter.encode_value(w));
+    }
+    map.write(writer);
+}
+
+/// Reads a URI of bounded length.
+pub(crate) fn decode_uri<'b>(reader: &mut Reader<'b>) -> Result<&'b str, Error> {
+    let at = reader.position();
+    let uri = reader.text()?;
+    if uri.len() > MAX_URI_LEN {
+        return Err(CborError::new(at, Reason::TooLong { limit: MAX_URI_LEN }).into());
+    }
+    Ok(uri)
+}
+
+/// Reads a byte string that wraps exactly one item.
+pub(crate) fn wrapped<'b, T>(
+    reader: &mut Reader<'b>,
+    decode: impl FnOnce(&mut Reader<'b>) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let mut inner = reader.wrapped()?;
+    let value = decode(&mut inner)?;
+    inner.end()?;
+    Ok(value)
+}

@@ -1,0 +1,332 @@
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crypto::{Digest, PublicKey};
+
+use crate::{
+    Authority, AuthorityList, ComponentId, Envelope, Error, Image, Installed, Manifest, MudBinding, Refusal,
+    Role, Text,
+    authority::AuthorityPolicy,
+    evaluate::{self, Targets},
+    limits::MAX_CANDIDATE_KEYS,
+};
+
+impl<'b> Envelope<'b> {
+    /// Decides whether to believe the envelope.
+    ///
+    /// In this order: enough listed keys signed the digest; the manifest has the digest; only then the manifest is
+    /// decoded; severed members that are present have their digests; the authors that signed may change every
+    /// component the manifest names, for its vendor and class.
+    pub fn verify(&self, authorities: &AuthorityList) -> Result<Verified<'b>, Refusal> {
+        let signing = self.signing_entries(authorities)?;
+        let manifest = self.authentic_manifest()?;
+        check_scope(&manifest, &signing, authorities.policy())?;
+        Ok(Verified {
+            envelope: self.clone(),
+            manifest,
+            signers: signers(&signing),
+            policy: *authorities.policy(),
+        })
+    }
+
+    /// The entries of the list whose keys signed, once there are enough of them.
+    fn signing_entries<'a>(&self, authorities: &'a AuthorityList) -> Result<Vec<&'a Authority>, Refusal> {
+        if self.signatures().is_empty() {
+            return Err(Refusal::Unsigned);
+        }
+        let mut signing: Vec<&Authority> = Vec::new();
+        let mut doubt = None;
+        for block in self.signatures() {
+            match signers_of(block, self.signed_bytes(), authorities.entries()) {
+                Ok(entries) => {
+                    let new = entries
+                        .into_iter()
+                        .filter(|entry| !signing.iter().any(|e| core::ptr::eq(*e, *entry)));
+                    let new: Vec<_> = new.collect();
+                    signing.extend(new);
+                }
+                // Others may be enough: an author's new key, or another recipient's operator. The first doubt is told.
+                Err(refusal) => doubt = doubt.or(Some(refusal)),
+            }
+        }
+        let policy = authorities.policy();
+        if signing.is_empty() {
+            return Err(doubt.unwrap_or(Refusal::Unsigned));
+        }
+        let found = count_keys(signing.iter().copied().filter(|entry| entry.role == Role::Author));
+        if found < policy.authors {
+            return Err(Refusal::AuthorSignatureMissing { needed: policy.authors, found });
+        }
+        let found = count_keys(signing.iter().copied().filter(|entry| entry.role == Role::Operator));
+        if found < policy.operators {
+            return Err(Refusal::OperatorSignatureMissing { needed: policy.operators, found });
+        }
+        Ok(signing)
+    }
+}
+
+/// An envelope that the recipient believes. Only [`Envelope::verify`] makes one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verified<'b> {
+    envelope: Envelope<'b>,
+    manifest: Manifest<'b>,
+    signers: Vec<Signer>,
+    policy: AuthorityPolicy,
+}
+
+/// A key whose signature counted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signer {
+    /// The key.
+    pub key: PublicKey,
+    /// Its identifier on the authority list.
+    pub kid: Vec<u8>,
+    /// Its name on the authority list.
+    pub name: String,
+    /// What its holder does.
+    pub role: Role,
+}
+
+impl<'b> Verified<'b> {
+    /// The manifest.
+    pub fn manifest(&self) -> &Manifest<'b> {
+        &self.manifest
+    }
+
+    /// The envelope it came in.
+    pub fn envelope(&self) -> &Envelope<'b> {
+        &self.envelope
+    }
+
+    /// Digest of the manifest: the name of the release.
+    pub fn manifest_digest(&self) -> Digest {
+        self.envelope.manifest_digest_claimed()
+    }
+
+    /// The keys that signed.
+    pub fn signers(&self) -> &[Signer] {
+        &self.signers
+    }
+
+    /// The sequence number.
+    pub fn sequence_number(&self) -> u64 {
+        self.manifest.sequence_number()
+    }
+
+    /// The components.
+    pub fn components(&self) -> &[ComponentId] {
+        self.manifest.common().components()
+    }
+
+    /// The CoSWID, unless it is missing or severed and not here.
+    pub fn coswid(&self) -> Option<&'b [u8]> {
+        self.manifest.coswid().and_then(|held| held.value().copied())
+    }
+
+    /// Which MUD file belongs to the software, and who signs it.
+    pub fn mud(&self) -> Option<MudBinding<'b>> {
+        self.manifest.mud().copied()
+    }
+
+    /// The text, unless it is missing or severed and not here. Devices never need it, so it is decoded on demand.
+    pub fn text(&self) -> Result<Option<Text<'b>>, Error> {
+        let Some((content, at)) = self.manifest.text_with_offset() else { return Ok(None) };
+        let text = Text::decode(content, at)?;
+        if text.components().any(|component| !self.components().contains(component)) {
+            return Err(cbor::Error::rule(at, "text is about a component that is not in common").into());
+        }
+        Ok(Some(text))
+    }
+
+    /// The images a device may end up with, as far as the manifest tells without a device.
+    pub fn images(&self) -> Vec<Image<'b>> {
+        evaluate::images(&self.manifest)
+    }
+
+    /// Every URI the manifest fetches from, in order and once each.
+    pub fn uris(&self) -> Vec<&'b str> {
+        evaluate::uris(&self.manifest)
+    }
+
+    /// Integrated payloads that the manifest fetches and the envelope lacks.
+    pub fn missing_payloads(&self) -> Vec<&'b str> {
+        let mut uris = self.uris();
+        uris.retain(|uri| uri.starts_with('#') && self.envelope.integrated(uri).is_none());
+        uris
+    }
+
+    /// The vendors and classes the manifest is for.
+    pub fn targets(&self) -> Targets<'b> {
+        Targets::of(&self.manifest)
+    }
+
+    /// Whether the manifest may follow the installed one. The same one may be applied again; an older one, or another
+    /// one with the same number, may not.
+    pub fn admit(&self, installed: Option<&Installed>) -> Result<(), Refusal> {
+        let offered = self.sequence_number();
+        let Some(Installed { sequence_number: installed, manifest_digest }) = installed else {
+            return Ok(());
+        };
+        let installed = *installed;
+        if offered < installed {
+            return Err(Refusal::SequenceTooLow { offered, installed });
+        }
+        if offered == installed && manifest_digest.as_ref() != Some(&self.manifest_digest()) {
+            return Err(Refusal::SequenceReused { sequence_number: offered });
+        }
+        if self.policy.max_sequence_jump.is_some_and(|jump| offered - installed > jump) {
+            return Err(Refusal::SequenceJump { offered, installed });
+        }
+        Ok(())
+    }
+
+    /// The same, with bytes of its own.
+    pub fn keep(&self) -> VerifiedManifest {
+        VerifiedManifest {
+            envelope: self.envelope.as_bytes().to_vec(),
+            signers: self.signers.clone(),
+            policy: self.policy,
+        }
+    }
+}
+
+/// A [`Verified`] envelope that owns its bytes, for keeping.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VerifiedManifest {
+    envelope: Vec<u8>,
+    signers: Vec<Signer>,
+    policy: AuthorityPolicy,
+}
+
+impl VerifiedManifest {
+    /// Decodes and verifies an envelope.
+    pub fn verify(envelope: Vec<u8>, authorities: &AuthorityList) -> Result<Self, Refusal> {
+        let verified = Envelope::decode(&envelope)?.verify(authorities)?;
+        let (signers, policy) = (verified.signers, verified.policy);
+        Ok(Self { envelope, signers, policy })
+    }
+
+    /// The envelope's bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.envelope
+    }
+
+    /// The verified envelope. It is decoded again; the signatures, which cannot have changed, are not checked again.
+    pub fn open(&self) -> Verified<'_> {
+        let envelope = Envelope::decode(&self.envelope).expect("the same bytes were decoded when verified");
+        let manifest = envelope.authentic_manifest().expect("the same bytes were authentic when verified");
+        Verified { envelope, manifest, signers: self.signers.clone(), policy: self.policy }
+    }
+}
+
+/// The entries whose key made an authentication block.
+fn signers_of<'a>(
+    block: &[u8],
+    signed: &[u8],
+    entries: &'a [Authority],
+) -> Result<Vec<&'a Authority>, Refusal> {
+    let unsupported = |_| Refusal::UnsupportedAuthentication;
+    match cbor::Reader::new(block).tag().ok() {
+        Some(cose::labels::TAG_SIGN1) => {
+            let message = cose::Sign1::decode(block).map_err(unsupported)?;
+            if message.payload().is_some() {
+                return Err(Refusal::UnsupportedAuthentication);
+            }
+            find(message.alg(), message.kid(), entries, |key| message.verify(key, Some(signed), &[]).is_ok())
+        }
+        Some(cose::labels::TAG_SIGN) => {
+            let message = cose::Sign::decode(block).map_err(unsupported)?;
+            if message.payload().is_some() {
+                return Err(Refusal::UnsupportedAuthentication);
+            }
+            let mut all = Vec::new();
+            let mut doubt = None;
+            for signature in message.signatures() {
+                let verify = |key: &PublicKey| message.verify(key, Some(signed), &[]).is_ok();
+                match find(signature.alg(), signature.kid(), entries, verify) {
+                    Ok(found) => all.extend(found),
+                    Err(refusal) => doubt = doubt.or(Some(refusal)),
+                }
+            }
+            match doubt {
+                Some(refusal) if all.is_empty() => Err(refusal),
+                _ => Ok(all),
+            }
+        }
+        _ => Err(Refusal::UnsupportedAuthentication),
+    }
+}
+
+/// Finds the key that verifies, and every entry it has on the list.
+fn find<'a>(
+    algorithm: i64,
+    kid: Option<&[u8]>,
+    entries: &'a [Authority],
+    verify: impl Fn(&PublicKey) -> bool,
+) -> Result<Vec<&'a Authority>, Refusal> {
+    let mut tried: Vec<&PublicKey> = Vec::new();
+    let fits = |entry: &&Authority| {
+        entry.key.algorithm().matches_cose_id(algorithm) && kid.is_none_or(|kid| entry.kid == kid)
+    };
+    for entry in entries.iter().filter(fits) {
+        if tried.contains(&&entry.key) || tried.len() == MAX_CANDIDATE_KEYS {
+            continue;
+        }
+        tried.push(&entry.key);
+        if verify(&entry.key) {
+            return Ok(entries.iter().filter(|other| other.key == entry.key).collect());
+        }
+    }
+    // Without an identifier nothing tells a wrong signature from one by somebody else.
+    match kid {
+        Some(kid) if !tried.is_empty() => Err(Refusal::BadSignature { kid: kid.to_vec() }),
+        kid => Err(Refusal::UnknownSigner { kid: kid.map(<[u8]>::to_vec) }),
+    }
+}
+
+/// How many different keys the entries have.
+fn count_keys<'a>(entries: impl Iterator<Item = &'a Authority>) -> u8 {
+    let mut keys: Vec<&PublicKey> = Vec::new();
+    for entry in entries {
+        if !keys.contains(&&entry.key) {
+            keys.push(&entry.key);
+        }
+    }
+    // There are no more keys than entries, and those are few.
+    u8::try_from(keys.len()).unwrap_or(u8::MAX)
+}
+
+/// Each key once, authors first.
+fn signers(signing: &[&Authority]) -> Vec<Signer> {
+    let mut signers: Vec<Signer> = Vec::new();
+    for entry in signing {
+        if !signers.iter().any(|signer| signer.key == entry.key) {
+            let (key, kid, name) = (entry.key.clone(), entry.kid.clone(), entry.name.clone());
+            signers.push(Signer { key, kid, name, role: entry.role });
+        }
+    }
+    signers.sort_by_key(|signer| signer.role);
+    signers
+}
+
+/// Every component, and the place of the manifest itself, must be in the scope of as many authors as must sign.
+fn check_scope(
+    manifest: &Manifest<'_>,
+    signing: &[&Authority],
+    policy: &AuthorityPolicy,
+) -> Result<(), Refusal> {
+    let scoped = signing.iter().any(|entry| entry.vendor.is_some() || entry.class.is_some());
+    let targets = if scoped { Targets::of(manifest) } else { Targets::default() };
+    let authors = || signing.iter().copied().filter(|entry| entry.role == Role::Author);
+    let fitting = || authors().filter(|entry| targets.fit(entry.vendor.as_ref(), entry.class.as_ref()));
+    if count_keys(fitting()) < policy.authors {
+        return Err(Refusal::AuthorOutOfScope);
+    }
+    let components = manifest.common().components().iter().chain(manifest.component_id());
+    for component in components {
+        if count_keys(fitting().filter(|entry| entry.covers(component))) < policy.authors {
+            return Err(Refusal::AuthorNotAuthorised { component: component.clone() });
+        }
+    }
+    Ok(())
+}

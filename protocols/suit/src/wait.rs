@@ -1,0 +1,118 @@
+use alloc::vec::Vec;
+
+use cbor::{Error as CborError, MapBuilder, Reader, Reason};
+
+use crate::{Error, Feature, VersionMatch, labels::wait, limits::MAX_OTHER_DEVICES};
+
+/// Events a wait directive holds out for; all must have happened (UM, section 4.3).
+///
+/// The draft leaves the values of power and network states to a deployment profile.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WaitInfo<'b> {
+    /// Somebody authorised the update of this priority; smaller is more urgent.
+    pub authorization: Option<i64>,
+    /// The power state.
+    pub power: Option<i64>,
+    /// The network state.
+    pub network: Option<i64>,
+    /// Other devices have these versions.
+    pub other_devices: Vec<OtherDevice<'b>>,
+    /// Seconds since 1970 have reached this.
+    pub time: Option<u64>,
+    /// Local seconds since midnight have reached this.
+    pub time_of_day: Option<u64>,
+    /// The local day of the week; 0 is Sunday.
+    pub day_of_week: Option<u64>,
+    /// Seconds since midnight UTC have reached this.
+    pub utc_time_of_day: Option<u64>,
+    /// The day of the week in UTC; 0 is Sunday.
+    pub utc_day_of_week: Option<u64>,
+}
+
+/// Versions that another device must have (UM, section 4.3).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OtherDevice<'b> {
+    /// Identifier of the other device.
+    pub device: &'b [u8],
+    /// Demands on its version; all must be met.
+    pub versions: Vec<VersionMatch>,
+}
+
+impl<'b> WaitInfo<'b> {
+    pub(crate) fn decode(reader: &mut Reader<'b>) -> Result<Self, Error> {
+        let mut info = Self::default();
+        let start = reader.position();
+        let mut map = reader.map()?;
+        if map.remaining() == 0 {
+            return Err(CborError::rule(start, "wait info names no event").into());
+        }
+        loop {
+            let at = reader.position();
+            let Some(event) = map.next_int(reader)? else { return Ok(info) };
+            match event {
+                wait::AUTHORIZATION => info.authorization = Some(reader.int()?),
+                wait::POWER => info.power = Some(reader.int()?),
+                wait::NETWORK => info.network = Some(reader.int()?),
+                wait::OTHER_DEVICE => info.other_devices = other_devices(reader)?,
+                wait::TIME => info.time = Some(reader.uint()?),
+                wait::TIME_OF_DAY => info.time_of_day = Some(reader.uint()?),
+                wait::DAY_OF_WEEK => info.day_of_week = Some(reader.uint()?),
+                wait::UTC_TIME_OF_DAY => info.utc_time_of_day = Some(reader.uint()?),
+                wait::UTC_DAY_OF_WEEK => info.utc_day_of_week = Some(reader.uint()?),
+                other => return Err(Error::Unsupported { at, feature: Feature::WaitEvent(other) }),
+            }
+        }
+    }
+
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        let mut map = MapBuilder::new();
+        let int = |w: &mut cbor::Writer, value: i64| {
+            w.int(value);
+        };
+        let uint = |w: &mut cbor::Writer, value: u64| {
+            w.uint(value);
+        };
+        map.int_if(wait::AUTHORIZATION, self.authorization, int);
+        map.int_if(wait::POWER, self.power, int);
+        map.int_if(wait::NETWORK, self.network, int);
+        map.int_if(wait::TIME, self.time, uint);
+        map.int_if(wait::TIME_OF_DAY, self.time_of_day, uint);
+        map.int_if(wait::DAY_OF_WEEK, self.day_of_week, uint);
+        map.int_if(wait::UTC_TIME_OF_DAY, self.utc_time_of_day, uint);
+        map.int_if(wait::UTC_DAY_OF_WEEK, self.utc_day_of_week, uint);
+        if !self.other_devices.is_empty() {
+            map.int(wait::OTHER_DEVICE, |w| {
+                w.array(2 * self.other_devices.len());
+                for other in &self.other_devices {
+                    w.bytes(other.device).array(other.versions.len());
+                    other.versions.iter().for_each(|version| version.encode(w));
+                }
+            });
+        }
+        map.into_bytes()
+    }
+}
+
+/// Reads a flat array of pairs of identifier and demands.
+fn other_devices<'b>(reader: &mut Reader<'b>) -> Result<Vec<OtherDevice<'b>>, Error> {
+    let at = reader.position();
+    let count = reader.array()?;
+    if count == 0 || !count.is_multiple_of(2) {
+        return Err(CborError::rule(at, "other devices are not pairs of identifier and versions").into());
+    }
+    if count / 2 > MAX_OTHER_DEVICES {
+        return Err(CborError::new(at, Reason::TooLong { limit: MAX_OTHER_DEVICES }).into());
+    }
+    let mut devices = Vec::with_capacity(count / 2);
+    for _ in 0..count / 2 {
+        let device = reader.bytes()?;
+        let at = reader.position();
+        let versions = reader.array()?;
+        if versions == 0 || versions > MAX_OTHER_DEVICES {
+            return Err(CborError::rule(at, "versions of another device are none or too many").into());
+        }
+        let versions = (0..versions).map(|_| VersionMatch::decode(reader)).collect::<Result<_, _>>()?;
+        devices.push(OtherDevice { device, versions });
+    }
+    Ok(devices)
+}
