@@ -1,1 +1,49 @@
-//! SQL, and nothing else holds SQL.
+//! What the server remembers: SQL, and nothing else holds SQL.
+//!
+//! One file a noun. Each mutation and its audit record commit together, and are on the disk before the call returns;
+//! concurrent mutations share one transaction and so one flush. It decides nothing and believes nothing: objects come
+//! and go as the bytes that were received, and whoever reads them verifies them again.
+//!
+//! The engine is embedded SQLite in WAL mode: one writing connection, several reading ones.
+
+#![forbid(unsafe_code)]
+
+mod audit;
+mod authorities;
+mod campaigns;
+mod decisions;
+mod devices;
+mod error;
+mod gateways;
+mod ids;
+mod open;
+mod overrides;
+mod releases;
+mod results;
+mod sessions;
+mod tokens;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+// Public interface
+pub use audit::{AuditBreak, AuditEntry, AuditHead, AuditRecord};
+pub use authorities::AuthorityVersion;
+pub use campaigns::{Campaign, CampaignChange, CampaignDevice, DeviceChange, NewCampaign, Offer};
+pub use decisions::{DecisionRecord, NewDecision};
+pub use devices::{Device, DeviceFilter, Hold, NewDevice};
+pub use error::Error;
+pub use gateways::{
+    Applied, Binding, Gateway, GatewayDevice, GatewayReport, Refused, Staged, StagedRelease, Violation,
+};
+pub use ids::{
+    ActionId, CampaignId, DecisionId, DeviceId, NotAnId, ReleaseId, ResultId, SessionId, Timestamp,
+};
+pub use open::Store;
+pub use overrides::Override;
+pub use releases::{ExpectedValue, NewRelease, Release};
+pub use results::{NewResult, ResultRecord};
+pub use sessions::Challenge;
+pub use tokens::Token;
+pub use writer::Change;

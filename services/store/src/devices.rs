@@ -1,0 +1,344 @@
+use serde_json::json;
+use sqlx::{Row, sqlite::SqliteRow};
+
+use crate::{
+    AuditEntry, Change, DecisionId, DeviceId, Error, ReleaseId, ResultId, Store, Timestamp,
+    writer::Transaction,
+};
+
+/// A device to enrol.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewDevice {
+    /// Its UEID.
+    pub id: DeviceId,
+    /// Name for people, unique among devices that are not retired.
+    pub name: String,
+    /// Model.
+    pub model: String,
+    /// Group, may be empty.
+    pub group: String,
+    /// Its public attestation key, a COSE_Key.
+    pub key: Vec<u8>,
+    /// That key's thumbprint (RFC 9679).
+    pub thumbprint: Vec<u8>,
+}
+
+/// An enrolled device and what was last decided about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Device {
+    /// Its UEID.
+    pub id: DeviceId,
+    /// Name for people.
+    pub name: String,
+    /// Model.
+    pub model: String,
+    /// Group, may be empty.
+    pub group: String,
+    /// Its public attestation key, a COSE_Key.
+    pub key: Vec<u8>,
+    /// That key's thumbprint.
+    pub thumbprint: Vec<u8>,
+    /// When it was enrolled.
+    pub enrolled_at: Timestamp,
+    /// When it was retired.
+    pub retired_at: Option<Timestamp>,
+    /// A person's block.
+    pub hold: Option<Hold>,
+    /// The newest result that the enrolled key's evidence gave.
+    pub result: Option<ResultId>,
+    /// The newest decision.
+    pub decision: Option<DecisionId>,
+    /// Posture of the newest decision.
+    pub posture: String,
+    /// What that decision lets it reach.
+    pub access: String,
+    /// Whether it lately contacted what its release does not ask for.
+    pub violating: bool,
+    /// Reasons of the newest decision, a JSON array.
+    pub reasons: String,
+    /// The release it was found to run.
+    pub release: Option<ReleaseId>,
+    /// When it last gave evidence signed by its key.
+    pub attested_at: Option<Timestamp>,
+    /// When the decision must be made again although nothing new arrives.
+    pub due: Option<Timestamp>,
+}
+
+/// A person's block of a device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hold {
+    /// Who.
+    pub person: String,
+    /// Why.
+    pub why: String,
+    /// Since when.
+    pub at: Timestamp,
+    /// Until when; `None` until a person ends it.
+    pub until: Option<Timestamp>,
+}
+
+/// Which devices, ordered by id.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DeviceFilter {
+    /// Part of the name.
+    pub name: Option<String>,
+    /// Exact model.
+    pub model: Option<String>,
+    /// Exact group.
+    pub group: Option<String>,
+    /// Exact posture.
+    pub posture: Option<String>,
+    /// Only those after this id.
+    pub after: Option<DeviceId>,
+    /// At most this many.
+    pub limit: u32,
+}
+
+impl Store {
+    /// Enrols devices: all of them, or none when one is enrolled already or its name is taken.
+    pub async fn enrol(&self, devices: Vec<NewDevice>, actor: &str, at: Timestamp) -> Result<(), Error> {
+        let actor = actor.to_owned();
+        self.writer
+            .write(move |transaction| {
+                Box::pin(async move {
+                    for device in devices {
+                        insert(transaction, &device, &actor, at).await?;
+                    }
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    /// One device, retired or not.
+    pub async fn device(&self, id: &DeviceId) -> Result<Option<Device>, Error> {
+        let row = sqlx::query("SELECT * FROM devices WHERE id = $1")
+            .bind(id.as_bytes())
+            .fetch_optional(&self.readers)
+            .await?;
+        row.as_ref().map(device).transpose()
+    }
+
+    /// The device in service with this name.
+    pub async fn device_named(&self, name: &str) -> Result<Option<Device>, Error> {
+        let row = sqlx::query("SELECT * FROM devices WHERE name = $1 AND retired_at IS NULL")
+            .bind(name)
+            .fetch_optional(&self.readers)
+            .await?;
+        row.as_ref().map(device).transpose()
+    }
+
+    /// Devices in service.
+    pub async fn devices(&self, filter: &DeviceFilter) -> Result<Vec<Device>, Error> {
+        let rows = sqlx::query(
+            "SELECT * FROM devices WHERE retired_at IS NULL
+             AND ($1 IS NULL OR instr(lower(name), lower($1)) > 0)
+             AND ($2 IS NULL OR model = $2) AND ($3 IS NULL OR fleet_group = $3)
+             AND ($4 IS NULL OR posture = $4) AND ($5 IS NULL OR id > $5)
+             ORDER BY id LIMIT $6",
+        )
+        .bind(filter.name.as_deref())
+        .bind(filter.model.as_deref())
+        .bind(filter.group.as_deref())
+        .bind(filter.posture.as_deref())
+        .bind(filter.after.as_ref().map(DeviceId::as_bytes))
+        .bind(filter.limit)
+        .fetch_all(&self.readers)
+        .await?;
+        rows.iter().map(device).collect()
+    }
+
+    /// Devices in service that use a key.
+    pub async fn devices_with_key(&self, thumbprint: &[u8]) -> Result<Vec<Device>, Error> {
+        let rows =
+            sqlx::query("SELECT * FROM devices WHERE thumbprint = $1 AND retired_at IS NULL ORDER BY id")
+                .bind(thumbprint)
+                .fetch_all(&self.readers)
+                .await?;
+        rows.iter().map(device).collect()
+    }
+
+    /// Devices in service that were found to run a release.
+    pub async fn devices_running(&self, release: &ReleaseId) -> Result<Vec<Device>, Error> {
+        let rows = sqlx::query("SELECT * FROM devices WHERE release = $1 AND retired_at IS NULL ORDER BY id")
+            .bind(release.as_bytes())
+            .fetch_all(&self.readers)
+            .await?;
+        rows.iter().map(device).collect()
+    }
+
+    /// Devices in service whose decision is due again.
+    pub async fn devices_due(&self, now: Timestamp, limit: u32) -> Result<Vec<Device>, Error> {
+        let rows =
+            sqlx::query("SELECT * FROM devices WHERE due <= $1 AND retired_at IS NULL ORDER BY due LIMIT $2")
+                .bind(now.micros())
+                .bind(limit)
+                .fetch_all(&self.readers)
+                .await?;
+        rows.iter().map(device).collect()
+    }
+
+    /// When the next decision is due.
+    pub async fn next_due(&self) -> Result<Option<Timestamp>, Error> {
+        let row = sqlx::query("SELECT min(due) FROM devices WHERE due IS NOT NULL AND retired_at IS NULL")
+            .fetch_one(&self.readers)
+            .await?;
+        Ok(row.try_get::<Option<i64>, _>(0)?.map(Timestamp::from_micros))
+    }
+
+    /// How many devices in service have each posture, and how many of them are held.
+    pub async fn posture_counts(&self) -> Result<Vec<(String, u64)>, Error> {
+        let rows = sqlx::query(
+            "SELECT posture, count(*) FROM devices WHERE retired_at IS NULL GROUP BY posture ORDER BY posture",
+        )
+        .fetch_all(&self.readers)
+        .await?;
+        rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get::<i64, _>(1)?.unsigned_abs()))).collect()
+    }
+
+    /// Takes a device out of service; its records stay.
+    pub async fn retire(&self, id: &DeviceId, actor: &str, at: Timestamp) -> Result<(), Error> {
+        let (id, actor) = (id.clone(), actor.to_owned());
+        self.writer
+            .write(move |transaction| {
+                Box::pin(async move {
+                    let changed = sqlx::query(
+                        "UPDATE devices SET retired_at = $1 WHERE id = $2 AND retired_at IS NULL",
+                    )
+                    .bind(at.micros())
+                    .bind(id.as_bytes())
+                    .execute(&mut transaction.connection)
+                    .await?;
+                    if changed.rows_affected() == 0 {
+                        return Err(Error::Absent("device"));
+                    }
+                    transaction.audit(entry(at, actor, "device.retire", &id, json!({})));
+                    transaction.changed(Change::Device(id));
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    /// Blocks a device, or ends the block with `None`.
+    pub async fn hold(
+        &self,
+        id: &DeviceId,
+        hold: Option<Hold>,
+        actor: &str,
+        at: Timestamp,
+    ) -> Result<(), Error> {
+        let (id, actor) = (id.clone(), actor.to_owned());
+        self.writer
+            .write(move |transaction| {
+                Box::pin(async move {
+                    let changed = sqlx::query(
+                        "UPDATE devices SET held_by = $1, held_why = $2, held_at = $3, held_until = $4
+                         WHERE id = $5 AND retired_at IS NULL",
+                    )
+                    .bind(hold.as_ref().map(|hold| hold.person.clone()))
+                    .bind(hold.as_ref().map(|hold| hold.why.clone()))
+                    .bind(hold.as_ref().map(|hold| hold.at.micros()))
+                    .bind(hold.as_ref().and_then(|hold| hold.until).map(Timestamp::micros))
+                    .bind(id.as_bytes())
+                    .execute(&mut transaction.connection)
+                    .await?;
+                    if changed.rows_affected() == 0 {
+                        return Err(Error::Absent("device"));
+                    }
+                    let (action, detail) = match hold {
+                        Some(hold) => (
+                            "device.hold",
+                            json!({ "reason": hold.why, "until": hold.until.map(Timestamp::seconds) }),
+                        ),
+                        None => ("device.release", json!({})),
+                    };
+                    transaction.audit(entry(at, actor, action, &id, detail));
+                    transaction.changed(Change::Device(id));
+                    Ok(())
+                })
+            })
+            .await
+    }
+}
+
+async fn insert(
+    transaction: &mut Transaction,
+    device: &NewDevice,
+    actor: &str,
+    at: Timestamp,
+) -> Result<(), Error> {
+    sqlx::query(
+        "INSERT INTO devices (id, name, model, fleet_group, key, thumbprint, enrolled_at, posture, access,
+         violating, reasons) VALUES ($1, $2, $3, $4, $5, $6, $7, 'unknown', 'update-only', 0,
+         '[{\"code\":\"never-attested\",\"detail\":{}}]')",
+    )
+    .bind(device.id.as_bytes().to_vec())
+    .bind(device.name.clone())
+    .bind(device.model.clone())
+    .bind(device.group.clone())
+    .bind(device.key.clone())
+    .bind(device.thumbprint.clone())
+    .bind(at.micros())
+    .execute(&mut transaction.connection)
+    .await
+    .map_err(|error| match Error::from(error) {
+        Error::Conflict(_) => Error::Conflict("the device's id or name"),
+        other => other,
+    })?;
+    let detail = json!({ "name": device.name, "model": device.model, "group": device.group });
+    transaction.audit(entry(at, actor.to_owned(), "device.enrol", &device.id, detail));
+    transaction.changed(Change::Device(device.id.clone()));
+    Ok(())
+}
+
+fn entry(
+    at: Timestamp,
+    actor: String,
+    action: &'static str,
+    id: &DeviceId,
+    detail: serde_json::Value,
+) -> AuditEntry {
+    AuditEntry { at, actor, action, subject: format!("device:{id}"), detail }
+}
+
+fn device(row: &SqliteRow) -> Result<Device, Error> {
+    let time = |name: &str| -> Result<Option<Timestamp>, Error> {
+        Ok(row.try_get::<Option<i64>, _>(name)?.map(Timestamp::from_micros))
+    };
+    let hold = match (row.try_get::<Option<String>, _>("held_by")?, time("held_at")?) {
+        (Some(person), Some(at)) => Some(Hold {
+            person,
+            why: row.try_get::<Option<String>, _>("held_why")?.unwrap_or_default(),
+            at,
+            until: time("held_until")?,
+        }),
+        _ => None,
+    };
+    Ok(Device {
+        id: DeviceId::new(row.try_get("id")?).ok_or(Error::Corrupt("device id"))?,
+        name: row.try_get("name")?,
+        model: row.try_get("model")?,
+        group: row.try_get("fleet_group")?,
+        key: row.try_get("key")?,
+        thumbprint: row.try_get("thumbprint")?,
+        enrolled_at: Timestamp::from_micros(row.try_get("enrolled_at")?),
+        retired_at: time("retired_at")?,
+        hold,
+        result: row.try_get::<Option<i64>, _>("result")?.map(ResultId),
+        decision: row.try_get::<Option<i64>, _>("decision")?.map(DecisionId),
+        posture: row.try_get("posture")?,
+        access: row.try_get("access")?,
+        violating: row.try_get("violating")?,
+        reasons: row.try_get("reasons")?,
+        release: release_column(row, "release")?,
+        attested_at: time("attested_at")?,
+        due: time("due")?,
+    })
+}
+
+/// A column that holds a manifest digest or nothing.
+pub(crate) fn release_column(row: &SqliteRow, name: &str) -> Result<Option<ReleaseId>, Error> {
+    let bytes: Option<Vec<u8>> = row.try_get(name)?;
+    bytes.map(|bytes| ReleaseId::from_bytes(&bytes).ok_or(Error::Corrupt("release digest"))).transpose()
+}

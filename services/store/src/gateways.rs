@@ -1,0 +1,518 @@
+use serde_json::{Value, json};
+use sqlx::{Row, sqlite::SqliteRow};
+
+use crate::{
+    AuditEntry, Change, DeviceId, Error, ReleaseId, Store, Timestamp, devices::release_column,
+    writer::Transaction,
+};
+
+/// An enforcement point that was heard of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gateway {
+    /// Its name.
+    pub name: String,
+    /// When it was first heard of.
+    pub first_seen: Timestamp,
+    /// When it was last heard of.
+    pub last_seen: Timestamp,
+    /// The revision it last asked from.
+    pub revision: u64,
+}
+
+/// What a gateway says in one report.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GatewayReport {
+    /// Releases whose policy stands ready: the whole list.
+    pub staged: Vec<Staged>,
+    /// Objects it did not believe: the whole list.
+    pub refused: Vec<Refused>,
+    /// What it applied since the last report.
+    pub applied: Vec<Applied>,
+    /// What it dropped since the last report.
+    pub violations: Vec<Violation>,
+    /// Devices admitted since the last report.
+    pub bindings: Vec<Binding>,
+}
+
+/// A release whose policy stands ready on a gateway.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Staged {
+    /// The release.
+    pub release: ReleaseId,
+    /// Digest of its MUD file, for people.
+    pub mud: Option<String>,
+}
+
+/// An object that a gateway did not believe.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// Which object.
+    pub object: String,
+    /// Why, a JSON reason.
+    pub reason: String,
+}
+
+/// What a gateway's kernel enforces for a device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Applied {
+    /// The device.
+    pub device: DeviceId,
+    /// The profile's word.
+    pub profile: String,
+    /// The release whose policy it is.
+    pub release: Option<ReleaseId>,
+    /// A JSON array of reasons.
+    pub reasons: String,
+    /// When, by the gateway's clock.
+    pub at: Timestamp,
+}
+
+/// Where a device was admitted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Binding {
+    /// The device.
+    pub device: DeviceId,
+    /// Its MAC address.
+    pub mac: String,
+    /// Its IP addresses.
+    pub addresses: Vec<String>,
+}
+
+/// Packets that a gateway dropped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// The device, if the gateway knows it.
+    pub device: Option<DeviceId>,
+    /// MAC address.
+    pub mac: String,
+    /// Source address.
+    pub src: String,
+    /// Destination address.
+    pub dst: String,
+    /// Protocol's name or number.
+    pub protocol: String,
+    /// Source port, 0 where there is none.
+    pub sport: u16,
+    /// Destination port, 0 where there is none.
+    pub dport: u16,
+    /// Which way.
+    pub direction: String,
+    /// Log group of the rule that dropped them.
+    pub group: u16,
+    /// DNS name of the far end, if the gateway saw one.
+    pub name: Option<String>,
+    /// How many.
+    pub count: u64,
+    /// When the first was seen.
+    pub first: Timestamp,
+    /// When the last was seen.
+    pub last: Timestamp,
+}
+
+/// A release staged on a gateway, or waiting there for an approval.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StagedRelease {
+    /// The gateway.
+    pub gateway: String,
+    /// The release.
+    pub release: ReleaseId,
+    /// When it was acknowledged.
+    pub at: Timestamp,
+}
+
+/// What a gateway must know of a device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GatewayDevice {
+    /// The device.
+    pub id: DeviceId,
+    /// Name for people.
+    pub name: String,
+    /// Model.
+    pub model: String,
+    /// Newest result that the enrolled key's evidence gave, as a CWT.
+    pub result: Option<Vec<u8>>,
+    /// Until when a person blocks it, `Some(None)` without end.
+    pub held: Option<Option<Timestamp>>,
+}
+
+impl Store {
+    /// Remembers that a gateway was heard of.
+    pub async fn see_gateway(&self, name: &str, revision: u64, at: Timestamp) -> Result<(), Error> {
+        let name = name.to_owned();
+        self.writer.write(move |transaction| Box::pin(see(transaction, name, Some(revision), at))).await
+    }
+
+    /// Takes a gateway's report. Whom it puts where is audited; counts of dropped packets are not.
+    pub async fn report(&self, gateway: &str, report: GatewayReport, at: Timestamp) -> Result<(), Error> {
+        let gateway = gateway.to_owned();
+        self.writer
+            .write(move |transaction| {
+                Box::pin(async move {
+                    see(transaction, gateway.clone(), None, at).await?;
+                    staged(transaction, &gateway, &report.staged, at).await?;
+                    refused(transaction, &gateway, &report.refused, at).await?;
+                    for applied in report.applied {
+                        apply(transaction, &gateway, applied, at).await?;
+                    }
+                    for binding in report.bindings {
+                        bind(transaction, &gateway, binding, at).await?;
+                    }
+                    for violation in report.violations {
+                        violate(transaction, &gateway, violation).await?;
+                    }
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    /// Every gateway that was heard of.
+    pub async fn gateways(&self) -> Result<Vec<Gateway>, Error> {
+        let rows = sqlx::query("SELECT * FROM gateways ORDER BY name").fetch_all(&self.readers).await?;
+        rows.iter()
+            .map(|row| {
+                Ok(Gateway {
+                    name: row.try_get("name")?,
+                    first_seen: Timestamp::from_micros(row.try_get("first_seen")?),
+                    last_seen: Timestamp::from_micros(row.try_get("last_seen")?),
+                    revision: row.try_get::<i64, _>("revision")?.cast_unsigned(),
+                })
+            })
+            .collect()
+    }
+
+    /// Which gateways acknowledged which releases.
+    pub async fn staged(&self) -> Result<Vec<StagedRelease>, Error> {
+        let rows = sqlx::query("SELECT gateway, release, at FROM staged ORDER BY gateway, release")
+            .fetch_all(&self.readers)
+            .await?;
+        rows.iter()
+            .map(|row| {
+                Ok(StagedRelease {
+                    gateway: row.try_get("gateway")?,
+                    release: release_column(row, "release")?.ok_or(Error::Corrupt("release digest"))?,
+                    at: Timestamp::from_micros(row.try_get("at")?),
+                })
+            })
+            .collect()
+    }
+
+    /// What gateways did not believe.
+    pub async fn refused(&self) -> Result<Vec<(String, Refused)>, Error> {
+        let rows = sqlx::query("SELECT gateway, object, reason FROM refused ORDER BY gateway, object")
+            .fetch_all(&self.readers)
+            .await?;
+        rows.iter()
+            .map(|row| {
+                let refused = Refused { object: row.try_get("object")?, reason: row.try_get("reason")? };
+                Ok((row.try_get("gateway")?, refused))
+            })
+            .collect()
+    }
+
+    /// What gateways enforce for a device.
+    pub async fn applied_to(&self, device: &DeviceId) -> Result<Vec<(String, Applied)>, Error> {
+        let rows = sqlx::query("SELECT * FROM applied WHERE device = $1 ORDER BY gateway")
+            .bind(device.as_bytes())
+            .fetch_all(&self.readers)
+            .await?;
+        rows.iter().map(|row| Ok((row.try_get("gateway")?, applied(row)?))).collect()
+    }
+
+    /// What gateways enforce, for every device.
+    pub async fn applied(&self) -> Result<Vec<(String, Applied)>, Error> {
+        let rows =
+            sqlx::query("SELECT * FROM applied ORDER BY device, gateway").fetch_all(&self.readers).await?;
+        rows.iter().map(|row| Ok((row.try_get("gateway")?, applied(row)?))).collect()
+    }
+
+    /// Where a device was admitted.
+    pub async fn bindings_of(&self, device: &DeviceId) -> Result<Vec<(String, Binding)>, Error> {
+        let rows = sqlx::query("SELECT * FROM bindings WHERE device = $1 ORDER BY gateway")
+            .bind(device.as_bytes())
+            .fetch_all(&self.readers)
+            .await?;
+        rows.iter()
+            .map(|row| {
+                let addresses: String = row.try_get("addresses")?;
+                let addresses = serde_json::from_str(&addresses).map_err(|_| Error::Corrupt("addresses"))?;
+                let device = DeviceId::new(row.try_get("device")?).ok_or(Error::Corrupt("device id"))?;
+                Ok((row.try_get("gateway")?, Binding { device, mac: row.try_get("mac")?, addresses }))
+            })
+            .collect()
+    }
+
+    /// Packets dropped since a time, newest first; of one device or of all.
+    pub async fn violations(
+        &self,
+        device: Option<&DeviceId>,
+        since: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<(String, Violation)>, Error> {
+        let rows = sqlx::query(
+            "SELECT * FROM violations WHERE ($1 IS NULL OR device = $1) AND last_at >= $2
+             ORDER BY last_at DESC LIMIT $3",
+        )
+        .bind(device.map(DeviceId::as_bytes))
+        .bind(since.micros())
+        .bind(limit)
+        .fetch_all(&self.readers)
+        .await?;
+        rows.iter().map(|row| Ok((row.try_get("gateway")?, violation(row)?))).collect()
+    }
+
+    /// Every device in service with its newest signed result.
+    pub async fn gateway_devices(&self) -> Result<Vec<GatewayDevice>, Error> {
+        let rows = sqlx::query(
+            "SELECT d.id, d.name, d.model, d.held_by, d.held_until, r.cwt
+             FROM devices AS d LEFT JOIN results AS r ON r.id = d.result
+             WHERE d.retired_at IS NULL ORDER BY d.id",
+        )
+        .fetch_all(&self.readers)
+        .await?;
+        rows.iter()
+            .map(|row| {
+                let until = row.try_get::<Option<i64>, _>("held_until")?.map(Timestamp::from_micros);
+                Ok(GatewayDevice {
+                    id: DeviceId::new(row.try_get("id")?).ok_or(Error::Corrupt("device id"))?,
+                    name: row.try_get("name")?,
+                    model: row.try_get("model")?,
+                    result: row.try_get("cwt")?,
+                    held: row.try_get::<Option<String>, _>("held_by")?.map(|_| until),
+                })
+            })
+            .collect()
+    }
+}
+
+async fn see(
+    transaction: &mut Transaction,
+    name: String,
+    revision: Option<u64>,
+    at: Timestamp,
+) -> Result<(), Error> {
+    let known =
+        sqlx::query("UPDATE gateways SET last_seen = $1, revision = coalesce($2, revision) WHERE name = $3")
+            .bind(at.micros())
+            .bind(revision.map(u64::cast_signed))
+            .bind(name.clone())
+            .execute(&mut transaction.connection)
+            .await?;
+    if known.rows_affected() == 0 {
+        sqlx::query("INSERT INTO gateways (name, first_seen, last_seen, revision) VALUES ($1, $2, $2, coalesce($3, 0))")
+            .bind(name.clone())
+            .bind(at.micros())
+            .bind(revision.map(u64::cast_signed))
+            .execute(&mut transaction.connection)
+            .await?;
+        let subject = format!("gateway:{name}");
+        transaction.audit(AuditEntry {
+            at,
+            actor: subject.clone(),
+            action: "gateway.connect",
+            subject,
+            detail: json!({}),
+        });
+    }
+    transaction.changed(Change::Gateway(name));
+    Ok(())
+}
+
+/// Replaces the list of what a gateway staged; what is new or gone is audited.
+async fn staged(
+    transaction: &mut Transaction,
+    gateway: &str,
+    list: &[Staged],
+    at: Timestamp,
+) -> Result<(), Error> {
+    let rows = sqlx::query("SELECT release FROM staged WHERE gateway = $1")
+        .bind(gateway.to_owned())
+        .fetch_all(&mut transaction.connection)
+        .await?;
+    let mut gone = Vec::new();
+    for row in &rows {
+        let release = release_column(row, "release")?.ok_or(Error::Corrupt("release digest"))?;
+        if !list.iter().any(|staged| staged.release == release) {
+            gone.push(release);
+        }
+    }
+    for release in gone {
+        sqlx::query("DELETE FROM staged WHERE gateway = $1 AND release = $2")
+            .bind(gateway.to_owned())
+            .bind(release.as_bytes().to_vec())
+            .execute(&mut transaction.connection)
+            .await?;
+        transaction.audit(about(at, gateway, "gateway.unstage", json!({ "release": release.to_string() })));
+    }
+    for staged in list {
+        let added = sqlx::query(
+            "INSERT INTO staged (gateway, release, mud, at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+        )
+        .bind(gateway.to_owned())
+        .bind(staged.release.as_bytes().to_vec())
+        .bind(staged.mud.clone())
+        .bind(at.micros())
+        .execute(&mut transaction.connection)
+        .await?;
+        if added.rows_affected() == 1 {
+            let detail = json!({ "release": staged.release.to_string(), "mud": staged.mud });
+            transaction.audit(about(at, gateway, "gateway.stage", detail));
+        }
+    }
+    Ok(())
+}
+
+async fn refused(
+    transaction: &mut Transaction,
+    gateway: &str,
+    list: &[Refused],
+    at: Timestamp,
+) -> Result<(), Error> {
+    let rows = sqlx::query("DELETE FROM refused WHERE gateway = $1 RETURNING object, reason")
+        .bind(gateway.to_owned())
+        .fetch_all(&mut transaction.connection)
+        .await?;
+    let mut before = Vec::with_capacity(rows.len());
+    for row in &rows {
+        before.push(Refused { object: row.try_get("object")?, reason: row.try_get("reason")? });
+    }
+    for refused in list {
+        sqlx::query("INSERT OR REPLACE INTO refused (gateway, object, reason, at) VALUES ($1, $2, $3, $4)")
+            .bind(gateway.to_owned())
+            .bind(refused.object.clone())
+            .bind(refused.reason.clone())
+            .bind(at.micros())
+            .execute(&mut transaction.connection)
+            .await?;
+        if !before.contains(refused) {
+            let reason: Value = serde_json::from_str(&refused.reason).unwrap_or_default();
+            let detail = json!({ "object": refused.object, "reason": reason });
+            transaction.audit(about(at, gateway, "gateway.refuse", detail));
+        }
+    }
+    Ok(())
+}
+
+async fn apply(
+    transaction: &mut Transaction,
+    gateway: &str,
+    applied: Applied,
+    at: Timestamp,
+) -> Result<(), Error> {
+    sqlx::query(
+        "INSERT OR REPLACE INTO applied (gateway, device, profile, release, reasons, at)
+         VALUES ($1, $2, $3, $4, $5, $6)",
+    )
+    .bind(gateway.to_owned())
+    .bind(applied.device.as_bytes().to_vec())
+    .bind(applied.profile.clone())
+    .bind(applied.release.map(|release| release.as_bytes().to_vec()))
+    .bind(applied.reasons.clone())
+    .bind(applied.at.micros())
+    .execute(&mut transaction.connection)
+    .await?;
+    let reasons: Value = serde_json::from_str(&applied.reasons).map_err(|_| Error::Corrupt("reasons"))?;
+    transaction.audit(AuditEntry {
+        at,
+        actor: format!("gateway:{gateway}"),
+        action: "gateway.apply",
+        subject: format!("device:{}", applied.device),
+        detail: json!({ "profile": applied.profile, "release": applied.release.map(|id| id.to_string()),
+            "reasons": reasons, "at_ms": applied.at.millis() }),
+    });
+    transaction.changed(Change::Network(applied.device));
+    Ok(())
+}
+
+async fn bind(
+    transaction: &mut Transaction,
+    gateway: &str,
+    binding: Binding,
+    at: Timestamp,
+) -> Result<(), Error> {
+    let addresses = serde_json::to_string(&binding.addresses).map_err(|_| Error::Corrupt("addresses"))?;
+    sqlx::query(
+        "INSERT OR REPLACE INTO bindings (gateway, device, mac, addresses, at) VALUES ($1, $2, $3, $4, $5)",
+    )
+    .bind(gateway.to_owned())
+    .bind(binding.device.as_bytes().to_vec())
+    .bind(binding.mac.clone())
+    .bind(addresses)
+    .bind(at.micros())
+    .execute(&mut transaction.connection)
+    .await?;
+    transaction.audit(AuditEntry {
+        at,
+        actor: format!("gateway:{gateway}"),
+        action: "gateway.bind",
+        subject: format!("device:{}", binding.device),
+        detail: json!({ "mac": binding.mac, "addresses": binding.addresses }),
+    });
+    transaction.changed(Change::Network(binding.device));
+    Ok(())
+}
+
+async fn violate(transaction: &mut Transaction, gateway: &str, violation: Violation) -> Result<(), Error> {
+    // A count that grew since the last report replaces the smaller one.
+    sqlx::query(
+        "INSERT INTO violations (gateway, device, mac, src, dst, protocol, sport, dport, direction, log_group, name,
+         count, first_at, last_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+         ON CONFLICT (gateway, mac, dst, protocol, dport, direction, first_at) DO UPDATE SET
+         count = max(count, excluded.count), last_at = max(last_at, excluded.last_at),
+         name = coalesce(excluded.name, name), device = coalesce(excluded.device, device)",
+    )
+    .bind(gateway.to_owned())
+    .bind(violation.device.as_ref().map(|device| device.as_bytes().to_vec()))
+    .bind(violation.mac)
+    .bind(violation.src)
+    .bind(violation.dst)
+    .bind(violation.protocol)
+    .bind(violation.sport)
+    .bind(violation.dport)
+    .bind(violation.direction)
+    .bind(violation.group)
+    .bind(violation.name)
+    .bind(violation.count.cast_signed())
+    .bind(violation.first.micros())
+    .bind(violation.last.micros())
+    .execute(&mut transaction.connection)
+    .await?;
+    if let Some(device) = violation.device {
+        transaction.changed(Change::Network(device));
+    }
+    Ok(())
+}
+
+fn about(at: Timestamp, gateway: &str, action: &'static str, detail: Value) -> AuditEntry {
+    let subject = format!("gateway:{gateway}");
+    AuditEntry { at, actor: subject.clone(), action, subject, detail }
+}
+
+fn applied(row: &SqliteRow) -> Result<Applied, Error> {
+    Ok(Applied {
+        device: DeviceId::new(row.try_get("device")?).ok_or(Error::Corrupt("device id"))?,
+        profile: row.try_get("profile")?,
+        release: release_column(row, "release")?,
+        reasons: row.try_get("reasons")?,
+        at: Timestamp::from_micros(row.try_get("at")?),
+    })
+}
+
+fn violation(row: &SqliteRow) -> Result<Violation, Error> {
+    let device: Option<Vec<u8>> = row.try_get("device")?;
+    Ok(Violation {
+        device: device.map(|id| DeviceId::new(&id).ok_or(Error::Corrupt("device id"))).transpose()?,
+        mac: row.try_get("mac")?,
+        src: row.try_get("src")?,
+        dst: row.try_get("dst")?,
+        protocol: row.try_get("protocol")?,
+        sport: row.try_get("sport")?,
+        dport: row.try_get("dport")?,
+        direction: row.try_get("direction")?,
+        group: row.try_get("log_group")?,
+        name: row.try_get("name")?,
+        count: row.try_get::<i64, _>("count")?.unsigned_abs(),
+        first: Timestamp::from_micros(row.try_get("first_at")?),
+        last: Timestamp::from_micros(row.try_get("last_at")?),
+    })
+}

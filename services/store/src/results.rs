@@ -1,0 +1,206 @@
+use serde_json::{Value, json};
+use sqlx::{Row, sqlite::SqliteRow};
+
+use crate::{
+    AuditEntry, DecisionId, DeviceId, Error, NewDecision, ReleaseId, ResultId, SessionId, Store, Timestamp,
+    decisions, devices::release_column, sessions, writer::Transaction,
+};
+
+/// A signed result and the evidence it judges.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewResult {
+    /// The session that this uses up; `None` when evidence was judged again.
+    pub session: Option<SessionId>,
+    /// The device that the evidence claims to speak of, enrolled or not.
+    pub device: DeviceId,
+    /// When the evidence came.
+    pub received_at: Timestamp,
+    /// The nonce it had to answer.
+    pub nonce: Vec<u8>,
+    /// The evidence as received.
+    pub evidence: Vec<u8>,
+    /// The result as a CWT.
+    pub cwt: Vec<u8>,
+    /// The result as a JWT.
+    pub jwt: String,
+    /// When the result was signed, in seconds since 1970.
+    pub issued: i64,
+    /// When it ends, in seconds since 1970.
+    pub expires: i64,
+    /// Status over its trustworthiness vector.
+    pub tier: String,
+    /// The release that the evidence matched.
+    pub release: Option<ReleaseId>,
+    /// A JSON array of reasons.
+    pub reasons: String,
+    /// Whether the enrolled key signed the evidence for our own nonce. Only then does it say anything of the device.
+    pub authentic: bool,
+}
+
+/// A signed result as it was given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResultRecord {
+    /// Its id.
+    pub id: ResultId,
+    /// The session it answered.
+    pub session: Option<SessionId>,
+    /// The device that the evidence claims to speak of.
+    pub device: DeviceId,
+    /// When the evidence came.
+    pub received_at: Timestamp,
+    /// The nonce it had to answer.
+    pub nonce: Vec<u8>,
+    /// The evidence as received.
+    pub evidence: Vec<u8>,
+    /// The result as a CWT.
+    pub cwt: Vec<u8>,
+    /// The result as a JWT.
+    pub jwt: String,
+    /// When the result was signed, in seconds since 1970.
+    pub issued: i64,
+    /// When it ends, in seconds since 1970.
+    pub expires: i64,
+    /// Status over its trustworthiness vector.
+    pub tier: String,
+    /// The release that the evidence matched.
+    pub release: Option<ReleaseId>,
+    /// A JSON array of reasons.
+    pub reasons: String,
+    /// Whether the enrolled key signed the evidence for our own nonce.
+    pub authentic: bool,
+}
+
+impl Store {
+    /// Uses the session up, and remembers result and decision: all or nothing, on the disk before it returns.
+    /// A session used before is a conflict.
+    pub async fn record_result(
+        &self,
+        result: NewResult,
+        decision: Option<NewDecision>,
+    ) -> Result<(ResultId, Option<DecisionId>), Error> {
+        self.writer
+            .write(move |transaction| {
+                Box::pin(async move {
+                    if let Some(session) = result.session {
+                        sessions::take(transaction, session, result.received_at).await?;
+                    }
+                    let (authentic, device, at) = (result.authentic, result.device.clone(), result.received_at);
+                    let id = insert(transaction, result).await?;
+                    if authentic {
+                        sqlx::query("UPDATE devices SET result = $1, attested_at = max($2, coalesce(attested_at, 0)) WHERE id = $3")
+                            .bind(id.0)
+                            .bind(at.micros())
+                            .bind(device.as_bytes().to_vec())
+                            .execute(&mut transaction.connection)
+                            .await?;
+                    }
+                    let decided = match decision {
+                        Some(decision) => {
+                            let rests_on = match authentic {
+                                true => Some(id),
+                                false => present(transaction, &device).await?,
+                            };
+                            Some(decisions::insert(transaction, rests_on, decision).await?)
+                        }
+                        None => None,
+                    };
+                    Ok((id, decided))
+                })
+            })
+            .await
+    }
+
+    /// One result.
+    pub async fn result(&self, id: ResultId) -> Result<Option<ResultRecord>, Error> {
+        let row = sqlx::query("SELECT * FROM results WHERE id = $1")
+            .bind(id.0)
+            .fetch_optional(&self.readers)
+            .await?;
+        row.as_ref().map(result).transpose()
+    }
+
+    /// The result that answered a session.
+    pub async fn result_of_session(&self, session: SessionId) -> Result<Option<ResultRecord>, Error> {
+        let row = sqlx::query("SELECT * FROM results WHERE session = $1")
+            .bind(session.0.to_vec())
+            .fetch_optional(&self.readers)
+            .await?;
+        row.as_ref().map(result).transpose()
+    }
+
+    /// The newest results about a device, newest first, forged ones included.
+    pub async fn results_about(&self, device: &DeviceId, limit: u32) -> Result<Vec<ResultRecord>, Error> {
+        let rows = sqlx::query("SELECT * FROM results WHERE device = $1 ORDER BY id DESC LIMIT $2")
+            .bind(device.as_bytes())
+            .bind(limit)
+            .fetch_all(&self.readers)
+            .await?;
+        rows.iter().map(result).collect()
+    }
+}
+
+async fn present(transaction: &mut Transaction, device: &DeviceId) -> Result<Option<ResultId>, Error> {
+    let row = sqlx::query("SELECT result FROM devices WHERE id = $1")
+        .bind(device.as_bytes().to_vec())
+        .fetch_optional(&mut transaction.connection)
+        .await?;
+    Ok(row.map(|row| row.try_get::<Option<i64>, _>(0)).transpose()?.flatten().map(ResultId))
+}
+
+async fn insert(transaction: &mut Transaction, result: NewResult) -> Result<ResultId, Error> {
+    let reasons: Value = serde_json::from_str(&result.reasons).map_err(|_| Error::Corrupt("reasons"))?;
+    let detail = json!({
+        "tier": result.tier,
+        "reasons": reasons,
+        "release": result.release.map(|release| release.to_string()),
+        "authentic": result.authentic,
+        "expires": result.expires,
+    });
+    let id = sqlx::query(
+        "INSERT INTO results (session, device, received_at, nonce, evidence, cwt, jwt, issued, expires, tier, release,
+         reasons, authentic) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+    )
+    .bind(result.session.map(|session| session.0.to_vec()))
+    .bind(result.device.as_bytes().to_vec())
+    .bind(result.received_at.micros())
+    .bind(result.nonce)
+    .bind(result.evidence)
+    .bind(result.cwt)
+    .bind(result.jwt)
+    .bind(result.issued)
+    .bind(result.expires)
+    .bind(result.tier)
+    .bind(result.release.map(|release| release.as_bytes().to_vec()))
+    .bind(result.reasons)
+    .bind(result.authentic)
+    .execute(&mut transaction.connection)
+    .await?
+    .last_insert_rowid();
+    let action = if result.session.is_some() { "evidence.appraise" } else { "evidence.reappraise" };
+    let subject = format!("device:{}", result.device);
+    transaction.audit(AuditEntry { at: result.received_at, actor: subject.clone(), action, subject, detail });
+    Ok(ResultId(id))
+}
+
+fn result(row: &SqliteRow) -> Result<ResultRecord, Error> {
+    let session: Option<Vec<u8>> = row.try_get("session")?;
+    let session = session
+        .map(|bytes| bytes.try_into().map(SessionId).map_err(|_| Error::Corrupt("session id")))
+        .transpose()?;
+    Ok(ResultRecord {
+        id: ResultId(row.try_get("id")?),
+        session,
+        device: DeviceId::new(row.try_get("device")?).ok_or(Error::Corrupt("device id"))?,
+        received_at: Timestamp::from_micros(row.try_get("received_at")?),
+        nonce: row.try_get("nonce")?,
+        evidence: row.try_get("evidence")?,
+        cwt: row.try_get("cwt")?,
+        jwt: row.try_get("jwt")?,
+        issued: row.try_get("issued")?,
+        expires: row.try_get("expires")?,
+        tier: row.try_get("tier")?,
+        release: release_column(row, "release")?,
+        reasons: row.try_get("reasons")?,
+        authentic: row.try_get("authentic")?,
+    })
+}
