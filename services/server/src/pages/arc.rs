@@ -93,7 +93,9 @@ fn marks(counts: &PostureCounts) -> [u64; 6] {
         let more = marks.iter().sum::<u64>() < HUNDREDTHS;
         let candidates = (0..6).filter(|index| if more { devices[*index] > 0 } else { marks[*index] > 1 });
         let most = |a: &usize, b: &usize| due(&marks, *a).total_cmp(&due(&marks, *b));
-        let Some(index) = (if more { candidates.max_by(most) } else { candidates.min_by(most) }) else { break };
+        let Some(index) = (if more { candidates.max_by(most) } else { candidates.min_by(most) }) else {
+            break;
+        };
         marks[index] = if more { marks[index] + 1 } else { marks[index] - 1 };
     }
     marks
@@ -114,7 +116,9 @@ fn line(at: f64, (from, to): (f64, f64)) -> String {
 
 /// The scale: a tick every five hundredths, a longer one at each quarter.
 fn ticks() -> String {
-    (0..=20).map(|index| line(f64::from(index) / 20.0, (180.0, if index % 5 == 0 { 190.0 } else { 185.0 }))).collect()
+    (0..=20)
+        .map(|index| line(f64::from(index) / 20.0, (180.0, if index % 5 == 0 { 190.0 } else { 185.0 })))
+        .collect()
 }
 
 #[cfg(test)]
@@ -147,7 +151,10 @@ mod tests {
         ] {
             let marks = marks(&counts(devices));
             assert_eq!(marks.iter().sum::<u64>(), 100, "{devices:?} {marks:?}");
-            assert!(devices.iter().zip(marks).all(|(n, marks)| (*n > 0) == (marks > 0)), "{devices:?} {marks:?}");
+            assert!(
+                devices.iter().zip(marks).all(|(n, marks)| (*n > 0) == (marks > 0)),
+                "{devices:?} {marks:?}"
+            );
         }
     }
 

@@ -6,8 +6,8 @@ use super::{
     evidence, layout,
     parts::{action, badge, badge_with, icon, large_badge, seal, timeline},
     view::{
-        ChainBox, ChainOutcome, Comparison, DevicePage, Flow, Flows, Posture, QuestionCard, Text, TimelineEntry,
-        TrustChain, Why,
+        ChainBox, ChainOutcome, Comparison, DevicePage, Flow, Flows, Posture, QuestionCard, Text,
+        TimelineEntry, TrustChain, Why,
     },
 };
 

@@ -74,7 +74,7 @@ fn row(row: &DeviceRow) -> Markup {
             td data-l="policy" { (row.policy) }
             td data-l="gateway" { @match &row.gateway { Some(name) => (name), None => span.dimmer { "none" } } }
             td.r data-l="attested" { @match &row.attested { Some(at) => (at), None => span.dimmer { "never" } } }
-            td { (badge(row.posture)) }
+            td.up { (badge(row.posture)) }
         }
     }
 }

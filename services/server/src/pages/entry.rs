@@ -67,7 +67,7 @@ fn explain(problem: &Problem) -> Markup {
             Problem::Malformed(what) => p { (what) },
             Problem::SignedOut { sign_in } => {
                 p { "This page is for people who are signed in." }
-                p.acts { a.btn.pri href=(sign_in) { "Sign in" } }
+                div.acts { a.btn.pri href=(sign_in) { "Sign in" } }
             }
             Problem::Forbidden { who } => p { (who) " may do this." },
             Problem::NotFound => {
@@ -81,7 +81,7 @@ fn explain(problem: &Problem) -> Markup {
             Problem::Conflict { changed, now } => {
                 p { (changed) }
                 p { "Nothing of what you sent was done." }
-                p.acts { a.btn.pri href=(now.href) { (now.label) } }
+                div.acts { a.btn.pri href=(now.href) { (now.label) } }
             }
             Problem::TooMany { again } => p { "Try again " (again) "." },
             Problem::Fault => p { "The fault is in this server, not in what you did. The log has it under the id below." },

@@ -6,11 +6,11 @@ use super::{
     arc::arc,
     layout,
     parts::{action, badge, bar, icon, named, small_action, timeline},
-    words::count,
     view::{
         Attention, Campaign, Cell, CellState, EmptyFleet, Fleet, ModelRow, Overview, OverviewBody, Posture,
         PostureCounts, TimelineEntry, Wave, WaveBody,
     },
+    words::count,
 };
 
 /// The blocks that change while the page is open.
@@ -222,7 +222,7 @@ fn models(rows: &[ModelRow]) -> Markup {
                             td { (named(&row.name, &row.href)) small { (row.maker) } }
                             td.r data-l="devices" { (count(row.postures.total())) }
                             td.wide { (bar(&row.postures)) }
-                            td data-l="runs" { (row.runs) }
+                            td.nowrap data-l="runs" { (row.runs) }
                         }
                     }
                 }

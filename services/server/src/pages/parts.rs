@@ -3,8 +3,8 @@
 use maud::{Markup, Render, html};
 
 use super::view::{
-    Action, DigestChip, Does, Dot, Field, Figure, Form, Href, Input, Link, Piece, Posture, PostureCounts, Seal,
-    SealState, Sentence, Stamp, Text, TimelineEntry, Weight,
+    Action, DigestChip, Does, Dot, Field, Figure, Form, Href, Input, Link, Piece, Posture, PostureCounts,
+    Seal, SealState, Sentence, Stamp, Text, TimelineEntry, Weight,
 };
 
 /// An icon of the sprite that the layout puts into every page.
@@ -90,7 +90,7 @@ pub(super) fn form(form: &Form) -> Markup {
             }
             @if let Some(token) = &form.token { input type="hidden" name="token" value=(token); }
             @for item in &form.fields { (field(item)) }
-            p.acts {
+            div.acts {
                 button class={ "btn" (weight(form.weight)) } { (form.submit) }
                 @if let Some(cancel) = &form.cancel { a.btn href=(cancel.href) { (cancel.label) } }
             }
@@ -153,8 +153,12 @@ pub(super) fn bar(counts: &PostureCounts) -> Markup {
     const WIDTH: u64 = 1000;
     let total = counts.total().max(1);
     // From trusted to quarantined, as the arc runs.
-    let present: Vec<_> =
-        Posture::ALL.into_iter().rev().map(|posture| (posture, counts.of(posture))).filter(|(_, n)| *n > 0).collect();
+    let present: Vec<_> = Posture::ALL
+        .into_iter()
+        .rev()
+        .map(|posture| (posture, counts.of(posture)))
+        .filter(|(_, n)| *n > 0)
+        .collect();
     let label: Vec<_> = present.iter().map(|(posture, n)| format!("{n} {}", posture.as_str())).collect();
     let mut before = 0_u64;
     let pieces: Vec<_> = present

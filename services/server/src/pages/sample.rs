@@ -1,15 +1,18 @@
 //! Made-up views for the tests: a fleet of fifty, a quarantined device, everything a page can hold.
 
+mod device;
+
 use crate::pages::{
     view::{
-        Action, Attention, Campaign, Cell, CellState, ChainBox, ChainOutcome, Comparison, Confirm, DeviceList,
-        DevicePage, DeviceRow, DigestChip, Does, Dot, EmptyFleet, Evidence, EvidenceNode, Failure, Field, Filter,
-        FilterError, FirstStep, Fleet, Flow, FlowState, Flows, Form, Frame, Href, Input, Link, Login, ModelRow,
-        Overview, OverviewBody, Posture, PostureCounts, Problem, Question, QuestionCard, SavedView, Seal, SealState,
-        Section, Sentence, TimelineEntry, Tone, TrustChain, Visitor, Wave, WaveBody, Weight, Welcome, Why,
+        Action, Attention, Campaign, Cell, CellState, Confirm, DeviceList, DeviceRow, DigestChip, Does, Dot,
+        EmptyFleet, Failure, Field, Filter, FilterError, FirstStep, Fleet, Form, Frame, Href, Input, Link,
+        Login, ModelRow, Overview, OverviewBody, Posture, PostureCounts, Problem, SavedView, Section,
+        Sentence, TimelineEntry, Tone, Visitor, Wave, WaveBody, Weight, Welcome,
     },
-    words::{Micros, age, clock, clock_fine, count, reason},
+    words::{Micros, age, clock, clock_fine, count},
 };
+
+pub(crate) use device::{device, new_device};
 
 /// 2026-11-23T14:12:36Z
 pub(crate) const NOW: Micros = 1_795_443_156 * SECOND;
@@ -44,7 +47,9 @@ pub(crate) fn outside(title: &str) -> Frame {
 pub(crate) fn overview() -> Overview {
     Overview {
         frame: frame("Overview", Section::Overview),
-        facts: ["50 devices", "4 models", "2 gateways", "a result is good for 5 min"].map(Into::into).to_vec(),
+        facts: ["50 devices", "4 models", "2 gateways", "a result is good for 5 min"]
+            .map(Into::into)
+            .to_vec(),
         actions: vec![],
         body: OverviewBody::Fleet(fleet()),
     }
@@ -58,10 +63,22 @@ pub(crate) fn empty_overview() -> Overview {
         action: None,
     };
     let body = OverviewBody::Empty(EmptyFleet {
-        steps: [
-            step("Enrol devices", "A list of ids and keys makes this server know them.", "sextant device enrol fleet.csv"),
-            step("Add a release", "Its values are what devices are compared with.", "sextant release add app.suit"),
-            step("Connect a gateway", "It holds each device to what its release asks for.", "sextant gateway --server …"),
+        steps: vec![
+            step(
+                "Enrol devices",
+                "A list of ids and keys makes this server know them.",
+                "sextant device enrol fleet.csv",
+            ),
+            step(
+                "Add a release",
+                "Its values are what devices are compared with.",
+                "sextant release add app.suit",
+            ),
+            step(
+                "Connect a gateway",
+                "It holds each device to what its release asks for.",
+                "sextant gateway --server …",
+            ),
         ],
         hint: Sentence::from("No devices yet. ").code("sextant sim --devices 50").text(" makes some."),
     });
@@ -86,7 +103,10 @@ fn fleet() -> Fleet {
         detail,
         action: Some(open(label)),
     };
-    let proof = Sentence::from("Measured ").digest(chip(MEASURED, Tone::Bad)).text(" expected ").digest(chip(EXPECTED, Tone::Plain));
+    let proof = Sentence::from("Measured ")
+        .digest(chip(MEASURED, Tone::Bad))
+        .text(" expected ")
+        .digest(chip(EXPECTED, Tone::Plain));
     let model = |name: &str, maker: &str, runs: &str, postures: &[(Posture, u64)]| ModelRow {
         name: name.into(),
         maker: maker.into(),
@@ -101,11 +121,41 @@ fn fleet() -> Fleet {
     Fleet {
         postures,
         attention: vec![
-            row(Posture::Quarantined, "welcome-cam-17", " runs software that no release contains.", proof, "Review"),
-            row(Posture::Untrusted, "weather-station-46", " has its debug port open.", "Not cut off.".into(), "Show"),
-            row(Posture::Stale, "smart-plug-09", " has stopped attesting.", "For 47 min. Restricted.".into(), "Show"),
-            row(Posture::Unknown, "sleep-sensor-38", " runs a release nobody vouched for.", "Restricted.".into(), "Show"),
-            row(Posture::Outdated, "welcome-cam-04", " has CVE-2026-99031.", "Fixed in 1.1.0.".into(), "Show"),
+            row(
+                Posture::Quarantined,
+                "welcome-cam-17",
+                " runs software that no release contains.",
+                proof,
+                "Review",
+            ),
+            row(
+                Posture::Untrusted,
+                "weather-station-46",
+                " has its debug port open.",
+                "Not cut off.".into(),
+                "Show",
+            ),
+            row(
+                Posture::Stale,
+                "smart-plug-09",
+                " has stopped attesting.",
+                "For 47 min. Restricted.".into(),
+                "Show",
+            ),
+            row(
+                Posture::Unknown,
+                "sleep-sensor-38",
+                " runs a release nobody vouched for.",
+                "Restricted.".into(),
+                "Show",
+            ),
+            row(
+                Posture::Outdated,
+                "welcome-cam-04",
+                " has CVE-2026-99031.",
+                "Fixed in 1.1.0.".into(),
+                "Show",
+            ),
         ],
         campaigns: vec![campaign()],
         models: vec![
@@ -116,7 +166,12 @@ fn fleet() -> Fleet {
                 &[(Posture::Trusted, 7), (Posture::Outdated, 12), (Posture::Quarantined, 1)],
             ),
             model("Smart Plug", "SP-1, Northlight", "3.4.2", &[(Posture::Trusted, 11), (Posture::Stale, 1)]),
-            model("Sleep Sensor", "DR-5, Drowse", "2.1.7, 2.2.0-rc1 on 1", &[(Posture::Trusted, 9), (Posture::Unknown, 1)]),
+            model(
+                "Sleep Sensor",
+                "DR-5, Drowse",
+                "2.1.7, 2.2.0-rc1 on 1",
+                &[(Posture::Trusted, 9), (Posture::Unknown, 1)],
+            ),
             model(
                 "Weather Station",
                 "AN-8, Aneto",
@@ -131,7 +186,9 @@ fn fleet() -> Fleet {
 fn campaign() -> Campaign {
     let cells = |states: &[(CellState, usize)]| {
         let cells = states.iter().flat_map(|(state, n)| std::iter::repeat_n(*state, *n));
-        WaveBody::Cells(cells.map(|state| Cell { state, title: "welcome-cam-13: trusted on 1.1.0".into() }).collect())
+        WaveBody::Cells(
+            cells.map(|state| Cell { state, title: "welcome-cam-13: trusted on 1.1.0".into() }).collect(),
+        )
     };
     let wave = |name: &str, done: &str, current, body, says: &str| Wave {
         name: name.into(),
@@ -150,7 +207,13 @@ fn campaign() -> Campaign {
         goal: "trusted on 1.1.0".into(),
         waves: vec![
             wave("Canary", "5 of 5", false, cells(&[(CellState::Done, 5)]), "Passed 14:08"),
-            wave("Wave 2", "2 of 5", true, cells(&[(CellState::Done, 2), (CellState::Updating, 3)]), "3 updating"),
+            wave(
+                "Wave 2",
+                "2 of 5",
+                true,
+                cells(&[(CellState::Done, 2), (CellState::Updating, 3)]),
+                "3 updating",
+            ),
             wave(
                 "Wave 3",
                 "0 of 10",
@@ -175,7 +238,12 @@ fn events(fine: bool) -> Vec<TimelineEntry> {
         event(5 * SECOND, Dot::Posture(Posture::Trusted), " attested 1.1.0 and got its new policy", None),
         event(12 * SECOND, Dot::Act, " is fetching 1.1.0", Some("62 % of 3.1 MB")),
         event(48_310_000, Dot::Posture(Posture::Untrusted), " was judged: contraindicated", None),
-        event(48_900_000, Dot::Posture(Posture::Quarantined), " cut off by gw-harbour", Some("0.41 s after the evidence came")),
+        event(
+            48_900_000,
+            Dot::Posture(Posture::Quarantined),
+            " cut off by gw-harbour",
+            Some("0.41 s after the evidence came"),
+        ),
         event(900 * SECOND, Dot::Plain, " enrolled", Some("by Olga Marin")),
     ]
 }
@@ -221,223 +289,11 @@ pub(crate) fn wrong_filter() -> DeviceList {
         after: "welcome-cam".into(),
         says: Sentence::from("No field ").code("modle").text(". Did you mean ").code("model").text("?"),
     };
-    let text = "posture:stale modle:welcome-cam".into();
-    DeviceList { filter: Filter { text, error: Some(error), suggestions: vec![] }, ..devices(0) }
-}
-
-pub(crate) fn device() -> DevicePage {
-    let detail = [("component", "app"), ("measured", MEASURED), ("expected", EXPECTED)];
-    DevicePage {
-        frame: frame("welcome-cam-17", Section::Devices),
-        crumbs: vec![Link { label: "Devices".into(), href: Href::route("/devices") }],
-        posture: Posture::Quarantined,
-        also: vec![Posture::Outdated],
-        facts: vec![
-            "Welcome Cam WC-2 by Northlight Devices".into(),
-            Sentence::from("key ").digest(chip(EXPECTED, Tone::Plain)),
-        ],
-        actions: vec![open("Block it…")],
-        why: Some(Why {
-            posture: Posture::Quarantined,
-            says: reason(NOW, "digest-mismatch", detail),
-            others: vec![reason(NOW, "debug-open", [])],
-            then: "Quarantined at 14:11:48, 0.41 s after the evidence came. It can still reach update, attestation, DNS \
-                   and time. It is released by itself when it attests a known release."
-                .into(),
-            actions: vec![
-                post("Offer 1.1.0 now", Weight::Main),
-                Action {
-                    label: "Release it".into(),
-                    weight: Weight::Risk,
-                    does: Does::Wait("Waits until gw-harbour has the policy".into()),
-                },
-            ],
-        }),
-        six: six(),
-        flows: flows(),
-        chain: chain(),
-        evidence: Some(evidence()),
-        timeline: events(true),
-        timeline_all: Some(Href::route("/api/v1/audit")),
+    let mut list = DeviceList { filter: Filter { error: Some(error), suggestions: vec![] }, ..devices(0) };
+    if let Some(visitor) = &mut list.frame.visitor {
+        visitor.filter = "posture:stale modle:welcome-cam".into();
     }
-}
-
-/// A device that was enrolled and nothing else.
-pub(crate) fn new_device() -> DevicePage {
-    let chain = TrustChain {
-        promised: vec![],
-        measured: vec![],
-        followed: vec![],
-        comparison: Comparison::Impossible,
-        command: None,
-    };
-    DevicePage {
-        posture: Posture::Unknown,
-        also: vec![],
-        why: None,
-        six: Question::ALL.map(|question| QuestionCard::unanswered(question, "It attests for the first time.")),
-        flows: Flows::default(),
-        chain,
-        evidence: None,
-        timeline: vec![],
-        ..device()
-    }
-}
-
-fn six() -> [QuestionCard; 6] {
-    let seal = |state, says: &str| Seal {
-        state,
-        says: Sentence::from(says).strong("sitka-1").text(", ").stamp(age(NOW, NOW - 48 * SECOND)),
-        object: Some(device_href()),
-    };
-    let card = |question, answer: &str, bad, facts: Vec<(&'static str, Sentence)>, seal| QuestionCard {
-        question,
-        answer: answer.into(),
-        bad,
-        facts,
-        seal,
-        more: Some(Link { label: "Evidence".into(), href: Href::anchor("evidence") }),
-    };
-    let measured = Sentence::from("unknown ").digest(chip(MEASURED, Tone::Bad));
-    [
-        card(
-            Question::Software,
-            "Not what was released",
-            Some(Posture::Quarantined),
-            vec![("App", measured), ("Since", "14:11:48, before that 1.0.3".into())],
-            seal(SealState::Good, "Judged by "),
-        ),
-        card(
-            Question::Connection,
-            "By its enrolled key, on its own port",
-            None,
-            vec![("Bound to", "5c:17:cf:3a:91:17, 192.0.2.17".into())],
-            seal(SealState::Absent, "Not signed, says "),
-        ),
-        card(
-            Question::Peers,
-            "Only the update and attestation services",
-            Some(Posture::Untrusted),
-            vec![("Now", "4 flows of the cure policy".into()), ("Normally", "8 flows of policy 1.0.3".into())],
-            seal(SealState::Old, "Policy signed by "),
-        ),
-        card(
-            Question::Origin,
-            "1.0.3 is known. What runs now is not.",
-            Some(Posture::Stale),
-            vec![("Author", "Northlight Devices".into())],
-            seal(SealState::Broken, "Does not verify: another key than "),
-        ),
-        card(
-            Question::Authority,
-            "Northlight writes, Harbour Lab approves",
-            Some(Posture::Unknown),
-            vec![("Needs", "2 of 2 signatures".into())],
-            seal(SealState::Good, "Authority list attested, "),
-        ),
-        card(
-            Question::Update,
-            "Two slots; 1.1.0 is ready for it",
-            Some(Posture::Outdated),
-            vec![("Running", "slot A, sequence 13".into()), ("Offered", "1.1.0, sequence 14".into())],
-            seal(SealState::Good, "Last report signed by "),
-        ),
-    ]
-}
-
-fn flows() -> Flows {
-    let flow = |destination: &str, detail: &str, service: &str, now, dropped, why: &str| Flow {
-        destination: destination.into(),
-        detail: Some(detail.into()),
-        service: service.into(),
-        asked_by: if now == FlowState::Never { "nobody".into() } else { "release 1.0.3".into() },
-        now,
-        used: "1.2 MB".into(),
-        dropped: count(dropped),
-        was_dropped: dropped > 0,
-        why: why.into(),
-    };
-    Flows {
-        says: "Normal policy beside what the gateway lets through now. Last 24 h.".into(),
-        rows: vec![
-            flow("update.northlight.example", "198.51.100.20", "tcp 443", FlowState::Allowed, 0, "Cure"),
-            flow("stream.welcome.northlight.example", "198.51.100.31", "tcp 443", FlowState::Cut, 96, "Quarantine"),
-            flow("203.0.113.77", "no name was looked up", "tcp 6667", FlowState::Never, 12_345, "No release asks for this."),
-            flow("smart-plug-08", "same network", "tcp 23", FlowState::WouldDrop, 6, "Observe mode"),
-        ],
-    }
-}
-
-fn chain() -> TrustChain {
-    let item = |kind: &str, name: &str, digest: Option<(&str, Tone)>, outcome| ChainBox {
-        kind: kind.into(),
-        name: name.into(),
-        digest: digest.map(|(digest, tone)| chip(digest, tone)),
-        outcome,
-        object: Some(device_href()),
-    };
-    let plain = Some((EXPECTED, Tone::Plain));
-    TrustChain {
-        promised: vec![
-            item("Anchor", "Northlight root 2", plain, ChainOutcome::Good),
-            item("Release key", "nl-release-7", plain, ChainOutcome::Good),
-            item("Manifest 13", "Welcome Cam 1.0.3", plain, ChainOutcome::Good),
-            item("Expected", "app 1.0.3", Some((EXPECTED, Tone::Good)), ChainOutcome::Good),
-        ],
-        measured: vec![
-            item("Enrolled", "by Olga Marin", None, ChainOutcome::Good),
-            item("Device key", "welcome-cam-17", plain, ChainOutcome::Good),
-            item("Evidence, 14:11:48.19", "CWT", plain, ChainOutcome::Good),
-            item("Measured", "app, unknown", Some((MEASURED, Tone::Bad)), ChainOutcome::Refused),
-        ],
-        followed: vec![
-            item("Compared by", "verifier sitka-1", None, ChainOutcome::Plain),
-            item("Result, 14:11:48.31", "executables 96: contraindicated", None, ChainOutcome::Refused),
-            item("Order, 14:11:48.44", "policy: cure only", None, ChainOutcome::Plain),
-            item("Confirmed, 14:11:48.60", "gw-harbour", None, ChainOutcome::Good),
-        ],
-        comparison: Comparison::Differs,
-        command: Some("sextant decision verify d-7f3k2".into()),
-    }
-}
-
-fn evidence() -> Evidence {
-    let leaf = |label: &str, name: &str, value: &str, bytes: std::ops::Range<usize>| EvidenceNode {
-        label: Some(label.into()),
-        name: Some(name.into()),
-        value: value.into(),
-        bytes,
-        ..EvidenceNode::default()
-    };
-    let component = EvidenceNode {
-        items: vec![
-            leaf("1", "measurement-type", "\"App\"", 0x119..0x11f),
-            EvidenceNode { tone: Tone::Bad, ..leaf("2", "measurement-value", "h'9f2c…41d7'", 0x11f..0x142) },
-            EvidenceNode { self_asserted: true, ..leaf("4", "version", "\"1.0.3\"", 0x142..0x149) },
-        ],
-        open: true,
-        value: "App".into(),
-        name: Some("[0]".into()),
-        ..EvidenceNode::default()
-    };
-    let claims = EvidenceNode { items: vec![component], open: true, ..leaf("2399", "software-components", "1", 0x110..0x160) };
-    let root = EvidenceNode {
-        value: "COSE_Sign1".into(),
-        name: Some("tag 18, signature good".into()),
-        open: true,
-        bytes: 0..412,
-        items: vec![leaf("10", "nonce", "h'51d0…2a9b'", 4..38), leaf("-70000", "unknown", "h'00'", 38..41), claims],
-        ..EvidenceNode::default()
-    };
-    Evidence {
-        says: "Sextant evidence, 412 bytes, as received".into(),
-        object: Some(device_href()),
-        root,
-        offset: 0x114,
-        bytes: (0x14..0x60).collect(),
-        bad: std::iter::once(0x121..0x142).collect(),
-        left_out: Some("336 bytes are left out; the download has them.".into()),
-    }
+    list
 }
 
 pub(crate) fn login() -> Login {
@@ -462,8 +318,14 @@ pub(crate) fn welcome(form: bool) -> Welcome {
         to: Href::route("/welcome"),
         error: None,
         fields: vec![
-            Field { hint: Some("As it stands in the record.".into()), ..field("name", "Your name", Input::Username) },
-            Field { error: Some("At least 12 characters.".into()), ..field("password", "Password", Input::NewPassword) },
+            Field {
+                hint: Some("As it stands in the record.".into()),
+                ..field("name", "Your name", Input::Username)
+            },
+            Field {
+                error: Some("At least 12 characters.".into()),
+                ..field("password", "Password", Input::NewPassword)
+            },
             field("site", "Name of the site", Input::Line),
         ],
         submit: "Begin".into(),
@@ -503,7 +365,8 @@ pub(crate) fn failures() -> Vec<Failure> {
     ];
     let failure = |problem: Problem| {
         let signed_in = !matches!(problem, Problem::SignedOut { .. });
-        let around = if signed_in { frame(problem.title(), Section::Devices) } else { outside(problem.title()) };
+        let around =
+            if signed_in { frame(problem.title(), Section::Devices) } else { outside(problem.title()) };
         Failure { frame: around, problem, request: "r-7f3k2".into() }
     };
     problems.map(failure).into()
@@ -518,7 +381,8 @@ fn open(label: &str) -> Action {
 }
 
 fn post(label: &str, weight: Weight) -> Action {
-    let does = Does::Post { to: device_href(), token: "t".to_owned(), fields: vec![("release", "1.1.0".into())] };
+    let does =
+        Does::Post { to: device_href(), token: "t".to_owned(), fields: vec![("release", "1.1.0".into())] };
     Action { label: label.into(), weight, does }
 }
 

@@ -7,12 +7,12 @@ mod overview;
 mod text;
 
 pub use device::{
-    ChainBox, ChainOutcome, Comparison, DevicePage, Dot, Evidence, EvidenceNode, Flow, FlowState, Flows, Question,
-    QuestionCard, TimelineEntry, TrustChain, Why,
+    ChainBox, ChainOutcome, Comparison, DevicePage, Dot, Evidence, EvidenceNode, Flow, FlowState, Flows,
+    Question, QuestionCard, TimelineEntry, TrustChain, Why,
 };
 pub use overview::{
-    Attention, Campaign, Cell, CellState, DeviceList, DeviceRow, EmptyFleet, Filter, FilterError, FirstStep, Fleet,
-    ModelRow, Overview, OverviewBody, PostureCounts, SavedView, Wave, WaveBody,
+    Attention, Campaign, Cell, CellState, DeviceList, DeviceRow, EmptyFleet, Filter, FilterError, FirstStep,
+    Fleet, ModelRow, Overview, OverviewBody, PostureCounts, SavedView, Wave, WaveBody,
 };
 pub use text::{DigestChip, Figure, Href, Piece, Sentence, Stamp, Text, Tone};
 

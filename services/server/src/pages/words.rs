@@ -35,7 +35,14 @@ const REASONS: &[(&str, &[&str])] = &[
         ],
     ),
     ("mixed-releases", &["Each component is known, but no one release contains them all."]),
-    ("component-missing", &["{component} was not measured.", "A component was not measured."]),
+    (
+        "component-missing",
+        &[
+            "{component} was not measured.",
+            "A component of {version} was not measured.",
+            "A component was not measured.",
+        ],
+    ),
     (
         "component-unknown",
         &[
@@ -52,7 +59,13 @@ const REASONS: &[(&str, &[&str])] = &[
             "It runs software that is on the deny list.",
         ],
     ),
-    ("manifest-mismatch", &["The evidence names another manifest than the release that was measured."]),
+    (
+        "manifest-mismatch",
+        &[
+            "The evidence names manifest {named}, and what was measured is of {measured}.",
+            "The evidence names another manifest than the release that was measured.",
+        ],
+    ),
     (
         "superseded",
         &[
@@ -72,11 +85,15 @@ const REASONS: &[(&str, &[&str])] = &[
     ("never-attested", &["It has never attested."]),
     (
         "evidence-overdue",
-        &["No evidence for {age}; a result is good for {limit}.", "No evidence for {age}.", "Its evidence is overdue."],
+        &[
+            "No evidence for {age}; a result is good for {limit}.",
+            "No evidence for {age}.",
+            "Its evidence is overdue.",
+        ],
     ),
     ("debug-open", &["Its debug port is open."]),
     ("bad-evidence-signature", &["The evidence was not signed by this device's key."]),
-    ("malformed-evidence", &["The evidence could not be read."]),
+    ("malformed-evidence", &["The evidence could not be read: {error}.", "The evidence could not be read."]),
     ("replayed-nonce", &["The evidence answers an older question."]),
     ("unknown-device", &["No device with this id is enrolled."]),
     (
@@ -87,7 +104,7 @@ const REASONS: &[(&str, &[&str])] = &[
             "Two devices use this key.",
         ],
     ),
-    ("malformed-object", &["The object could not be read."]),
+    ("malformed-object", &["The object could not be read: {error}.", "The object could not be read."]),
     ("unsigned-manifest", &["The manifest is not signed."]),
     (
         "unknown-signer",
@@ -109,23 +126,51 @@ const REASONS: &[(&str, &[&str])] = &[
     (
         "reference-conflict",
         &[
+            "The parts list and the manifest contradict each other about {component}: {error}.",
             "The parts list and the manifest contradict each other about {component}.",
             "The parts list and the manifest contradict each other.",
         ],
     ),
-    ("provenance-missing", &["The release carries no expected values."]),
+    (
+        "provenance-missing",
+        &["The release carries no expected values: {error}.", "The release carries no expected values."],
+    ),
     ("mud-signer-mismatch", &["Its network needs are not signed by the key that the manifest names."]),
-    ("mud-missing", &["The release does not say what it needs from the network."]),
-    ("mud-refused", &["Its network needs cannot be applied as they are."]),
-    ("mud-needs-approval", &["Its network needs are so wide that a person must approve them."]),
+    (
+        "mud-missing",
+        &[
+            "The release does not carry its network needs; they are said to be at {url}.",
+            "The release does not say what it needs from the network.",
+        ],
+    ),
+    (
+        "mud-refused",
+        &[
+            "Its network needs cannot be applied as they are: {error}.",
+            "Its network needs cannot be applied as they are.",
+        ],
+    ),
+    (
+        "mud-needs-approval",
+        &[
+            "Its network needs are so wide that a person must approve them: {rule} at {path}.",
+            "Its network needs are so wide that a person must approve them.",
+        ],
+    ),
     ("result-signer", &["The result was not signed by a trusted verifier."]),
     ("result-binding", &["The result speaks of another device or another key."]),
-    ("override-refused", &["The override was not signed by the network operator, or breaks a rule."]),
+    (
+        "override-refused",
+        &[
+            "The override is not signed by the network operator, or breaks a rule: {error}.",
+            "The override is not signed by the network operator, or breaks a rule.",
+        ],
+    ),
     ("not-affirmed", &["The verifier did not affirm it and gave no finer reason."]),
     (
         "forbidden-flow",
         &[
-            "It contacted {target}, which no release asks for: {count} tries.",
+            "It contacted {target}, which no release asks for: {count}.",
             "It contacted {target}, which no release asks for.",
             "It contacted what no release asks for.",
         ],
@@ -183,17 +228,23 @@ fn fill(template: &str, value: impl Fn(&str) -> Option<Sentence>) -> Option<Sent
 fn value(now: Micros, name: &str, detail: &[(&str, &str)]) -> Option<Sentence> {
     let (_, raw) = detail.iter().find(|(known, raw)| *known == name && !raw.is_empty())?;
     let seconds = || raw.parse::<i64>().ok().and_then(|seconds| seconds.checked_mul(1_000_000));
+    // Colours only where measured stands beside expected.
+    let beside = |other: &str| detail.iter().any(|(known, _)| *known == other);
     let digest = |tone| DigestChip::parse(raw).map(|chip| Sentence::default().digest(chip.tone(tone)));
     let shown = match name {
-        "measured" => digest(Tone::Bad),
-        "expected" => digest(Tone::Good),
+        "measured" if beside("expected") => digest(Tone::Bad),
+        "expected" if beside("measured") => digest(Tone::Good),
         "age" | "limit" => seconds().map(|micros| span(micros).into()),
         "until" => seconds().map(|at| Sentence::default().stamp(date(now, at))),
         "days" => raw.parse::<u64>().ok().map(|days| format!("{days} d").into()),
-        "count" => raw.parse::<u64>().ok().map(|n| count(n).shown.into()),
+        "count" => raw.parse::<u64>().ok().map(tries),
         _ => digest(Tone::Plain),
     };
     Some(shown.unwrap_or_else(|| Text::from(*raw).into()))
+}
+
+fn tries(n: u64) -> Sentence {
+    format!("{} {}", count(n).shown, if n == 1 { "try" } else { "tries" }).into()
 }
 
 /// A code nobody wrote a sentence for.

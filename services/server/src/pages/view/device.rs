@@ -116,7 +116,14 @@ impl QuestionCard {
     /// A card without answer, and the step that will give it one.
     pub fn unanswered(question: Question, next: impl Into<Sentence>) -> Self {
         let facts = vec![("Next", next.into())];
-        Self { question, answer: "Not answered yet".into(), bad: None, facts, seal: Seal::absent(), more: None }
+        Self {
+            question,
+            answer: "Not answered yet".into(),
+            bad: None,
+            facts,
+            seal: Seal::absent(),
+            more: None,
+        }
     }
 }
 

@@ -28,7 +28,7 @@ pub enum OverviewBody {
 #[derive(Clone, Debug)]
 pub struct EmptyFleet {
     /// The three things to do first.
-    pub steps: [FirstStep; 3],
+    pub steps: Vec<FirstStep>,
     /// The one line under them: how to make some devices.
     pub hint: Sentence,
 }
@@ -206,7 +206,7 @@ pub struct ModelRow {
 pub struct DeviceList {
     /// What is around it.
     pub frame: Frame,
-    /// What was asked for.
+    /// What is wrong with the filter, and what may be meant.
     pub filter: Filter,
     /// Saved views, the current one marked.
     pub views: Vec<SavedView>,
@@ -224,11 +224,11 @@ pub struct DeviceList {
     pub older: Option<Href>,
 }
 
-/// The filter box of a list.
+/// What the server says about the filter of a list. The text itself, as it was typed, is [`Visitor::filter`].
+///
+/// [`Visitor::filter`]: super::Visitor::filter
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
-    /// As it was typed, also when it could not be read.
-    pub text: Text,
     /// What was wrong with it.
     pub error: Option<FilterError>,
     /// What may be meant, for the browser's own list.

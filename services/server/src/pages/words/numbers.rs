@@ -7,16 +7,15 @@ pub type Micros = i64;
 
 const SECOND: Micros = 1_000_000;
 const DAY: Micros = 86_400 * SECOND;
-const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+const MONTHS: [&str; 12] =
+    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 /// A count: exact to 9,999, above as `12.4 k` beside the exact number.
 pub fn count(n: u64) -> Figure {
-    if n <= 9_999 {
-        return Figure { shown: grouped(n), exact: None };
-    }
     let shown = match n {
-        ..=999_949 => tenths(n, 1_000, "k"),
-        ..=999_949_999 => tenths(n, 1_000_000, "M"),
+        0..=9_999 => return Figure { shown: grouped(n), exact: None },
+        10_000..=999_949 => tenths(n, 1_000, "k"),
+        999_950..=999_949_999 => tenths(n, 1_000_000, "M"),
         _ => tenths(n, 1_000_000_000, "G"),
     };
     Figure { shown, exact: Some(grouped(n)) }
@@ -31,10 +30,10 @@ pub fn ratio(part: u64, whole: u64) -> String {
 pub fn bytes(n: u64) -> String {
     match n {
         1 => "1 byte".to_owned(),
-        ..=999 => format!("{n} bytes"),
-        ..=9_949 => tenths(n, 1_000, "kB"),
-        ..=999_499 => format!("{} kB", n.saturating_add(500) / 1_000),
-        ..=999_949_999 => tenths(n, 1_000_000, "MB"),
+        0 | 2..=999 => format!("{n} bytes"),
+        1_000..=9_949 => tenths(n, 1_000, "kB"),
+        9_950..=999_499 => format!("{} kB", n.saturating_add(500) / 1_000),
+        999_500..=999_949_999 => tenths(n, 1_000_000, "MB"),
         _ => tenths(n, 1_000_000_000, "GB"),
     }
 }
@@ -47,14 +46,14 @@ pub fn span(duration: Micros) -> String {
         let hundredths = rounded(micros, SECOND / 100);
         return format!("{}.{:02} s", hundredths / 100, hundredths % 100);
     }
+    if micros < 9_950_000 && micros % SECOND != 0 {
+        let tenths = rounded(micros, SECOND / 10);
+        return format!("{}.{} s", tenths / 10, tenths % 10);
+    }
     match seconds {
-        ..=9 if micros < 9_950_000 => {
-            let tenths = rounded(micros, SECOND / 10);
-            if tenths % 10 == 0 { format!("{} s", tenths / 10) } else { format!("{}.{} s", tenths / 10, tenths % 10) }
-        }
         ..=89 => format!("{seconds} s"),
-        ..=5_399 => two(seconds / 60, "min", seconds % 60, "s"),
-        ..=129_599 => two(seconds / 3_600, "h", seconds % 3_600 / 60, "min"),
+        90..=5_399 => two(seconds / 60, "min", seconds % 60, "s"),
+        5_400..=129_599 => two(seconds / 3_600, "h", seconds % 3_600 / 60, "min"),
         _ => format!("{} d", rounded(seconds, 86_400)),
     }
 }
@@ -64,8 +63,8 @@ pub fn age(now: Micros, at: Micros) -> Stamp {
     let seconds = rounded(now.saturating_sub(at).max(0), SECOND);
     let shown = match seconds {
         ..=89 => format!("{seconds} s ago"),
-        ..=5_399 => format!("{} min ago", rounded(seconds, 60)),
-        ..=129_599 => format!("{} h ago", rounded(seconds, 3_600)),
+        90..=5_399 => format!("{} min ago", rounded(seconds, 60)),
+        5_400..=129_599 => format!("{} h ago", rounded(seconds, 3_600)),
         _ => format!("{} d ago", rounded(seconds, 86_400)),
     };
     Stamp { shown, exact: iso(at), counting: true }
@@ -157,7 +156,7 @@ fn grouped(n: u64) -> String {
     let digits = n.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             out.push(',');
         }
         out.push(digit);
@@ -171,7 +170,11 @@ fn tenths(n: u64, unit: u64, name: &str) -> String {
 }
 
 fn two(major: i64, major_unit: &str, minor: i64, minor_unit: &str) -> String {
-    if minor == 0 { format!("{major} {major_unit}") } else { format!("{major} {major_unit} {minor} {minor_unit}") }
+    if minor == 0 {
+        format!("{major} {major_unit}")
+    } else {
+        format!("{major} {major_unit} {minor} {minor_unit}")
+    }
 }
 
 fn rounded(n: i64, unit: i64) -> i64 {

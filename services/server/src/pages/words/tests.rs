@@ -5,20 +5,23 @@ use crate::pages::view::Piece;
 const NOW: Micros = 1_795_443_156 * 1_000_000;
 const SECOND: Micros = 1_000_000;
 const DIGEST: &str = "sha256:9f2c578c40236bcb65db8002c2bf98439a752de90a6b674c17b9231104ce41d7";
+const EXPECTED: &str = "sha256:3a91c7f05e9db622dc67153781093c74c03decba0f8639991e201e95f852c04e";
 
 fn say(code: &str, detail: &[(&str, &str)]) -> String {
     reason(NOW, code, detail.iter().copied()).to_string()
 }
 
+/// A code, its details, its sentence.
+type Row = (&'static str, &'static [(&'static str, &'static str)], &'static str);
+
 /// The table of the design: a code, its details, its sentence.
 #[test]
 fn says_the_sentence_of_the_design_for_each_reason() {
-    let other = DIGEST.replace("9f2c57", "3a91c7");
-    let rows: &[(&str, &[(&str, &str)], &str)] = &[
+    let rows: &[Row] = &[
         (
             "digest-mismatch",
-            &[("component", "app"), ("measured", DIGEST), ("expected", &other)],
-            "app runs software that no release contains. Measured 9f2c57…41d7, expected 3a91c7…41d7.",
+            &[("component", "app"), ("measured", DIGEST), ("expected", EXPECTED)],
+            "app runs software that no release contains. Measured 9f2c57…41d7, expected 3a91c7…c04e.",
         ),
         (
             "no-reference",
@@ -50,7 +53,11 @@ fn says_the_sentence_of_the_design_for_each_reason() {
             &[("kid", "nl-7"), ("model", "Welcome Cam")],
             "Signed by nl-7, who may not sign for Welcome Cam.",
         ),
-        ("sequence-too-low", &[("n", "13"), ("m", "14")], "Sequence 13 is not above 14, which the device has."),
+        (
+            "sequence-too-low",
+            &[("n", "13"), ("m", "14")],
+            "Sequence 13 is not above 14, which the device has.",
+        ),
         (
             "trial-timeout",
             &[("version", "1.1.0"), ("s", "60"), ("old", "1.0.3")],
@@ -60,6 +67,11 @@ fn says_the_sentence_of_the_design_for_each_reason() {
             "policy-not-staged",
             &[("gateways", "gw-harbour"), ("version", "1.1.0")],
             "Waits until gw-harbour have the policy of 1.1.0.",
+        ),
+        (
+            "forbidden-flow",
+            &[("target", "203.0.113.9 tcp 23"), ("count", "1")],
+            "It contacted 203.0.113.9 tcp 23, which no release asks for: 1 try.",
         ),
         ("not-in-policy", &[("version", "1.1.0")], "Release 1.1.0 does not ask for this."),
         ("not-in-policy", &[], "No release asks for this."),
@@ -85,8 +97,36 @@ fn says_a_whole_sentence_for_every_code_without_details() {
 }
 
 #[test]
+fn has_a_sentence_for_every_code_there_is() {
+    for code in trust::Code::ALL {
+        assert!(REASONS.iter().any(|(known, _)| *known == code.as_str()), "{code}");
+    }
+    assert_eq!(REASONS.len(), trust::Code::ALL.len(), "no sentence is of a code that is gone");
+}
+
+#[test]
+fn colours_a_measured_digest_only_beside_the_expected_one() {
+    let classes = |detail: &[(&str, &str)]| -> Vec<_> {
+        let sentence = reason(NOW, "digest-mismatch", detail.iter().copied());
+        let digests = sentence.pieces().iter().filter_map(|piece| match piece {
+            Piece::Digest(digest) => Some(digest.class()),
+            _ => None,
+        });
+        digests.collect()
+    };
+    assert_eq!(classes(&[("component", "app"), ("measured", DIGEST)]), ["dg"]);
+    assert_eq!(
+        classes(&[("component", "app"), ("measured", DIGEST), ("expected", EXPECTED)]),
+        ["dg bad", "dg good"]
+    );
+}
+
+#[test]
 fn shows_the_code_and_its_details_when_nobody_wrote_a_sentence() {
-    assert_eq!(say("moon-phase", &[("phase", "full"), ("tide", "high")]), "moon-phase: phase full, tide high");
+    assert_eq!(
+        say("moon-phase", &[("phase", "full"), ("tide", "high")]),
+        "moon-phase: phase full, tide high"
+    );
     assert_eq!(reason(NOW, "moon-phase", []).pieces(), [Piece::Code("moon-phase".into())]);
 }
 
