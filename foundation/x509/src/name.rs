@@ -357,7 +357,7 @@ fn unescaped(text: &str) -> Result<String, Error> {
     let misuse = Error::Misuse(Misuse::NameSyntax);
     let mut bytes = Vec::with_capacity(text.len());
     let mut significant = 0;
-    let mut rest = text.trim_start().bytes();
+    let mut rest = text.trim_start_matches(' ').bytes();
     while let Some(byte) = rest.next() {
         match byte {
             b'\\' => {

@@ -132,14 +132,12 @@ fn cut_and_changed_messages_are_refused_without_a_panic() {
         assert_eq!(error, Error::Malformed { at: 0, reason: Malformed::Der });
     }
     let policy = SignerPolicy { anchors: &vectors.anchors, extra: &[], subject: None, now: vectors.now() };
-    let mut survivors = 0;
-    for at in 0..p7s.len() {
+    let survives = |at: &usize| {
         let mut changed = p7s.clone();
-        changed[at] ^= 0x01;
-        if let Ok(message) = Detached::decode(&changed) {
-            survivors += usize::from(message.verify(&content, &policy).is_ok());
-        }
-    }
-    // What is not signed: the version and the list of hash functions in front.
-    assert!(survivors < 16, "{survivors} changed bytes went unnoticed");
+        changed[*at] ^= 0x01;
+        Detached::decode(&changed).is_ok_and(|message| message.verify(&content, &policy).is_ok())
+    };
+    let survivors: Vec<usize> = (0..p7s.len()).filter(survives).collect();
+    // The one identifier in digestAlgorithms: a hint for one-pass readers, which no signature covers.
+    assert_eq!(survivors, (32..41).collect::<Vec<_>>());
 }

@@ -78,6 +78,7 @@ fn text_reads_back() {
         "CN=\\#1 \\\"best\\\"\\\\\\+\\<\\>\\;",
         "CN=\\ space at both ends\\ ",
         "DC=example, emailAddress=someone@maker.example",
+        "CN=\u{a0}other space is not cut\u{3000}",
     ] {
         assert_eq!(name(text).to_string(), text);
     }
