@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::print_stderr, reason = "skips are said aloud on standard error")]
 
+pub mod netns;
 mod vectors;
 
 // Public interface

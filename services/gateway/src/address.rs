@@ -15,7 +15,7 @@ impl Mac {
         let mut octets = [0; 6];
         let mut parts = text.split(':');
         for octet in &mut octets {
-            let part = parts.next().filter(|part| part.len() == 2)?;
+            let part = parts.next().filter(|part| part.len() == 2 && part.bytes().all(|byte| byte.is_ascii_hexdigit()))?;
             *octet = u8::from_str_radix(part, 16).ok()?;
         }
         parts.next().is_none().then_some(Self(octets))

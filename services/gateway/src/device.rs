@@ -64,6 +64,11 @@ impl PolicyId {
     /// Lowest number of a staged policy.
     pub(crate) const FIRST_STAGED: u32 = 16;
 
+    /// The number of a policy that was staged before, by this process or an earlier one. None of the reserved ones.
+    pub fn staged(number: u32) -> Option<Self> {
+        (Self::FIRST_STAGED..u32::MAX).contains(&number).then_some(Self(number))
+    }
+
     /// The number.
     pub fn number(self) -> u32 {
         self.0

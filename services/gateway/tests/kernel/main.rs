@@ -1,0 +1,9 @@
+//! The enforcer against a real kernel, in namespaces. Needs root; says so and passes over what it cannot do.
+
+extern crate sextant_gateway as gateway;
+
+mod lab;
+mod names;
+mod restart;
+mod rules;
+mod telemetry;

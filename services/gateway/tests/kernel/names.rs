@@ -1,0 +1,194 @@
+//! Names: the rules are there before the answer.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex};
+
+use gateway::{AddressRange, Class, Enforcer, Event, Forwarder, Peer, Program, Shared, Side, Start, Upstream, Wanted};
+use hickory_proto::op::{Message, Query, ResponseCode};
+use hickory_proto::rr::rdata::{A, AAAA, CNAME};
+use hickory_proto::rr::{Name, RData, Record, RecordType};
+use mud::{Family, Protocol};
+use testkit::netns::Namespace;
+
+use crate::lab::{ANSWER, Lab, SILENCE, UPDATE_ONLY, allow, at, await_event, binding, class, id, ip, program, share};
+
+/// What the upstream resolver says: name, alias, addresses.
+type Zone = Arc<Mutex<Vec<(&'static str, Option<&'static str>, Vec<IpAddr>)>>>;
+
+/// A resolver in a namespace, for as long as its runtime lives.
+async fn upstream(socket: std::net::UdpSocket, zone: Zone) {
+    socket.set_nonblocking(true).unwrap();
+    let socket = tokio::net::UdpSocket::from_std(socket).unwrap();
+    let mut buffer = [0; 2048];
+    loop {
+        let (length, source) = socket.recv_from(&mut buffer).await.unwrap();
+        let query = Message::from_vec(&buffer[..length]).unwrap();
+        let mut answer = Message::response(query.metadata.id, query.metadata.op_code);
+        answer.queries.clone_from(&query.queries);
+        let question = &query.queries[0];
+        for (name, alias, addresses) in zone.lock().unwrap().iter() {
+            let mut owner = Name::from_ascii(name).unwrap();
+            if owner != *question.name() {
+                continue;
+            }
+            if let Some(alias) = alias {
+                let target = Name::from_ascii(alias).unwrap();
+                answer.add_answer(Record::from_rdata(owner, 1, RData::CNAME(CNAME(target.clone()))));
+                owner = target;
+            }
+            for address in addresses {
+                let data = match address {
+                    IpAddr::V4(v4) => RData::A(A(*v4)),
+                    IpAddr::V6(v6) => RData::AAAA(AAAA(*v6)),
+                };
+                if data.record_type() == question.query_type {
+                    answer.add_answer(Record::from_rdata(owner.clone(), 1, data));
+                }
+            }
+        }
+        socket.send_to(&answer.to_vec().unwrap(), source).await.unwrap();
+    }
+}
+
+/// Asks as a device, over UDP or TCP.
+fn ask(device: &Namespace, name: &str, kind: RecordType, tcp: bool) -> Option<Message> {
+    use std::io::{Read as _, Write as _};
+    let server: SocketAddr = at("10.77.0.1", 53);
+    let mut query = Message::query();
+    query.add_query(Query::query(Name::from_ascii(name).unwrap(), kind));
+    let bytes = query.to_vec().unwrap();
+    let answer = device.enter(|| {
+        let mut buffer = vec![0; 2048];
+        if tcp {
+            let mut stream = std::net::TcpStream::connect_timeout(&server, ANSWER).ok()?;
+            stream.set_read_timeout(Some(ANSWER)).ok()?;
+            stream.write_all(&[&(bytes.len() as u16).to_be_bytes()[..], &bytes].concat()).ok()?;
+            stream.read_exact(&mut buffer[..2]).ok()?;
+            let length = usize::from(u16::from_be_bytes([buffer[0], buffer[1]]));
+            stream.read_exact(&mut buffer[..length]).ok()?;
+            buffer.truncate(length);
+        } else {
+            let socket = std::net::UdpSocket::bind("0.0.0.0:0").ok()?;
+            socket.set_read_timeout(Some(ANSWER)).ok()?;
+            socket.send_to(&bytes, server).ok()?;
+            let length = socket.recv(&mut buffer).ok()?;
+            buffer.truncate(length);
+        }
+        Some(buffer)
+    });
+    let answer = Message::from_vec(&answer?).unwrap();
+    assert_eq!(answer.metadata.id, query.metadata.id);
+    assert_eq!(answer.queries, query.queries);
+    Some(answer)
+}
+
+fn addresses(answer: &Message) -> Vec<IpAddr> {
+    let data = answer.answers.iter().map(|record| &record.data);
+    data.filter_map(|data| match data {
+        RData::A(a) => Some(a.0.into()),
+        RData::AAAA(aaaa) => Some(aaaa.0.into()),
+        _ => None,
+    })
+    .collect()
+}
+
+fn by_name(name: &str, family: Family, protocol: Protocol) -> Start {
+    allow(Side::From, family, Peer::Name(name.into()), protocol, 443)
+}
+
+fn policy() -> Program {
+    let mut starts = vec![
+        by_name("api.maker.example", Family::V4, Protocol::Tcp),
+        by_name("api.maker.example", Family::V6, Protocol::Tcp),
+        by_name("inside.maker.example", Family::V4, Protocol::Tcp),
+    ];
+    starts.extend(class(Side::From, Class::dns(), Protocol::Udp, 53));
+    starts.extend(class(Side::From, Class::dns(), Protocol::Tcp, 53));
+    program(starts)
+}
+
+#[test]
+fn a_device_reaches_what_its_names_resolve_to_and_nothing_else() {
+    let Some(lab) = Lab::new(2) else { return };
+    let hosts = ["203.0.113.10", "203.0.113.11", "203.0.113.12", "2001:db8:aa::10"];
+    let _servers: Vec<_> = hosts.iter().map(|host| lab.wan.echo(at(host, 443))).collect();
+    let zone: Zone = Arc::new(Mutex::new(vec![
+        ("api.maker.example.", Some("edge.cdn.example."), vec![ip("203.0.113.10"), ip("2001:db8:aa::10")]),
+        ("other.example.", None, vec![ip("203.0.113.12")]),
+        ("inside.maker.example.", None, vec![ip("192.168.0.1")]),
+    ]));
+    lab.gw.enter(|| {
+        let (sender, events) = channel();
+        let observer = Arc::new(sender);
+        let classes = [(Class::dns(), [AddressRange::of_prefix(ip("10.77.0.1"), 32)].into())].into();
+        let wanted = Wanted { classes, ..Wanted::default() };
+        let mut enforcer = Enforcer::open(lab.site(), wanted, Arc::clone(&observer) as _).unwrap();
+        let policy = enforcer.stage(policy()).unwrap();
+        enforcer.admit(binding(0), policy).unwrap();
+        enforcer.admit(binding(1), UPDATE_ONLY).unwrap();
+        let shared: Shared = share(enforcer);
+
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let socket = lab.wan.enter(|| std::net::UdpSocket::bind("198.51.100.2:53").unwrap());
+        runtime.spawn(upstream(socket, Arc::clone(&zone)));
+        let servers = Upstream { servers: vec![at("198.51.100.2", 53)], private_domains: vec![] };
+        let forwarder = Forwarder::new(Arc::new(shared.clone()), observer, servers);
+        let (udp, tcp) = runtime.block_on(async {
+            let udp = tokio::net::UdpSocket::bind("10.77.0.1:53").await.unwrap();
+            (udp, tokio::net::TcpListener::bind("10.77.0.1:53").await.unwrap())
+        });
+        runtime.spawn(Arc::clone(&forwarder).serve_udp(udp));
+        runtime.spawn(forwarder.serve_tcp(tcp));
+
+        let [device, restricted] = lab.devices.as_slice() else { panic!("two devices") };
+        assert!(!device.tcp(at("203.0.113.10", 443), SILENCE), "nobody has asked yet");
+        for (kind, host) in [(RecordType::A, "203.0.113.10"), (RecordType::AAAA, "2001:db8:aa::10")] {
+            let answer = ask(device, "API.maker.example.", kind, false).expect("an answer");
+            assert_eq!(addresses(&answer), [ip(host)]);
+            assert!(device.tcp(at(host, 443), ANSWER), "the rules are there before the answer");
+        }
+        assert!(!device.tcp(at("203.0.113.11", 443), SILENCE));
+
+        // The name moves; the old address stays good for a while.
+        zone.lock().unwrap()[0].2 = vec![ip("203.0.113.11")];
+        let answer = ask(device, "api.maker.example.", RecordType::A, true).expect("an answer over TCP");
+        assert_eq!(addresses(&answer), [ip("203.0.113.11")]);
+        assert!(device.tcp(at("203.0.113.11", 443), ANSWER) && device.tcp(at("203.0.113.10", 443), ANSWER));
+
+        let answer = ask(device, "api.maker.example.", RecordType::HTTPS, false).expect("an answer");
+        assert_eq!((answer.metadata.response_code, answer.answers.len()), (ResponseCode::NoError, 0));
+
+        // Out of policy: told, answered, and of no use.
+        let answer = ask(device, "other.example.", RecordType::A, false).expect("an answer");
+        assert_eq!(addresses(&answer), [ip("203.0.113.12")]);
+        assert!(!device.tcp(at("203.0.113.12", 443), SILENCE));
+        let out_of_policy = |wanted: usize| {
+            await_event(&events, |event| match event {
+                Event::NameOutOfPolicy { device, name, refused } if *device == id(wanted) => Some((name.clone(), *refused)),
+                _ => None,
+            })
+        };
+        assert_eq!(out_of_policy(0), ("other.example".to_owned(), false));
+        let answer = ask(restricted, "api.maker.example.", RecordType::A, false).expect("a refusal");
+        assert_eq!(answer.metadata.response_code, ResponseCode::Refused);
+        assert_eq!(out_of_policy(1), ("api.maker.example".to_owned(), true));
+
+        // Rebinding.
+        let answer = ask(device, "inside.maker.example.", RecordType::A, false).expect("a refusal");
+        assert_eq!((answer.metadata.response_code, answer.answers.len()), (ResponseCode::Refused, 0));
+        let private = await_event(&events, |event| match event {
+            Event::PrivateAnswer { address, .. } => Some(*address),
+            _ => None,
+        });
+        assert_eq!(private, ip("192.168.0.1"));
+
+        // A policy staged later knows the addresses that its names had.
+        let later = shared.with(|enforcer| {
+            let later = enforcer.stage(program(vec![by_name("api.maker.example", Family::V4, Protocol::Tcp)])).unwrap();
+            enforcer.assign(&[(id(0), later)]).unwrap();
+            later
+        });
+        assert!(device.tcp(at("203.0.113.11", 443), ANSWER), "policy {later}");
+    });
+}

@@ -1,0 +1,159 @@
+//! What is left when the program ends, and what it makes of it when it returns.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
+use std::sync::mpsc::channel;
+
+use gateway::{Enforcer, Event, PolicyId, Program, Wanted};
+use mud::Protocol;
+
+use crate::lab::{ANSWER, Lab, SILENCE, UPDATE_ONLY, at, binding, id, marks, program, reach};
+
+/// Names the namespace in which a copy of this program is to flap a device between two policies for ever.
+const FLAP: &str = "SEXTANT_TEST_FLAP";
+
+fn first() -> Program {
+    program(vec![reach("203.0.113.10", Protocol::Tcp, 443)])
+}
+
+fn second() -> Program {
+    program(vec![reach("203.0.113.11", Protocol::Tcp, 443), reach("203.0.113.12", Protocol::Udp, 1)])
+}
+
+fn wanted() -> (Wanted, PolicyId) {
+    let policy = PolicyId::staged(16).unwrap();
+    let wanted = Wanted {
+        policies: [(policy, first())].into(),
+        devices: vec![(binding(0), policy), (binding(1), UPDATE_ONLY)],
+        ..Wanted::default()
+    };
+    (wanted, policy)
+}
+
+#[test]
+fn rules_outlive_the_program_and_a_return_leaves_them_alone() {
+    let Some(lab) = Lab::new(2) else { return };
+    let _servers: Vec<_> = ["203.0.113.10", "203.0.113.11"].map(|host| lab.wan.echo(at(host, 443))).into();
+    lab.gw.enter(|| {
+        let (enforcer, _events) = lab.open(wanted().0);
+        drop(enforcer);
+        assert!(lab.devices[0].tcp(at("203.0.113.10", 443), ANSWER));
+        assert!(!lab.devices[0].tcp(at("203.0.113.11", 443), SILENCE));
+
+        let generation = || String::from_utf8(lab.gw.command("nft", &["-a", "list", "table", "inet", "sextant"]).stdout).unwrap();
+        let before = generation();
+        let (_enforcer, events) = lab.open(wanted().0);
+        assert!(events.try_iter().all(|event| !matches!(event, Event::Rebuilt { .. })));
+        let handles = |text: &str| -> Vec<String> {
+            text.lines().filter(|line| line.contains("# handle") && !line.contains("counter")).map(str::to_owned).collect()
+        };
+        assert_eq!(handles(&generation()), handles(&before), "nothing was made anew");
+    });
+}
+
+#[test]
+fn a_return_applies_what_changed_meanwhile() {
+    let Some(lab) = Lab::new(2) else { return };
+    let _servers: Vec<_> = ["203.0.113.10", "203.0.113.11"].map(|host| lab.wan.echo(at(host, 443))).into();
+    lab.gw.enter(|| {
+        drop(lab.open(wanted().0));
+        let (mut changed, policy) = wanted();
+        changed.policies.insert(policy, second());
+        changed.devices = vec![(binding(0), policy)];
+        let (mut enforcer, events) = lab.open(changed);
+        assert!(events.try_iter().all(|event| !matches!(event, Event::Rebuilt { .. })));
+        assert!(lab.devices[0].tcp(at("203.0.113.11", 443), ANSWER));
+        assert!(!lab.devices[0].tcp(at("203.0.113.10", 443), SILENCE));
+        assert_eq!(marks(&lab.gw).len(), 6, "the second device is gone from all maps");
+        assert_ne!(enforcer.stage(first()).unwrap(), policy, "numbers are not given twice");
+        enforcer.reconcile().unwrap();
+    });
+}
+
+#[test]
+fn interference_is_undone_in_one_transaction() {
+    let Some(lab) = Lab::new(2) else { return };
+    let _server = lab.wan.echo(at("203.0.113.10", 443));
+    lab.gw.enter(|| {
+        let (mut enforcer, events) = lab.open(wanted().0);
+        let _opening = events.try_iter().count();
+        let policy = wanted().1;
+        for interference in [
+            "flush map inet sextant dev_to4",
+            "delete table inet sextant",
+            "flush map inet sextant dev_from4 ; flush map inet sextant dev_to4 ; flush map inet sextant dev_from6",
+        ] {
+            let done = lab.gw.command("nft", &[interference]);
+            assert!(done.status.success(), "{interference}: {}", String::from_utf8_lossy(&done.stderr));
+            enforcer.assign(&[(id(0), UPDATE_ONLY)]).unwrap();
+            assert!(events.try_iter().any(|event| matches!(event, Event::Rebuilt { .. })), "{interference}");
+            enforcer.assign(&[(id(0), policy)]).unwrap();
+            assert!(lab.devices[0].tcp(at("203.0.113.10", 443), ANSWER));
+            assert_eq!(marks(&lab.gw).len(), 12);
+        }
+        // Without an operation of ours, the periodic comparison finds it.
+        lab.gw.command("nft", &["flush map inet sextant dev_from4"]);
+        assert!(!lab.devices[0].tcp(at("203.0.113.10", 443), SILENCE));
+        enforcer.reconcile().unwrap();
+        assert!(lab.devices[0].tcp(at("203.0.113.10", 443), ANSWER));
+        assert!(enforcer.status().certain && enforcer.status().bridge_locked);
+    });
+}
+
+#[test]
+fn killed_at_any_moment_the_rules_are_the_old_or_the_new() {
+    let Some(lab) = Lab::new(2) else { return };
+    let this = std::env::current_exe().unwrap();
+    for round in 0..20 {
+        let mut child = Command::new("ip")
+            .args(["netns", "exec", lab.gw.name()])
+            .arg(&this)
+            .args(["--exact", "restart::flapping_program", "--nocapture"])
+            .env(FLAP, "1")
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        // As many changes as rounds, so that the end comes at another point each time.
+        let seen = lines.by_ref().map_while(Result::ok).filter(|line| line.contains("changed")).take(2 + round).count();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(seen, 2 + round);
+        let marks = marks(&lab.gw);
+        assert_eq!(marks.len(), 12, "{marks:?}");
+        for (address, index) in [("\"10.77.0.11\"", 0), ("2001:db8:77::12", 1)] {
+            let of_one: Vec<u64> =
+                marks.iter().filter(|(_, key, _)| key.contains(address.trim_matches('"'))).map(|(_, _, mark)| *mark).collect();
+            assert_eq!(of_one.len(), 2, "device {index}");
+            assert_eq!(of_one[0], of_one[1], "both maps of device {index} say the same");
+        }
+        let all: std::collections::BTreeSet<u64> = marks.iter().map(|(_, _, mark)| *mark).collect();
+        assert_eq!(all.len(), 1, "both devices moved in one transaction: {marks:?}");
+    }
+    lab.gw.enter(|| {
+        let (_enforcer, events) = lab.open(wanted().0);
+        assert!(events.try_iter().all(|event| !matches!(event, Event::Rebuilt { .. })));
+    });
+}
+
+/// Not a test by itself: what the one above kills.
+#[test]
+#[allow(clippy::print_stdout, reason = "the parent counts lines")]
+fn flapping_program() {
+    if std::env::var_os(FLAP).is_none() {
+        return;
+    }
+    let (sender, _events) = channel();
+    let (mut wanted, policy) = wanted();
+    wanted.devices = vec![(binding(0), policy), (binding(1), policy)];
+    let mut site = gateway::Site::new("lan0").unwrap();
+    site.own = vec!["10.77.0.1".parse().unwrap(), "2001:db8:77::1".parse().unwrap(), "fe80::1".parse().unwrap()];
+    site.ports = ["p0", "p1"].map(|port| gateway::Interface::new(port).unwrap()).into();
+    let mut enforcer = Enforcer::open(site, wanted, std::sync::Arc::new(sender)).unwrap();
+    let other = enforcer.stage(second()).unwrap();
+    for round in 0u64.. {
+        let to = if round % 2 == 0 { other } else { policy };
+        enforcer.assign(&[(id(0), to), (id(1), to)]).unwrap();
+        println!("changed");
+    }
+}
