@@ -29,7 +29,7 @@ const FLOORS: &[(&str, u8)] = &[
 /// Crates that serve checks only: nobody imports them except for development.
 const CHECKS: &[&str] = &["sextant-testkit", "sextant-tests", "sextant-benches", "xtask"];
 
-/// External crates that only the named crates may import: cryptography, SQL, certificate structures.
+/// External crates that only the named crates may import: cryptography and SQL.
 const OWNED: &[(&str, &[&str])] = &[
     ("aws-lc-rs", &["sextant-crypto"]),
     ("ed25519-dalek", &["sextant-crypto"]),
@@ -40,8 +40,6 @@ const OWNED: &[(&str, &[&str])] = &[
     ("ring", &[]),
     ("openssl-sys", &[]),
     ("sqlx", &["sextant-store"]),
-    ("cms", &["sextant-x509"]),
-    ("x509-cert", &["sextant-x509"]),
 ];
 
 /// Floors up to this one own no socket, clock, file, randomness, task or thread.
