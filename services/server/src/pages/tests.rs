@@ -242,6 +242,23 @@ fn says_what_the_design_says_when_a_page_cannot_be_given() {
 }
 
 #[test]
+fn the_last_good_page_says_how_old_it_is() {
+    let mut view = sample::overview();
+    view.frame.as_of = Some(super::words::age(sample::NOW, sample::NOW - 48_000_000));
+    let page = overview::page(&view).into_string();
+    assert!(page.contains("This is the page as it was <time datetime=\"2026-11-23T14:11:48Z\""));
+    assert!(page.contains(" data-age>48 s ago</time>"));
+}
+
+#[test]
+fn every_posture_is_found_by_its_word() {
+    for posture in Posture::ALL {
+        assert_eq!(Posture::from_text(posture.as_str()), Some(posture));
+    }
+    assert_eq!(Posture::from_text("Trusted"), None);
+}
+
+#[test]
 fn a_mistake_in_the_filter_keeps_what_was_typed_and_marks_the_place() {
     let page = devices::page(&sample::wrong_filter()).into_string();
     assert!(page.contains("value=\"posture:stale modle:welcome-cam\""));

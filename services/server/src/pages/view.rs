@@ -50,6 +50,11 @@ impl Posture {
         }
     }
 
+    /// The posture with this word.
+    pub fn from_text(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|posture| posture.as_str() == text)
+    }
+
     /// Its word on a badge.
     pub const fn word(self) -> &'static str {
         match self {

@@ -1,0 +1,221 @@
+//! The table of sentences.
+
+/// The sentences of the reason codes.
+///
+/// Of several, the first whose details are all there is said; the last needs none. A code that is not in this table is
+/// shown as it is, with its details, so that no reason is ever lost on the way to the page.
+pub(super) const REASONS: &[(&str, &[&str])] = &[
+    (
+        "digest-mismatch",
+        &[
+            "{component} runs software that no release contains. Measured {measured}, expected {expected}.",
+            "{component} runs software that no release contains. Measured {measured}.",
+            "{component} runs software that no release contains.",
+            "It runs software that no release contains.",
+        ],
+    ),
+    (
+        "no-reference",
+        &[
+            "{device} runs a release nobody vouched for: there are no signed expected values.",
+            "It runs a release nobody vouched for: there are no signed expected values.",
+        ],
+    ),
+    (
+        "reference-tampered",
+        &[
+            "A stored expected value of {version} is not the signed one, so the release counts for nothing.",
+            "A stored expected value is not the signed one, so its release counts for nothing.",
+        ],
+    ),
+    ("mixed-releases", &["Each component is known, but no one release contains them all."]),
+    (
+        "component-missing",
+        &[
+            "{component} was not measured.",
+            "A component of {version} was not measured.",
+            "A component was not measured.",
+        ],
+    ),
+    (
+        "component-unknown",
+        &[
+            "{component} was measured, and the release does not contain it.",
+            "A component was measured that the release does not contain.",
+        ],
+    ),
+    ("component-twice", &["{component} was measured twice.", "A component was measured twice."]),
+    (
+        "digest-denied",
+        &[
+            "{component} runs software that is on the deny list. Measured {measured}.",
+            "{component} runs software that is on the deny list.",
+            "It runs software that is on the deny list.",
+        ],
+    ),
+    (
+        "manifest-mismatch",
+        &[
+            "The evidence names manifest {named}, and what was measured is of {measured}.",
+            "The evidence names another manifest than the release that was measured.",
+        ],
+    ),
+    (
+        "superseded",
+        &[
+            "{version} is outdated: {new} has been out for {days}.",
+            "{version} is outdated: {new} is out.",
+            "Its release is outdated: a newer one is out.",
+        ],
+    ),
+    (
+        "release-revoked",
+        &["{version} was revoked: “{reason}”.", "{version} was revoked.", "Its release was revoked."],
+    ),
+    (
+        "known-flaw",
+        &["{version} has {cve}, fixed in {new}.", "{version} has {cve}.", "Its release has a known flaw."],
+    ),
+    ("never-attested", &["It has never attested."]),
+    (
+        "evidence-overdue",
+        &[
+            "No evidence for {age}; a result is good for {limit}.",
+            "No evidence for {age}.",
+            "Its evidence is overdue.",
+        ],
+    ),
+    ("debug-open", &["Its debug port is open."]),
+    ("bad-evidence-signature", &["The evidence was not signed by this device's key."]),
+    ("malformed-evidence", &["The evidence could not be read: {error}.", "The evidence could not be read."]),
+    ("replayed-nonce", &["The evidence answers an older question."]),
+    ("unknown-device", &["No device with this id is enrolled."]),
+    (
+        "same-key-twice",
+        &[
+            "Two devices use this key: {a} and {b}.",
+            "Two devices use this key: this one and {other}.",
+            "Two devices use this key.",
+        ],
+    ),
+    ("malformed-object", &["The object could not be read: {error}.", "The object could not be read."]),
+    ("unsigned-manifest", &["The manifest is not signed."]),
+    (
+        "unknown-signer",
+        &[
+            "Signed by {kid}, who may not sign for {model}.",
+            "Signed by {kid}, who may not sign for this.",
+            "Signed by someone who may not sign for this.",
+        ],
+    ),
+    (
+        "bad-manifest-signature",
+        &[
+            "The signature of {kid} on the manifest does not verify.",
+            "A signature on the manifest does not verify.",
+        ],
+    ),
+    ("unsupported-authentication", &["No signature on the manifest is of a kind that is understood here."]),
+    ("author-signature-missing", &["Too few authors have signed it."]),
+    (
+        "author-not-authorised",
+        &["Its author may not change {component}.", "Its author may not change this component."],
+    ),
+    ("author-out-of-scope", &["Its author may not sign for this vendor or class."]),
+    ("sequence-reused", &["Its sequence belongs to another manifest."]),
+    ("sequence-jump", &["Its sequence is too far ahead."]),
+    ("malformed-manifest", &["The manifest could not be read: {error}.", "The manifest could not be read."]),
+    ("legacy-draft", &["The manifest follows an old draft, in which the same numbers mean other things."]),
+    ("unsupported-manifest-version", &["The manifest has a version that is not understood here."]),
+    ("unsupported-member", &["The manifest has a member that is not understood here."]),
+    ("unsupported-command", &["The manifest has a command that is not understood here."]),
+    ("unsupported-parameter", &["The manifest has a parameter that is not understood here."]),
+    ("unsupported-text", &["The manifest has a text element that is not understood here."]),
+    ("unsupported-algorithm", &["The manifest uses an algorithm that is not understood here."]),
+    ("operator-signature-missing", &["The operator has not signed it."]),
+    (
+        "sequence-too-low",
+        &[
+            "Sequence {n} is not above {m}, which the device has.",
+            "Its sequence is not above the one which the device has.",
+        ],
+    ),
+    (
+        "reference-conflict",
+        &[
+            "The parts list and the manifest contradict each other about {component}: {error}.",
+            "The parts list and the manifest contradict each other about {component}.",
+            "The parts list and the manifest contradict each other.",
+        ],
+    ),
+    (
+        "provenance-missing",
+        &["The release carries no expected values: {error}.", "The release carries no expected values."],
+    ),
+    ("mud-signer-mismatch", &["Its network needs are not signed by the key that the manifest names."]),
+    (
+        "mud-missing",
+        &[
+            "The release does not carry its network needs; they are said to be at {url}.",
+            "The release does not say what it needs from the network.",
+        ],
+    ),
+    (
+        "mud-refused",
+        &[
+            "Its network needs cannot be applied as they are: {error}.",
+            "Its network needs cannot be applied as they are.",
+        ],
+    ),
+    (
+        "mud-needs-approval",
+        &[
+            "Its network needs are so wide that a person must approve them: {rule} at {path}.",
+            "Its network needs are so wide that a person must approve them.",
+        ],
+    ),
+    ("result-signer", &["The result was not signed by a trusted verifier."]),
+    ("result-binding", &["The result speaks of another device or another key."]),
+    (
+        "override-refused",
+        &[
+            "The override is not signed by the network operator, or breaks a rule: {error}.",
+            "The override is not signed by the network operator, or breaks a rule.",
+        ],
+    ),
+    ("not-affirmed", &["The verifier did not affirm it and gave no finer reason."]),
+    (
+        "forbidden-flow",
+        &[
+            "It contacted {target}, which no release asks for: {count}.",
+            "It contacted {target}, which no release asks for.",
+            "It contacted what no release asks for.",
+        ],
+    ),
+    (
+        "trial-timeout",
+        &[
+            "It did not attest {version} within {s} s and went back to {old}.",
+            "It did not attest {version} in time and went back.",
+            "It did not attest the new release in time and went back.",
+        ],
+    ),
+    (
+        "policy-not-staged",
+        &[
+            "Waits until {gateways} have the policy of {version}.",
+            "Waits until the gateways have the policy of {version}.",
+            "Waits until the gateways have the policy.",
+        ],
+    ),
+    ("not-in-policy", &["Release {version} does not ask for this.", "No release asks for this."]),
+    (
+        "operator-block",
+        &[
+            "{person} blocked it: “{reason}”, until {until}.",
+            "{person} blocked it: “{reason}”.",
+            "{person} blocked it.",
+            "A person blocked it.",
+        ],
+    ),
+];
