@@ -1,1 +1,42 @@
-//! HTTP types shared by server, command line and tests.
+//! The types of the HTTP faces: what server, gateway, agent, command line and tests say to each other in JSON.
+//!
+//! They carry signed objects as bytes and believe none of them. They decide nothing, and speak no HTTP themselves.
+
+#![forbid(unsafe_code)]
+
+mod base64url;
+mod campaigns;
+mod devices;
+mod gateways;
+mod media;
+mod objects;
+mod reason;
+mod releases;
+mod session;
+mod update;
+
+#[cfg(test)]
+mod tests;
+
+// Public interface
+pub use base64url::Base64Url;
+pub use campaigns::{Campaign, CampaignDevice, CampaignState, DeviceProgress, NewCampaign};
+pub use devices::{
+    Answer, Device, DeviceDetail, EnrolDevice, EnrolKey, Enrolled, EventOfDevice, Hold, HoldRequest,
+    NetworkState, Page, ResultSummary,
+};
+pub use gateways::{
+    Applied, Binding, Gateway, GatewayDevice, GatewayRelease, GatewayReport, GatewayState, Profile, Refused,
+    Staged, Violation,
+};
+pub use media::{AUTHORITIES, CHALLENGE_SESSION, COSE, CSV, DISCOVERY, EVIDENCE, PROBLEM, SUIT_ENVELOPE};
+pub use objects::{
+    AuditLine, AuthoritiesVersion, BundleEvidence, BundleObject, DecisionBundle, NewToken, Override, Token,
+};
+pub use reason::{Problem, Reason};
+pub use releases::{Accepted, ExpectedValue, Release, Revoke};
+pub use session::{Discovery, Endpoints, Evidence, Session, SessionStatus};
+pub use update::{
+    Artifact, ArtifactLinks, Chunk, Deployment, DeploymentAction, Execution, Feedback, FeedbackResult,
+    FeedbackStatus, Finished, Hashes, Href, Poll, PollConfig, PollLinks, Polling,
+};

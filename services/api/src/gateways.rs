@@ -1,0 +1,188 @@
+use serde::{Deserialize, Serialize};
+
+use crate::{Base64Url, Reason};
+
+/// What a gateway fetches. It verifies every object in it; what is not signed can only narrow.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GatewayState {
+    /// To be given as `since` next time.
+    pub revision: u64,
+    /// Every release that is not revoked, images stripped.
+    pub releases: Vec<GatewayRelease>,
+    /// Every device in service.
+    pub devices: Vec<GatewayDevice>,
+    /// Signed overrides whose end is to come.
+    pub overrides: Vec<Base64Url>,
+    /// Manifest digests of revoked releases, hexadecimal.
+    pub revoked: Vec<String>,
+}
+
+/// A release as a gateway gets it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GatewayRelease {
+    /// Manifest digest, hexadecimal.
+    pub manifest_digest: String,
+    /// The envelope without images, with its MUD file.
+    pub envelope: Base64Url,
+}
+
+/// A device as a gateway gets it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GatewayDevice {
+    /// UEID, hexadecimal.
+    pub ueid: String,
+    /// Name for people.
+    pub name: String,
+    /// Model.
+    pub model: String,
+    /// MUD URL of the release it was found to run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mud_url: Option<String>,
+    /// Its newest signed result, a CWT.
+    pub result: Option<Base64Url>,
+    /// Whether a person blocks it.
+    pub held: bool,
+    /// Manifest digest of the release it is offered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offered: Option<String>,
+}
+
+/// What a gateway reports.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GatewayReport {
+    /// Its name.
+    pub gateway: String,
+    /// Releases whose policy stands ready: the whole list.
+    #[serde(default)]
+    pub staged: Vec<Staged>,
+    /// Objects it does not believe: the whole list.
+    #[serde(default)]
+    pub refused: Vec<Refused>,
+    /// What it applied since the last report.
+    #[serde(default)]
+    pub applied: Vec<Applied>,
+    /// What it dropped since the last report.
+    #[serde(default)]
+    pub violations: Vec<Violation>,
+    /// Devices admitted since the last report.
+    #[serde(default)]
+    pub bindings: Vec<Binding>,
+}
+
+/// A release whose policy stands ready.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Staged {
+    /// Manifest digest, hexadecimal.
+    pub manifest_digest: String,
+    /// Digest of the MUD file.
+    #[serde(default)]
+    pub mud_digest: Option<String>,
+}
+
+/// An object that is not believed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refused {
+    /// Which: `release:…`, `result:…` or `override:…`.
+    pub object: String,
+    /// Why.
+    pub reason: Reason,
+}
+
+/// What the kernel enforces.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Applied {
+    /// UEID, hexadecimal.
+    pub ueid: String,
+    /// What it may reach.
+    pub profile: Profile,
+    /// The release whose policy it is.
+    pub manifest_digest: Option<String>,
+    /// Why it is not that of its release.
+    #[serde(default)]
+    pub reasons: Vec<Reason>,
+    /// When, in milliseconds since 1970.
+    pub at_ms: i64,
+}
+
+/// What a device may reach.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Profile {
+    /// What its release declares.
+    Release,
+    /// Attestation, update and what they need.
+    UpdateOnly,
+    /// Nothing.
+    Blocked,
+}
+
+impl Profile {
+    /// Its word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Release => "release",
+            Self::UpdateOnly => "update-only",
+            Self::Blocked => "blocked",
+        }
+    }
+}
+
+/// Packets that were dropped.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Violation {
+    /// UEID, hexadecimal, if the gateway knows the sender.
+    pub ueid: Option<String>,
+    /// MAC address.
+    pub mac: String,
+    /// Source address.
+    pub src: String,
+    /// Destination address.
+    pub dst: String,
+    /// Protocol.
+    pub protocol: String,
+    /// Source port, 0 where there is none.
+    pub sport: u16,
+    /// Destination port, 0 where there is none.
+    pub dport: u16,
+    /// `from-device` or `to-device`.
+    pub direction: String,
+    /// Log group of the rule.
+    pub group: u16,
+    /// How many so far.
+    pub count: u64,
+    /// When the first was seen, in milliseconds since 1970.
+    pub first_ms: i64,
+    /// When the last was seen.
+    pub last_ms: i64,
+    /// DNS name of the far end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+}
+
+/// Where a device was admitted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Binding {
+    /// UEID, hexadecimal.
+    pub ueid: String,
+    /// MAC address.
+    pub mac: String,
+    /// IP addresses.
+    pub addresses: Vec<String>,
+}
+
+/// A gateway as people see it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gateway {
+    /// Its name.
+    pub name: String,
+    /// When it was first heard of (RFC 3339).
+    pub first_seen: String,
+    /// When it was last heard of.
+    pub last_seen: String,
+    /// The revision it last asked from.
+    pub revision: u64,
+    /// Manifest digests of the releases it staged.
+    pub staged: Vec<String>,
+    /// What it does not believe.
+    pub refused: Vec<Refused>,
+}
