@@ -20,13 +20,15 @@ use alloc::vec::Vec;
 use core::net::IpAddr;
 
 use crate::address::{Family, IpPrefix};
+use crate::extensions::{SbomRetrieval, Transparency};
 use crate::finding::{Finding, Rule, rules};
 use crate::model::{
     Ace, AceBody, Acl, Direction, EthMatch, Forwarding, IpMatch, MacAddress, Matches, MudFile, MudMatch,
     PortMatch, TransportMatch,
 };
 use crate::policy::{
-    AceId, CONTROLLER_DNS, CONTROLLER_NTP, Entry, ExtraMatch, Policy, Protocol, Remote, Verdict,
+    AceId, CONTROLLER_DNS, CONTROLLER_MANAGEMENT, CONTROLLER_NTP, Entry, ExtraMatch, Policy, Protocol,
+    Remote, Verdict,
 };
 use crate::ports::Ports;
 use crate::url::Host;
@@ -52,7 +54,10 @@ pub fn compile(file: &MudFile) -> Compiled {
     if complete {
         compiler.defaults();
     }
-    compiler.direction(file, Direction::ToDevice);
+    let complete = compiler.direction(file, Direction::ToDevice);
+    if complete {
+        compiler.local_sbom(file);
+    }
     compiler.drop_answers();
     compiler.finish()
 }
@@ -141,19 +146,7 @@ impl Compiler {
     fn defaults(&mut self) {
         for (class, port, name) in [(CONTROLLER_DNS, DNS_PORT, "dns"), (CONTROLLER_NTP, NTP_PORT, "ntp")] {
             for family in [Family::V4, Family::V6] {
-                let entry = Entry {
-                    direction: Direction::FromDevice,
-                    family,
-                    remote: Remote::Controller(class.to_owned()),
-                    protocol: Protocol::Udp,
-                    remote_ports: Ports::one(port),
-                    device_ports: Ports::ANY,
-                    extra: None,
-                    tls: Vec::new(),
-                    verdict: Verdict::Accept,
-                    ace: AceId { acl: String::new(), ace: name.to_owned() },
-                    default: true,
-                };
+                let entry = implied(Direction::FromDevice, family, class, (Protocol::Udp, port), name);
                 let off =
                     self.starts.iter().find(|s| s.entry.verdict != Verdict::Accept && s.entry.covers(&entry));
                 match off.map(|start| start.place) {
@@ -165,6 +158,25 @@ impl Compiler {
                     }
                 }
             }
+        }
+    }
+
+    /// A device that serves its own bill of materials can be asked for it (RFC 9472): by the management of the site, and
+    /// nobody else.
+    fn local_sbom(&mut self, file: &MudFile) {
+        let Some(Transparency { sbom: Some(SbomRetrieval::LocalWellKnown(scheme)), .. }) = &file.transparency
+        else {
+            return;
+        };
+        let service = match scheme.as_str() {
+            "https" => (Protocol::Tcp, 443),
+            "http" => (Protocol::Tcp, 80),
+            "coaps" => (Protocol::Udp, 5684),
+            _ => (Protocol::Udp, 5683),
+        };
+        for family in [Family::V4, Family::V6] {
+            let entry = implied(Direction::ToDevice, family, CONTROLLER_MANAGEMENT, service, "sbom");
+            self.starts.push(Start { entry, place: None });
         }
     }
 
@@ -215,6 +227,28 @@ impl Compiler {
 
     fn finding(&mut self, rule: &Rule, place: Place, message: impl Into<String>) {
         self.findings.push(Finding::new(rule, place.pointer(), message.into()));
+    }
+}
+
+/// An entry that no file has to spell out. The port is that of the end that is called.
+fn implied(direction: Direction, family: Family, class: &str, service: (Protocol, u16), name: &str) -> Entry {
+    let (protocol, port) = service;
+    let (remote_ports, device_ports) = match direction {
+        Direction::FromDevice => (Ports::one(port), Ports::ANY),
+        Direction::ToDevice => (Ports::ANY, Ports::one(port)),
+    };
+    Entry {
+        direction,
+        family,
+        remote: Remote::Controller(class.to_owned()),
+        protocol,
+        remote_ports,
+        device_ports,
+        extra: None,
+        tls: Vec::new(),
+        verdict: Verdict::Accept,
+        ace: AceId { acl: String::new(), ace: name.to_owned() },
+        default: true,
     }
 }
 

@@ -54,7 +54,8 @@ pub use model::{
 };
 pub use oracle::{ConnState, Decision, Packet, PacketFields, Reason, Resolved, oracle};
 pub use policy::{
-    AceId, CONTROLLER_DNS, CONTROLLER_NTP, Entry, ExtraMatch, Policy, Protocol, Remote, Verdict,
+    AceId, CONTROLLER_DNS, CONTROLLER_MANAGEMENT, CONTROLLER_NTP, Entry, ExtraMatch, Policy, Protocol,
+    Remote, Verdict,
 };
 pub use ports::Ports;
 pub use site::{MAX_ADDRESSES_PER_NAME, Member, Site, Strength};

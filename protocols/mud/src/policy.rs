@@ -15,6 +15,9 @@ use crate::ports::Ports;
 pub const CONTROLLER_DNS: &str = "urn:ietf:params:mud:dns";
 /// Class of the local NTP servers (RFC 8520, section 17.7).
 pub const CONTROLLER_NTP: &str = "urn:ietf:params:mud:ntp";
+/// Class of the hosts that manage devices for this product. Not a class of the RFC: a site fills it, no file needs to
+/// name it.
+pub const CONTROLLER_MANAGEMENT: &str = "urn:sextant:mgmt";
 
 /// Protocol numbers (IANA) that MUD has containers for.
 pub(crate) mod protocols {
@@ -66,7 +69,8 @@ pub struct Entry {
     pub verdict: Verdict,
     /// Where the entry comes from.
     pub ace: AceId,
-    /// One of the services every device has, unless its file says otherwise (RFC 8520, section 5).
+    /// Not from an entry of the file: a service every device has unless its file says otherwise (RFC 8520, section 5),
+    /// or what an extension implies.
     pub default: bool,
 }
 
