@@ -1,5 +1,6 @@
 use alloc::{string::String, vec::Vec};
 
+use cbor::{MapBuilder, Writer};
 use crypto::Digest;
 use eat::Tier;
 
@@ -167,6 +168,67 @@ pub struct Decision {
     pub at: i64,
     /// When it must be made again although nothing new arrives.
     pub due: Option<i64>,
+}
+
+mod labels {
+    pub(super) const DEVICE: i64 = 1;
+    pub(super) const POSTURE: i64 = 2;
+    pub(super) const FLAGS: i64 = 3;
+    pub(super) const ACCESS: i64 = 4;
+    pub(super) const RELEASE: i64 = 5;
+    pub(super) const REASONS: i64 = 6;
+    pub(super) const RESTS_ON: i64 = 7;
+    pub(super) const POLICY: i64 = 8;
+    pub(super) const AT: i64 = 9;
+    pub(super) const DUE: i64 = 10;
+}
+
+impl Decision {
+    /// The decision in its one encoding, for the audit chain: whoever decides again must get these bytes.
+    pub fn encode(&self) -> Vec<u8> {
+        use labels::*;
+        let mut map = MapBuilder::new();
+        map.int(DEVICE, |w| {
+            w.bytes(&self.device);
+        });
+        map.int(POSTURE, |w| {
+            w.text(self.posture.as_str());
+        });
+        map.int(FLAGS, |w| {
+            w.array(2).bool(self.violating).bool(self.held);
+        });
+        map.int(ACCESS, |w| {
+            w.uint(self.access as u64);
+        });
+        map.int_if(RELEASE, self.release, |w, release| encode_digest(w, &release));
+        map.int(REASONS, |w| {
+            w.array(self.reasons.len());
+            for reason in &self.reasons {
+                w.array(2).text(reason.code.as_str()).array(reason.detail.len() * 2);
+                for (name, value) in &reason.detail {
+                    w.text(name).text(value);
+                }
+            }
+        });
+        map.int(RESTS_ON, |w| {
+            w.array(self.rests_on.len());
+            for object in &self.rests_on {
+                encode_digest(w, object);
+            }
+        });
+        map.int(POLICY, |w| encode_digest(w, &self.policy));
+        map.int(AT, |w| {
+            w.int(self.at);
+        });
+        map.int_if(DUE, self.due, |w, due| {
+            w.int(due);
+        });
+        map.into_bytes()
+    }
+}
+
+fn encode_digest(writer: &mut Writer, digest: &Digest) {
+    writer.array(2).int(digest.algorithm().cose_id()).bytes(digest.as_bytes());
 }
 
 /// Decides what a device may reach. The one place where trust is given; it reads nothing but its inputs.

@@ -1,1 +1,34 @@
-//! Joins evidence, expected values, manifests and policy into one decision with reasons.
+//! Joins signed objects into decisions: what a release promises ([`Release`]), what evidence proves ([`appraise`]), what the
+//! network operator overrides ([`Override`]), and what a device may therefore reach ([`decide`]).
+//!
+//! Every function here is pure: it takes verified objects, policy and the time, and gives a value with its reasons. Verifier,
+//! gateway and command line call the same ones. Absence is never a pass.
+
+#![forbid(unsafe_code)]
+#![cfg_attr(not(test), no_std)]
+
+extern crate alloc;
+
+mod appraise;
+mod decide;
+mod matching;
+mod overlay;
+mod policy;
+mod reason;
+mod release;
+
+#[cfg(test)]
+mod tests;
+
+// Public interface
+pub use appraise::{Appraised, References, appraise, refuse_evidence};
+pub use decide::{
+    Decision, Hold, Inputs, Outcome, OverlayInForce, Posture, ReleaseStanding, Standing, Violation, decide,
+};
+pub use matching::{Candidate, Expected, Measured, find_release};
+pub use overlay::{
+    Effect, Flow, MAX_OVERRIDE_TEXT, MAX_OVERRIDE_TIME, Override, Scope, SignedOverride, overlay,
+};
+pub use policy::{Access, MAX_DURATION, Policy};
+pub use reason::{Code, Reason};
+pub use release::{MUD_FILE, MUD_SIGNATURE, NetworkNeeds, Release, ReleaseAnchors, verify_mud};

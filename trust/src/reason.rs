@@ -74,12 +74,40 @@ codes! {
     UnsignedManifest = "unsigned-manifest",
     /// The signer is not known, or may not sign for this class or component.
     UnknownSigner = "unknown-signer",
-    /// A known signer's signature does not verify.
-    BadSignature = "bad-signature",
+    /// A signature names a known key and that key did not make it.
+    BadManifestSignature = "bad-manifest-signature",
+    /// No signature is of a kind that is understood.
+    UnsupportedAuthentication = "unsupported-authentication",
+    /// Too few authors signed.
+    AuthorSignatureMissing = "author-signature-missing",
+    /// The author may not change this component.
+    AuthorNotAuthorised = "author-not-authorised",
+    /// The author may not sign for this vendor or class.
+    AuthorOutOfScope = "author-out-of-scope",
     /// The operator's signature, which must stand beside the author's, is missing.
     OperatorSignatureMissing = "operator-signature-missing",
     /// The manifest's sequence number is not above the one the device has.
     SequenceTooLow = "sequence-too-low",
+    /// The sequence number belongs to another manifest.
+    SequenceReused = "sequence-reused",
+    /// The sequence number is too far ahead.
+    SequenceJump = "sequence-jump",
+    /// The manifest breaks a rule of its format.
+    MalformedManifest = "malformed-manifest",
+    /// The manifest follows a draft in which the same numbers mean other things.
+    LegacyDraft = "legacy-draft",
+    /// The manifest has another version.
+    UnsupportedManifestVersion = "unsupported-manifest-version",
+    /// The manifest has a member that is not known.
+    UnsupportedMember = "unsupported-member",
+    /// The manifest has a command that is not known.
+    UnsupportedCommand = "unsupported-command",
+    /// The manifest has a parameter that is not known.
+    UnsupportedParameter = "unsupported-parameter",
+    /// The manifest has a text element that is not known.
+    UnsupportedText = "unsupported-text",
+    /// The manifest uses an algorithm that is not known.
+    UnsupportedAlgorithm = "unsupported-algorithm",
     /// The SBOM in the release and the manifest's own digests contradict each other.
     ReferenceConflict = "reference-conflict",
     /// The release carries no expected values.

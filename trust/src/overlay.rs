@@ -1,0 +1,376 @@
+use alloc::{borrow::ToOwned, format, string::String, vec::Vec};
+
+use cbor::{Error as CborError, MapBuilder, Reader, Reason as Malformed, Writer};
+use cose::{ContentType, Purpose, Sign1, Sign1Builder, TrustAnchors};
+use crypto::{Digest, HashAlgorithm, SigningKey};
+use mud::{AceId, Direction, Entry, Family, IpPrefix, Policy, Ports, Protocol, Remote, Verdict};
+
+use crate::{Code, Reason};
+
+/// Content type of the payload of a signed override.
+const CONTENT_TYPE: &str = "application/vnd.sextant.override+cbor";
+/// The longest time an override may last, in seconds: a year.
+pub const MAX_OVERRIDE_TIME: i64 = 366 * 24 * 3600;
+/// The longest text in an override, in bytes.
+pub const MAX_OVERRIDE_TEXT: usize = 512;
+
+mod labels {
+    pub(super) const ID: i64 = 1;
+    pub(super) const SCOPE: i64 = 2;
+    pub(super) const EFFECT: i64 = 3;
+    pub(super) const AUTHOR: i64 = 4;
+    pub(super) const REASON: i64 = 5;
+    pub(super) const NOT_BEFORE: i64 = 6;
+    pub(super) const EXPIRES: i64 = 7;
+
+    pub(super) const SCOPE_SITE: u64 = 0;
+    pub(super) const SCOPE_DEVICE: u64 = 1;
+    pub(super) const SCOPE_MODEL: u64 = 2;
+
+    pub(super) const EFFECT_DENY: u64 = 0;
+    pub(super) const EFFECT_ALLOW: u64 = 1;
+    pub(super) const EFFECT_IGNORE: u64 = 2;
+
+    pub(super) const REMOTE_ANY: u64 = 0;
+    pub(super) const REMOTE_PREFIX: u64 = 1;
+    pub(super) const REMOTE_NAME: u64 = 2;
+    pub(super) const REMOTE_LOCAL: u64 = 3;
+}
+
+/// Which devices an override touches.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// All of the site.
+    Site,
+    /// The one with this UEID.
+    Device(Vec<u8>),
+    /// Those whose release binds this MUD URL.
+    Model(String),
+}
+
+/// A flow that an override names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Flow {
+    /// Who starts it.
+    pub direction: Direction,
+    /// Address family.
+    pub family: Family,
+    /// TCP, UDP or another protocol by number.
+    pub protocol: Protocol,
+    /// The other end: an address prefix, a name, the local networks or anything.
+    pub remote: Remote,
+    /// First and last port of whoever is started towards; `None` is any.
+    pub ports: Option<(u16, u16)>,
+}
+
+/// What an override does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// The flow is not open, whatever the release declares.
+    Deny(Flow),
+    /// The flow is open although the release does not declare it. Never in quarantine.
+    Allow(Flow),
+    /// One rule of the MUD file is left out.
+    Ignore {
+        /// Name of its access list.
+        acl: String,
+        /// Name of its entry.
+        ace: String,
+    },
+}
+
+/// The network operator's last word on what some devices may do, with a reason and an end (RFC 8520, section 1.1).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Override {
+    /// Random id; a later override with the same id replaces the earlier one.
+    pub id: [u8; 16],
+    /// Which devices it touches.
+    pub scope: Scope,
+    /// What it does.
+    pub effect: Effect,
+    /// Who wants it.
+    pub author: String,
+    /// Why.
+    pub reason: String,
+    /// From when, in seconds since 1970.
+    pub not_before: i64,
+    /// Until when.
+    pub expires: i64,
+}
+
+/// An override whose signature was verified.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignedOverride {
+    content: Override,
+    object: Digest,
+}
+
+impl SignedOverride {
+    /// Verifies a signed override (COSE_Sign1) with the network operator's keys.
+    pub fn verify(bytes: &[u8], anchors: &TrustAnchors) -> Result<Self, Reason> {
+        let refused = |error: &dyn core::fmt::Display| Reason::new(Code::OverrideRefused).with("error", error);
+        let message = Sign1::decode(bytes).map_err(|error| refused(&error))?;
+        if !matches!(message.content_type(), Some(ContentType::MediaType(CONTENT_TYPE))) {
+            return Err(refused(&"content type is not that of an override"));
+        }
+        message.verify_with(anchors, Purpose::Override, None, &[]).map_err(|error| refused(&error))?;
+        let content = Override::decode(message.payload().unwrap_or_default()).map_err(|error| refused(&error))?;
+        Ok(Self { content, object: Digest::of(HashAlgorithm::Sha256, bytes) })
+    }
+
+    /// What the operator said.
+    pub fn content(&self) -> &Override {
+        &self.content
+    }
+
+    /// Digest of the signed object as received.
+    pub fn object(&self) -> Digest {
+        self.object
+    }
+}
+
+impl Override {
+    /// Signs the override for gateways.
+    pub fn sign(&self, key: &SigningKey) -> Vec<u8> {
+        Sign1Builder::new().content_type(CONTENT_TYPE).sign(key, &self.encode())
+    }
+
+    /// Whether it touches a device, and its time is now.
+    pub fn applies(&self, ueid: &[u8], mud_url: Option<&str>, now: i64) -> bool {
+        let touches = match &self.scope {
+            Scope::Site => true,
+            Scope::Device(device) => device == ueid,
+            Scope::Model(url) => mud_url == Some(url),
+        };
+        touches && self.not_before <= now && now < self.expires
+    }
+
+    /// The payload in its one encoding.
+    pub fn encode(&self) -> Vec<u8> {
+        use labels::*;
+        let mut map = MapBuilder::new();
+        map.int(ID, |w| {
+            w.bytes(&self.id);
+        });
+        map.int(SCOPE, |w| match &self.scope {
+            Scope::Site => {
+                w.array(1).uint(SCOPE_SITE);
+            }
+            Scope::Device(ueid) => {
+                w.array(2).uint(SCOPE_DEVICE).bytes(ueid);
+            }
+            Scope::Model(url) => {
+                w.array(2).uint(SCOPE_MODEL).text(url);
+            }
+        });
+        map.int(EFFECT, |w| match &self.effect {
+            Effect::Deny(flow) => {
+                w.array(2).uint(EFFECT_DENY);
+                flow.encode(w);
+            }
+            Effect::Allow(flow) => {
+                w.array(2).uint(EFFECT_ALLOW);
+                flow.encode(w);
+            }
+            Effect::Ignore { acl, ace } => {
+                w.array(3).uint(EFFECT_IGNORE).text(acl).text(ace);
+            }
+        });
+        map.int(AUTHOR, |w| {
+            w.text(&self.author);
+        });
+        map.int(REASON, |w| {
+            w.text(&self.reason);
+        });
+        map.int(NOT_BEFORE, |w| {
+            w.int(self.not_before);
+        });
+        map.int(EXPIRES, |w| {
+            w.int(self.expires);
+        });
+        map.into_bytes()
+    }
+
+    /// Reads a payload: every entry is needed, the reason is not empty, and the time is bounded.
+    pub fn decode(bytes: &[u8]) -> Result<Self, CborError> {
+        use labels::*;
+        let mut reader = Reader::new(bytes);
+        let (mut id, mut scope, mut effect, mut author, mut reason) = (None, None, None, None, None);
+        let (mut not_before, mut expires) = (None, None);
+        let mut map = reader.map()?;
+        while let Some(label) = map.next_int(&mut reader)? {
+            let at = reader.position();
+            match label {
+                ID => id = Some(*reader.byte_array()?),
+                SCOPE => scope = Some(Scope::decode(&mut reader)?),
+                EFFECT => effect = Some(Effect::decode(&mut reader)?),
+                AUTHOR => author = Some(text(&mut reader)?),
+                REASON => reason = Some(text(&mut reader)?),
+                NOT_BEFORE => not_before = Some(reader.int()?),
+                EXPIRES => expires = Some(reader.int()?),
+                unknown => return Err(CborError::new(at, Malformed::Unknown(unknown))),
+            }
+        }
+        reader.end()?;
+        let missing = |label| CborError::new(0, Malformed::MissingKey(label));
+        let value = Self {
+            id: id.ok_or(missing(ID))?,
+            scope: scope.ok_or(missing(SCOPE))?,
+            effect: effect.ok_or(missing(EFFECT))?,
+            author: author.ok_or(missing(AUTHOR))?,
+            reason: reason.ok_or(missing(REASON))?,
+            not_before: not_before.ok_or(missing(NOT_BEFORE))?,
+            expires: expires.ok_or(missing(EXPIRES))?,
+        };
+        if value.reason.trim().is_empty() {
+            return Err(CborError::rule(0, "an override needs a reason"));
+        }
+        if value.expires <= value.not_before || value.expires.saturating_sub(value.not_before) > MAX_OVERRIDE_TIME {
+            return Err(CborError::rule(0, "an override ends after it begins, and within a year"));
+        }
+        Ok(value)
+    }
+}
+
+impl Scope {
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, CborError> {
+        use labels::*;
+        let at = reader.position();
+        let count = reader.array()?;
+        match (reader.uint()?, count) {
+            (SCOPE_SITE, 1) => Ok(Self::Site),
+            (SCOPE_DEVICE, 2) => Ok(Self::Device(reader.bytes()?.to_vec())),
+            (SCOPE_MODEL, 2) => Ok(Self::Model(text(reader)?)),
+            _ => Err(CborError::rule(at, "scope is not known")),
+        }
+    }
+}
+
+impl Effect {
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, CborError> {
+        use labels::*;
+        let at = reader.position();
+        let count = reader.array()?;
+        match (reader.uint()?, count) {
+            (EFFECT_DENY, 2) => Ok(Self::Deny(Flow::decode(reader)?)),
+            (EFFECT_ALLOW, 2) => Ok(Self::Allow(Flow::decode(reader)?)),
+            (EFFECT_IGNORE, 3) => Ok(Self::Ignore { acl: text(reader)?, ace: text(reader)? }),
+            _ => Err(CborError::rule(at, "effect is not known")),
+        }
+    }
+}
+
+impl Flow {
+    fn encode(&self, writer: &mut Writer) {
+        use labels::*;
+        writer.array(5).uint(u64::from(self.direction == Direction::ToDevice));
+        writer.uint(if self.family == Family::V4 { 4 } else { 6 });
+        match self.protocol.number(self.family) {
+            Some(number) => writer.uint(u64::from(number)),
+            None => writer.null(),
+        };
+        match &self.remote {
+            Remote::Prefix(prefix) => writer.array(2).uint(REMOTE_PREFIX).text(&format!("{prefix}")),
+            Remote::Name(name) => writer.array(2).uint(REMOTE_NAME).text(name),
+            Remote::LocalNetworks => writer.array(1).uint(REMOTE_LOCAL),
+            _ => writer.array(1).uint(REMOTE_ANY),
+        };
+        match self.ports {
+            Some((low, high)) => writer.array(2).uint(u64::from(low)).uint(u64::from(high)),
+            None => writer.null(),
+        };
+    }
+
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, CborError> {
+        use labels::*;
+        reader.array_of(5)?;
+        let at = reader.position();
+        let direction = match reader.uint()? {
+            0 => Direction::FromDevice,
+            1 => Direction::ToDevice,
+            _ => return Err(CborError::new(at, Malformed::OutOfRange)),
+        };
+        let at = reader.position();
+        let family = match reader.uint()? {
+            4 => Family::V4,
+            6 => Family::V6,
+            _ => return Err(CborError::new(at, Malformed::OutOfRange)),
+        };
+        let protocol = match reader.is_null()? {
+            true => Protocol::Any,
+            false => Protocol::from_number(reader.uint_as()?, family),
+        };
+        let at = reader.position();
+        let count = reader.array()?;
+        let remote = match (reader.uint()?, count) {
+            (REMOTE_ANY, 1) => Remote::Any,
+            (REMOTE_LOCAL, 1) => Remote::LocalNetworks,
+            (REMOTE_NAME, 2) => Remote::Name(text(reader)?.to_ascii_lowercase()),
+            (REMOTE_PREFIX, 2) => IpPrefix::parse(&text(reader)?)
+                .filter(|prefix| prefix.family() == family)
+                .map(Remote::Prefix)
+                .ok_or(CborError::rule(at, "not an address prefix of the flow's family"))?,
+            _ => return Err(CborError::rule(at, "remote is not known")),
+        };
+        let at = reader.position();
+        let ports = match reader.is_null()? {
+            true => None,
+            false => {
+                reader.array_of(2)?;
+                let ports = (reader.uint_as()?, reader.uint_as()?);
+                if ports.0 > ports.1 || !matches!(protocol, Protocol::Tcp | Protocol::Udp) {
+                    return Err(CborError::rule(at, "ports are ascending, and of TCP or UDP"));
+                }
+                Some(ports)
+            }
+        };
+        Ok(Self { direction, family, protocol, remote, ports })
+    }
+
+    fn entry(&self, verdict: Verdict, ace: String) -> Entry {
+        let ports = self.ports.map_or(Ports::ANY, |(low, high)| Ports::new([low..=high]));
+        let (remote_ports, device_ports) = match self.direction {
+            Direction::FromDevice => (ports, Ports::ANY),
+            Direction::ToDevice => (Ports::ANY, ports),
+        };
+        Entry {
+            direction: self.direction,
+            family: self.family,
+            remote: self.remote.clone(),
+            protocol: self.protocol,
+            remote_ports,
+            device_ports,
+            extra: None,
+            tls: Vec::new(),
+            verdict,
+            ace: AceId { acl: "override".to_owned(), ace },
+            default: false,
+        }
+    }
+}
+
+/// The policy of a release under the overrides that apply: denials first, then allowances, then what the file says.
+pub fn overlay<'a>(policy: &Policy, overrides: impl IntoIterator<Item = &'a Override>) -> Policy {
+    let (mut denied, mut allowed) = (Vec::new(), Vec::new());
+    let mut kept = policy.entries.clone();
+    for item in overrides {
+        let id: String = item.id.iter().map(|byte| format!("{byte:02x}")).collect();
+        match &item.effect {
+            Effect::Deny(flow) => denied.push(flow.entry(Verdict::Drop, id)),
+            Effect::Allow(flow) => allowed.push(flow.entry(Verdict::Accept, id)),
+            Effect::Ignore { acl, ace } => kept.retain(|entry| entry.ace.acl != *acl || entry.ace.ace != *ace),
+        }
+    }
+    denied.append(&mut allowed);
+    denied.append(&mut kept);
+    Policy { entries: denied }
+}
+
+fn text(reader: &mut Reader<'_>) -> Result<String, CborError> {
+    let at = reader.position();
+    let text = reader.text()?;
+    if text.len() > MAX_OVERRIDE_TEXT {
+        return Err(CborError::new(at, Malformed::TooLong { limit: MAX_OVERRIDE_TEXT }));
+    }
+    Ok(text.to_owned())
+}

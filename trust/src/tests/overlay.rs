@@ -1,0 +1,133 @@
+use alloc::{format, string::ToString, vec};
+
+use cose::{Purpose, TrustAnchor, TrustAnchors};
+use crypto::{SignatureAlgorithm, SigningKey};
+use mud::{AceId, Direction, Entry, Family, IpPrefix, Policy, Ports, Protocol, Remote, Verdict};
+
+use crate::{Code, Effect, Flow, Override, Scope, SignedOverride, overlay};
+
+const NOW: i64 = 1_800_000_000;
+
+fn key(seed: u8) -> SigningKey {
+    SigningKey::from_bytes(SignatureAlgorithm::Es256, &[seed; 32]).unwrap()
+}
+
+fn anchors(seed: u8, purpose: Purpose) -> TrustAnchors {
+    TrustAnchors::new(vec![TrustAnchor::new(key(seed).public_key().clone(), purpose, "site")])
+}
+
+fn flow(remote: Remote) -> Flow {
+    Flow { direction: Direction::FromDevice, family: Family::V4, protocol: Protocol::Tcp, remote, ports: Some((443, 443)) }
+}
+
+fn sample(effect: Effect) -> Override {
+    Override {
+        id: [7; 16],
+        scope: Scope::Model("https://maker.example/cam.json".into()),
+        effect,
+        author: "Nadia".into(),
+        reason: "the camera needs the new recorder".into(),
+        not_before: NOW,
+        expires: NOW + 3600,
+    }
+}
+
+#[test]
+fn a_signed_override_is_believed_from_the_network_operator_only() {
+    let prefix = IpPrefix::parse("192.0.2.0/24").unwrap();
+    for effect in [
+        Effect::Deny(flow(Remote::Any)),
+        Effect::Deny(flow(Remote::LocalNetworks)),
+        Effect::Allow(flow(Remote::Prefix(prefix))),
+        Effect::Allow(flow(Remote::Name("recorder.site.example".into()))),
+        Effect::Ignore { acl: "from".into(), ace: "a1".into() },
+    ] {
+        for scope in [Scope::Site, Scope::Device(vec![1; 17]), Scope::Model("https://maker.example/cam.json".into())] {
+            let item = Override { scope, ..sample(effect.clone()) };
+            let bytes = item.sign(&key(1));
+            let verified = SignedOverride::verify(&bytes, &anchors(1, Purpose::Override)).unwrap();
+            assert_eq!(verified.content(), &item);
+        }
+    }
+    let bytes = sample(Effect::Deny(flow(Remote::Any))).sign(&key(1));
+    for refused in [
+        SignedOverride::verify(&bytes, &anchors(2, Purpose::Override)),
+        SignedOverride::verify(&bytes, &anchors(1, Purpose::Author)),
+        SignedOverride::verify(&bytes[..bytes.len() - 1], &anchors(1, Purpose::Override)),
+    ] {
+        assert_eq!(refused.unwrap_err().code, Code::OverrideRefused);
+    }
+    for at in 0..bytes.len() {
+        let mut changed = bytes.clone();
+        changed[at] ^= 1;
+        assert!(SignedOverride::verify(&changed, &anchors(1, Purpose::Override)).is_err(), "byte {at}");
+    }
+}
+
+#[test]
+fn refuses_overrides_without_reason_or_end() {
+    let good = sample(Effect::Deny(flow(Remote::Any)));
+    let rows = [
+        (Override { reason: " ".into(), ..good.clone() }, "an override needs a reason at byte 0"),
+        (Override { expires: NOW, ..good.clone() }, "an override ends after it begins, and within a year at byte 0"),
+        (
+            Override { expires: NOW + crate::MAX_OVERRIDE_TIME + 1, ..good.clone() },
+            "an override ends after it begins, and within a year at byte 0",
+        ),
+    ];
+    for (item, error) in rows {
+        assert_eq!(Override::decode(&item.encode()).unwrap_err().to_string(), error);
+    }
+    let longest = Override { expires: NOW + crate::MAX_OVERRIDE_TIME, ..good };
+    assert_eq!(Override::decode(&longest.encode()), Ok(longest));
+}
+
+#[test]
+fn an_override_applies_in_its_scope_and_its_time() {
+    let model = sample(Effect::Deny(flow(Remote::Any)));
+    let url = Some("https://maker.example/cam.json");
+    assert!(model.applies(&[1], url, NOW));
+    assert!(!model.applies(&[1], url, NOW - 1));
+    assert!(!model.applies(&[1], url, NOW + 3600));
+    assert!(!model.applies(&[1], Some("https://maker.example/plug.json"), NOW));
+    assert!(!model.applies(&[1], None, NOW));
+    let device = Override { scope: Scope::Device(vec![1; 17]), ..model };
+    assert!(device.applies(&[1; 17], None, NOW) && !device.applies(&[2; 17], url, NOW));
+}
+
+#[test]
+fn denials_come_first_then_allowances_then_the_file() {
+    let file = Policy {
+        entries: vec![entry("a1"), entry("a2")],
+    };
+    let items = [
+        sample(Effect::Allow(flow(Remote::Any))),
+        sample(Effect::Deny(flow(Remote::LocalNetworks))),
+        sample(Effect::Ignore { acl: "from".into(), ace: "a1".into() }),
+    ];
+    let policy = overlay(&file, &items);
+    let seen: alloc::vec::Vec<_> =
+        policy.entries.iter().map(|entry| (entry.verdict, format!("{}/{}", entry.ace.acl, entry.ace.ace))).collect();
+    let id = "override/07070707070707070707070707070707".to_string();
+    assert_eq!(
+        seen,
+        [(Verdict::Drop, id.clone()), (Verdict::Accept, id), (Verdict::Accept, "from/a2".to_string())]
+    );
+    assert_eq!(overlay(&file, []), file);
+}
+
+fn entry(ace: &str) -> Entry {
+    Entry {
+        direction: Direction::FromDevice,
+        family: Family::V4,
+        remote: Remote::Any,
+        protocol: Protocol::Udp,
+        remote_ports: Ports::one(53),
+        device_ports: Ports::ANY,
+        extra: None,
+        tls: vec![],
+        verdict: Verdict::Accept,
+        ace: AceId { acl: "from".into(), ace: ace.into() },
+        default: false,
+    }
+}
