@@ -287,11 +287,11 @@ fn wrapped_string<'b>(reader: &mut Reader<'b>) -> Result<Wrapped<'b>, Error> {
     Ok(Wrapped { item, content, at: reader.position() - content.len() })
 }
 
-/// Sections had other labels in drafts before 28, and integers keyed the payloads of drafts before 14.
+/// Severable members had other labels in drafts before 28, some of them those of members that are not severable now.
 fn unknown_member(label: i64) -> Feature {
-    if labels::manifest::LEGACY.contains(&label) {
-        Feature::LegacyDraft
-    } else {
-        Feature::EnvelopeMember(label)
+    match label {
+        labels::manifest::VALIDATE..=labels::manifest::INVOKE => Feature::LegacyDraft,
+        _ if labels::manifest::LEGACY.contains(&label) => Feature::LegacyDraft,
+        _ => Feature::EnvelopeMember(label),
     }
 }

@@ -357,6 +357,10 @@ impl<'b> Draft<'b> {
         let decode = |reader: &mut Reader<'b>| decode_section(reader.wrapped()?, Place::Section, indices);
         match section.severable() {
             Some(_) => held(reader, decode),
+            // Only before draft 17 could the members with these labels be severed, and they were others.
+            None if reader.peek()? == Type::Array => {
+                Err(Error::Unsupported { at, feature: Feature::LegacyDraft })
+            }
             None => decode(reader).map(Held::Inline),
         }
     }

@@ -49,7 +49,13 @@ impl<'m, 'b, P: Platform> Processor<'m, 'b, P> {
     fn write(&mut self, index: u32, component: &ComponentId) -> Result<(), Stop> {
         let missing = FailureKind::ParameterMissing(parameter::CONTENT);
         let content = self.table.content(index).ok_or(missing)?;
-        self.store_bytes(index, component, content)
+        // The manifest vouches for the content itself; image size and digest may be those of something else.
+        let limit = self.platform.capacity(component);
+        let size = content.len() as u64;
+        if size > limit {
+            return Err(FailureKind::TooLarge { limit }.into());
+        }
+        self.store_bytes(index, component, content, size)
     }
 
     fn fetch(&mut self, index: u32, component: &ComponentId) -> Result<(), Stop> {
@@ -59,7 +65,9 @@ impl<'m, 'b, P: Platform> Processor<'m, 'b, P> {
             return Ok(());
         }
         if let Some(payload) = self.verified.envelope().integrated(uri) {
-            return self.store_bytes(index, component, payload);
+            let size = payload.len() as u64;
+            self.bounds(index, component, Some(size))?;
+            return self.store_bytes(index, component, payload, size);
         }
         // A reference into the envelope means nothing anywhere else.
         if uri.starts_with('#') {
@@ -97,9 +105,14 @@ impl<'m, 'b, P: Platform> Processor<'m, 'b, P> {
     }
 
     /// Replaces the content of a component by bytes at hand.
-    fn store_bytes(&mut self, index: u32, component: &ComponentId, content: &[u8]) -> Result<(), Stop> {
-        let bounds = self.bounds(index, component, Some(content.len() as u64))?;
-        let result = self.begin(index, component, bounds.expected).and_then(|()| {
+    fn store_bytes(
+        &mut self,
+        index: u32,
+        component: &ComponentId,
+        content: &[u8],
+        size: u64,
+    ) -> Result<(), Stop> {
+        let result = self.begin(index, component, Some(size)).and_then(|()| {
             self.platform.append(component, content)?;
             self.platform.commit(component)
         });

@@ -1,3 +1,4 @@
+use alloc::boxed::Box;
 use core::fmt;
 
 use super::PlatformError;
@@ -9,7 +10,7 @@ pub struct Failure {
     /// What failed.
     pub kind: FailureKind,
     /// What to tell the operator. Its outcome says where it failed.
-    pub report: Report,
+    pub report: Box<Report>,
 }
 
 /// What failed.

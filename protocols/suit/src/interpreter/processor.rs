@@ -1,3 +1,4 @@
+use alloc::boxed::Box;
 use alloc::string::ToString;
 use alloc::vec::Vec;
 
@@ -130,7 +131,7 @@ impl<'m, 'b, P: Platform> Processor<'m, 'b, P> {
             Err(Stop { kind, measured }) => {
                 let record = self.record(measured);
                 let outcome = Outcome::Failure { reason: kind.reason(), record };
-                Err(Failure { kind, report: self.report(outcome) })
+                Err(Failure { kind, report: Box::new(self.report(outcome)) })
             }
         }
     }
