@@ -1,8 +1,14 @@
 use alloc::{string::String, vec::Vec};
 
-use cbor::{Error, Key, MapBuilder, Reader, Type, Writer};
+use cbor::{Error, Key, MapBuilder, Reader, Reason, Type, Writer};
 
 use crate::{labels, wire};
+
+/// How many entries one map may have that this crate does not know.
+pub const MAX_ATTRIBUTES: usize = 1024;
+
+/// How many bytes the value of one such entry may have.
+pub const MAX_ATTRIBUTE_LEN: usize = 16 << 10;
 
 /// CBOR tag of a URI (RFC 8949, section 3.4.5.3).
 const URI_TAG: u64 = 32;
@@ -57,10 +63,14 @@ impl GlobalAttributes {
             Key::Text(name) => AttributeKey::Text(name.into()),
             Key::Other(_) => return Err(Error::rule(at, "label is neither integer nor text")),
         };
+        if self.attributes.len() == MAX_ATTRIBUTES {
+            return Err(Error::new(at, Reason::TooLong { limit: MAX_ATTRIBUTES }));
+        }
         let value_at = reader.position();
         let raw = reader.raw()?;
         // So that what is written again is deterministic whatever order its maps were in.
-        let value = cbor::normalize(raw, raw.len()).map_err(|e| Error::new(value_at + e.at, e.reason))?;
+        let value =
+            cbor::normalize(raw, MAX_ATTRIBUTE_LEN).map_err(|e| Error::new(value_at + e.at, e.reason))?;
         self.attributes.push(Attribute { key, value });
         Ok(())
     }
@@ -102,7 +112,7 @@ impl Uri {
     pub(crate) fn decode(reader: &mut Reader<'_>) -> Result<Self, Error> {
         let tagged = reader.peek()? == Type::Tag;
         if tagged && !reader.is_tag(URI_TAG)? {
-            return Err(reader.fail(cbor::Reason::Rule("expected a URI")));
+            return Err(reader.fail(Reason::Rule("expected a URI")));
         }
         Ok(Self { text: wire::text(reader)?, tagged })
     }

@@ -191,8 +191,8 @@ impl Evidence {
         map.int_if(labels::DATE, self.date, |w, date| {
             w.tag(EPOCH_TIME_TAG).int(date);
         });
-        map.int_if(labels::DEVICE_ID, self.device_id.as_ref(), write_text);
-        map.int_if(labels::LOCATION, self.location.as_ref(), write_text);
+        map.int_if(labels::DEVICE_ID, self.device_id.as_deref(), write_text);
+        map.int_if(labels::LOCATION, self.location.as_deref(), write_text);
         self.global.encode(&mut map);
         map.write(writer);
     }
@@ -224,9 +224,9 @@ impl Directory {
     pub(crate) fn encode(&self, writer: &mut Writer) {
         let mut map = MapBuilder::new();
         map.int_if(labels::KEY, self.key, write_bool);
-        map.int_if(labels::LOCATION, self.location.as_ref(), write_text);
+        map.int_if(labels::LOCATION, self.location.as_deref(), write_text);
         map.int(labels::FS_NAME, |w| write_text(w, &self.fs_name));
-        map.int_if(labels::ROOT, self.root.as_ref(), write_text);
+        map.int_if(labels::ROOT, self.root.as_deref(), write_text);
         let mut elements = MapBuilder::new();
         list(&mut elements, labels::DIRECTORY, &self.path_elements.directories, |w, directory| {
             directory.encode(w)
@@ -275,11 +275,11 @@ impl File {
         map.int_if(labels::SIZE, self.size, |w, size| {
             w.uint(size);
         });
-        map.int_if(labels::FILE_VERSION, self.file_version.as_ref(), write_text);
+        map.int_if(labels::FILE_VERSION, self.file_version.as_deref(), write_text);
         map.int_if(labels::KEY, self.key, write_bool);
-        map.int_if(labels::LOCATION, self.location.as_ref(), write_text);
+        map.int_if(labels::LOCATION, self.location.as_deref(), write_text);
         map.int(labels::FS_NAME, |w| write_text(w, &self.fs_name));
-        map.int_if(labels::ROOT, self.root.as_ref(), write_text);
+        map.int_if(labels::ROOT, self.root.as_deref(), write_text);
         self.global.encode(&mut map);
         map.write(writer);
     }
@@ -357,7 +357,7 @@ fn list<T>(map: &mut MapBuilder, label: i64, items: &[T], write: impl FnMut(&mut
     }
 }
 
-fn write_text(writer: &mut Writer, text: &String) {
+fn write_text(writer: &mut Writer, text: &str) {
     writer.text(text);
 }
 

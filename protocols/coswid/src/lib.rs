@@ -33,7 +33,7 @@ mod wire;
 mod tests;
 
 // Public interface
-pub use attribute::{Attribute, AttributeKey, GlobalAttributes, Uri};
+pub use attribute::{Attribute, AttributeKey, GlobalAttributes, MAX_ATTRIBUTE_LEN, MAX_ATTRIBUTES, Uri};
 pub use builder::TagBuilder;
 pub use collection::{Directory, Evidence, File, Payload, Process, Resource, ResourceCollection};
 pub use entity::{Entity, Role};

@@ -11,6 +11,7 @@ pub const CONTENT_TYPE: &str = "application/swid+cbor";
 
 /// A CoSWID as it may arrive: bare, tagged, signed, or signed and tagged (RFC 9393, sections 7 and 8).
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(clippy::large_enum_variant, reason = "taken apart where it is made, never stored")]
 pub enum Received<'b> {
     /// Authenticated by nothing but the channel or the object that carried it.
     Unsigned(Tag),

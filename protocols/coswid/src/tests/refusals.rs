@@ -1,7 +1,7 @@
 use cbor::{Error as Cbor, MapBuilder, Reason, Type, Writer};
 
 use super::{entries, with_file};
-use crate::{Error, MAX_ENTRIES, MAX_TAG_LEN, MAX_TEXT_LEN, Tag, labels};
+use crate::{Error, MAX_ATTRIBUTE_LEN, MAX_ATTRIBUTES, MAX_ENTRIES, MAX_TAG_LEN, MAX_TEXT_LEN, Tag, labels};
 
 fn refusal(bytes: &[u8]) -> Reason {
     match Tag::decode(bytes) {
@@ -293,20 +293,34 @@ fn limits_hold_at_the_limit_and_one_past_it() {
         Err(Error::Malformed(Cbor { reason: Reason::TooLong { limit: MAX_ENTRIES }, .. }))
     ));
 
+    let attributes = |count: i64, len: usize| {
+        let mut map = entries();
+        for label in 1..=count {
+            map.int(-label, |w| _ = w.bytes(&vec![0; len]));
+        }
+        Tag::decode(&map.into_bytes()).map(|tag| tag.global().attributes.len())
+    };
+    assert_eq!(attributes(MAX_ATTRIBUTES as i64, 0), Ok(MAX_ATTRIBUTES));
+    assert!(matches!(
+        attributes(MAX_ATTRIBUTES as i64 + 1, 0),
+        Err(Error::Malformed(Cbor { reason: Reason::TooLong { limit: MAX_ATTRIBUTES }, .. }))
+    ));
+    assert_eq!(attributes(1, MAX_ATTRIBUTE_LEN - 3), Ok(1));
+    assert!(matches!(
+        attributes(1, MAX_ATTRIBUTE_LEN - 2),
+        Err(Error::Malformed(Cbor { reason: Reason::TooLong { limit: MAX_ATTRIBUTE_LEN }, .. }))
+    ));
+
+    // Attributes of 15 KiB, and one that fills up the rest.
     let long = |len: usize| {
-        let empty = entries()
-            .int(-1, |w| {
-                w.bytes(&vec![0; 1 << 19]);
-            })
-            .clone()
-            .into_bytes()
-            .len();
-        let bytes = entries()
-            .int(-1, |w| {
-                w.bytes(&vec![0; (1 << 19) + len - empty]);
-            })
-            .clone()
-            .into_bytes();
+        let filled = |rest: usize| {
+            let mut map = entries();
+            for label in 1..=68 {
+                map.int(-label, |w| _ = w.bytes(&[0; 15 << 10]));
+            }
+            map.int(-100, |w| _ = w.bytes(&vec![0; rest])).clone().into_bytes()
+        };
+        let bytes = filled(300 + len - filled(300).len());
         assert_eq!(bytes.len(), len);
         Tag::decode(&bytes)
     };
