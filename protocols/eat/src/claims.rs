@@ -162,7 +162,8 @@ impl Claims {
         Ok(())
     }
 
-    /// Which claims need which others.
+    /// Which claims need which others. A hardware version is taken with oemid alone too: the examples of RFC 9711,
+    /// appendix A.1, have no hwmodel.
     fn check(&self) -> Result<(), &'static str> {
         let needs = [
             (self.hwmodel.is_some(), self.oemid.is_some(), "hwmodel without oemid"),

@@ -127,6 +127,29 @@ fn psa_tokens_decode_and_verify_as_general_tokens() {
 }
 
 #[test]
+fn tokens_of_other_profiles_decode_with_their_claims_kept() {
+    let Some(dir) = testkit::vectors("rats") else { return };
+    let rows = [
+        ("psa-tfm/psa-iot-1_sign1.bin", 0, 10),
+        ("veraison-scheme-psa-iot/psa-token.cbor", 0, 8),
+        ("veraison-scheme-psa-iot/psaintegtoken.cbor", 1, 6),
+        ("veraison-e2e/psa-evidence.cbor", 1, 6),
+    ];
+    for (name, nonces, others) in rows {
+        let bytes = read(&dir.join(name));
+        let token = Token::decode(&bytes).unwrap_or_else(|e| panic!("{name}: {e:?}"));
+        let claims = token.unverified();
+        assert_eq!((claims.nonces.len(), claims.others.len()), (nonces, others), "{name}");
+    }
+    let key = json::Value::parse(&read(&dir.join("veraison-e2e/ec-p256.jwk"))).unwrap();
+    let key = jwk::decode(&key).unwrap();
+    let bytes = read(&dir.join("veraison-e2e/psa-evidence.cbor"));
+    let token = Token::decode(&bytes).unwrap();
+    let nonce = token.unverified().nonces[0].clone();
+    assert!(token.verify(&key, &nonce).is_ok());
+}
+
+#[test]
 fn measured_components_of_the_draft_decode() {
     let Some(dir) = testkit::vectors("rats") else { return };
     let component = |name: &str| {
