@@ -37,24 +37,35 @@ pub fn diff(old: &Policy, new: &Policy) -> PolicyDiff {
 
 /// Accepting entries of `new` whose packets `old` does not surely accept.
 fn beyond(old: &Policy, new: &Policy) -> Vec<Entry> {
+    // For each entry of `old` that drops: from where in `new` on such packets are dropped as well.
+    let dropped_from: Vec<usize> = old
+        .entries
+        .iter()
+        .map(|entry| match entry.verdict {
+            Verdict::Accept => 0,
+            _ => new
+                .entries
+                .iter()
+                .position(|e| e.verdict != Verdict::Accept && e.covers(entry))
+                .unwrap_or(usize::MAX),
+        })
+        .collect();
     let accepts = new.entries.iter().enumerate().filter(|(_, entry)| entry.verdict == Verdict::Accept);
     accepts
-        .filter(|(index, entry)| !accepted(old, entry, new.entries.get(..*index).unwrap_or_default()))
+        .filter(|(index, entry)| !accepted(old, &dropped_from, *index, entry))
         .map(|(_, entry)| entry.clone())
         .collect()
 }
 
-/// True when `policy` accepts all that `entry` accepts behind the entries `before` it. A drop in the way does no harm
-/// when one that covers it stands before the entry too.
-fn accepted(policy: &Policy, entry: &Entry, before: &[Entry]) -> bool {
-    for other in &policy.entries {
+/// True when `policy` accepts all that `entry` at this index accepts. A drop in the way does no harm when one that
+/// covers it stands before the entry too.
+fn accepted(policy: &Policy, dropped_from: &[usize], index: usize, entry: &Entry) -> bool {
+    for (other, from) in policy.entries.iter().zip(dropped_from) {
         if other.verdict == Verdict::Accept {
             if other.covers(entry) {
                 return true;
             }
-        } else if other.may_overlap(entry)
-            && !before.iter().any(|drop| drop.verdict != Verdict::Accept && drop.covers(other))
-        {
+        } else if *from >= index && other.may_overlap(entry) {
             return false;
         }
     }

@@ -90,7 +90,8 @@ rules! {
     NO_ZONE = "last-update-zone", Warning, "RFC 6991, date-and-time";
     /// The maker no longer supports the device.
     NOT_SUPPORTED = "not-supported", Warning, "RFC 8520, section 3.6";
-    /// No `mud-signature`: the file cannot be verified on its own.
+    /// No `mud-signature`: the file cannot be verified on its own. Whoever applies files decides what else may vouch for
+    /// one, such as the manifest that carries it; without anything it has to wait for approval (section 13.2).
     NO_SIGNATURE = "no-signature", Warning, "RFC 8520, section 13";
     /// `mud-signature` is not an https reference.
     SIGNATURE_URL = "signature-url", Warning, "RFC 8520, section 3.3";
@@ -190,4 +191,17 @@ rules! {
     ANSWER_ONLY = "answer-without-question", Warning, "product";
     /// A service that every device has by default was switched off.
     DEFAULT_OFF = "default-off", Note, "RFC 8520, section 5";
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::collections::BTreeSet;
+
+    use super::rules;
+
+    #[test]
+    fn codes_are_unique() {
+        let codes: BTreeSet<_> = rules::ALL.iter().map(|rule| rule.code).collect();
+        assert_eq!(codes.len(), rules::ALL.len());
+    }
 }

@@ -6,6 +6,23 @@
 //! addresses, and [`oracle`] gives the verdict on a packet, as every enforcer has to give it. [`diff`] and
 //! [`Policy::breadth`] tell a person what a new version would permit.
 //!
+//! ```
+//! # use sextant_mud as mud;
+//! # fn main() -> Result<(), mud::Error> {
+//! # let bytes = include_bytes!("../tests/data/welcome-cam.json");
+//! let url = "https://mud.northlight.example/welcome-cam/v3.json";
+//! let parsed = mud::parse(bytes, &mud::Context { fetched_url: Some(url), ..Default::default() })?;
+//! let compiled = mud::compile(&parsed.file);
+//! let worst = mud::worst(parsed.findings.iter().chain(&compiled.findings));
+//! assert!(worst < Some(mud::Severity::NeedsApproval) && !compiled.policy.breadth().needs_approval());
+//! assert_eq!(
+//!     compiled.policy.entries[0].to_string(),
+//!     "from-device ipv4 tcp to name api.northlight.example port 443: accept"
+//! );
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! What this crate is not: it fetches nothing, resolves no names, verifies no signature (that is `x509::cms`) and
 //! programs no packet filter. A [`MudFile`] is a manufacturer's suggestion; believing it is up to who holds the anchors.
 

@@ -176,6 +176,15 @@ impl Policy {
         remotes.into_iter()
     }
 
+    /// The part of the policy that comes from the named entries, with everything that drops: what stays permitted in
+    /// quarantine, where a file says so ([`crate::MudFile::quarantine`]).
+    pub fn only(&self, aces: &[String]) -> Self {
+        let kept = |entry: &&Entry| {
+            entry.verdict != Verdict::Accept || (!entry.default && aces.contains(&entry.ace.ace))
+        };
+        Self { entries: self.entries.iter().filter(kept).cloned().collect() }
+    }
+
     /// True when the order of the entries has no meaning, so that sets can hold them.
     pub fn is_unordered(&self) -> bool {
         self.entries.iter().all(|entry| entry.verdict == Verdict::Accept)

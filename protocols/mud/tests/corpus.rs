@@ -128,6 +128,17 @@ fn every_file_of_the_corpus_survives_being_written_and_read_again() {
 }
 
 #[test]
+fn the_quarantine_list_of_nist_names_entries_that_start_flows() {
+    let Some(vectors) = testkit::vectors("mud") else { return };
+    let path = vectors.join("nist/mud-quarantine-test__mudfile-quarantine-test.json");
+    let (parsed, compiled) = parse_and_compile(&read(&path), &PERMISSIVE);
+    let names = parsed.file.quarantine.expect("a quarantine policy");
+    assert_eq!(names, ["cl0-todev", "cl0-frdev"]);
+    let kept = compiled.policy.only(&names);
+    assert!(!kept.entries.is_empty() && kept.entries.len() < compiled.policy.entries.len());
+}
+
+#[test]
 fn a_cut_or_changed_file_never_panics() {
     let Some(vectors) = testkit::vectors("mud") else { return };
     let whole = read(&vectors.join("unsw/NetatmoWeatherStationMud.json"));

@@ -299,8 +299,8 @@ fn a_diff_shows_what_was_gained_and_lost() {
     let lost = fewer.entries.remove(0);
     let change = diff(&old, &fewer);
     assert!(change.is_narrower() && !change.is_wider());
-    assert_eq!(change.lost, [lost.clone()]);
-    assert_eq!(diff(&fewer, &old).gained, [lost.clone()]);
+    assert_eq!(change.lost, std::slice::from_ref(&lost));
+    assert_eq!(diff(&fewer, &old).gained, std::slice::from_ref(&lost));
 
     // A wider port range is a gain; dropping first makes it none.
     let mut wider = old.clone();
@@ -352,4 +352,39 @@ fn breadth_grows_with_what_is_permitted() {
     assert_eq!(halves.score, score(&["any"], https(), tcp).score);
     let quarters = score(&["0.0.0.0/2", "64.0.0.0/2", "128.0.0.0/2", "192.0.0.0/2"], https(), tcp);
     assert!(quarters.needs_approval());
+}
+
+#[test]
+fn quarantine_keeps_the_named_entries_and_every_drop() {
+    let policy = policy("smart-plug.json");
+    let kept = policy.only(&["hub-to".to_owned(), "dns".to_owned()]);
+    let lines: Vec<_> = kept.entries.iter().map(ToString::to_string).collect();
+    let expected = [
+        format!("from-device ipv4 udp to controller {CONTROLLER_DNS} port 53: drop"),
+        "to-device ipv4 tcp from my-controller, device port 8443: accept".to_owned(),
+    ];
+    assert_eq!(lines, expected);
+    assert!(!diff(&policy, &kept).is_wider());
+}
+
+/// A packet whose header is not known completely gets the narrower verdict.
+#[test]
+fn an_unknown_field_fails_an_accept_and_satisfies_a_drop() {
+    let any = policy("welcome-cam.json").entries[7].clone();
+    let extra = Some(mud::ExtraMatch { ttl: Some(1), ..mud::ExtraMatch::default() });
+    let accept = mud::Entry { extra, ..any.clone() };
+    let stop = mud::Entry { extra, verdict: Verdict::Drop, ..any.clone() };
+    let igmp = packet(FROM, 2, "224.0.0.22", 0, 0);
+    let with_ttl =
+        |ttl| Packet { fields: PacketFields { ttl: Some(ttl), ..PacketFields::default() }, ..igmp };
+    for (packet, accepted, stopped) in
+        [(igmp, false, true), (with_ttl(1), true, true), (with_ttl(2), false, false)]
+    {
+        let verdict = |entries: &[mud::Entry]| {
+            let policy = Policy { entries: entries.to_vec() };
+            oracle(&policy, &Resolved::default(), &packet, ConnState::New).verdict
+        };
+        assert_eq!(verdict(std::slice::from_ref(&accept)) == Verdict::Accept, accepted, "{packet:?}");
+        assert_eq!(verdict(&[stop.clone(), any.clone()]) == Verdict::Drop, stopped, "{packet:?}");
+    }
 }

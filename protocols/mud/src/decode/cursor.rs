@@ -1,6 +1,7 @@
 //! A place in the document: its node, and how to get there. Paths are built on the stack and written out only when a
 //! finding or an error needs one.
 
+use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
@@ -259,7 +260,7 @@ impl<'p, 'a> Object<'p, 'a> {
             rule = form;
         }
         if let (Some(field), Some(rule)) = (&found, rule) {
-            findings.add(rule, &field.path, alloc::format!("this is `{name}` of module {}", module.name()));
+            findings.add(rule, &field.path, format!("this is `{name}` of module {}", module.name()));
         }
         Ok(found.filter(|field| present(findings, field)))
     }
@@ -296,11 +297,15 @@ impl<'p, 'a> Object<'p, 'a> {
         )
     }
 
-    /// Reports the members that nobody took as ignored.
+    /// Reports the members that nobody took as ignored, once for the object: a file may hold any number of them.
     pub(super) fn ignore_rest(&self, findings: &mut Findings, rule: &Rule) {
-        for (name, field) in self.rest() {
-            findings.add(rule, &field.path, alloc::format!("node {name:?} is not understood and is ignored"));
-        }
+        let mut rest = self.rest();
+        let Some((name, field)) = rest.next() else { return };
+        let message = match rest.count() {
+            0 => format!("node {name:?} is not understood and is ignored"),
+            more => format!("node {name:?} and {more} more are not understood and are ignored"),
+        };
+        findings.add(rule, &field.path, message);
     }
 
     pub(super) fn path(&self) -> &'p Path<'p> {
