@@ -45,8 +45,12 @@ pub fn appraise(evidence: &VerifiedEvidence<'_>, references: &References<'_>, po
         reasons.push(Code::DebugOpen.into());
     }
 
-    let releases: Vec<&Release> =
-        references.releases.iter().copied().filter(|release| release.is_for(&claims.vendor, &claims.class)).collect();
+    let releases: Vec<&Release> = references
+        .releases
+        .iter()
+        .copied()
+        .filter(|release| release.is_for(&claims.vendor, &claims.class))
+        .collect();
     let release = match measured(&claims.measurement) {
         Err(reason) => {
             vector = vector.with(Category::Executables, 1);
@@ -54,11 +58,19 @@ pub fn appraise(evidence: &VerifiedEvidence<'_>, references: &References<'_>, po
             None
         }
         Ok(measured) => {
-            let outcome = judge(&measured, claims.manifest.map(|manifest| manifest.digest), &releases, references, policy);
+            let outcome = judge(
+                &measured,
+                claims.manifest.map(|manifest| manifest.digest),
+                &releases,
+                references,
+                policy,
+            );
             let (value, release) = match outcome {
                 Ok(release) => (2, Some(release)),
                 Err(found) => {
-                    let unknown = found.iter().all(|reason| matches!(reason.code, Code::NoReference | Code::ReferenceTampered));
+                    let unknown = found
+                        .iter()
+                        .all(|reason| matches!(reason.code, Code::NoReference | Code::ReferenceTampered));
                     reasons.extend(found);
                     // No reference is no verdict; a contradiction to one is.
                     (if unknown { 1 } else { 96 }, None)
@@ -88,12 +100,17 @@ fn judge(
     references: &References<'_>,
     policy: &Policy,
 ) -> Result<Digest, Vec<Reason>> {
-    let denied = measured.iter().find(|component| component.digest.is_some_and(|digest| references.denied.contains(&digest)));
+    let denied = measured
+        .iter()
+        .find(|component| component.digest.is_some_and(|digest| references.denied.contains(&digest)));
     if let Some(component) = denied {
         return Err([Reason::new(Code::DigestDenied).with("component", &component.name)].into());
     }
     let candidates: Vec<_> = releases.iter().map(|release| release.candidate()).collect();
-    let found = match (find_release(measured, &candidates, named, policy.allow_extra_components), references.tampered) {
+    let found = match (
+        find_release(measured, &candidates, named, policy.allow_extra_components),
+        references.tampered,
+    ) {
         // With a tampered reference out of the way nothing is left to compare with, and that is the reason to give.
         (Err(_), Some(tampered)) => return Err([tampered.clone()].into()),
         (found, _) => found?,

@@ -303,7 +303,8 @@ fn judge(
     // A result from the future is no fresher than one from the past: the clock that signed it is not ours.
     let end = outcome.expires.min(outcome.issued.saturating_add(policy.result_lifetime));
     let fresh = due.is_ahead(end);
-    let mut posture = outcome.reasons.iter().map(|reason| posture_of(reason.code)).max().unwrap_or(Posture::Trusted);
+    let mut posture =
+        outcome.reasons.iter().map(|reason| posture_of(reason.code)).max().unwrap_or(Posture::Trusted);
     match (outcome.tier, outcome.release) {
         (Tier::Affirming, Some(release)) => {
             posture = posture.max(standing(release, releases, policy, due, reasons));
@@ -341,7 +342,9 @@ fn standing(
             if due.is_ahead(since.saturating_add(policy.supersede_grace)) {
                 return Posture::Trusted;
             }
-            Reason::new(Code::Superseded).with("new", by).with("days", due.now.saturating_sub(*since) / 86_400)
+            Reason::new(Code::Superseded)
+                .with("new", by)
+                .with("days", due.now.saturating_sub(*since) / 86_400)
         }
         Standing::Revoked { why } => Reason::new(Code::ReleaseRevoked).with("reason", why),
         Standing::Flawed { flaw } => Reason::new(Code::KnownFlaw).with("cve", flaw),
@@ -361,7 +364,8 @@ fn violating(violations: &[Violation], policy: &Policy, due: &mut Due, reasons: 
     }
     match latest {
         Some(latest) if count >= policy.violation_threshold => {
-            reasons.push(Reason::new(Code::ForbiddenFlow).with("count", count).with("target", &latest.target));
+            reasons
+                .push(Reason::new(Code::ForbiddenFlow).with("count", count).with("target", &latest.target));
             true
         }
         _ => false,

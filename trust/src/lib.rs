@@ -10,6 +10,7 @@
 extern crate alloc;
 
 mod appraise;
+mod author;
 mod decide;
 mod matching;
 mod overlay;
@@ -22,6 +23,7 @@ mod tests;
 
 // Public interface
 pub use appraise::{Appraised, References, appraise, refuse_evidence};
+pub use author::{DraftError, DraftImage, DraftMud, ReleaseDraft};
 pub use decide::{
     Decision, Hold, Inputs, Outcome, OverlayInForce, Posture, ReleaseStanding, Standing, Violation, decide,
 };

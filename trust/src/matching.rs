@@ -85,10 +85,15 @@ pub fn find_release(
     let each_known = !measured.is_empty()
         && measured.iter().all(|component| {
             candidates.iter().any(|candidate| {
-                candidate.expected.iter().any(|expected| expected.name == component.name && expected.agrees(component))
+                candidate
+                    .expected
+                    .iter()
+                    .any(|expected| expected.name == component.name && expected.agrees(component))
             })
         });
-    let complete = best.as_ref().is_some_and(|(.., faults)| faults.iter().all(|fault| fault.code != Code::ComponentMissing));
+    let complete = best
+        .as_ref()
+        .is_some_and(|(.., faults)| faults.iter().all(|fault| fault.code != Code::ComponentMissing));
     if each_known && complete {
         let releases: Vec<&str> = candidates.iter().map(|candidate| candidate.version).collect();
         return Err([Reason::new(Code::MixedReleases).with("releases", releases.join(", "))].into());
@@ -97,7 +102,11 @@ pub fn find_release(
 }
 
 /// How many components agree with one release, and what keeps it from matching.
-fn compare(measured: &BTreeMap<&str, &Measured>, candidate: &Candidate<'_>, allow_extra: bool) -> (usize, Vec<Reason>) {
+fn compare(
+    measured: &BTreeMap<&str, &Measured>,
+    candidate: &Candidate<'_>,
+    allow_extra: bool,
+) -> (usize, Vec<Reason>) {
     let (mut agreed, mut faults) = (0, Vec::new());
     let mut fault = |code, name: &str, more: &dyn Fn(Reason) -> Reason| {
         faults.push(more(Reason::new(code).with("component", name).with("version", candidate.version)));
@@ -160,7 +169,11 @@ mod tests {
     #[test]
     fn matches_one_whole_release_and_nothing_else() {
         let old = [expected("boot", "b1"), expected("app", "a1")];
-        let new = [expected("boot", "b2"), expected("app", "a2"), Expected { required: false, ..expected("extra", "x") }];
+        let new = [
+            expected("boot", "b2"),
+            expected("app", "a2"),
+            Expected { required: false, ..expected("extra", "x") },
+        ];
         let candidates = [
             Candidate { release: digest("1.0"), version: "1.0", expected: &old },
             Candidate { release: digest("1.1"), version: "1.1", expected: &new },
@@ -168,17 +181,32 @@ mod tests {
         let find = |measured: &[Measured]| find_release(measured, &candidates, None, false);
         assert_eq!(find(&[measured("boot", "b1"), measured("app", "a1")]), Ok(digest("1.0")));
         assert_eq!(find(&[measured("app", "a2"), measured("boot", "b2")]), Ok(digest("1.1")));
-        assert_eq!(find(&[measured("app", "a2"), measured("boot", "b2"), measured("extra", "x")]), Ok(digest("1.1")));
+        assert_eq!(
+            find(&[measured("app", "a2"), measured("boot", "b2"), measured("extra", "x")]),
+            Ok(digest("1.1"))
+        );
 
         let rows: [(&[Measured], &[Code]); 8] = [
             (&[measured("boot", "b1"), measured("app", "a2")], &[Code::MixedReleases]),
             (&[measured("boot", "b1")], &[Code::ComponentMissing]),
             (&[], &[Code::ComponentMissing, Code::ComponentMissing]),
             (&[measured("boot", "b1"), measured("app", "evil")], &[Code::DigestMismatch]),
-            (&[measured("boot", "b1"), measured("app", "a1"), measured("spy", "s")], &[Code::ComponentUnknown]),
-            (&[measured("boot", "b1"), measured("boot", "b1"), measured("app", "a1")], &[Code::ComponentTwice]),
-            (&[measured("boot", "b1"), Measured { digest: None, ..measured("app", "a1") }], &[Code::DigestMismatch]),
-            (&[measured("boot", "b1"), Measured { size: Some(3), ..measured("app", "a1") }], &[Code::DigestMismatch]),
+            (
+                &[measured("boot", "b1"), measured("app", "a1"), measured("spy", "s")],
+                &[Code::ComponentUnknown],
+            ),
+            (
+                &[measured("boot", "b1"), measured("boot", "b1"), measured("app", "a1")],
+                &[Code::ComponentTwice],
+            ),
+            (
+                &[measured("boot", "b1"), Measured { digest: None, ..measured("app", "a1") }],
+                &[Code::DigestMismatch],
+            ),
+            (
+                &[measured("boot", "b1"), Measured { size: Some(3), ..measured("app", "a1") }],
+                &[Code::DigestMismatch],
+            ),
         ];
         for (measured, expected) in rows {
             assert_eq!(codes(find(measured)), expected, "{measured:?}");
@@ -200,7 +228,10 @@ mod tests {
         let optional = [Expected { required: false, ..expected("app", "a1") }];
         let candidates = [Candidate { release: digest("1.0"), version: "1.0", expected: &optional }];
         assert_eq!(codes(find_release(&[], &candidates, None, true)), [Code::ComponentMissing]);
-        assert_eq!(codes(find_release(&[measured("log", "l")], &candidates, None, true)), [Code::ComponentMissing]);
+        assert_eq!(
+            codes(find_release(&[measured("log", "l")], &candidates, None, true)),
+            [Code::ComponentMissing]
+        );
     }
 
     #[test]

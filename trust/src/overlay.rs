@@ -108,13 +108,15 @@ pub struct SignedOverride {
 impl SignedOverride {
     /// Verifies a signed override (COSE_Sign1) with the network operator's keys.
     pub fn verify(bytes: &[u8], anchors: &TrustAnchors) -> Result<Self, Reason> {
-        let refused = |error: &dyn core::fmt::Display| Reason::new(Code::OverrideRefused).with("error", error);
+        let refused =
+            |error: &dyn core::fmt::Display| Reason::new(Code::OverrideRefused).with("error", error);
         let message = Sign1::decode(bytes).map_err(|error| refused(&error))?;
         if !matches!(message.content_type(), Some(ContentType::MediaType(CONTENT_TYPE))) {
             return Err(refused(&"content type is not that of an override"));
         }
         message.verify_with(anchors, Purpose::Override, None, &[]).map_err(|error| refused(&error))?;
-        let content = Override::decode(message.payload().unwrap_or_default()).map_err(|error| refused(&error))?;
+        let content =
+            Override::decode(message.payload().unwrap_or_default()).map_err(|error| refused(&error))?;
         Ok(Self { content, object: Digest::of(HashAlgorithm::Sha256, bytes) })
     }
 
@@ -225,7 +227,9 @@ impl Override {
         if value.reason.trim().is_empty() {
             return Err(CborError::rule(0, "an override needs a reason"));
         }
-        if value.expires <= value.not_before || value.expires.saturating_sub(value.not_before) > MAX_OVERRIDE_TIME {
+        if value.expires <= value.not_before
+            || value.expires.saturating_sub(value.not_before) > MAX_OVERRIDE_TIME
+        {
             return Err(CborError::rule(0, "an override ends after it begins, and within a year"));
         }
         Ok(value)
@@ -358,7 +362,9 @@ pub fn overlay<'a>(policy: &Policy, overrides: impl IntoIterator<Item = &'a Over
         match &item.effect {
             Effect::Deny(flow) => denied.push(flow.entry(Verdict::Drop, id)),
             Effect::Allow(flow) => allowed.push(flow.entry(Verdict::Accept, id)),
-            Effect::Ignore { acl, ace } => kept.retain(|entry| entry.ace.acl != *acl || entry.ace.ace != *ace),
+            Effect::Ignore { acl, ace } => {
+                kept.retain(|entry| entry.ace.acl != *acl || entry.ace.ace != *ace)
+            }
         }
     }
     denied.append(&mut allowed);

@@ -152,5 +152,9 @@ impl Policy {
 fn duration(reader: &mut Reader<'_>) -> Result<i64, Error> {
     let at = reader.position();
     let seconds = reader.int()?;
-    if (0..=MAX_DURATION).contains(&seconds) { Ok(seconds) } else { Err(Error::new(at, Malformed::OutOfRange)) }
+    if (0..=MAX_DURATION).contains(&seconds) {
+        Ok(seconds)
+    } else {
+        Err(Error::new(at, Malformed::OutOfRange))
+    }
 }

@@ -8,7 +8,7 @@ use core::fmt;
 use coswid::{Tag, TagKind};
 use crypto::{Digest, HashAlgorithm};
 use mud::{Context, PolicyDiff, Severity};
-use suit::{AuthorityList, Envelope, Signer, Verified, VendorId};
+use suit::{AuthorityList, Envelope, Signer, VendorId, Verified};
 use x509::{
     Certificate,
     cms::{Detached, SignerPolicy},
@@ -77,9 +77,11 @@ impl Release {
             decoded.verify(&anchors.authorities).map_err(|refusal| suit_reason(refusal.code(), &refusal))?;
         let targets = verified.targets();
         let tag = verified.coswid().ok_or(Reason::new(Code::ProvenanceMissing))?;
-        let tag = Tag::decode(tag).map_err(|error| Reason::new(Code::ProvenanceMissing).with("error", error))?;
+        let tag =
+            Tag::decode(tag).map_err(|error| Reason::new(Code::ProvenanceMissing).with("error", error))?;
         if !matches!(tag.kind(), TagKind::Primary | TagKind::Patch) {
-            return Err(Reason::new(Code::ProvenanceMissing).with("error", "the SBOM is not that of installed software"));
+            return Err(Reason::new(Code::ProvenanceMissing)
+                .with("error", "the SBOM is not that of installed software"));
         }
         let expected = expected_values(&tag)?;
         agree(&verified, &expected)?;
@@ -114,7 +116,8 @@ impl Release {
     pub fn without_images(&self) -> Vec<u8> {
         let Ok(envelope) = Envelope::decode(&self.envelope) else { return Vec::new() };
         let stripped = envelope.strip_payloads();
-        let kept = [MUD_FILE, MUD_SIGNATURE].into_iter().filter_map(|uri| Some((uri, envelope.integrated(uri)?)));
+        let kept =
+            [MUD_FILE, MUD_SIGNATURE].into_iter().filter_map(|uri| Some((uri, envelope.integrated(uri)?)));
         kept.fold(stripped, |bytes, (uri, payload)| match Envelope::decode(&bytes) {
             Ok(stripped) => stripped.with_payload(uri, payload),
             Err(_) => bytes,
@@ -184,7 +187,8 @@ impl Release {
     /// What this release needs of the network that another one does not, and the reverse.
     pub fn network_change(&self, from: &Self) -> PolicyDiff {
         let nothing = mud::Policy::default();
-        let policy = |release: &Self| release.mud.as_ref().map_or(nothing.clone(), |needs| needs.policy.clone());
+        let policy =
+            |release: &Self| release.mud.as_ref().map_or(nothing.clone(), |needs| needs.policy.clone());
         mud::diff(&policy(from), &policy(self))
     }
 }
@@ -210,7 +214,9 @@ impl NetworkNeeds {
         findings.extend(compiled.findings);
         let held = findings.iter().find(|finding| finding.severity == Severity::NeedsApproval);
         if let Some(finding) = held.filter(|_| !anchors.broad_mud_approved) {
-            return Err(Reason::new(Code::MudNeedsApproval).with("rule", finding.code).with("path", &finding.path));
+            return Err(Reason::new(Code::MudNeedsApproval)
+                .with("rule", finding.code)
+                .with("path", &finding.path));
         }
         let breadth = compiled.policy.breadth();
         if breadth.needs_approval() && !anchors.broad_mud_approved {
@@ -258,7 +264,9 @@ pub fn verify_mud(
 
 /// The expected values of a software identity tag (see docs/expected-values.md for the convention).
 fn expected_values(tag: &Tag) -> Result<Vec<Expected>, Reason> {
-    let conflict = |name: &str, error: &str| Reason::new(Code::ReferenceConflict).with("component", name).with("error", error);
+    let conflict = |name: &str, error: &str| {
+        Reason::new(Code::ReferenceConflict).with("component", name).with("error", error)
+    };
     let mut expected: Vec<Expected> = Vec::new();
     for file in tag.measured_files() {
         let name = file.path();

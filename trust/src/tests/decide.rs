@@ -6,8 +6,8 @@ use crypto::{Digest, HashAlgorithm};
 use eat::Tier;
 
 use crate::{
-    Access, Code, Decision, Hold, Inputs, Outcome, OverlayInForce, Policy, Posture, Reason, ReleaseStanding, Standing,
-    Violation, decide,
+    Access, Code, Decision, Hold, Inputs, Outcome, OverlayInForce, Policy, Posture, Reason, ReleaseStanding,
+    Standing, Violation, decide,
 };
 
 const NOW: i64 = 1_800_000_000;
@@ -90,7 +90,12 @@ fn gives_each_posture_its_reasons_and_its_access() {
         (Case { releases: vec![], ..Case::default() }, Unknown, &[Code::NoReference], Access::UpdateOnly),
         (Case { now: NOW + 290, ..Case::default() }, Stale, &[Code::EvidenceOverdue], Access::UpdateOnly),
         (Case { releases: superseded(NOW - grace + 1), ..Case::default() }, Trusted, &[], Access::Release),
-        (Case { releases: superseded(NOW - grace), ..Case::default() }, Outdated, &[Code::Superseded], Access::UpdateOnly),
+        (
+            Case { releases: superseded(NOW - grace), ..Case::default() },
+            Outdated,
+            &[Code::Superseded],
+            Access::UpdateOnly,
+        ),
         (
             Case { releases: release(Standing::Revoked { why: "leak".into() }), ..Case::default() },
             Outdated,
@@ -138,7 +143,10 @@ fn gives_each_posture_its_reasons_and_its_access() {
     ];
     for (case, posture, reasons, access) in rows {
         let decision = case.decide();
-        assert_eq!((decision.posture, codes(&decision).as_slice(), decision.access), (posture, reasons, access));
+        assert_eq!(
+            (decision.posture, codes(&decision).as_slice(), decision.access),
+            (posture, reasons, access)
+        );
     }
 }
 
@@ -199,7 +207,8 @@ fn a_persons_block_closes_everything_until_its_end() {
 
 #[test]
 fn names_what_it_rests_on_and_when_it_is_due() {
-    let overlay = |name: &str, from, until| OverlayInForce { object: digest(name), not_before: from, expires: until };
+    let overlay =
+        |name: &str, from, until| OverlayInForce { object: digest(name), not_before: from, expires: until };
     let case = Case {
         overlays: vec![
             overlay("now", NOW - 1, NOW + 50),
@@ -230,8 +239,14 @@ fn a_policy_round_trips_and_refuses_rules_it_does_not_know() {
         Policy::decode(&[0xa1, 0x18, 0x63, 0x00]).unwrap_err().to_string(),
         "label 99 is not known at byte 3"
     );
-    assert_eq!(Policy::decode(&[0xa1, 0x09, 0x03]).unwrap_err().to_string(), "number is out of range at byte 2");
-    assert_eq!(Policy::decode(&[0xa1, 0x01, 0x20]).unwrap_err().to_string(), "number is out of range at byte 2");
+    assert_eq!(
+        Policy::decode(&[0xa1, 0x09, 0x03]).unwrap_err().to_string(),
+        "number is out of range at byte 2"
+    );
+    assert_eq!(
+        Policy::decode(&[0xa1, 0x01, 0x20]).unwrap_err().to_string(),
+        "number is out of range at byte 2"
+    );
 }
 
 #[test]

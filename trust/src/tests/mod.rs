@@ -1,2 +1,5 @@
+mod appraise;
 mod decide;
+mod fixture;
 mod overlay;
+mod release;

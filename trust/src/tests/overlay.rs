@@ -17,7 +17,13 @@ fn anchors(seed: u8, purpose: Purpose) -> TrustAnchors {
 }
 
 fn flow(remote: Remote) -> Flow {
-    Flow { direction: Direction::FromDevice, family: Family::V4, protocol: Protocol::Tcp, remote, ports: Some((443, 443)) }
+    Flow {
+        direction: Direction::FromDevice,
+        family: Family::V4,
+        protocol: Protocol::Tcp,
+        remote,
+        ports: Some((443, 443)),
+    }
 }
 
 fn sample(effect: Effect) -> Override {
@@ -42,7 +48,9 @@ fn a_signed_override_is_believed_from_the_network_operator_only() {
         Effect::Allow(flow(Remote::Name("recorder.site.example".into()))),
         Effect::Ignore { acl: "from".into(), ace: "a1".into() },
     ] {
-        for scope in [Scope::Site, Scope::Device(vec![1; 17]), Scope::Model("https://maker.example/cam.json".into())] {
+        for scope in
+            [Scope::Site, Scope::Device(vec![1; 17]), Scope::Model("https://maker.example/cam.json".into())]
+        {
             let item = Override { scope, ..sample(effect.clone()) };
             let bytes = item.sign(&key(1));
             let verified = SignedOverride::verify(&bytes, &anchors(1, Purpose::Override)).unwrap();
@@ -69,7 +77,10 @@ fn refuses_overrides_without_reason_or_end() {
     let good = sample(Effect::Deny(flow(Remote::Any)));
     let rows = [
         (Override { reason: " ".into(), ..good.clone() }, "an override needs a reason at byte 0"),
-        (Override { expires: NOW, ..good.clone() }, "an override ends after it begins, and within a year at byte 0"),
+        (
+            Override { expires: NOW, ..good.clone() },
+            "an override ends after it begins, and within a year at byte 0",
+        ),
         (
             Override { expires: NOW + crate::MAX_OVERRIDE_TIME + 1, ..good.clone() },
             "an override ends after it begins, and within a year at byte 0",
@@ -97,17 +108,18 @@ fn an_override_applies_in_its_scope_and_its_time() {
 
 #[test]
 fn denials_come_first_then_allowances_then_the_file() {
-    let file = Policy {
-        entries: vec![entry("a1"), entry("a2")],
-    };
+    let file = Policy { entries: vec![entry("a1"), entry("a2")] };
     let items = [
         sample(Effect::Allow(flow(Remote::Any))),
         sample(Effect::Deny(flow(Remote::LocalNetworks))),
         sample(Effect::Ignore { acl: "from".into(), ace: "a1".into() }),
     ];
     let policy = overlay(&file, &items);
-    let seen: alloc::vec::Vec<_> =
-        policy.entries.iter().map(|entry| (entry.verdict, format!("{}/{}", entry.ace.acl, entry.ace.ace))).collect();
+    let seen: alloc::vec::Vec<_> = policy
+        .entries
+        .iter()
+        .map(|entry| (entry.verdict, format!("{}/{}", entry.ace.acl, entry.ace.ace)))
+        .collect();
     let id = "override/07070707070707070707070707070707".to_string();
     assert_eq!(
         seen,

@@ -1,0 +1,124 @@
+use alloc::{vec, vec::Vec};
+
+use crypto::{Digest, HashAlgorithm};
+use eat::{Category, DebugStatus, Tier, TrustVector};
+
+use super::fixture::{Device, Maker};
+use crate::{Appraised, Code, Policy, Reason, References, Release, appraise, refuse_evidence};
+
+struct World {
+    releases: Vec<Release>,
+    denied: Vec<Digest>,
+    tampered: Option<Reason>,
+    policy: Policy,
+}
+
+impl World {
+    fn new() -> Self {
+        let maker = Maker::new();
+        let releases = vec![maker.release("1.0.0", 1, b"app one"), maker.release("1.1.0", 2, b"app two")];
+        Self { releases, denied: vec![], tampered: None, policy: Policy::default() }
+    }
+
+    fn judge(&self, device: &Device) -> Appraised {
+        let releases: Vec<&Release> = self.releases.iter().collect();
+        let references =
+            References { releases: &releases, denied: &self.denied, tampered: self.tampered.as_ref() };
+        device.attest(|evidence| appraise(evidence, &references, &self.policy))
+    }
+}
+
+fn codes(appraised: &Appraised) -> Vec<Code> {
+    appraised.reasons.iter().map(|reason| reason.code).collect()
+}
+
+fn tier(vector: &TrustVector) -> Tier {
+    vector
+        .iter()
+        .filter(|(_, value)| *value != 0)
+        .map(|(_, value)| Tier::of(value))
+        .max()
+        .unwrap_or(Tier::None)
+}
+
+#[test]
+fn affirms_a_device_that_runs_exactly_one_release() {
+    let world = World::new();
+    let mut device = Device::running(b"app two");
+    let found = world.judge(&device);
+    assert_eq!((found.release, codes(&found).len()), (Some(world.releases[1].manifest_digest()), 0));
+    assert_eq!(found.vector.get(Category::Executables), 2);
+    assert_eq!(tier(&found.vector), Tier::Affirming);
+    device.names = Some(world.releases[1].manifest_digest());
+    assert_eq!(world.judge(&device), found);
+}
+
+#[test]
+fn gives_each_defect_its_reason_and_its_claim() {
+    let world = World::new();
+    let one = world.releases[0].manifest_digest();
+    let base = || Device::running(b"app one");
+    let rows: Vec<(Device, Code, Category, i8)> = vec![
+        (Device::running(b"evil"), Code::DigestMismatch, Category::Executables, 96),
+        (
+            Device { components: vec![("app", b"app one".to_vec())], ..base() },
+            Code::ComponentMissing,
+            Category::Executables,
+            96,
+        ),
+        (
+            Device { names: Some(one), ..Device::running(b"app two") },
+            Code::ManifestMismatch,
+            Category::Executables,
+            96,
+        ),
+        (Device { debug: DebugStatus::Enabled, ..base() }, Code::DebugOpen, Category::Configuration, 96),
+        (Device { class: "smart-plug", ..base() }, Code::NoReference, Category::Executables, 1),
+    ];
+    for (device, code, category, value) in rows {
+        let found = world.judge(&device);
+        assert_eq!((codes(&found), found.vector.get(category), found.release), (vec![code], value, None));
+        assert_ne!(tier(&found.vector), Tier::None);
+    }
+}
+
+#[test]
+fn a_denied_digest_is_refused_although_a_release_holds_it() {
+    let mut world = World::new();
+    world.denied.push(Digest::of(HashAlgorithm::Sha256, b"app one"));
+    assert_eq!(codes(&world.judge(&Device::running(b"app one"))), [Code::DigestDenied]);
+    assert_eq!(codes(&world.judge(&Device::running(b"app two"))), []);
+}
+
+#[test]
+fn a_tampered_reference_is_told_and_never_a_pass() {
+    let mut world = World::new();
+    world.releases.remove(0);
+    world.tampered = Some(Reason::new(Code::ReferenceTampered).with("version", "1.0.0"));
+    let found = world.judge(&Device::running(b"app one"));
+    assert_eq!((codes(&found), found.vector.get(Category::Executables)), (vec![Code::ReferenceTampered], 1));
+    // Devices on releases that still hold are not harmed.
+    assert_eq!(codes(&world.judge(&Device::running(b"app two"))), []);
+}
+
+#[test]
+fn an_open_debug_port_passes_only_where_policy_lets_it() {
+    let mut world = World::new();
+    world.policy.allow_debug = true;
+    let device = Device { debug: DebugStatus::Enabled, ..Device::running(b"app one") };
+    assert_eq!(codes(&world.judge(&device)), []);
+}
+
+#[test]
+fn evidence_that_is_not_believed_says_nothing_good() {
+    for (code, category, value) in [
+        (Code::BadEvidenceSignature, Category::Executables, 99),
+        (Code::ReplayedNonce, Category::InstanceIdentity, 99),
+        (Code::UnknownDevice, Category::InstanceIdentity, 97),
+        (Code::SameKeyTwice, Category::InstanceIdentity, 96),
+    ] {
+        let found = refuse_evidence(code.into());
+        assert_eq!((found.vector.get(category), found.release), (value, None));
+        assert_eq!(tier(&found.vector), Tier::Contraindicated);
+    }
+}
