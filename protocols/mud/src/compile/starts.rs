@@ -47,10 +47,11 @@ pub(super) fn starts(
     if families.is_empty() {
         return Ok(Starts::LinkLayer);
     }
-    if let Some(TransportMatch::Tcp(tcp)) = &matches.transport
-        && tcp.direction_initiated.is_some_and(|initiator| initiator != direction)
+    if let Some(TransportMatch::Icmp(icmp)) = &matches.transport
+        && families.len() > 1
+        && (icmp.icmp_type.is_some() || icmp.code.is_some())
     {
-        return Ok(Starts::Entries(Vec::new()));
+        return refuse(&rules::NO_FAMILY, "types of ICMP messages differ between IPv4 and IPv6");
     }
     let verdict = match ace.forwarding {
         Forwarding::Accept => Verdict::Accept,
@@ -74,6 +75,12 @@ pub(super) fn starts(
             ace: AceId { acl: acl.name.clone(), ace: ace.name.clone() },
             default: false,
         });
+    }
+    // Asked last, so that what is wrong with an entry shows even if it starts nothing.
+    if let Some(TransportMatch::Tcp(tcp)) = &matches.transport
+        && tcp.direction_initiated.is_some_and(|initiator| initiator != direction)
+    {
+        entries.clear();
     }
     Ok(Starts::Entries(entries))
 }

@@ -139,6 +139,10 @@ fn leaves_out_what_it_cannot_mean() {
             "two-remotes",
         ),
         (r#""ipv4":{"ietf-acldns:dst-dnsname":"2001:db8::1"} => accept"#, "other-family"),
+        (
+            r#""ipv4":{"ietf-acldns:src-dnsname":"x.example"},"tcp":{"ietf-mud:direction-initiated":"to-device"} => accept"#,
+            "device-side-name",
+        ),
         (r#""ipv4":{"ihl":5} => accept"#, "not-enforceable"),
         (r#""tcp":{"window-size":1} => accept"#, "not-enforceable"),
         (r#""udp":{"length":1} => accept"#, "not-enforceable"),
@@ -231,6 +235,10 @@ fn families_come_from_the_container_or_the_type() {
         assert_eq!(compiled(acl_type, &[class], &[]).0, expected, "{acl_type}");
     }
     assert_eq!(compiled("eth-acl-type", &[class], &[]), (vec![], vec!["no-family"]));
+    // An echo request has another number in each version, so its entry has to say which one it means.
+    let echo = r#""ietf-mud:mud":{"my-controller":[null]},"icmp":{"type":8} => accept"#;
+    assert_eq!(compiled("mixed-eth-ipv4-ipv6-acl-type", &[echo], &[]), (vec![], vec!["no-family"]));
+    assert_eq!(compiled("mixed-eth-ipv4-acl-type", &[echo], &[]).0.len(), 1);
     let v6_only = r#""ipv6":{},"ietf-mud:mud":{"my-controller":[null]} => accept"#;
     assert_eq!(compiled("mixed-eth-ipv4-ipv6-acl-type", &[v6_only], &[]).0, [line("ipv6")]);
 }

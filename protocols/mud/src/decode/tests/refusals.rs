@@ -472,6 +472,12 @@ fn limits_hold_at_the_limit_and_not_one_past_it() {
     };
     assert!(entries(MAX_ENTRIES) && !entries(MAX_ENTRIES + 1));
 
+    let text = |length: usize| {
+        let json = changed("A camera", &"x".repeat(length));
+        parse(json.as_bytes(), &Context::default()).is_ok()
+    };
+    assert!(text(4096) && !text(4097));
+
     let members = |count: usize| {
         let extra = (0..count).map(|i| format!("\"x{i}\":0,")).collect::<String>();
         parse(
