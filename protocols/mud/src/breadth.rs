@@ -12,6 +12,12 @@ pub const APPROVAL_BREADTH: u8 = 60;
 
 /// Points for the remote: from a known host up to the whole Internet.
 const REMOTE_POINTS: u32 = 60;
+/// Points for the neighbourhood.
+const LOCAL_POINTS: u32 = 25;
+/// Points for a class that devices join by themselves.
+const CLASS_POINTS: u32 = 15;
+/// Points for hosts that someone named.
+const NAMED_POINTS: u32 = 5;
 /// Points for the ports the flow may go to.
 const PORT_POINTS: u32 = 25;
 /// Points for a protocol that is left open.
@@ -43,7 +49,9 @@ impl Policy {
             || self.entries.iter().enumerate().filter(|(_, entry)| entry.verdict == Verdict::Accept);
         let mut nets: BTreeMap<(Direction, Family, Protocol, &Ports), u128> = BTreeMap::new();
         for (_, entry) in accepts() {
-            if let Remote::Prefix(prefix) = &entry.remote {
+            if let Remote::Prefix(prefix) = &entry.remote
+                && !prefix.is_group()
+            {
                 let free = u32::from(entry.family.bits() - prefix.length());
                 let addresses = 1_u128.checked_shl(free).unwrap_or(u128::MAX);
                 let sum = nets.entry(net_key(entry)).or_default();
@@ -78,10 +86,12 @@ fn score(entry: &Entry, addresses: u128) -> u8 {
     let bits = u32::from(entry.family.bits());
     let remote = match &entry.remote {
         Remote::Any => REMOTE_POINTS,
+        // Multicast stays near, however many groups there are.
+        Remote::Prefix(prefix) if prefix.is_group() => LOCAL_POINTS,
         Remote::Prefix(_) => REMOTE_POINTS * addresses.checked_ilog2().unwrap_or_default().min(bits) / bits,
-        Remote::LocalNetworks => 25,
-        Remote::Manufacturer(_) | Remote::SameManufacturer | Remote::Model(_) => 15,
-        Remote::Name(_) | Remote::Controller(_) | Remote::MyController => 5,
+        Remote::LocalNetworks => LOCAL_POINTS,
+        Remote::Manufacturer(_) | Remote::SameManufacturer | Remote::Model(_) => CLASS_POINTS,
+        Remote::Name(_) | Remote::Controller(_) | Remote::MyController => NAMED_POINTS,
     };
     let ports = match entry.protocol {
         Protocol::Icmp { .. } => 0,

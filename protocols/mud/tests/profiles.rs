@@ -347,6 +347,10 @@ fn breadth_grows_with_what_is_permitted() {
     assert!(rising.is_sorted(), "{rising:?}");
     assert!(!camera.breadth().needs_approval());
     assert!(score(&["any"], https(), tcp).needs_approval());
+    assert!(
+        !score(&["ff00::/8", "224.0.0.0/4"], mud::Ports::ANY, tcp).needs_approval(),
+        "multicast stays near"
+    );
     // Cutting the Internet into pieces does not make it smaller.
     let halves = score(&["0.0.0.0/1", "128.0.0.0/1"], https(), tcp);
     assert_eq!(halves.score, score(&["any"], https(), tcp).score);
