@@ -94,8 +94,10 @@ fn score(entry: &Entry, addresses: u128) -> u8 {
         Remote::Name(_) | Remote::Controller(_) | Remote::MyController => NAMED_POINTS,
     };
     let ports = match entry.protocol {
-        Protocol::Icmp { .. } => 0,
-        _ => PORT_POINTS * open_ports(entry).count().ilog2() / 16,
+        Protocol::Icmp { .. } | Protocol::Other(_) => 0,
+        Protocol::Any | Protocol::Tcp | Protocol::Udp => {
+            PORT_POINTS * open_ports(entry).count().ilog2() / u16::BITS
+        }
     };
     let protocol = if entry.protocol == Protocol::Any { PROTOCOL_POINTS } else { 0 };
     let inbound = if entry.direction == Direction::ToDevice { INBOUND_POINTS } else { 0 };
