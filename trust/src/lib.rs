@@ -11,12 +11,14 @@ extern crate alloc;
 
 mod appraise;
 mod author;
+mod bundle;
 mod decide;
 mod matching;
 mod overlay;
 mod policy;
 mod reason;
 mod release;
+mod result;
 
 #[cfg(test)]
 mod tests;
@@ -24,6 +26,7 @@ mod tests;
 // Public interface
 pub use appraise::{Appraised, References, appraise, refuse_evidence};
 pub use author::{DraftError, DraftImage, DraftMud, ReleaseDraft};
+pub use bundle::{Bundle, BundleAnchors, BundledEvidence, BundledRelease, MAX_BUNDLE, Unproven, key_anchors};
 pub use decide::{
     Decision, Hold, Inputs, Outcome, OverlayInForce, Posture, ReleaseStanding, Standing, Violation, decide,
 };
@@ -34,3 +37,4 @@ pub use overlay::{
 pub use policy::{Access, MAX_DURATION, Policy};
 pub use reason::{Code, Reason};
 pub use release::{MUD_FILE, MUD_SIGNATURE, NetworkNeeds, Release, ReleaseAnchors, verify_mud};
+pub use result::{SUBMOD, Subject, attestation_result, device_name};

@@ -51,20 +51,24 @@ fn item(input: &[u8], at: usize, depth: usize, out: &mut Writer) -> Result<usize
             out.array(count).raw(items.as_bytes());
         }
         Type::Map => {
-            let mut entries: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
+            let mut entries: Vec<(Vec<u8>, usize, Vec<u8>)> = Vec::new();
             while more(input, next, head, entries.len()) {
                 let key_at = next;
                 let (mut key, mut value) = (Writer::new(), Writer::new());
                 next = item(input, next, depth, &mut key)?;
                 next = item(input, next, depth, &mut value)?;
-                match entries.binary_search_by(|(other, _)| other.as_slice().cmp(key.as_bytes())) {
-                    Ok(_) => return Err(Error::new(key_at, Reason::DuplicateKey)),
-                    Err(place) => entries.insert(place, (key.into_bytes(), value.into_bytes())),
-                }
+                entries.push((key.into_bytes(), key_at, value.into_bytes()));
             }
             next = close(input, next, head)?;
+            // Sorted once: an adversary chooses the order, and the work must not depend on it. Equal keys end up in the
+            // order of the input, so the second of a pair is the duplicate.
+            entries.sort();
+            let twice = entries.windows(2).filter(|pair| pair[0].0 == pair[1].0).map(|pair| pair[1].1).min();
+            if let Some(key_at) = twice {
+                return Err(Error::new(key_at, Reason::DuplicateKey));
+            }
             out.map(entries.len());
-            for (key, value) in &entries {
+            for (key, _, value) in &entries {
                 out.raw(key).raw(value);
             }
         }

@@ -214,6 +214,21 @@ fn normalize_reads_what_the_field_writes() {
 }
 
 #[test]
+fn many_keys_in_the_worst_order_are_sorted_once() {
+    let count: u32 = 200_000;
+    let mut bytes = Writer::encode(|w| {
+        w.map(count as usize);
+    });
+    for key in (0..count).rev() {
+        bytes.extend(Writer::encode(|w| {
+            w.uint(u64::from(key)).null();
+        }));
+    }
+    let normal = normalize(&bytes, bytes.len()).unwrap();
+    assert_eq!(Reader::new(&normal).skip(), Ok(()));
+}
+
+#[test]
 fn hostile_lengths_and_depths_are_refused_without_reading_far() {
     let brackets = vec![0x9f; 1 << 20];
     assert!(normalize(&brackets, 1 << 21).is_err());

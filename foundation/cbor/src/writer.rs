@@ -1,4 +1,4 @@
-use alloc::vec::Vec;
+use alloc::{collections::BTreeMap, vec::Vec};
 
 use crate::head::shortest_float;
 
@@ -130,7 +130,7 @@ impl Writer {
 /// A key given twice replaces the value given before.
 #[derive(Clone, Debug, Default)]
 pub struct MapBuilder {
-    entries: Vec<(Vec<u8>, Vec<u8>)>,
+    entries: BTreeMap<Vec<u8>, Vec<u8>>,
 }
 
 impl MapBuilder {
@@ -171,10 +171,7 @@ impl MapBuilder {
     /// An entry whose key is encoded already.
     pub fn entry(&mut self, key: Vec<u8>, value: impl FnOnce(&mut Writer)) -> &mut Self {
         let value = Writer::encode(value);
-        match self.entries.binary_search_by(|(other, _)| other.as_slice().cmp(&key)) {
-            Ok(at) => self.entries[at].1 = value,
-            Err(at) => self.entries.insert(at, (key, value)),
-        }
+        self.entries.insert(key, value);
         self
     }
 

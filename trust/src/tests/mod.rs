@@ -1,4 +1,5 @@
 mod appraise;
+mod bundle;
 mod decide;
 mod fixture;
 mod overlay;

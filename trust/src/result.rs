@@ -1,0 +1,94 @@
+use alloc::{borrow::ToOwned, format, string::String, vec::Vec};
+
+use crypto::{Digest, HashAlgorithm, PublicKey};
+use eat::{
+    Appraisal, AttestationResult, EVIDENCE_PROFILE, Nonce, Reason as ResultReason, Tier, Ueid,
+    VerifiedResult, VerifierId,
+};
+
+use crate::{Appraised, Code, Outcome, Policy, Reason};
+
+/// Name of the one appraisal in a result: the device as a whole.
+pub const SUBMOD: &str = "device";
+
+/// Who attested what, as far as a result repeats it.
+#[derive(Clone, Debug)]
+pub struct Subject {
+    /// The device.
+    pub ueid: Ueid,
+    /// The key that signed the evidence; none when no key is known, or the signature failed.
+    pub key: Option<PublicKey>,
+    /// The nonce found in the evidence.
+    pub nonce: Option<Nonce>,
+}
+
+/// Puts an appraisal into a result for signing (draft-ietf-rats-ear). It is good for as long as policy says.
+pub fn attestation_result(
+    appraised: &Appraised,
+    subject: &Subject,
+    policy: &Policy,
+    verifier: VerifierId,
+    now: i64,
+) -> AttestationResult {
+    let mut result = AttestationResult::new(verifier, now, now.saturating_add(policy.result_lifetime));
+    result.ueid = Some(subject.ueid.clone());
+    result.confirmation.clone_from(&subject.key);
+    let reasons = appraised.reasons.iter().map(|reason| ResultReason {
+        code: reason.code.as_str().to_owned(),
+        details: reason.detail.iter().cloned().collect(),
+    });
+    let vector = appraised.vector;
+    // "No claim" weighs nothing in a vector; where it comes with a reason it must not leave the rest affirming.
+    let status = if appraised.reasons.is_empty() { vector.tier() } else { vector.tier().max(Tier::Warning) };
+    let appraisal = Appraisal {
+        status,
+        policy_ids: [format!("urn:sextant:policy:{}", policy.digest())].into(),
+        nonce: subject.nonce.clone(),
+        profile: Some(EVIDENCE_PROFILE.to_owned()),
+        release: appraised.release.map(|release| release.as_bytes().to_vec()),
+        reasons: reasons.collect(),
+        ..Appraisal::new(vector)
+    };
+    result.submods.insert(SUBMOD.to_owned(), appraisal);
+    result
+}
+
+impl Outcome {
+    /// What a verified result says about the device, for [`crate::decide`].
+    pub fn of(result: &VerifiedResult<'_>) -> Self {
+        let content = result.result();
+        let appraisal = content.submods.get(SUBMOD);
+        // Manifest digests are named by their bytes; releases are digested with SHA-256.
+        let release = appraisal
+            .and_then(|appraisal| appraisal.release.as_deref())
+            .and_then(|bytes| Digest::new(HashAlgorithm::Sha256, bytes));
+        let reasons =
+            appraisal.map_or_else(Vec::new, |appraisal| appraisal.reasons.iter().map(reason).collect());
+        Self {
+            object: Digest::of(HashAlgorithm::Sha256, result.as_bytes()),
+            tier: if appraisal.is_some() { result.tier() } else { Tier::None },
+            release,
+            reasons,
+            issued: content.issued_at,
+            // A result without an end is as old as policy lets it get.
+            expires: content.expires_at.unwrap_or(i64::MAX),
+        }
+    }
+}
+
+/// A reason as a result carries it. A code that is not known here is still a reason.
+fn reason(found: &ResultReason) -> Reason {
+    let mut reason = match Code::from_text(&found.code) {
+        Some(code) => Reason::new(code),
+        None => Reason::new(Code::NotAffirmed).with("code", &found.code),
+    };
+    for (name, value) in &found.details {
+        reason = reason.with(name, value);
+    }
+    reason
+}
+
+/// Name of a device for people and interfaces: its UEID in lower-case hexadecimal digits.
+pub fn device_name(ueid: &[u8]) -> String {
+    ueid.iter().map(|byte| format!("{byte:02x}")).collect()
+}

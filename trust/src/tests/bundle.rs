@@ -1,0 +1,181 @@
+use alloc::{vec, vec::Vec};
+
+use cose::Key;
+use crypto::HashAlgorithm;
+use eat::{SignedResult, Ueid, VerifierId};
+
+use super::fixture::{Device, Maker, NOW, key};
+use crate::{
+    Access, Bundle, BundleAnchors, BundledEvidence, BundledRelease, Inputs, Outcome, Policy, Posture,
+    References, Release, ReleaseStanding, Standing, Subject, appraise, attestation_result, decide,
+    key_anchors,
+};
+
+struct Made {
+    bundle: Bundle,
+    anchors: BundleAnchors,
+}
+
+/// Attests, signs a result, decides, and keeps everything.
+fn made(device: &Device, standing: Standing) -> Made {
+    let maker = Maker::new();
+    let releases = [maker.release("1.0.0", 1, b"app one"), maker.release("1.1.0", 2, b"app two")];
+    let policy = Policy::default();
+    let verifier = key(20);
+    let anchors = key_anchors(&[Key::from_public(verifier.public_key())], &[]);
+    let references: Vec<&Release> = releases.iter().collect();
+    let references = References { releases: &references, denied: &[], tampered: None };
+    device.attest(|evidence| {
+        let appraised = appraise(evidence, &references, &policy);
+        let claims = evidence.claims();
+        let subject = Subject {
+            ueid: claims.ueid.clone(),
+            key: Some(key(8).public_key().clone()),
+            nonce: Some(claims.nonce.clone()),
+        };
+        let kid = cose::thumbprint(verifier.public_key(), HashAlgorithm::Sha256);
+        let id = VerifierId { developer: "sextant".into(), build: "test".into() };
+        let bytes = attestation_result(&appraised, &subject, &policy, id, NOW)
+            .sign_cwt(&verifier, kid.as_bytes())
+            .unwrap();
+        let verified = SignedResult::decode_cwt(&bytes).unwrap().verify(&anchors, NOW, None).unwrap();
+        assert!(verified.is_bound_to(&Ueid::new(&[1; 17]).unwrap(), key(8).public_key()));
+        let outcome = Outcome::of(&verified);
+        assert_eq!((outcome.release, &outcome.reasons), (appraised.release, &appraised.reasons));
+        let standings: Vec<_> = releases
+            .iter()
+            .map(|release| ReleaseStanding {
+                release: release.manifest_digest(),
+                version: release.version().into(),
+                standing: standing.clone(),
+            })
+            .collect();
+        let decision = decide(&Inputs {
+            device: &[1; 17],
+            outcome: Some(&outcome),
+            releases: &standings,
+            overlays: &[],
+            violations: &[],
+            hold: None,
+            policy: &policy,
+            now: NOW + 5,
+        });
+        let bundled = releases.iter().map(|release| BundledRelease {
+            envelope: release.without_images(),
+            accepted_at: NOW - 100,
+            standing: standing.clone(),
+        });
+        let bundle = Bundle {
+            device: vec![1; 17],
+            decision: decision.encode(),
+            policy: policy.encode(),
+            now: NOW + 5,
+            result: Some(bytes.clone()),
+            evidence: Some(BundledEvidence {
+                evidence: evidence.as_bytes().to_vec(),
+                nonce: claims.nonce.as_bytes().to_vec(),
+                key: Key::from_public(key(8).public_key()).encode(),
+            }),
+            releases: bundled.collect(),
+            ..Bundle::default()
+        };
+        let authorities = maker.anchors().authorities;
+        Made { bundle, anchors: BundleAnchors { authorities, mud_issuers: vec![], keys: anchors.clone() } }
+    })
+}
+
+#[test]
+fn whoever_has_the_objects_makes_the_same_decision() {
+    let rows = [
+        (Device::running(b"app one"), Standing::Current, Posture::Trusted, Access::Release),
+        (
+            Device::running(b"app one"),
+            Standing::Revoked { why: "leak".into() },
+            Posture::Outdated,
+            Access::UpdateOnly,
+        ),
+        (Device::running(b"evil"), Standing::Current, Posture::Untrusted, Access::UpdateOnly),
+        (
+            Device { class: "smart-plug", ..Device::running(b"app one") },
+            Standing::Current,
+            Posture::Unknown,
+            Access::UpdateOnly,
+        ),
+    ];
+    for (device, standing, posture, access) in rows {
+        let made = made(&device, standing);
+        let bundle = Bundle::decode(&made.bundle.encode()).unwrap();
+        assert_eq!(bundle, made.bundle);
+        let decision = bundle.verify(&made.anchors).unwrap();
+        assert_eq!((decision.posture, decision.access), (posture, access));
+    }
+}
+
+#[test]
+fn a_bundle_with_any_part_changed_proves_nothing() {
+    let Made { bundle, anchors } = made(&Device::running(b"app one"), Standing::Current);
+    let flipped = |bytes: &[u8]| {
+        let mut bytes = bytes.to_vec();
+        let at = bytes.len() - 1;
+        bytes[at] ^= 1;
+        bytes
+    };
+    let foreign = made(&Device::running(b"app two"), Standing::Current).bundle;
+    let evidence = bundle.evidence.clone().unwrap();
+    let rows: Vec<(Bundle, &str)> = vec![
+        (Bundle { decision: flipped(&bundle.decision), ..bundle.clone() }, "decision"),
+        (Bundle { now: bundle.now + 1, ..bundle.clone() }, "decision"),
+        (Bundle { device: vec![2; 17], ..bundle.clone() }, "result"),
+        (Bundle { result: bundle.result.as_deref().map(flipped), ..bundle.clone() }, "result"),
+        (Bundle { result: foreign.result.clone(), ..bundle.clone() }, "result"),
+        (Bundle { evidence: None, ..bundle.clone() }, "evidence"),
+        (
+            Bundle {
+                evidence: Some(BundledEvidence { evidence: flipped(&evidence.evidence), ..evidence.clone() }),
+                ..bundle.clone()
+            },
+            "evidence",
+        ),
+        (
+            Bundle {
+                evidence: Some(BundledEvidence { nonce: vec![0; 16], ..evidence.clone() }),
+                ..bundle.clone()
+            },
+            "evidence",
+        ),
+        (Bundle { releases: vec![], ..bundle.clone() }, "result"),
+        (
+            Bundle {
+                releases: bundle
+                    .releases
+                    .iter()
+                    .map(|release| BundledRelease {
+                        standing: Standing::Revoked { why: "x".into() },
+                        ..release.clone()
+                    })
+                    .collect(),
+                ..bundle.clone()
+            },
+            "decision",
+        ),
+        (
+            Bundle { policy: Policy { allow_debug: true, ..Policy::default() }.encode(), ..bundle.clone() },
+            "decision",
+        ),
+    ];
+    for (index, (changed, part)) in rows.iter().enumerate() {
+        assert_eq!(changed.verify(&anchors).map(|_| ()).unwrap_err().part, *part, "row {index}");
+    }
+    let stranger =
+        BundleAnchors { keys: key_anchors(&[Key::from_public(key(21).public_key())], &[]), ..anchors };
+    assert_eq!(bundle.verify(&stranger).map(|_| ()).unwrap_err().part, "result");
+}
+
+#[test]
+fn a_result_never_affirms_with_a_reason_beside_it() {
+    let device = Device { class: "smart-plug", ..Device::running(b"app one") };
+    let bundle = made(&device, Standing::Current).bundle;
+    let result = bundle.result.unwrap();
+    let signed = SignedResult::decode_cwt(&result).unwrap();
+    assert_eq!(signed.unverified().tier(), eat::Tier::Warning);
+}
