@@ -39,7 +39,7 @@ impl fmt::Display for Role {
 pub struct Authority {
     /// The key.
     pub key: PublicKey,
-    /// Its identifier in signatures; an empty one fits none.
+    /// Its identifier in signatures. A key without one (empty) is tried whatever identifier a signature gives.
     pub kid: Vec<u8>,
     /// Its name for people.
     pub name: String,

@@ -42,7 +42,9 @@ impl<'b> Envelope<'b> {
     pub fn decode(bytes: &'b [u8]) -> Result<Self, Error> {
         // The map itself is not signed and intermediaries add to it, so the order of its keys is not held against it.
         let mut reader = Reader::with_order(bytes, Order::Unique);
-        reader.is_tag(labels::TAG_ENVELOPE)?;
+        if !reader.is_tag(labels::TAG_ENVELOPE)? && reader.is_tag(labels::TAG_LEGACY_ENVELOPE)? {
+            return Err(Error::Unsupported { at: 0, feature: Feature::LegacyDraft });
+        }
         let start = reader.position();
         let mut map = reader.map()?;
         let (mut wrapper, mut manifest) = (None, None);

@@ -49,7 +49,10 @@ impl<'b> Targets<'b> {
         });
         // A check inside an alternative may be passed over.
         let checks = |condition| {
-            let is_check = |command: &Command<'_>| matches!(command.operation, Operation::Condition(other, _) if other == condition);
+            let is_check = |command: &Command<'_>| match command.operation {
+                Operation::Condition(other, _) => other == condition,
+                _ => false,
+            };
             manifest.common().shared().is_some_and(|shared| shared.commands().iter().any(is_check))
         };
         targets.vendor_checked = checks(Condition::VendorIdentifier);

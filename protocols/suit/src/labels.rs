@@ -5,6 +5,8 @@
 
 /// Tag of an envelope (MAN, section 11).
 pub const TAG_ENVELOPE: u64 = 107;
+/// Tag of an envelope in drafts up to 13.
+pub const TAG_LEGACY_ENVELOPE: u64 = 48;
 /// Tag of a bare manifest (MAN, section 11).
 pub const TAG_MANIFEST: u64 = 1070;
 /// Tag of a URI (RFC 8949, section 3.4.5.3).

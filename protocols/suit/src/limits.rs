@@ -32,7 +32,7 @@ pub const MAX_VERSION_PARTS: usize = 8;
 pub const MAX_OTHER_DEVICES: usize = 8;
 /// Entries of an authority list.
 pub const MAX_AUTHORITIES: usize = 64;
-/// Keys tried for one signature without a key identifier.
+/// Keys tried for one signature; a longer list needs key identifiers.
 pub const MAX_CANDIDATE_KEYS: usize = 16;
 /// Records and claims kept of one run; failures are reported beyond it.
 pub const MAX_REPORT_ENTRIES: usize = 128;

@@ -266,7 +266,8 @@ fn find<'a>(
 ) -> Result<Vec<&'a Authority>, Refusal> {
     let mut tried: Vec<&PublicKey> = Vec::new();
     let fits = |entry: &&Authority| {
-        entry.key.algorithm().matches_cose_id(algorithm) && kid.is_none_or(|kid| entry.kid == kid)
+        entry.key.algorithm().matches_cose_id(algorithm)
+            && kid.is_none_or(|kid| entry.kid.is_empty() || entry.kid == kid)
     };
     for entry in entries.iter().filter(fits) {
         if tried.contains(&&entry.key) || tried.len() == MAX_CANDIDATE_KEYS {
@@ -277,9 +278,11 @@ fn find<'a>(
             return Ok(entries.iter().filter(|other| other.key == entry.key).collect());
         }
     }
-    // Without an identifier nothing tells a wrong signature from one by somebody else.
+    // Unless a listed key has the identifier, nothing tells a wrong signature from one by somebody else.
     match kid {
-        Some(kid) if !tried.is_empty() => Err(Refusal::BadSignature { kid: kid.to_vec() }),
+        Some(kid) if entries.iter().any(|entry| entry.kid == kid) => {
+            Err(Refusal::BadSignature { kid: kid.to_vec() })
+        }
         kid => Err(Refusal::UnknownSigner { kid: kid.map(<[u8]>::to_vec) }),
     }
 }

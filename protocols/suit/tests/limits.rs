@@ -5,9 +5,9 @@ mod support;
 use cbor::Reason;
 use crypto::HashAlgorithm;
 use sextant_suit::{
-    BuildError, Comparison, ComponentId, ComponentIndex, Condition, Directive, Envelope, Error,
-    ManifestBuilder, OtherDevice, Parameter, Section, SequenceBuilder, Version, VersionMatch, WaitInfo,
-    limits::*,
+    BuildError, Comparison, ComponentId, ComponentIndex, Condition, Directive, Envelope, Error, LanguageText,
+    ManifestBuilder, OtherDevice, Parameter, Procedure, Processor, Section, SequenceBuilder, Text, Version,
+    VersionMatch, WaitInfo, limits::*,
 };
 use support::{ALWAYS, abort, build, component, key, recipe, seq};
 
@@ -149,8 +149,8 @@ fn component_identifiers_are_limited_and_look_different() {
 #[test]
 fn versions_compare_as_the_draft_says() {
     let version = |parts: &[i64]| Version::new(parts);
-    assert!(version(&vec![1; MAX_VERSION_PARTS]).is_some());
-    assert!(version(&vec![1; MAX_VERSION_PARTS + 1]).is_none());
+    assert!(version(&[1; MAX_VERSION_PARTS]).is_some());
+    assert!(version(&[1; MAX_VERSION_PARTS + 1]).is_none());
     for bad in [&[][..], &[-1], &[1, -4], &[1, -1, -2]] {
         assert!(version(bad).is_none(), "{bad:?}");
     }
@@ -222,4 +222,55 @@ fn rules_of_sequences() {
     two.section(Section::Install, seq().component(1).then(&abort()));
     assert_eq!(reason(decodes(&two)), None);
     assert_eq!(reason(decodes(&ManifestBuilder::new(1))), Some(Reason::MissingKey(2)));
+}
+
+#[test]
+fn text_is_limited() {
+    let text = |languages: usize, len: usize| {
+        let filler = "x".repeat(len);
+        let tags: Vec<String> = (0..languages).map(|n| format!("en-{n}")).collect();
+        let languages = tags.iter().map(|tag| LanguageText::new(tag).with(1, &filler)).collect();
+        let mut manifest = recipe(1).manifest().expect("a recipe");
+        manifest.text(&Text::new(languages));
+        let bytes = support::signed(&manifest);
+        let verified =
+            Envelope::decode(&bytes).expect("decodes").verify(&support::one_author()).expect("verifies");
+        reason(verified.text().map(|_| ()))
+    };
+    at_and_past(MAX_LANGUAGES, |count| text(count, 1));
+    // Five bytes around the text: the map, the label and the head of the text.
+    at_and_past(MAX_TEXT_LEN, |len| text(1, len - 5));
+}
+
+#[test]
+fn report_is_limited() {
+    let install = (0..MAX_REPORT_ENTRIES)
+        .fold(seq().override_parameters(&[Parameter::ComponentSlot(1)]), |install, _| {
+            install.condition(Condition::ComponentSlot, ALWAYS)
+        });
+    let bytes = support::with_install(install);
+    let verified =
+        Envelope::decode(&bytes).expect("decodes").verify(&support::one_author()).expect("verifies");
+    let mut device = support::Device::new(&[component("fw")]);
+    device.slots.insert(component("fw"), 1);
+    let report =
+        Processor::new(&verified, &mut device).expect("is admitted").run(Procedure::Update).expect("runs");
+    // Two entries a condition would be twice as many.
+    assert_eq!(report.entries.len(), MAX_REPORT_ENTRIES);
+}
+
+#[test]
+fn other_formats_are_told_by_name() {
+    let rows: [(&[u8], &str); 7] = [
+        (&[0xd8, 0x30, 0xa0], "legacy-draft"),
+        (&[0xd8, 0x6b, 0xa1, 0x09, 0x41, 0x00], "legacy-draft"),
+        (&[0xd8, 0x6b, 0xa1, 0x18, 0x63, 0x41, 0x00], "unsupported-member"),
+        (&[0xd8, 0x6b, 0xa1, 0x03, 0x41, 0x00], "malformed-manifest"),
+        (&[0xd8, 0x6b, 0xa0], "malformed-manifest"),
+        (&[0xd8, 0x6c, 0xa0], "malformed-manifest"),
+        (&[], "malformed-manifest"),
+    ];
+    for (bytes, code) in rows {
+        assert_eq!(Envelope::decode(bytes).expect_err("is refused").code(), code, "{bytes:02x?}");
+    }
 }

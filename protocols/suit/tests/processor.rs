@@ -41,7 +41,8 @@ fn try_each_and_run_sequence_fail_as_the_draft_says() {
     // A directive that fails: nothing is there to swap with.
     let broken = || seq().directive(Directive::Swap, ALWAYS);
     let missing = Err(FailureKind::ParameterMissing(parameter::SOURCE_COMPONENT));
-    let rows: [(&str, SequenceBuilder, Result<(), FailureKind>, Option<&[u8]>); 16] = [
+    type Row = (&'static str, SequenceBuilder, Result<(), FailureKind>, Option<&'static [u8]>);
+    let rows: [Row; 16] = [
         ("first alternative", seq().try_each(&[a(), b()], false), Ok(()), Some(b"a")),
         ("second alternative", seq().try_each(&[abort(), b()], false), Ok(()), Some(b"b")),
         (

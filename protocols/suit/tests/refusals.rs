@@ -3,6 +3,7 @@
 mod support;
 
 use crypto::{Digest, HashAlgorithm};
+use sextant_suit::limits::{MAX_AUTHORITIES, MAX_CANDIDATE_KEYS};
 use sextant_suit::{
     Authority, AuthorityError, AuthorityList, AuthorityPolicy, Condition, Envelope, Installed,
     ManifestBuilder, Member, Parameter, Refusal, Role, Section, Severable, Uuid, VendorId, VerifiedManifest,
@@ -33,7 +34,8 @@ fn counts_signatures_of_listed_keys() {
     use Role::{Author, Operator};
     let entries = || vec![authority(1, Author), authority(2, Author), authority(3, Operator)];
     let missing_author = Refusal::AuthorSignatureMissing { needed: 1, found: 0 };
-    let rows: [(&str, &[u8], AuthorityPolicy, Result<(), Refusal>); 10] = [
+    type Row = (&'static str, &'static [u8], AuthorityPolicy, Result<(), Refusal>);
+    let rows: [Row; 10] = [
         ("unsigned", &[], policy(1, 0), Err(Refusal::Unsigned)),
         ("author", &[1], policy(1, 0), Ok(())),
         ("unknown key", &[9], policy(1, 0), Err(Refusal::UnknownSigner { kid: Some(vec![9]) })),
@@ -183,9 +185,8 @@ fn key_with_two_scopes_may_use_either() {
 #[test]
 fn sequence_numbers_only_rise() {
     let bytes = signed(&recipe(7).manifest().expect("a recipe"));
-    let mut entries = AuthorityPolicy::default();
-    entries.max_sequence_jump = Some(100);
-    let list = list(entries, vec![authority(1, Role::Author)]);
+    let bounded = AuthorityPolicy { max_sequence_jump: Some(100), ..AuthorityPolicy::default() };
+    let list = list(bounded, vec![authority(1, Role::Author)]);
     let verified = Envelope::decode(&bytes).expect("decodes").verify(&list).expect("verifies");
     let installed = |sequence_number, manifest_digest| Some(Installed { sequence_number, manifest_digest });
     let same = Some(verified.manifest_digest());
@@ -243,6 +244,35 @@ fn other_kinds_of_signatures() {
 }
 
 #[test]
+fn several_signers_in_one_block_count_each() {
+    let bare = build(&recipe(1).manifest().expect("a recipe")).to_bytes();
+    let bare = Envelope::decode(&bare).expect("decodes");
+    let (author, operator) = (key(1), key(3));
+    let signers =
+        [cose::Signer { key: &author, kid: Some(&[1]) }, cose::Signer { key: &operator, kid: Some(&[3]) }];
+    let block = cose::SignBuilder::new().sign_detached(&signers, bare.signed_bytes());
+    let both = vec![authority(1, Role::Author), authority(3, Role::Operator)];
+    assert_eq!(code_of(&bare.with_signature(&block), &list(policy(1, 1), both)), "ok");
+    let strangers = vec![authority(8, Role::Author), authority(9, Role::Operator)];
+    assert_eq!(code_of(&bare.with_signature(&block), &list(policy(1, 1), strangers)), "unknown-signer");
+}
+
+#[test]
+fn key_without_identifier_is_tried_on_every_signature() {
+    let nameless = |seed| Authority { kid: vec![], ..authority(seed, Role::Author) };
+    let bytes = envelope_signed_by(&[1]);
+    assert_eq!(verify(&bytes, &list(policy(1, 0), vec![nameless(1)])), Ok(()));
+    let unknown = Err(Refusal::UnknownSigner { kid: Some(vec![1]) });
+    assert_eq!(verify(&bytes, &list(policy(1, 0), vec![nameless(2)])), unknown);
+    // The right key stands at the limit, and one past it.
+    for (others, expected) in [(MAX_CANDIDATE_KEYS - 1, Ok(())), (MAX_CANDIDATE_KEYS, unknown)] {
+        let mut entries: Vec<_> = (0..others).map(|n| nameless(100 + n as u8)).collect();
+        entries.push(nameless(1));
+        assert_eq!(verify(&bytes, &list(policy(1, 0), entries)), expected, "{others} keys before");
+    }
+}
+
+#[test]
 fn authority_list_has_one_encoding_and_no_ambiguity() {
     let full = Authority {
         vendor: Some(vendor()),
@@ -261,6 +291,6 @@ fn authority_list_has_one_encoding_and_no_ambiguity() {
     assert_eq!(AuthorityList::new(policy(1, 0), two_roles), Err(AuthorityError::KeyWithTwoRoles));
     assert_eq!(AuthorityList::new(policy(0, 1), vec![]), Err(AuthorityError::NoAuthorNeeded));
     let many = |count| AuthorityList::new(policy(1, 0), vec![authority(1, Role::Author); count]);
-    assert!(many(sextant_suit::limits::MAX_AUTHORITIES).is_ok());
-    assert_eq!(many(sextant_suit::limits::MAX_AUTHORITIES + 1), Err(AuthorityError::TooMany));
+    assert!(many(MAX_AUTHORITIES).is_ok());
+    assert_eq!(many(MAX_AUTHORITIES + 1), Err(AuthorityError::TooMany));
 }

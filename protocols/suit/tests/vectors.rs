@@ -1,5 +1,7 @@
 //! The published examples, other implementations' envelopes, and constructed cases, each held to what is expected.
 
+#![allow(clippy::print_stderr, reason = "what was run and passed over is said aloud")]
+
 mod support;
 
 use std::path::Path;

@@ -1,6 +1,6 @@
-use crypto::constant_time_eq;
+use crypto::{Digest, HashAlgorithm, Hasher, constant_time_eq};
 
-use super::{FailureKind, Platform, Processor, processor::Stop};
+use super::{FailureKind, Platform, PlatformError, Processor, processor::Stop};
 use crate::{ComponentId, Condition, Feature, Parameter, Property, labels::parameter};
 
 /// What a condition found on the device, where there is something to tell.
@@ -103,9 +103,26 @@ impl<'m, 'b, P: Platform> Processor<'m, 'b, P> {
         if self.table.image_size(index).is_some_and(|wanted| wanted != size) {
             return Ok((false, Some(Property::ImageSize(size))));
         }
-        self.ready_buffer();
-        let found = self.platform.digest(component, wanted.algorithm(), &mut self.buffer)?;
+        let found = match self.platform.digest(component, wanted.algorithm())? {
+            Some(found) => found,
+            None => self.hash(component, wanted.algorithm())?,
+        };
         Ok((found == *wanted, Some(Property::ImageDigest(found))))
+    }
+
+    /// Digest of all that the component holds.
+    fn hash(&mut self, component: &ComponentId, algorithm: HashAlgorithm) -> Result<Digest, PlatformError> {
+        self.ready_buffer();
+        let mut hasher = Hasher::new(algorithm);
+        let mut offset = 0;
+        loop {
+            let count = self.platform.read(component, offset, &mut self.buffer)?;
+            hasher.update(self.buffer.get(..count).ok_or(PlatformError::Io)?);
+            if count < self.buffer.len() {
+                return Ok(hasher.finish());
+            }
+            offset += count as u64;
+        }
     }
 
     /// Whether the component holds just this content. The time it takes depends on nothing but sizes.
