@@ -147,12 +147,16 @@ fn author_signs_only_for_its_vendor_and_class() {
     let mut sneaky = recipe(1).manifest().expect("a recipe");
     sneaky.section(Section::Load, seq().override_parameters(&[other_class]));
     let sneaky = signed(&sneaky);
-    // Names the class and does not check it.
-    let mut unchecked = ManifestBuilder::new(1);
-    let ids = [Parameter::VendorId(VendorId::Uuid(vendor())), Parameter::ClassId(class())];
-    unchecked.component(component("fw"));
-    unchecked.shared(seq().override_parameters(&ids).condition(Condition::VendorIdentifier, ALWAYS));
-    let unchecked = signed(&unchecked);
+    // Names both and checks one.
+    let checking = |condition| {
+        let ids = [Parameter::VendorId(VendorId::Uuid(vendor())), Parameter::ClassId(class())];
+        let mut manifest = ManifestBuilder::new(1);
+        manifest.component(component("fw"));
+        manifest.shared(seq().override_parameters(&ids).condition(condition, ALWAYS));
+        signed(&manifest)
+    };
+    let vendor_only = checking(Condition::VendorIdentifier);
+    let class_only = checking(Condition::ClassIdentifier);
 
     let scoped = |vendor: Option<Uuid>, class: Option<Uuid>| {
         list(policy(1, 0), vec![Authority { vendor, class, ..authority(1, Role::Author) }])
@@ -166,8 +170,10 @@ fn author_signs_only_for_its_vendor_and_class() {
         (&good, Some(vendor()), Some(other), out.clone()),
         (&sneaky, Some(vendor()), None, Ok(())),
         (&sneaky, None, Some(class()), out.clone()),
-        (&unchecked, Some(vendor()), None, Ok(())),
-        (&unchecked, None, Some(class()), out),
+        (&vendor_only, Some(vendor()), None, Ok(())),
+        (&vendor_only, None, Some(class()), out.clone()),
+        (&class_only, None, Some(class()), Ok(())),
+        (&class_only, Some(vendor()), None, out),
     ];
     for (row, (bytes, vendor, class, expected)) in rows.into_iter().enumerate() {
         assert_eq!(verify(bytes, &scoped(vendor, class)), expected, "row {row}");

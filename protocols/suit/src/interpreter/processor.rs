@@ -121,6 +121,9 @@ impl<'m, 'b, P: Platform> Processor<'m, 'b, P> {
     }
 
     /// Runs a procedure from its first section to its last. Parameters last for one procedure.
+    ///
+    /// After an update has succeeded, and not before, the caller stores its sequence number and manifest digest
+    /// durably as what [`Platform::installed`] gives.
     pub fn run(&mut self, procedure: Procedure) -> Result<Report, Failure> {
         self.table.clear();
         self.entries.clear();
