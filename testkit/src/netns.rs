@@ -72,7 +72,8 @@ impl Drop for Network {
     fn drop(&mut self) {
         for space in &self.spaces {
             // One that is gone already is what we want.
-            let _status = Command::new("ip").args(["netns", "del", &space.name]).stderr(Stdio::null()).status();
+            let _status =
+                Command::new("ip").args(["netns", "del", &space.name]).stderr(Stdio::null()).status();
         }
     }
 }

@@ -15,7 +15,9 @@ impl Mac {
         let mut octets = [0; 6];
         let mut parts = text.split(':');
         for octet in &mut octets {
-            let part = parts.next().filter(|part| part.len() == 2 && part.bytes().all(|byte| byte.is_ascii_hexdigit()))?;
+            let part = parts
+                .next()
+                .filter(|part| part.len() == 2 && part.bytes().all(|byte| byte.is_ascii_hexdigit()))?;
             *octet = u8::from_str_radix(part, 16).ok()?;
         }
         parts.next().is_none().then_some(Self(octets))
@@ -172,7 +174,13 @@ mod tests {
     #[test]
     fn reads_ethernet_addresses_strictly() {
         assert_eq!(Mac::parse("02:00:5e:00:00:fF").unwrap().to_string(), "02:00:5e:00:00:ff");
-        for text in ["02:00:5e:00:00", "02:00:5e:00:00:01:02", "2:00:5e:00:00:01", "02-00-5e-00-00-01", "+2:00:5e:00:00:01"] {
+        for text in [
+            "02:00:5e:00:00",
+            "02:00:5e:00:00:01:02",
+            "2:00:5e:00:00:01",
+            "02-00-5e-00-00-01",
+            "+2:00:5e:00:00:01",
+        ] {
             assert_eq!(Mac::parse(text), None, "{text}");
         }
     }

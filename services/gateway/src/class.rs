@@ -37,9 +37,10 @@ impl Class {
         Self::Controller(NTP.to_owned())
     }
 
-    /// Whether its members are ranges rather than single addresses.
-    pub(crate) fn has_ranges(&self) -> bool {
-        matches!(self, Self::LocalNetworks)
+    /// Whether the operator says who is in it. Those members may be ranges; the members of any other class are the
+    /// addresses of the devices that belong to it by their binding, and nobody can add to them.
+    pub(crate) fn is_named(&self) -> bool {
+        matches!(self, Self::LocalNetworks | Self::Controller(_) | Self::MyController(_))
     }
 
     /// Bytes that no other class has: the kind, then its text.

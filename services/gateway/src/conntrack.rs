@@ -25,10 +25,9 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// Whether the address is at either end, translated or not.
-    pub fn involves(&self, address: IpAddr) -> bool {
+    /// Both ends, before and after translation.
+    pub fn addresses(&self) -> [IpAddr; 4] {
         [self.original.source, self.original.destination, self.reply.source, self.reply.destination]
-            .contains(&address)
     }
 
     /// The start of the flow as the forward hook saw it: before source, after destination translation.
@@ -61,13 +60,15 @@ impl Conntrack {
 
     /// All entries that involve one of the addresses.
     pub fn entries(&mut self, addresses: &[IpAddr]) -> Result<Vec<Entry>, Error> {
-        let mut found = Vec::new();
-        for (family, wanted) in [
-            (INET, addresses.iter().any(IpAddr::is_ipv4)),
-            (INET6, addresses.iter().any(IpAddr::is_ipv6)),
-        ] {
-            if wanted {
-                self.dump(family, addresses, &mut found)?;
+        let mut found: Vec<Entry> = Vec::new();
+        let walks = addresses.len() * 2;
+        if entries_now().is_none_or(|entries| entries <= walks * ENTRIES_A_WALK) {
+            self.dump(everything(UNSPECIFIED), addresses, &mut found)?;
+        } else {
+            for address in addresses {
+                for tuple in [CTA_TUPLE_ORIG, CTA_TUPLE_REPLY] {
+                    self.dump(of_source(*address, tuple), addresses, &mut found)?;
+                }
             }
         }
         Ok(found)
@@ -75,9 +76,8 @@ impl Conntrack {
 
     /// Deletes one; `false` when it had ended by itself.
     pub fn delete(&mut self, entry: &Entry) -> Result<bool, Error> {
-        let mut request =
-            Request::new(DELETE, netlink::REQUEST | netlink::ACK, entry.family, 0)
-                .attribute(CTA_TUPLE_ORIG | netlink::NESTED, &entry.tuple);
+        let mut request = Request::new(DELETE, netlink::REQUEST | netlink::ACK, entry.family, 0)
+            .attribute(CTA_TUPLE_ORIG | netlink::NESTED, &entry.tuple);
         if let Some(zone) = &entry.zone {
             request = request.attribute(CTA_ZONE, zone);
         }
@@ -92,8 +92,13 @@ impl Conntrack {
         }
     }
 
-    fn dump(&mut self, family: u8, addresses: &[IpAddr], found: &mut Vec<Entry>) -> Result<(), Error> {
-        self.socket.send(&Request::new(GET, netlink::REQUEST | netlink::DUMP, family, 0).finish())?;
+    /// What a kernel gives that does not know filters is filtered here.
+    fn dump(&mut self, request: Request, addresses: &[IpAddr], found: &mut Vec<Entry>) -> Result<(), Error> {
+        let mut wanted: Vec<IpAddr> = addresses.to_vec();
+        wanted.sort_unstable();
+        let involves =
+            |entry: &Entry| entry.addresses().iter().any(|address| wanted.binary_search(address).is_ok());
+        self.socket.send(&request.finish())?;
         loop {
             let Received::Datagram(datagram) = self.socket.receive(&mut self.buffer)? else {
                 return Err(Error::Lost);
@@ -105,13 +110,42 @@ impl Conntrack {
                     None if message.is_done() => return Ok(()),
                     None if message.kind == NEW => {
                         let entry = decode(message.family(), &message.attributes());
-                        found.extend(entry.filter(|entry| addresses.iter().any(|a| entry.involves(*a))));
+                        found.extend(entry.filter(involves));
                     }
                     None => {}
                 }
             }
         }
     }
+}
+
+/// Number of entries in the table.
+fn entries_now() -> Option<usize> {
+    let text = std::fs::read_to_string("/proc/sys/net/netfilter/nf_conntrack_count").ok()?;
+    text.trim().parse().ok()
+}
+
+/// All entries of a family.
+fn everything(family: u8) -> Request {
+    Request::new(GET, netlink::REQUEST | netlink::DUMP, family, 0)
+}
+
+/// Entries whose original tuple (who started) or reply tuple (who answers) comes from an address. Between them they
+/// find every flow of a device, and the kernel copies no others.
+fn of_source(address: IpAddr, tuple: u16) -> Request {
+    let (family, ip) = match address {
+        IpAddr::V4(v4) => (INET, netlink::attribute(CTA_IP_V4_SRC, &v4.octets())),
+        IpAddr::V6(v6) => (INET6, netlink::attribute(CTA_IP_V6_SRC, &v6.octets())),
+    };
+    let flags = |kind: u16, of: u16| {
+        let flags = if tuple == of { FILTER_IP_SRC } else { 0 };
+        netlink::attribute(kind, &flags.to_ne_bytes())
+    };
+    let mut filter = flags(CTA_FILTER_ORIG_FLAGS, CTA_TUPLE_ORIG);
+    filter.extend(flags(CTA_FILTER_REPLY_FLAGS, CTA_TUPLE_REPLY));
+    everything(family)
+        .attribute(tuple | netlink::NESTED, &netlink::attribute(CTA_TUPLE_IP | netlink::NESTED, &ip))
+        .attribute(CTA_FILTER | netlink::NESTED, &filter)
 }
 
 fn decode(family: u8, attributes: &Attributes<'_>) -> Option<Entry> {
@@ -156,6 +190,11 @@ fn decode_tuple(bytes: &[u8]) -> Option<Flow> {
     })
 }
 
+/// The kernel walks all buckets for a dump, which takes as long as copying about this many entries: several walks
+/// that copy little are worth it only in a large table.
+const ENTRIES_A_WALK: usize = 8192;
+/// `AF_UNSPEC`: both families in one walk.
+const UNSPECIFIED: u8 = 0;
 /// How long the kernel may take over one part of an answer.
 const ANSWER_TIME: Duration = Duration::from_secs(5);
 
@@ -173,6 +212,11 @@ const CTA_TUPLE_ORIG: u16 = 1;
 const CTA_TUPLE_REPLY: u16 = 2;
 const CTA_ID: u16 = 12;
 const CTA_ZONE: u16 = 18;
+const CTA_FILTER: u16 = 25;
+const CTA_FILTER_ORIG_FLAGS: u16 = 1;
+const CTA_FILTER_REPLY_FLAGS: u16 = 2;
+/// Compare the source address (net/netfilter/nf_conntrack_netlink.c).
+const FILTER_IP_SRC: u32 = 1;
 const CTA_TUPLE_IP: u16 = 1;
 const CTA_TUPLE_PROTO: u16 = 2;
 const CTA_IP_V4_SRC: u16 = 1;

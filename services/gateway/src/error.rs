@@ -33,6 +33,9 @@ pub enum Error {
         /// Who has it.
         holder: DeviceId,
     },
+    /// Devices belong to the classes of their manufacturer and model by their binding; nobody is added by hand.
+    #[error("members of this class are devices, by their binding")]
+    MembersByBinding,
     /// A policy is larger than this gateway takes.
     #[error("policy has {found} {what}, at most {limit} are taken")]
     TooLarge {

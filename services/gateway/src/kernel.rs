@@ -38,7 +38,9 @@ pub(crate) fn pin_neighbours(site: &Site, gone: &[IpAddr], bound: Option<&Bindin
     for address in gone {
         lines.push_str(&format!("neigh del {address} dev {interface}\n"));
     }
-    for (address, mac) in bound.iter().flat_map(|bound| bound.addresses.iter().map(|address| (address, bound.mac))) {
+    for (address, mac) in
+        bound.iter().flat_map(|bound| bound.addresses.iter().map(|address| (address, bound.mac)))
+    {
         lines.push_str(&format!("neigh replace {address} lladdr {mac} dev {interface} nud permanent\n"));
     }
     if let Err(error) = run_ip(&lines) {

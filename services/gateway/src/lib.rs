@@ -32,7 +32,7 @@ pub use enforcer::{Enforcer, Shared, Status, Wanted, update_only};
 pub use error::Error;
 pub use event::{Event, Flow, Observer, Violation, ViolationKind};
 pub use nft::{
-    Endpoint, Extra, Lowered, Name, Nft, Part, Peer, Program, Service, Side, Site, Start, Subject, Table, Transaction,
-    lower,
+    Dropped, Endpoint, Extra, Lowered, Name, Nft, Part, Peer, Program, Service, Side, Site, Start, Subject,
+    Table, Transaction, lower,
 };
-pub use telemetry::{Aggregate, Listener, Log, read_flow};
+pub use telemetry::{Aggregate, Listener, Log, read_flow, watch};

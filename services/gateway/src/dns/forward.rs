@@ -105,7 +105,8 @@ impl Forwarder {
             Err(code) => without_data(&query, code),
         };
         let encoded = answer.to_vec().ok()?;
-        let room = if datagram { usize::from(query.max_payload()).min(MAX_DATAGRAM) } else { usize::from(u16::MAX) };
+        let room =
+            if datagram { usize::from(query.max_payload()).min(MAX_DATAGRAM) } else { usize::from(u16::MAX) };
         if encoded.len() <= room { Some(encoded) } else { answer.truncate().to_vec().ok() }
     }
 
@@ -131,7 +132,9 @@ impl Forwarder {
         };
         if is_address(question.query_type) {
             let (found, lifetime) = addresses(question, &answer);
-            if let Some(address) = found.iter().copied().find(|a| is_private(*a) && !self.may_be_private(&name)) {
+            if let Some(address) =
+                found.iter().copied().find(|a| is_private(*a) && !self.may_be_private(&name))
+            {
                 self.observer.observe(Event::PrivateAnswer { device, name, address });
                 return without_data(query, ResponseCode::Refused);
             }
@@ -197,7 +200,8 @@ impl Forwarder {
 /// One question to one server, over TCP when the answer does not fit a datagram.
 async fn ask_one(server: SocketAddr, question: &Query) -> io::Result<Message> {
     // A fresh socket has a fresh port, which with the id is what a forger must guess (RFC 5452).
-    let local: IpAddr = if server.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+    let local: IpAddr =
+        if server.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
     let socket = UdpSocket::bind((local, 0)).await?;
     socket.connect(server).await?;
 

@@ -54,7 +54,14 @@ impl Shadow {
                 Family::V4 => "{ type ipv4_addr ;",
                 Family::V6 => "{ type ipv6_addr ;",
             };
-            nft!(*tx, "add set inet sextant", set, address, class.has_ranges().then_some("flags interval ;"), "}");
+            nft!(
+                *tx,
+                "add set inet sextant",
+                set,
+                address,
+                class.is_named().then_some("flags interval ;"),
+                "}"
+            );
             let members: Vec<AddressRange> = self.members(class, family).into_iter().collect();
             for some in members.chunks(ELEMENTS_A_COMMAND) {
                 nft!(*tx, "add element inet sextant", set, "{", *some, "}");
@@ -129,12 +136,7 @@ pub(super) fn delete_devices(tx: &mut Transaction, elements: &[Element]) {
 }
 
 /// Changes the members of a class's set.
-pub(super) fn change_members(
-    tx: &mut Transaction,
-    set: &Name,
-    gone: &[AddressRange],
-    come: &[AddressRange],
-) {
+pub(super) fn change_members(tx: &mut Transaction, set: &Name, gone: &[AddressRange], come: &[AddressRange]) {
     for some in gone.chunks(ELEMENTS_A_COMMAND) {
         nft!(*tx, "delete element inet sextant", *set, "{", *some, "}");
     }
@@ -144,12 +146,14 @@ pub(super) fn change_members(
 }
 
 /// The device maps, and which elements are theirs.
-const MAPS: [(&str, fn(&Element) -> bool); 4] = [
+const MAPS: [(&str, OfMap); 4] = [
     ("dev_from4", |element| element.mac.is_some() && element.address.is_ipv4()),
     ("dev_from6", |element| element.mac.is_some() && element.address.is_ipv6()),
     ("dev_to4", |element| element.mac.is_none() && element.address.is_ipv4()),
     ("dev_to6", |element| element.mac.is_none() && element.address.is_ipv6()),
 ];
+
+type OfMap = fn(&Element) -> bool;
 
 /// An element of a device map, with its value where one is to be written.
 struct Marked(Element, Option<PolicyId>);

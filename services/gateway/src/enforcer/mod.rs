@@ -22,7 +22,8 @@ use self::changes::{
 use self::shadow::{Admitted, Shadow};
 use crate::conntrack::Conntrack;
 use crate::nft::{
-    Element, Nft, Program, Service, Side, Site, Start, Transaction, bridge, class_set, install,
+    Dropped, Element, Nft, Program, Service, Side, Site, Start, Table, Transaction, bridge, class_set,
+    install, read_dropped,
 };
 use crate::{AddressRange, Binding, Class, DeviceId, Error, Event, Observer, PolicyId, kernel};
 
@@ -127,7 +128,8 @@ impl Enforcer {
     pub fn admit(&mut self, binding: Binding, policy: PolicyId) -> Result<(), Error> {
         self.known(policy)?;
         for address in &binding.addresses {
-            if let Some(holder) = self.shadow.holders.get(address).filter(|holder| **holder != binding.device) {
+            if let Some(holder) = self.shadow.holders.get(address).filter(|holder| **holder != binding.device)
+            {
                 return Err(Error::AddressTaken { address: *address, holder: holder.clone() });
             }
         }
@@ -139,7 +141,8 @@ impl Enforcer {
 
         let Some(admitted) = self.shadow.devices.get(&device) else { return Ok(()) };
         let gone = left.into_iter().flat_map(|old| old.addresses);
-        let gone: Vec<IpAddr> = gone.filter(|address| !admitted.binding.addresses.contains(address)).collect();
+        let gone: Vec<IpAddr> =
+            gone.filter(|address| !admitted.binding.addresses.contains(address)).collect();
         kernel::pin_neighbours(&self.shadow.site, &gone, Some(&admitted.binding));
         self.cut_all(&gone)?;
         self.applied(&[device])
@@ -157,7 +160,8 @@ impl Enforcer {
         let mut gone = Vec::new();
         let mut come = Vec::new();
         // The last word on a device counts.
-        let moves: BTreeMap<&DeviceId, PolicyId> = moves.iter().map(|(device, policy)| (device, *policy)).collect();
+        let moves: BTreeMap<&DeviceId, PolicyId> =
+            moves.iter().map(|(device, policy)| (device, *policy)).collect();
         for (device, policy) in &moves {
             let Some(admitted) = self.shadow.devices.get_mut(*device) else { continue };
             if admitted.policy != *policy {
@@ -185,9 +189,12 @@ impl Enforcer {
         self.cut_all(&old.addresses).map(|_cut| ())
     }
 
-    /// Says who is in a class, besides the devices that belong to it by their binding. Every device is judged again
-    /// whose policy refers to the class.
+    /// Says who is in a class: the local networks, or a class of controllers. When members are gone, every device is
+    /// judged again whose policy refers to the class.
     pub fn set_members(&mut self, class: Class, members: BTreeSet<AddressRange>) -> Result<(), Error> {
+        if !class.is_named() {
+            return Err(Error::MembersByBinding);
+        }
         let families = [mud::Family::V4, mud::Family::V6];
         let before = families.map(|family| self.shadow.members(&class, family));
         self.shadow.named.insert(class.clone(), members);
@@ -225,6 +232,12 @@ impl Enforcer {
         self.shadow.devices.get(device).map(|admitted| admitted.policy)
     }
 
+    /// Packets that devices sent and that the kernel dropped, as it counted them itself: exact where reports are
+    /// bounded, and kept while this process was away. Ten minutes after the last packet of a kind it is forgotten.
+    pub fn dropped(&self) -> Result<Vec<Dropped>, Error> {
+        Ok(self.nft.list(Table::Inet)?.map(|listing| read_dropped(&listing)).unwrap_or_default())
+    }
+
     /// How the gateway stands.
     pub fn status(&self) -> Status {
         Status {
@@ -239,7 +252,8 @@ impl Enforcer {
     fn cut(&mut self, devices: &[DeviceId]) -> Result<BTreeMap<DeviceId, usize>, Error> {
         let shadow = &self.shadow;
         let wanted: BTreeSet<&DeviceId> = devices.iter().collect();
-        let admitted: Vec<&Admitted> = devices.iter().filter_map(|device| shadow.devices.get(device)).collect();
+        let admitted: Vec<&Admitted> =
+            devices.iter().filter_map(|device| shadow.devices.get(device)).collect();
         let addresses: Vec<IpAddr> =
             admitted.iter().flat_map(|admitted| &admitted.binding.addresses).copied().collect();
         let mut cut = BTreeMap::new();
@@ -320,7 +334,8 @@ impl Enforcer {
     }
 
     fn change_class(&self, tx: &mut Transaction, class: &Class, address: IpAddr, come: bool) {
-        let (Some(range), true) = (AddressRange::new(address, address), self.shadow.uses.contains_key(class)) else {
+        let (Some(range), true) = (AddressRange::new(address, address), self.shadow.uses.contains_key(class))
+        else {
             return;
         };
         let set = class_set(class, mud::Family::of(address));

@@ -17,7 +17,13 @@ impl Enforcer {
 
     /// Permits the addresses of a name for its lifetime (at least five minutes) and a minute of grace, wherever a
     /// policy lists it. When this returns, the kernel does.
-    pub fn learn(&mut self, name: &str, addresses: &[IpAddr], lifetime: u32, now: Instant) -> Result<(), Error> {
+    pub fn learn(
+        &mut self,
+        name: &str,
+        addresses: &[IpAddr],
+        lifetime: u32,
+        now: Instant,
+    ) -> Result<(), Error> {
         if !self.shadow.policies.values().any(|staged| staged.program.lists(name)) {
             return Ok(());
         }

@@ -58,7 +58,10 @@ impl Enforcer {
         let mut unused = Transaction::new();
         for (binding, policy) in devices {
             self.known(policy)?;
-            let taken = binding.addresses.iter().find_map(|address| Some((*address, self.device_at(*address)?.clone())));
+            let taken = binding
+                .addresses
+                .iter()
+                .find_map(|address| Some((*address, self.device_at(*address)?.clone())));
             if let Some((address, holder)) = taken {
                 return Err(Error::AddressTaken { address, holder });
             }
@@ -74,8 +77,11 @@ impl Enforcer {
         self.difference_of_devices(&mut tx, found);
 
         // What nothing refers to any more: chains before the sets that their rules use.
-        let gone: Vec<&Name> =
-            found.chains.keys().filter(|chain| is_policy(chain) && !kept.iter().any(|base| of(chain, base))).collect();
+        let gone: Vec<&Name> = found
+            .chains
+            .keys()
+            .filter(|chain| is_policy(chain) && !kept.iter().any(|base| of(chain, base)))
+            .collect();
         for chain in &gone {
             nft!(tx, "flush chain inet sextant", **chain);
         }
@@ -135,7 +141,9 @@ impl Enforcer {
             kept.insert(staged.names.base().clone());
         }
         let numbers: BTreeSet<u32> = found.from.keys().chain(found.to.keys()).copied().collect();
-        for number in numbers.into_iter().filter(|number| !self.shadow.policies.contains_key(&PolicyId(*number))) {
+        for number in
+            numbers.into_iter().filter(|number| !self.shadow.policies.contains_key(&PolicyId(*number)))
+        {
             delete_verdicts(tx, found, number);
         }
         kept
@@ -143,7 +151,8 @@ impl Enforcer {
 
     fn difference_of_devices(&self, tx: &mut Transaction, found: &Found) {
         let wanted: BTreeMap<Element, PolicyId> = self.wanted_elements().collect();
-        let stays = |element: &Element, mark: u32| wanted.get(element).is_some_and(|policy| policy.number() == mark);
+        let stays =
+            |element: &Element, mark: u32| wanted.get(element).is_some_and(|policy| policy.number() == mark);
         let gone: Vec<Element> = found
             .devices
             .iter()

@@ -16,9 +16,9 @@ pub(super) struct Shadow {
     pub(super) policies: BTreeMap<PolicyId, Staged>,
     pub(super) devices: BTreeMap<DeviceId, Admitted>,
     pub(super) holders: BTreeMap<IpAddr, DeviceId>,
-    /// Members that the operator named; those that devices bring are in `joined`.
+    /// Members of the classes that the operator fills.
     pub(super) named: BTreeMap<Class, BTreeSet<AddressRange>>,
-    /// How many bindings bring an address into a class.
+    /// Members of the other classes, and how many bindings bring each.
     pub(super) joined: BTreeMap<Class, BTreeMap<IpAddr, usize>>,
     pub(super) names: BTreeMap<String, Vec<Known>>,
     /// How many policies refer to a class, which therefore has sets.
@@ -65,16 +65,16 @@ impl Shadow {
         Staged { program, names }
     }
 
-    /// Members of a class in one family, joined where the set wants ranges.
+    /// Members of a class in one family, as its set has them.
     pub(super) fn members(&self, class: &Class, family: Family) -> BTreeSet<AddressRange> {
-        let named = self.named.get(class).into_iter().flatten().copied();
-        let joined = self.joined.get(class).into_iter().flatten();
-        let joined = joined.filter_map(|(address, _)| AddressRange::new(*address, *address));
-        let of_family = named.chain(joined).filter(|range| Family::of(range.first()) == family);
-        if class.has_ranges() {
-            crate::address::join(of_family.collect()).into_iter().collect()
+        let of_family = |range: &AddressRange| Family::of(range.first()) == family;
+        if class.is_named() {
+            let named = self.named.get(class).into_iter().flatten().copied();
+            crate::address::join(named.filter(of_family).collect()).into_iter().collect()
         } else {
-            of_family.collect()
+            let joined = self.joined.get(class).into_iter().flatten();
+            let joined = joined.filter_map(|(address, _)| AddressRange::new(*address, *address));
+            joined.filter(of_family).collect()
         }
     }
 
@@ -112,7 +112,7 @@ impl Shadow {
         for class in joinable(binding) {
             let count = self.joined.entry(class.clone()).or_default().entry(address).or_default();
             *count += 1;
-            if *count == 1 && !self.is_named(class, address) {
+            if *count == 1 {
                 grown.push(class.clone());
             }
         }
@@ -128,22 +128,21 @@ impl Shadow {
             *count -= 1;
             if *count == 0 {
                 addresses.remove(&address);
-                if !self.is_named(class, address) {
-                    shrunk.push(class.clone());
-                }
+                shrunk.push(class.clone());
             }
         }
         shrunk
     }
 
-    fn is_named(&self, class: &Class, address: IpAddr) -> bool {
-        let single = AddressRange::new(address, address);
-        single.is_some_and(|single| self.named.get(class).is_some_and(|set| set.contains(&single)))
-    }
-
     /// How long the kernel should still permit an address at a place: as long as the last of the names that put it
     /// there.
-    pub(super) fn due(&self, program: &Program, slot: &Slot, address: IpAddr, now: Instant) -> Option<Duration> {
+    pub(super) fn due(
+        &self,
+        program: &Program,
+        slot: &Slot,
+        address: IpAddr,
+        now: Instant,
+    ) -> Option<Duration> {
         let known = program.holders(slot).iter().filter_map(|name| self.names.get(name)).flatten();
         let until = known.filter(|known| known.address == address).map(|known| known.until).max()?;
         until.checked_duration_since(now).filter(|left| *left >= Duration::from_secs(1))
@@ -182,8 +181,11 @@ impl Shadow {
 
 impl View for Shadow {
     fn class_has(&self, class: &Class, address: IpAddr) -> bool {
-        let named = self.named.get(class).is_some_and(|set| set.iter().any(|range| range.contains(address)));
-        named || self.joined.get(class).is_some_and(|set| set.contains_key(&address))
+        if class.is_named() {
+            self.named.get(class).is_some_and(|set| set.iter().any(|range| range.contains(address)))
+        } else {
+            self.joined.get(class).is_some_and(|set| set.contains_key(&address))
+        }
     }
 
     /// An address that has expired counts as well: a connection may outlive the answer it began with.
@@ -194,7 +196,7 @@ impl View for Shadow {
 
 /// What a device may be a member of; each class once.
 fn joinable(binding: &Binding) -> BTreeSet<&Class> {
-    binding.classes.iter().filter(|class| !class.has_ranges()).collect()
+    binding.classes.iter().filter(|class| !class.is_named()).collect()
 }
 
 /// The family of a slot.

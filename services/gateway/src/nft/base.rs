@@ -80,6 +80,7 @@ fn body(site: &Site) -> Transaction {
     binding(&mut tx);
     forward(&mut tx);
     input(&mut tx, site);
+    output(&mut tx);
     tx
 }
 
@@ -102,8 +103,12 @@ fn sets(tx: &mut Transaction, site: &Site) {
     nft!(*tx, "add element inet sextant services { udp . 53 , tcp . 53 , udp . 123 }");
     for Endpoint { address, protocol, port } in site.management.iter().copied() {
         match address {
-            IpAddr::V4(_) => nft!(*tx, "add element inet sextant mgmt4 {", address, ".", protocol, ".", port, "}"),
-            IpAddr::V6(_) => nft!(*tx, "add element inet sextant mgmt6 {", address, ".", protocol, ".", port, "}"),
+            IpAddr::V4(_) => {
+                nft!(*tx, "add element inet sextant mgmt4 {", address, ".", protocol, ".", port, "}")
+            }
+            IpAddr::V6(_) => {
+                nft!(*tx, "add element inet sextant mgmt6 {", address, ".", protocol, ".", port, "}")
+            }
         }
         nft!(*tx, "add element inet sextant services {", protocol, ".", port, "}");
     }
@@ -129,9 +134,26 @@ fn violations(tx: &mut Transaction) {
     nft!(*tx, "add set inet sextant rate_to6 { type ipv6_addr ;", SEEN, "}");
 
     nft!(*tx, "add chain inet sextant violation_from");
-    nft!(*tx, VIOLATION_FROM, "meta l4proto { tcp , udp } meta nfproto ipv4 update @seen_from4 { ether saddr . ip daddr . meta l4proto . th dport }");
-    nft!(*tx, VIOLATION_FROM, "meta l4proto { tcp , udp } meta nfproto ipv6 update @seen_from6 { ether saddr . ip6 daddr . meta l4proto . th dport }");
-    nft!(*tx, VIOLATION_FROM, "meta l4proto { tcp , udp } th dport { 53 , 853 } update @rate_from { ether saddr", EACH, "}", ALL, "log group 13", HEADERS);
+    nft!(
+        *tx,
+        VIOLATION_FROM,
+        "meta l4proto { tcp , udp } meta nfproto ipv4 update @seen_from4 { ether saddr . ip daddr . meta l4proto . th dport }"
+    );
+    nft!(
+        *tx,
+        VIOLATION_FROM,
+        "meta l4proto { tcp , udp } meta nfproto ipv6 update @seen_from6 { ether saddr . ip6 daddr . meta l4proto . th dport }"
+    );
+    nft!(
+        *tx,
+        VIOLATION_FROM,
+        "meta l4proto { tcp , udp } th dport { 53 , 853 } update @rate_from { ether saddr",
+        EACH,
+        "}",
+        ALL,
+        "log group 13",
+        HEADERS
+    );
     nft!(*tx, VIOLATION_FROM, "meta l4proto { tcp , udp } th dport { 53 , 853 } counter drop");
     nft!(*tx, VIOLATION_FROM, "update @rate_from { ether saddr", EACH, "}", ALL, "log group 10", HEADERS);
     nft!(*tx, VIOLATION_FROM, "counter drop");
@@ -150,8 +172,14 @@ fn violations(tx: &mut Transaction) {
 fn binding(tx: &mut Transaction) {
     nft!(*tx, "add chain inet sextant bind");
     nft!(*tx, "add rule inet sextant bind meta mark set 0");
-    nft!(*tx, "add rule inet sextant bind meta nfproto ipv4 meta mark set ether saddr . ip saddr map @dev_from4");
-    nft!(*tx, "add rule inet sextant bind meta nfproto ipv6 meta mark set ether saddr . ip6 saddr map @dev_from6");
+    nft!(
+        *tx,
+        "add rule inet sextant bind meta nfproto ipv4 meta mark set ether saddr . ip saddr map @dev_from4"
+    );
+    nft!(
+        *tx,
+        "add rule inet sextant bind meta nfproto ipv6 meta mark set ether saddr . ip6 saddr map @dev_from6"
+    );
     nft!(*tx, "add rule inet sextant bind meta mark 0 goto stranger");
 }
 
@@ -185,8 +213,16 @@ fn input(tx: &mut Transaction, site: &Site) {
     nft!(*tx, INPUT, "ct state invalid drop");
     // Devices do not announce routers, nor better ones (RFC 6105); what else a link needs (RFC 4861, RFC 3810).
     nft!(*tx, INPUT, "icmpv6 type { nd-router-advert , nd-redirect } counter drop");
-    nft!(*tx, INPUT, "icmpv6 type { nd-neighbor-solicit , nd-neighbor-advert , nd-router-solicit } ip6 hoplimit 255 accept");
-    nft!(*tx, INPUT, "icmpv6 type { mld-listener-report , mld-listener-done , mld2-listener-report } ip6 hoplimit 1 accept");
+    nft!(
+        *tx,
+        INPUT,
+        "icmpv6 type { nd-neighbor-solicit , nd-neighbor-advert , nd-router-solicit } ip6 hoplimit 255 accept"
+    );
+    nft!(
+        *tx,
+        INPUT,
+        "icmpv6 type { mld-listener-report , mld-listener-done , mld2-listener-report } ip6 hoplimit 1 accept"
+    );
     nft!(*tx, INPUT, "meta nfproto ipv4 meta l4proto igmp accept");
     // DHCP clients; server answers never come from a device.
     nft!(*tx, INPUT, "meta nfproto ipv4 udp sport 68 udp dport 67 accept");
@@ -204,6 +240,13 @@ fn input(tx: &mut Transaction, site: &Site) {
     nft!(*tx, INPUT, "accept");
 }
 
+/// From the gateway to devices: everything but the advice to go round it, which Linux gives over IPv6 whenever a
+/// packet leaves where it came from, and which no setting turns off (RFC 4861, section 8).
+fn output(tx: &mut Transaction) {
+    nft!(*tx, "add chain inet sextant output { type filter hook output priority 0 ; policy accept ; }");
+    nft!(*tx, "add rule inet sextant output oifname @lan icmpv6 type nd-redirect drop");
+}
+
 /// The second lock: frames between ports of the bridge are dropped even if port isolation is lost. Stateless,
 /// because not every kernel tracks connections in this family; `None` when the site names no ports.
 pub(crate) fn bridge(site: &Site) -> Option<Transaction> {
@@ -215,7 +258,14 @@ pub(crate) fn bridge(site: &Site) -> Option<Transaction> {
     nft!(tx, "delete table bridge sextant");
     nft!(tx, "add table bridge sextant");
     nft!(tx, "add chain bridge sextant forward { type filter hook forward priority 0 ; policy accept ; }");
-    nft!(tx, "add rule bridge sextant forward iifname {", site.ports, "} oifname {", site.ports, "} counter drop");
+    nft!(
+        tx,
+        "add rule bridge sextant forward iifname {",
+        site.ports,
+        "} oifname {",
+        site.ports,
+        "} counter drop"
+    );
     Some(tx)
 }
 

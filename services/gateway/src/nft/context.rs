@@ -75,7 +75,8 @@ impl Nft {
         let marker = format!("{MARKER}{}", self.serial);
         let line = text.trim_end().replace('\n', "; ");
         let sent = running.input.write_all(format!("{line}\n{marker}\n").as_bytes());
-        let complaint = sent.map_err(|_| Error::Lost).and_then(|()| running.read_until(&marker, self.deadline))?;
+        let complaint =
+            sent.map_err(|_| Error::Lost).and_then(|()| running.read_until(&marker, self.deadline))?;
         // Only one that answered is used again; any other was dropped above, and with it ended.
         self.running = Some(running);
         Ok(complaint)
@@ -232,7 +233,10 @@ mod tests {
         ] {
             assert!(matches!(classify(text.into()), Error::Conflict(_)), "{text}");
         }
-        for text in ["Error: syntax error, unexpected newline\n", "Error: Could not process rule: Operation not supported\n"] {
+        for text in [
+            "Error: syntax error, unexpected newline\n",
+            "Error: Could not process rule: Operation not supported\n",
+        ] {
             assert!(matches!(classify(text.into()), Error::Refused(_)), "{text}");
         }
     }

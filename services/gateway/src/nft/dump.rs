@@ -89,6 +89,47 @@ impl Found {
     }
 }
 
+/// Packets of one kind that a device sent and that were dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Dropped {
+    /// Source of the frames.
+    pub mac: Mac,
+    /// Where they were to go.
+    pub remote: IpAddr,
+    /// TCP (6) or UDP (17).
+    pub protocol: u8,
+    /// Destination port.
+    pub port: u16,
+    /// How many.
+    pub packets: u64,
+}
+
+/// Reads the counted sets of a listing; what is not understood is passed over.
+pub(crate) fn read_dropped(listing: &Value) -> Vec<Dropped> {
+    let objects = listing.get("nftables").and_then(Value::as_array).into_iter().flatten();
+    let sets = objects.filter_map(|object| object.get("set")).filter(|set| {
+        set.get("name").and_then(Value::as_str).is_some_and(|name| name.starts_with("seen_from"))
+    });
+    sets.flat_map(elements).filter_map(read_one_dropped).collect()
+}
+
+fn read_one_dropped(element: &Value) -> Option<Dropped> {
+    let [mac, remote, protocol, port] = plain(element).get("concat")?.as_array()?.as_slice() else {
+        return None;
+    };
+    Some(Dropped {
+        mac: Mac::parse(mac.as_str()?)?,
+        remote: remote.as_str()?.parse().ok()?,
+        protocol: match protocol.as_str()? {
+            "tcp" => 6,
+            "udp" => 17,
+            _ => return None,
+        },
+        port: u16::try_from(port.as_u64()?).ok()?,
+        packets: element.get("elem")?.get("counter")?.get("packets")?.as_u64()?,
+    })
+}
+
 fn elements(set: &Value) -> impl Iterator<Item = &Value> {
     set.get("elem").and_then(Value::as_array).into_iter().flatten()
 }

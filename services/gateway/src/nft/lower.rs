@@ -101,7 +101,9 @@ fn lower_entry(entry: &Entry, subject: &Subject) -> (Option<Start>, bool) {
 fn lower_remote(remote: &Remote, subject: &Subject) -> Peer {
     let class = match remote {
         Remote::Any => return Peer::Any,
-        Remote::Prefix(prefix) => return Peer::Range(AddressRange::of_prefix(prefix.address(), prefix.length())),
+        Remote::Prefix(prefix) => {
+            return Peer::Range(AddressRange::of_prefix(prefix.address(), prefix.length()));
+        }
         Remote::Name(name) => return lower_name(name),
         Remote::Controller(uri) => Class::Controller(uri.clone()),
         Remote::MyController => Class::MyController(subject.url.as_str().to_owned()),

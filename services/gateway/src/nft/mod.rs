@@ -10,10 +10,11 @@ mod render;
 mod tests;
 mod transaction;
 
-pub(crate) use base::{NFLOG_GROUPS, bridge, install, stamp};
 pub use base::{Endpoint, Site};
+pub(crate) use base::{NFLOG_GROUPS, bridge, install, stamp};
 pub use context::{Nft, Table};
-pub(crate) use dump::{Element, Found};
+pub use dump::Dropped;
+pub(crate) use dump::{Element, Found, read_dropped};
 pub use lower::{Lowered, Subject, lower};
 pub use program::{Extra, Peer, Program, Service, Side, Start};
 pub(crate) use program::{Place, Slot, View};

@@ -222,7 +222,8 @@ impl Program {
                 Peers::Keys => {
                     let key = Key { address: remote, protocol: flow.protocol, port: flow.destination_port };
                     let place = Place::Key(flow.protocol, flow.destination_port);
-                    if self.keys.contains(&(side, key)) || self.held(slot(side, family, place), remote, view) {
+                    if self.keys.contains(&(side, key)) || self.held(slot(side, family, place), remote, view)
+                    {
                         return true;
                     }
                     false
@@ -296,7 +297,11 @@ impl Program {
             }
             sets.extend(group.map(Peers::Group));
             let mut distinct: Vec<Peers> = Vec::new();
-            sets.into_iter().for_each(|peers| if !distinct.contains(&peers) { distinct.push(peers) });
+            sets.into_iter().for_each(|peers| {
+                if !distinct.contains(&peers) {
+                    distinct.push(peers)
+                }
+            });
             self.rules.extend(distinct.into_iter().map(|peers| Rule {
                 side,
                 family,

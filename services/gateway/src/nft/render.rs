@@ -67,11 +67,25 @@ pub(crate) fn render(names: &PolicyNames, program: &Program, send_errors: bool) 
     for side in [Side::From, Side::To] {
         for family in [Family::V4, Family::V6].into_iter().filter(|family| program.has_keys(side, *family)) {
             let address = address_type(family);
-            nft!(tx, "add set inet sextant", names.keys(side, family), "{ type", address, ". inet_proto . inet_service ; flags timeout ; size 65535 ; }");
+            nft!(
+                tx,
+                "add set inet sextant",
+                names.keys(side, family),
+                "{ type",
+                address,
+                ". inet_proto . inet_service ; flags timeout ; size 65535 ; }"
+            );
         }
     }
     for (number, family) in program.groups.iter().enumerate() {
-        nft!(tx, "add set inet sextant", names.group(number), "{ type", address_type(*family), "; flags timeout ; size 65535 ; }");
+        nft!(
+            tx,
+            "add set inet sextant",
+            names.group(number),
+            "{ type",
+            address_type(*family),
+            "; flags timeout ; size 65535 ; }"
+        );
     }
     for (side, key) in &program.keys {
         let set = names.keys(*side, Family::of(key.address));
@@ -129,7 +143,7 @@ impl Part for Peer<'_> {
             (Side::From, Family::V6) => "ip6 daddr",
             (Side::To, Family::V6) => "ip6 saddr",
         };
-                match &rule.peers {
+        match &rule.peers {
             Peers::Any => nfproto(rule.family).put(out),
             Peers::Ranges(ranges) if covers_all(ranges) => nfproto(rule.family).put(out),
             Peers::Ranges(ranges) => {

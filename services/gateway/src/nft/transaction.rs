@@ -178,7 +178,8 @@ impl Name {
 
     /// Takes a name read from the kernel, if it is one that we could have given.
     pub(crate) fn from_kernel(text: &str) -> Option<Self> {
-        let ours = text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
+        let ours =
+            text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
         (ours && (1..=64).contains(&text.len())).then(|| Self(text.to_owned()))
     }
 
@@ -215,7 +216,16 @@ mod tests {
         let mut tx = Transaction::new();
         nft!(tx, "a", 1u8, 2u16, 3u32, PolicyId::BLOCKED, Mac([2, 0, 0, 0, 0, 255]));
         nft!(tx, Interface::new("lan0").unwrap(), IpAddr::from([10, 0, 0, 1]), 80..=80u16, 1000..=2000u16);
-        nft!(tx, "{", vec![AddressRange::of_prefix([10, 0, 0, 0].into(), 8), AddressRange::of_prefix([1, 1, 1, 1].into(), 32)], "}", None::<u8>);
+        nft!(
+            tx,
+            "{",
+            vec![
+                AddressRange::of_prefix([10, 0, 0, 0].into(), 8),
+                AddressRange::of_prefix([1, 1, 1, 1].into(), 32)
+            ],
+            "}",
+            None::<u8>
+        );
         assert_eq!(
             tx.as_text(),
             "a 1 2 3 2 02:00:00:00:00:ff\n\"lan0\" 10.0.0.1 80 1000-2000\n{ 10.0.0.0-10.255.255.255 , 1.1.1.1 }\n"

@@ -49,7 +49,9 @@ impl Listener {
         match self.socket.receive(&mut self.buffer)? {
             Received::Nothing => Ok(Vec::new()),
             Received::Overrun => Ok(vec![None]),
-            Received::Datagram(datagram) => Ok(messages(datagram).filter_map(|m| read(&m)).map(Some).collect()),
+            Received::Datagram(datagram) => {
+                Ok(messages(datagram).filter_map(|m| read(&m)).map(Some).collect())
+            }
         }
     }
 }
@@ -66,7 +68,8 @@ fn read(message: &Message<'_>) -> Option<Log> {
         _ => return None,
     };
     let attributes = message.attributes();
-    let mark = attributes.find_kind(NFULA_MARK).and_then(|bytes| Some(u32::from_be_bytes(bytes.try_into().ok()?)));
+    let mark =
+        attributes.find_kind(NFULA_MARK).and_then(|bytes| Some(u32::from_be_bytes(bytes.try_into().ok()?)));
     let mac = attributes.find_kind(NFULA_HWADDR).and_then(read_mac);
     let flow = read_flow(attributes.find_kind(NFULA_PAYLOAD)?)?;
     Some(Log { kind, policy: mark.filter(|mark| *mark != 0).map(PolicyId), mac, flow })
@@ -138,7 +141,7 @@ mod tests {
             for value in 0..=255 {
                 let mut changed = bytes.clone();
                 changed[at] = value;
-                messages(&changed).for_each(|message| drop(read(&message)));
+                let _read: Vec<_> = messages(&changed).map(|message| read(&message)).collect();
             }
         }
     }

@@ -3,7 +3,9 @@
 mod aggregate;
 mod listener;
 mod packet;
+mod watch;
 
 pub use aggregate::Aggregate;
 pub use listener::{Listener, Log};
 pub use packet::read_flow;
+pub use watch::watch;

@@ -4,12 +4,13 @@
 //! 2001:db8:aa::10 to 13.
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::mpsc::{Receiver, channel};
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use gateway::{
-    Binding, Class, DeviceId, Enforcer, Event, Mac, Peer, PolicyId, Program, Service, Shared, Side, Site, Start, Wanted,
+    Binding, Class, DeviceId, Enforcer, Event, Mac, Peer, PolicyId, Program, Service, Side, Site, Start,
+    Wanted,
 };
 use mud::{Family, Ports, Protocol, Verdict};
 use testkit::netns::{Namespace, Network};
@@ -77,8 +78,9 @@ impl Lab {
     pub(crate) fn site(&self) -> Site {
         let mut site = Site::new("lan0").unwrap();
         site.own = vec![ip("10.77.0.1"), ip("2001:db8:77::1"), ip("fe80::1")];
-        site.ports =
-            (0..self.devices.len()).map(|index| gateway::Interface::new(&format!("p{index}")).unwrap()).collect();
+        site.ports = (0..self.devices.len())
+            .map(|index| gateway::Interface::new(&format!("p{index}")).unwrap())
+            .collect();
         site
     }
 }
@@ -109,7 +111,12 @@ pub(crate) fn id(index: usize) -> DeviceId {
 
 pub(crate) fn binding(index: usize) -> Binding {
     let link_local = format!("fe80::ff:fe00:{:x}", 11 + index).parse().unwrap();
-    Binding { device: id(index), mac: mac(index), addresses: vec![v4(index), v6(index), link_local], classes: vec![] }
+    Binding {
+        device: id(index),
+        mac: mac(index),
+        addresses: vec![v4(index), v6(index), link_local],
+        classes: vec![],
+    }
 }
 
 /// Lets a device start, or be started toward, over one protocol and port.
@@ -163,10 +170,6 @@ pub(crate) fn marks(gw: &Namespace) -> Vec<(String, String, u64)> {
         }
     }
     marks
-}
-
-pub(crate) fn share(enforcer: Enforcer) -> Shared {
-    Shared::new(enforcer)
 }
 
 pub(crate) const UPDATE_ONLY: PolicyId = PolicyId::UPDATE_ONLY;

@@ -2,8 +2,10 @@
 
 extern crate sextant_gateway as gateway;
 
+mod agreement;
 mod lab;
 mod names;
 mod restart;
 mod rules;
+mod scale;
 mod telemetry;

@@ -4,14 +4,18 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
 
-use gateway::{AddressRange, Class, Enforcer, Event, Forwarder, Peer, Program, Shared, Side, Start, Upstream, Wanted};
+use gateway::{
+    AddressRange, Class, Enforcer, Event, Forwarder, Peer, Program, Shared, Side, Start, Upstream, Wanted,
+};
 use hickory_proto::op::{Message, Query, ResponseCode};
 use hickory_proto::rr::rdata::{A, AAAA, CNAME};
 use hickory_proto::rr::{Name, RData, Record, RecordType};
 use mud::{Family, Protocol};
 use testkit::netns::Namespace;
 
-use crate::lab::{ANSWER, Lab, SILENCE, UPDATE_ONLY, allow, at, await_event, binding, class, id, ip, program, share};
+use crate::lab::{
+    ANSWER, Lab, SILENCE, UPDATE_ONLY, allow, at, await_event, binding, class, id, ip, program,
+};
 
 /// What the upstream resolver says: name, alias, addresses.
 type Zone = Arc<Mutex<Vec<(&'static str, Option<&'static str>, Vec<IpAddr>)>>>;
@@ -127,9 +131,10 @@ fn a_device_reaches_what_its_names_resolve_to_and_nothing_else() {
         let policy = enforcer.stage(policy()).unwrap();
         enforcer.admit(binding(0), policy).unwrap();
         enforcer.admit(binding(1), UPDATE_ONLY).unwrap();
-        let shared: Shared = share(enforcer);
+        let shared = Shared::new(enforcer);
 
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let socket = lab.wan.enter(|| std::net::UdpSocket::bind("198.51.100.2:53").unwrap());
         runtime.spawn(upstream(socket, Arc::clone(&zone)));
         let servers = Upstream { servers: vec![at("198.51.100.2", 53)], private_domains: vec![] };
@@ -165,7 +170,9 @@ fn a_device_reaches_what_its_names_resolve_to_and_nothing_else() {
         assert!(!device.tcp(at("203.0.113.12", 443), SILENCE));
         let out_of_policy = |wanted: usize| {
             await_event(&events, |event| match event {
-                Event::NameOutOfPolicy { device, name, refused } if *device == id(wanted) => Some((name.clone(), *refused)),
+                Event::NameOutOfPolicy { device, name, refused } if *device == id(wanted) => {
+                    Some((name.clone(), *refused))
+                }
                 _ => None,
             })
         };
@@ -185,7 +192,9 @@ fn a_device_reaches_what_its_names_resolve_to_and_nothing_else() {
 
         // A policy staged later knows the addresses that its names had.
         let later = shared.with(|enforcer| {
-            let later = enforcer.stage(program(vec![by_name("api.maker.example", Family::V4, Protocol::Tcp)])).unwrap();
+            let later = enforcer
+                .stage(program(vec![by_name("api.maker.example", Family::V4, Protocol::Tcp)]))
+                .unwrap();
             enforcer.assign(&[(id(0), later)]).unwrap();
             later
         });

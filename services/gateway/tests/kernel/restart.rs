@@ -40,12 +40,18 @@ fn rules_outlive_the_program_and_a_return_leaves_them_alone() {
         assert!(lab.devices[0].tcp(at("203.0.113.10", 443), ANSWER));
         assert!(!lab.devices[0].tcp(at("203.0.113.11", 443), SILENCE));
 
-        let generation = || String::from_utf8(lab.gw.command("nft", &["-a", "list", "table", "inet", "sextant"]).stdout).unwrap();
+        let generation = || {
+            String::from_utf8(lab.gw.command("nft", &["-a", "list", "table", "inet", "sextant"]).stdout)
+                .unwrap()
+        };
         let before = generation();
         let (_enforcer, events) = lab.open(wanted().0);
         assert!(events.try_iter().all(|event| !matches!(event, Event::Rebuilt { .. })));
         let handles = |text: &str| -> Vec<String> {
-            text.lines().filter(|line| line.contains("# handle") && !line.contains("counter")).map(str::to_owned).collect()
+            text.lines()
+                .filter(|line| line.contains("# handle") && !line.contains("counter"))
+                .map(str::to_owned)
+                .collect()
         };
         assert_eq!(handles(&generation()), handles(&before), "nothing was made anew");
     });
@@ -115,15 +121,23 @@ fn killed_at_any_moment_the_rules_are_the_old_or_the_new() {
             .unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         // As many changes as rounds, so that the end comes at another point each time.
-        let seen = lines.by_ref().map_while(Result::ok).filter(|line| line.contains("changed")).take(2 + round).count();
+        let seen = lines
+            .by_ref()
+            .map_while(Result::ok)
+            .filter(|line| line.contains("changed"))
+            .take(2 + round)
+            .count();
         child.kill().unwrap();
         child.wait().unwrap();
         assert_eq!(seen, 2 + round);
         let marks = marks(&lab.gw);
         assert_eq!(marks.len(), 12, "{marks:?}");
         for (address, index) in [("\"10.77.0.11\"", 0), ("2001:db8:77::12", 1)] {
-            let of_one: Vec<u64> =
-                marks.iter().filter(|(_, key, _)| key.contains(address.trim_matches('"'))).map(|(_, _, mark)| *mark).collect();
+            let of_one: Vec<u64> = marks
+                .iter()
+                .filter(|(_, key, _)| key.contains(address.trim_matches('"')))
+                .map(|(_, _, mark)| *mark)
+                .collect();
             assert_eq!(of_one.len(), 2, "device {index}");
             assert_eq!(of_one[0], of_one[1], "both maps of device {index} say the same");
         }
@@ -147,7 +161,8 @@ fn flapping_program() {
     let (mut wanted, policy) = wanted();
     wanted.devices = vec![(binding(0), policy), (binding(1), policy)];
     let mut site = gateway::Site::new("lan0").unwrap();
-    site.own = vec!["10.77.0.1".parse().unwrap(), "2001:db8:77::1".parse().unwrap(), "fe80::1".parse().unwrap()];
+    site.own =
+        vec!["10.77.0.1".parse().unwrap(), "2001:db8:77::1".parse().unwrap(), "fe80::1".parse().unwrap()];
     site.ports = ["p0", "p1"].map(|port| gateway::Interface::new(port).unwrap()).into();
     let mut enforcer = Enforcer::open(site, wanted, std::sync::Arc::new(sender)).unwrap();
     let other = enforcer.stage(second()).unwrap();

@@ -1,11 +1,12 @@
 //! What is told of what was dropped.
 
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::channel;
 
-use gateway::{Aggregate, Event, Listener, ViolationKind, Wanted};
+use gateway::{Event, Listener, Shared, Violation, ViolationKind, Wanted, watch};
 use mud::Protocol;
 
-use crate::lab::{Lab, SILENCE, at, binding, ip, mac, program, reach, v4, v6};
+use crate::lab::{Lab, SILENCE, at, await_event, binding, id, ip, mac, program, reach, v4, v6};
 
 #[test]
 fn violations_are_told_with_their_five_tuple() {
@@ -14,22 +15,26 @@ fn violations_are_told_with_their_five_tuple() {
         let (mut enforcer, _events) = lab.open(Wanted::default());
         let policy = enforcer.stage(program(vec![reach("203.0.113.10", Protocol::Tcp, 443)])).unwrap();
         enforcer.admit(binding(0), policy).unwrap();
-        let mut listener = Listener::open().unwrap();
-
-        lab.devices[0].tcp(at("203.0.113.11", 23), SILENCE);
-        lab.devices[0].udp(at("2001:db8:aa::11", 1900), SILENCE);
-        lab.devices[0].udp(at("203.0.113.11", 53), SILENCE);
-        lab.wan.tcp((v4(0), 22).into(), SILENCE);
-        lab.devices[1].tcp(at("203.0.113.10", 443), SILENCE);
-
-        let mut aggregate = Aggregate::default();
-        let mut told = Vec::new();
-        let end = Instant::now() + Duration::from_secs(2);
-        while told.len() < 5 && Instant::now() < end {
-            for log in listener.receive().unwrap().into_iter().flatten() {
-                told.extend(aggregate.observe(log, Instant::now()));
-            }
-        }
+        let listener = Listener::open().unwrap();
+        let shared = Shared::new(enforcer);
+        let (stop, (sender, events)) = (AtomicBool::new(false), channel());
+        let told: Vec<Violation> = std::thread::scope(|scope| {
+            scope.spawn(|| watch(listener, &shared, &sender, &stop).unwrap());
+            lab.devices[0].tcp(at("203.0.113.11", 23), SILENCE);
+            lab.devices[0].udp(at("2001:db8:aa::11", 1900), SILENCE);
+            lab.devices[0].udp(at("203.0.113.11", 53), SILENCE);
+            lab.wan.tcp((v4(0), 22).into(), SILENCE);
+            lab.devices[1].tcp(at("203.0.113.10", 443), SILENCE);
+            let told = (0..5).map(|_| {
+                await_event(&events, |event| match event {
+                    Event::Violation(violation) => Some(violation.clone()),
+                    _ => None,
+                })
+            });
+            let told = told.collect();
+            stop.store(true, Ordering::Relaxed);
+            told
+        });
         let find = |kind, destination, port| {
             told.iter().find(|violation| {
                 let flow = violation.flow;
@@ -44,8 +49,14 @@ fn violations_are_told_with_their_five_tuple() {
         assert_eq!((sixth.flow.source, sixth.flow.protocol), (v6(0), 17));
         assert!(find(ViolationKind::Resolver, ip("203.0.113.11"), 53).is_some(), "another resolver is told");
         assert!(find(ViolationKind::ToDevice, v4(0), 22).is_some(), "a start from outside is told");
-        let stranger = find(ViolationKind::UnknownDevice, ip("203.0.113.10"), 443).expect("a stranger is told");
+        let stranger =
+            find(ViolationKind::UnknownDevice, ip("203.0.113.10"), 443).expect("a stranger is told");
         assert_eq!((stranger.mac, stranger.flow.source, stranger.policy), (Some(mac(1)), v4(1), None));
-        assert!(aggregate.tick(Instant::now()).iter().all(|event| !matches!(event, Event::Overflow { .. })));
+        assert_eq!((first.device.as_ref(), stranger.device.as_ref()), (Some(&id(0)), None));
+
+        let dropped = shared.with(|enforcer| enforcer.dropped()).unwrap();
+        let telnet = dropped.iter().find(|dropped| dropped.port == 23).expect("the kernel counted it");
+        assert_eq!((telnet.mac, telnet.remote, telnet.protocol), (mac(0), ip("203.0.113.11"), 6));
+        assert!(telnet.packets >= 1);
     });
 }
