@@ -7,17 +7,39 @@
 
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), no_std)]
+#![cfg_attr(test, allow(clippy::print_stdout, reason = "power-cut tests say how many cuts they tried"))]
 
 extern crate alloc;
 
+mod attest;
+mod boot;
+mod contents;
+mod device;
+mod download;
+mod identity;
+mod install;
+mod machine;
+mod memory;
+mod platform;
 mod schedule;
 mod state;
 mod storage;
 
 #[cfg(test)]
 mod simulator;
+#[cfg(test)]
+mod tests;
 
 // Public interface
+pub use attest::{ADMISSION_CONTEXT, AttestError, Measured};
+pub use boot::{Boot, Unfit};
+pub use device::{Credentials, Device, Offer, Running, Standing, TRIAL_BOOTS};
+pub use download::Download;
+pub use identity::{Component, Identity};
+pub use install::{Fault, InstallError};
+pub use machine::{Action, Event, Feedback, Machine, Outcome, Timing};
+pub use memory::MemoryStorage;
+pub use platform::Start;
 pub use schedule::Schedule;
-pub use state::{BootState, Installed, Refusal, StateError, StateStore, Trial};
+pub use state::{Bars, BootState, Installed, Refusal, StateError, StateStore, Trial};
 pub use storage::{Area, RecordCopy, Slot, Storage, read_all};

@@ -1,5 +1,8 @@
-/// The longest wait between two polls, in seconds: a day.
-const LONGEST: u64 = 86_400;
+/// The longest period, in milliseconds: a day.
+const LONGEST_PERIOD: u64 = 86_400_000;
+/// The longest back-off, in milliseconds, where the period is not longer: a server that is back must not wait for its
+/// devices.
+const LONGEST_RETRY: u64 = 900_000;
 
 /// When to poll next: a period with jitter, and exponential back-off with full jitter after failures, so that a fleet
 /// that lost its server together does not come back together.
@@ -12,12 +15,12 @@ pub struct Schedule {
 impl Schedule {
     /// A schedule with a period in milliseconds.
     pub fn new(period: u64) -> Self {
-        Self { period: period.clamp(1, LONGEST * 1000), failures: 0 }
+        Self { period: period.clamp(1, LONGEST_PERIOD), failures: 0 }
     }
 
     /// The server asked for another period, in milliseconds.
     pub fn set_period(&mut self, period: u64) {
-        self.period = period.clamp(1, LONGEST * 1000);
+        self.period = period.clamp(1, LONGEST_PERIOD);
     }
 
     /// Milliseconds to wait after a poll that went well; `random` is any uniform number.
@@ -31,7 +34,8 @@ impl Schedule {
     /// Milliseconds to wait after one that failed.
     pub fn after_failure(&mut self, random: u64) -> u64 {
         self.failures = self.failures.saturating_add(1);
-        let ceiling = self.period.saturating_mul(1 << self.failures.min(16)).min(LONGEST * 1000);
+        let ceiling =
+            self.period.saturating_mul(1 << self.failures.min(16)).min(LONGEST_RETRY.max(self.period));
         // Never less than half a period: jitter must not become a flood.
         self.period / 2 + random % ceiling.max(1)
     }
@@ -56,10 +60,10 @@ mod tests {
         let mut ceiling = 0;
         for _ in 0..40 {
             let wait = schedule.after_failure(u64::MAX);
-            assert!(wait >= 5_000 && wait <= LONGEST * 1000 + 5_000, "{wait}");
+            assert!((5_000..=LONGEST_RETRY + 5_000).contains(&wait), "{wait}");
             ceiling = ceiling.max(wait);
         }
-        assert!(ceiling > 1_000_000);
+        assert!(ceiling > 500_000);
         schedule.after_success(0);
         assert!(schedule.after_failure(u64::MAX) <= 25_000);
     }

@@ -32,13 +32,27 @@ pub struct Trial {
     pub boots_left: u8,
 }
 
-/// A release that this device will not try again in a row, and why.
+/// A release that was refused, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     /// Its manifest digest.
     pub manifest: Digest,
     /// The reason code.
     pub code: String,
+    /// What this device will not try again in a row.
+    pub bars: Bars,
+}
+
+/// What a refusal keeps from being tried again, until another release was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bars {
+    /// Nothing: what is installed was damaged, and the same release cures it.
+    Nothing,
+    /// The release in any envelope: the fault is in what its author signed.
+    Release,
+    /// The release in the envelope with this SHA-256: the fault is in what came with the signed manifest, so a mirror
+    /// that damages envelopes cannot keep the device from good ones.
+    Envelope(Digest),
 }
 
 /// What a device must remember across power cuts.
@@ -56,6 +70,8 @@ pub struct BootState {
     pub trial: Option<Trial>,
     /// The highest sequence number that was ever committed; it never falls.
     pub sequence: u64,
+    /// The release that was committed with it, which alone may be installed again under the same number.
+    pub committed: Option<Digest>,
     /// Releases refused lately, oldest first.
     pub refusals: Vec<Refusal>,
 }
@@ -69,6 +85,7 @@ impl Default for BootState {
             slots: [None, None],
             trial: None,
             sequence: 0,
+            committed: None,
             refusals: Vec::new(),
         }
     }
@@ -83,6 +100,11 @@ mod labels {
     pub(super) const TRIAL: i64 = 6;
     pub(super) const SEQUENCE: i64 = 7;
     pub(super) const REFUSALS: i64 = 8;
+    pub(super) const COMMITTED: i64 = 9;
+
+    pub(super) const BARS_NOTHING: u64 = 0;
+    pub(super) const BARS_RELEASE: u64 = 1;
+    pub(super) const BARS_ENVELOPE: u64 = 2;
 }
 
 impl BootState {
@@ -104,19 +126,41 @@ impl BootState {
         }
     }
 
-    /// Why this release was refused, if it was the last one that failed.
-    pub fn refused(&self, manifest: &Digest) -> Option<&Refusal> {
-        self.refusals.last().filter(|refusal| refusal.manifest == *manifest)
+    /// Empties a slot, and says what was there.
+    pub(crate) fn clear(&mut self, slot: Slot) -> Option<Installed> {
+        match slot {
+            Slot::A => self.slots[0].take(),
+            Slot::B => self.slots[1].take(),
+        }
+    }
+
+    /// Says what is in a slot.
+    pub(crate) fn put(&mut self, slot: Slot, installed: Installed) {
+        match slot {
+            Slot::A => self.slots[0] = Some(installed),
+            Slot::B => self.slots[1] = Some(installed),
+        }
+    }
+
+    /// Why this release in this envelope must not be tried, if it is what failed last.
+    pub fn barred(&self, manifest: &Digest, envelope: &Digest) -> Option<&Refusal> {
+        let last = self.refusals.iter().rev().find(|refusal| refusal.bars != Bars::Nothing)?;
+        let barred = match last.bars {
+            Bars::Nothing => false,
+            Bars::Release => last.manifest == *manifest,
+            Bars::Envelope(barred) => last.manifest == *manifest && barred == *envelope,
+        };
+        barred.then_some(last)
     }
 
     /// Remembers a refused release; the oldest is forgotten first.
-    pub fn refuse(&mut self, manifest: Digest, code: &str) {
+    pub fn refuse(&mut self, manifest: Digest, code: &str, bars: Bars) {
         self.refusals.retain(|refusal| refusal.manifest != manifest);
         if self.refusals.len() == MAX_REFUSALS {
             self.refusals.remove(0);
         }
         let code = code.chars().take(MAX_CODE).collect();
-        self.refusals.push(Refusal { manifest, code });
+        self.refusals.push(Refusal { manifest, code, bars });
     }
 
     /// The record as it is stored: a map, then the SHA-256 of the map, which tells a torn write.
@@ -140,15 +184,20 @@ impl BootState {
                 w.uint(installed.sequence);
             });
         }
+        map.int_if(COMMITTED, self.committed.as_ref(), |w, manifest| {
+            w.array(2);
+            encode_digest(w, manifest);
+        });
         map.int_if(TRIAL, self.trial, |w, trial| {
             w.array(2).uint(trial.slot.index() as u64).uint(u64::from(trial.boots_left));
         });
         map.int(REFUSALS, |w| {
             w.array(self.refusals.len());
             for refusal in &self.refusals {
-                w.array(3);
+                w.array(4);
                 encode_digest(w, &refusal.manifest);
                 w.text(&refusal.code);
+                encode_bars(w, &refusal.bars);
             }
         });
         let mut record = map.into_bytes();
@@ -182,11 +231,16 @@ impl BootState {
                     state.trial = Some(Trial { slot, boots_left: reader.uint_as()? });
                 }
                 SEQUENCE => state.sequence = reader.uint()?,
+                COMMITTED => {
+                    reader.array_of(2)?;
+                    state.committed = Some(decode_digest(&mut reader)?);
+                }
                 REFUSALS => {
                     for _ in 0..reader.array()? {
-                        reader.array_of(3)?;
+                        reader.array_of(4)?;
                         let manifest = decode_digest(&mut reader)?;
-                        state.refuse(manifest, reader.text()?);
+                        let code = reader.text()?;
+                        state.refuse(manifest, code, decode_bars(&mut reader)?);
                     }
                 }
                 unknown => return Err(CborError::new(at, Reason::Unknown(unknown))),
@@ -206,6 +260,28 @@ fn decode_digest(reader: &mut Reader<'_>) -> Result<Digest, CborError> {
     let algorithm = HashAlgorithm::from_cose_id(reader.int()?);
     let bytes = reader.bytes()?;
     algorithm.and_then(|algorithm| Digest::new(algorithm, bytes)).ok_or(CborError::rule(at, "not a digest"))
+}
+
+fn encode_bars(writer: &mut Writer, bars: &Bars) {
+    match bars {
+        Bars::Nothing => writer.array(1).uint(labels::BARS_NOTHING),
+        Bars::Release => writer.array(1).uint(labels::BARS_RELEASE),
+        Bars::Envelope(envelope) => {
+            writer.array(3).uint(labels::BARS_ENVELOPE);
+            encode_digest(writer, envelope);
+            writer
+        }
+    };
+}
+
+fn decode_bars(reader: &mut Reader<'_>) -> Result<Bars, CborError> {
+    let at = reader.position();
+    match (reader.array()?, reader.uint()?) {
+        (1, labels::BARS_NOTHING) => Ok(Bars::Nothing),
+        (1, labels::BARS_RELEASE) => Ok(Bars::Release),
+        (3, labels::BARS_ENVELOPE) => decode_digest(reader).map(Bars::Envelope),
+        _ => Err(CborError::rule(at, "not what a refusal bars")),
+    }
 }
 
 fn decode_installed(reader: &mut Reader<'_>) -> Result<Installed, CborError> {
@@ -323,9 +399,12 @@ mod tests {
             slots: [None, Some(Installed { manifest: digest("1.0"), sequence: 4 })],
             trial: Some(Trial { slot: Slot::A, boots_left: 2 }),
             sequence: 4,
+            committed: Some(digest("1.0")),
             refusals: Vec::new(),
         };
-        state.refuse(digest("0.9"), "trial-timeout");
+        state.refuse(digest("0.7"), "digest-mismatch", Bars::Nothing);
+        state.refuse(digest("0.8"), "unknown-signer", Bars::Envelope(digest("bytes")));
+        state.refuse(digest("0.9"), "trial-timeout", Bars::Release);
         state
     }
 
@@ -345,7 +424,7 @@ mod tests {
     fn the_oldest_refusal_is_forgotten_and_a_full_record_fits() {
         let mut state = full_state();
         for n in 0..=MAX_REFUSALS {
-            state.refuse(digest(&n.to_string()), &"x".repeat(MAX_CODE + 1));
+            state.refuse(digest(&n.to_string()), &"x".repeat(MAX_CODE + 1), Bars::Envelope(digest("bytes")));
         }
         assert_eq!(state.refusals.len(), MAX_REFUSALS);
         assert_eq!(state.refusals[0].manifest, digest("1"));
@@ -354,12 +433,25 @@ mod tests {
     }
 
     #[test]
-    fn only_the_last_refused_release_counts_as_refused() {
+    fn only_the_last_refused_release_is_barred() {
         let mut state = full_state();
-        assert!(state.refused(&digest("0.9")).is_some());
-        state.refuse(digest("1.1"), "digest-mismatch");
-        assert!(state.refused(&digest("0.9")).is_none());
-        assert_eq!(state.refused(&digest("1.1")).map(|r| r.code.as_str()), Some("digest-mismatch"));
+        let any = digest("any envelope");
+        assert!(state.barred(&digest("0.9"), &any).is_some());
+        state.refuse(digest("1.1"), "wrong-class", Bars::Release);
+        assert!(state.barred(&digest("0.9"), &any).is_none());
+        assert_eq!(state.barred(&digest("1.1"), &any).map(|r| r.code.as_str()), Some("wrong-class"));
+    }
+
+    #[test]
+    fn a_damaged_envelope_does_not_bar_a_good_one_and_damaged_storage_bars_nothing() {
+        let mut state = full_state();
+        let (damaged, good) = (digest("damaged"), digest("good"));
+        state.refuse(digest("1.1"), "digest-mismatch", Bars::Envelope(damaged));
+        assert!(state.barred(&digest("1.1"), &damaged).is_some());
+        assert!(state.barred(&digest("1.1"), &good).is_none());
+        state.refuse(digest("1.0"), "digest-mismatch", Bars::Nothing);
+        assert!(state.barred(&digest("1.0"), &good).is_none());
+        assert!(state.barred(&digest("1.1"), &damaged).is_some(), "the bar outlives it");
     }
 
     #[test]
