@@ -31,17 +31,18 @@ pub(crate) fn forward(site: &Site) -> Result<(), Error> {
 
 /// Makes the MAC of a device's addresses permanent, so that nobody can take its packets by answering ARP or neighbour
 /// discovery in its place; forgets addresses that are gone. Only where there is one interface it can be behind.
-pub(crate) fn pin_neighbours(site: &Site, gone: &[IpAddr], bound: Option<&Binding>) {
+pub(crate) fn pin_neighbours<'b>(site: &Site, gone: &[IpAddr], bound: impl IntoIterator<Item = &'b Binding>) {
     let [interface] = site.lan.as_slice() else { return };
     let interface = interface.as_str();
     let mut lines = String::new();
     for address in gone {
         lines.push_str(&format!("neigh del {address} dev {interface}\n"));
     }
-    for (address, mac) in
-        bound.iter().flat_map(|bound| bound.addresses.iter().map(|address| (address, bound.mac)))
-    {
-        lines.push_str(&format!("neigh replace {address} lladdr {mac} dev {interface} nud permanent\n"));
+    for binding in bound {
+        let mac = binding.mac;
+        for address in &binding.addresses {
+            lines.push_str(&format!("neigh replace {address} lladdr {mac} dev {interface} nud permanent\n"));
+        }
     }
     if let Err(error) = run_ip(&lines) {
         tracing::warn!(%error, "neighbour entries are not pinned");

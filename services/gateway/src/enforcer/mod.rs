@@ -82,6 +82,8 @@ impl Enforcer {
         enforcer.want(wanted)?;
         enforcer.reconcile()?;
         enforcer.lock_bridge();
+        let bindings = enforcer.shadow.devices.values().map(|admitted| &admitted.binding);
+        kernel::pin_neighbours(&enforcer.shadow.site, &[], bindings);
         kernel::refuse_midstream_pickup()?;
         if enforcer.shadow.site.forwarding {
             kernel::forward(&enforcer.shadow.site)?;
@@ -103,6 +105,7 @@ impl Enforcer {
             return Err(Error::UnknownPolicy(id));
         }
         self.put_policy(id, program)?;
+        self.shadow.forget_unlisted();
         let holders = self.shadow.devices.iter().filter(|(_, admitted)| admitted.policy == id);
         let devices: Vec<DeviceId> = holders.map(|(device, _)| device.clone()).collect();
         self.applied(&devices)
@@ -121,6 +124,7 @@ impl Enforcer {
         for class in self.shadow.disuse_classes(&old.program) {
             delete_class(&mut tx, &class);
         }
+        self.shadow.forget_unlisted();
         self.commit(&tx)
     }
 
@@ -143,7 +147,7 @@ impl Enforcer {
         let gone = left.into_iter().flat_map(|old| old.addresses);
         let gone: Vec<IpAddr> =
             gone.filter(|address| !admitted.binding.addresses.contains(address)).collect();
-        kernel::pin_neighbours(&self.shadow.site, &gone, Some(&admitted.binding));
+        kernel::pin_neighbours(&self.shadow.site, &gone, [&admitted.binding]);
         self.cut_all(&gone)?;
         self.applied(&[device])
     }
@@ -185,7 +189,7 @@ impl Enforcer {
             return Err(Error::UnknownDevice(device.clone()));
         };
         self.commit(&tx)?;
-        kernel::pin_neighbours(&self.shadow.site, &old.addresses, None);
+        kernel::pin_neighbours(&self.shadow.site, &old.addresses, []);
         self.cut_all(&old.addresses).map(|_cut| ())
     }
 
@@ -366,7 +370,7 @@ impl Enforcer {
             }
         }
         self.shadow.policies.insert(id, staged);
-        let outcome = self.commit(&tx);
+        let outcome = self.try_commit(&tx);
         if outcome.is_err() {
             // A policy that the kernel does not take must not stand in the way of the others.
             if let Some(refused) = self.shadow.policies.remove(&id) {
@@ -380,18 +384,22 @@ impl Enforcer {
         outcome
     }
 
-    /// Commits a change that the shadow has made already. When the kernel is not what it should be, it is made so.
+    /// Commits a change that the shadow has made already, and that it keeps: when the kernel did not take it now,
+    /// the next change or comparison makes the kernel follow.
     fn commit(&mut self, tx: &Transaction) -> Result<(), Error> {
+        self.try_commit(tx).inspect_err(|_| self.doubtful = true)
+    }
+
+    /// Commits a change that the shadow has made already. When the kernel is not what it should be, it is made so.
+    /// On a refusal the kernel is as it was, and the caller undoes the change.
+    fn try_commit(&mut self, tx: &Transaction) -> Result<(), Error> {
         let reason = if self.doubtful {
             "an earlier change is in doubt".to_owned()
         } else {
             match self.nft.commit(tx) {
                 Ok(()) => return Ok(()),
                 Err(error @ (Error::Conflict(_) | Error::Lost)) => error.to_string(),
-                Err(error) => {
-                    self.doubtful = true;
-                    return Err(error);
-                }
+                Err(error) => return Err(error),
             }
         };
         self.rebuild(reason)

@@ -134,6 +134,12 @@ impl Shadow {
         shrunk
     }
 
+    /// Forgets the addresses of names that no policy lists any more.
+    pub(super) fn forget_unlisted(&mut self) {
+        let policies = &self.policies;
+        self.names.retain(|name, _| policies.values().any(|staged| staged.program.lists(name)));
+    }
+
     /// How long the kernel should still permit an address at a place: as long as the last of the names that put it
     /// there.
     pub(super) fn due(

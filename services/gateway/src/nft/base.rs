@@ -191,19 +191,20 @@ fn forward(tx: &mut Transaction) {
     nft!(*tx, FORWARD, "ct state invalid drop");
     // Every packet, not just the first: a stranger must not speak within a device's open connection.
     nft!(*tx, FORWARD, "iifname @lan jump bind");
-    nft!(*tx, FORWARD, "ct state established accept");
-    nft!(*tx, FORWARD, "ct state related meta l4proto { icmp , ipv6-icmp } accept");
+    nft!(*tx, FORWARD, "ct state established meta mark set 0 accept");
+    nft!(*tx, FORWARD, "ct state related meta l4proto { icmp , ipv6-icmp } meta mark set 0 accept");
     nft!(*tx, FORWARD, "meta l4proto tcp tcp flags & ( fin | syn | rst | ack ) != syn counter drop");
     nft!(*tx, FORWARD, "iifname @lan meta mark vmap @pol_from");
     // A policy number without chain falls through to here.
     nft!(*tx, FORWARD, "iifname @lan meta mark !=", PERMITTED, "drop");
-    nft!(*tx, FORWARD, "oifname != @lan accept");
+    // Marks are ours up to here; what comes after the filter need not know them.
+    nft!(*tx, FORWARD, "oifname != @lan meta mark set 0 accept");
     nft!(*tx, FORWARD, "meta mark set 0");
     nft!(*tx, FORWARD, "meta nfproto ipv4 meta mark set ip daddr map @dev_to4");
     nft!(*tx, FORWARD, "meta nfproto ipv6 meta mark set ip6 daddr map @dev_to6");
     nft!(*tx, FORWARD, "meta mark vmap @pol_to");
     nft!(*tx, FORWARD, "meta mark !=", PERMITTED, "drop");
-    nft!(*tx, FORWARD, "accept");
+    nft!(*tx, FORWARD, "meta mark set 0 accept");
 }
 
 /// From devices to the gateway itself.

@@ -5,7 +5,10 @@ use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use gateway::{AddressRange, Class, Endpoint, Error, Event, Peer, PolicyId, Side, Strength, Wanted};
+use gateway::{
+    AddressRange, Class, Endpoint, Error, Event, Nft, Part as _, Peer, PolicyId, Side, Strength, Table,
+    Transaction, Wanted,
+};
 use mud::{Family, Protocol};
 
 use crate::lab::{
@@ -305,5 +308,95 @@ fn policies_in_use_cannot_be_discarded_and_unused_ones_leave_nothing() {
         assert_eq!(listing(), before);
         assert!(matches!(enforcer.admit(binding(0), policy), Err(Error::UnknownPolicy(p)) if p == policy));
         assert_eq!(marks(&lab.gw), []);
+    });
+}
+
+#[test]
+fn a_policy_that_the_kernel_refuses_stands_in_nobodys_way() {
+    let Some(lab) = Lab::new(1) else { return };
+    let _server = lab.wan.echo(at("203.0.113.10", 443));
+    lab.gw.enter(|| {
+        let (mut enforcer, events) = lab.open(Wanted::default());
+        let good = enforcer.stage(program(vec![reach("203.0.113.10", Protocol::Tcp, 443)])).unwrap();
+        enforcer.admit(binding(0), good).unwrap();
+        let _before = events.try_iter().count();
+        let mut bad = reach("203.0.113.10", Protocol::Tcp, 443);
+        bad.service.extra.push(gateway::Extra::Dscp(255));
+        assert!(matches!(enforcer.stage(program(vec![bad.clone()])), Err(Error::Refused(_))));
+        assert!(matches!(enforcer.replace(good, program(vec![bad])), Err(Error::Refused(_))));
+        assert!(lab.devices[0].tcp(at("203.0.113.10", 443), ANSWER), "the policy is the one from before");
+        assert!(enforcer.status().certain);
+        enforcer.assign(&[(id(0), UPDATE_ONLY)]).unwrap();
+        assert!(!lab.devices[0].tcp(at("203.0.113.10", 443), SILENCE));
+        enforcer.reconcile().unwrap();
+        assert!(events.try_iter().all(|event| !matches!(event, Event::Rebuilt { .. })));
+    });
+}
+
+#[test]
+fn transactions_are_framed_and_apply_as_a_whole() {
+    let Some(lab) = Lab::new(0) else { return };
+    let transaction = |commands: &[&'static str]| {
+        let mut transaction = Transaction::new();
+        for command in commands {
+            command.put(&mut transaction);
+            transaction.end();
+        }
+        transaction
+    };
+    lab.gw.enter(|| {
+        let mut nft = Nft::new();
+        assert_eq!(nft.list(Table::Inet).unwrap(), None);
+        nft.commit(&transaction(&["add table inet sextant", "add chain inet sextant a"])).unwrap();
+        let half = transaction(&["add chain inet sextant b", "delete chain inet sextant absent"]);
+        assert!(matches!(nft.commit(&half), Err(Error::Conflict(said)) if said.contains("No such file")));
+        assert!(matches!(nft.commit(&transaction(&["no such command"])), Err(Error::Refused(_))));
+        nft.commit(&transaction(&["add chain inet sextant c"])).unwrap();
+
+        // Long ones take another way, with the same outcome.
+        let mut long = transaction(&["add set inet sextant s { type inet_service ; }"]);
+        for port in 1..3000u16 {
+            "add element inet sextant s {".put(&mut long);
+            port.put(&mut long);
+            "}".put(&mut long);
+            long.end();
+        }
+        nft.commit(&long).unwrap();
+        long.append(&half);
+        assert!(matches!(nft.commit(&long), Err(Error::Conflict(said)) if said.contains("absent")));
+
+        let listing = nft.list(Table::Inet).unwrap().unwrap();
+        let chains: Vec<&str> = listing["nftables"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter_map(|object| object.get("chain")?.get("name")?.as_str())
+            .collect();
+        assert_eq!(chains, ["a", "c"]);
+    });
+}
+
+#[test]
+fn a_cut_stream_stays_cut_and_neighbours_are_pinned() {
+    let Some(lab) = Lab::new(1) else { return };
+    let _server = lab.wan.echo(at("203.0.113.10", 443));
+    lab.gw.enter(|| {
+        let (mut enforcer, _events) = lab.open(Wanted::default());
+        let policy = enforcer.stage(program(vec![reach("203.0.113.10", Protocol::Tcp, 443)])).unwrap();
+        enforcer.admit(binding(0), policy).unwrap();
+        let mut stream = lab.devices[0].connect(at("203.0.113.10", 443), ANSWER).unwrap();
+        enforcer.assign(&[(id(0), UPDATE_ONLY)]).unwrap();
+        enforcer.assign(&[(id(0), policy)]).unwrap();
+        // The permission is back, the connection is not: it has to be opened again.
+        stream.set_read_timeout(Some(SILENCE)).unwrap();
+        stream.write_all(b"x").unwrap();
+        assert!(stream.read(&mut [0; 1]).is_err());
+        assert!(lab.devices[0].tcp(at("203.0.113.10", 443), ANSWER));
+        let neighbours = lab.gw.command("ip", &["neigh", "show", "dev", "lan0"]).stdout;
+        let neighbours = String::from_utf8(neighbours).unwrap();
+        for address in [v4(0), v6(0)] {
+            let pinned = format!("{address} lladdr {} PERMANENT", crate::lab::mac(0));
+            assert!(neighbours.contains(&pinned), "{neighbours}");
+        }
     });
 }
