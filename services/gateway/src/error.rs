@@ -53,8 +53,8 @@ pub enum Error {
     /// The kernel or nft refused the transaction for another reason: nothing of it took effect.
     #[error("nft refused the transaction: {0}")]
     Refused(String),
-    /// nft did not answer: the transaction took effect as a whole or not at all, and we do not know which.
-    #[error("nft did not answer in time, or ended")]
+    /// nft or the kernel did not answer: the change took effect as a whole or not at all, and we do not know which.
+    #[error("no answer in time; whether the change took effect is unknown")]
     Lost,
     /// The answer of a tool was not understood.
     #[error("could not read the answer of {0}")]

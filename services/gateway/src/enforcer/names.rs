@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::Enforcer;
-use super::shadow::{Known, fits};
+use super::shadow::{Known, Shadow, fits};
 use crate::dns::{Names, Standing};
 use crate::nft::Transaction;
 use crate::{Error, PolicyId};
@@ -27,7 +27,7 @@ impl Enforcer {
         if !self.shadow.policies.values().any(|staged| staged.program.lists(name)) {
             return Ok(());
         }
-        let changed = self.remember(name, addresses, lifetime, now);
+        let changed = self.shadow.remember(name, addresses, lifetime, now);
         let mut tx = Transaction::new();
         for staged in self.shadow.policies.values() {
             for slot in staged.program.slots(name) {
@@ -38,8 +38,10 @@ impl Enforcer {
         }
         self.commit(&tx)
     }
+}
 
-    /// Addresses whose kernel timeouts have to change.
+impl Shadow {
+    /// Takes the addresses of an answer; gives those whose place in the kernel has to change.
     pub(super) fn remember(
         &mut self,
         name: &str,
@@ -47,11 +49,11 @@ impl Enforcer {
         lifetime: u32,
         now: Instant,
     ) -> BTreeSet<IpAddr> {
-        let known = self.shadow.names.entry(name.to_owned()).or_default();
+        let known = self.names.entry(name.to_owned()).or_default();
         let lifetime = Duration::from_secs(lifetime.into()).min(LONGEST);
         let until = now + lifetime.max(SHORTEST) + GRACE;
         let mut changed = BTreeSet::new();
-        for address in addresses.iter().take(Self::MAX_ADDRESSES) {
+        for address in addresses.iter().take(Enforcer::MAX_ADDRESSES) {
             match known.iter_mut().find(|known| known.address == *address) {
                 // Nothing to do while the kernel's timeout outlasts the answer.
                 Some(known) if known.until >= now + lifetime + GRACE => {}
@@ -65,7 +67,7 @@ impl Enforcer {
                 }
             }
         }
-        while known.len() > Self::MAX_ADDRESSES {
+        while known.len() > Enforcer::MAX_ADDRESSES {
             let first = known.iter().enumerate().min_by_key(|(_, known)| known.until).map(|(index, _)| index);
             let Some(first) = first else { break };
             changed.insert(known.swap_remove(first).address);
@@ -116,3 +118,68 @@ const SHORTEST: Duration = Duration::from_secs(300);
 const LONGEST: Duration = Duration::from_secs(86_400);
 /// Between the end of a record's life and the end of the permission.
 const GRACE: Duration = Duration::from_secs(60);
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+    use crate::Site;
+
+    fn address(host: u32) -> IpAddr {
+        Ipv4Addr::from(0xc000_0200 + host).into()
+    }
+
+    fn left(shadow: &Shadow, address: IpAddr, now: Instant) -> Option<Duration> {
+        let known = shadow.names["n.example"].iter().find(|known| known.address == address)?;
+        Some(known.until.saturating_duration_since(now))
+    }
+
+    #[test]
+    fn short_lifetimes_are_stretched_and_long_ones_are_cut() {
+        let now = Instant::now();
+        for (lifetime, seconds) in [(0, 360), (299, 360), (300, 360), (3600, 3660), (u32::MAX, 86_460)] {
+            let mut shadow = Shadow::new(Site::new("lan0").unwrap());
+            assert_eq!(
+                shadow.remember("n.example", &[address(1)], lifetime, now),
+                BTreeSet::from([address(1)])
+            );
+            assert_eq!(left(&shadow, address(1), now), Some(Duration::from_secs(seconds)), "{lifetime}");
+        }
+    }
+
+    #[test]
+    fn the_kernel_is_told_again_only_before_it_forgets_too_soon() {
+        let mut shadow = Shadow::new(Site::new("lan0").unwrap());
+        let now = Instant::now();
+        let mut ask = |seconds: u64| {
+            let now = now + Duration::from_secs(seconds);
+            !shadow.remember("n.example", &[address(1)], 60, now).is_empty()
+        };
+        assert!(ask(0));
+        assert!(
+            !ask(0) && !ask(240),
+            "the kernel still permits it for as long as the answer lasts, and the grace"
+        );
+        assert!(ask(241));
+        assert!(!ask(242));
+    }
+
+    #[test]
+    fn a_name_has_sixty_four_addresses_at_most() {
+        let mut shadow = Shadow::new(Site::new("lan0").unwrap());
+        let now = Instant::now();
+        let first: Vec<IpAddr> = (0..64).map(address).collect();
+        assert_eq!(shadow.remember("n.example", &first, 300, now).len(), 64);
+        // One more puts the one out that would go first.
+        let later = now + Duration::from_secs(1);
+        shadow.remember("n.example", &first[1..], 9000, later);
+        let changed = shadow.remember("n.example", &[address(64)], 300, later);
+        assert_eq!(changed, BTreeSet::from([address(0), address(64)]));
+        assert_eq!(shadow.names["n.example"].len(), 64);
+        assert_eq!(left(&shadow, address(0), later), None);
+        let flood: Vec<IpAddr> = (100..400).map(address).collect();
+        shadow.remember("n.example", &flood, 300, later);
+        assert_eq!(shadow.names["n.example"].len(), 64);
+    }
+}

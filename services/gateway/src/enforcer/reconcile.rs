@@ -53,7 +53,7 @@ impl Enforcer {
         }
         let now = Instant::now();
         for (name, addresses, lifetime) in names {
-            let _changed = self.remember(&name, &addresses, lifetime, now);
+            let _changed = self.shadow.remember(&name, &addresses, lifetime, now);
         }
         let mut unused = Transaction::new();
         for (binding, policy) in devices {

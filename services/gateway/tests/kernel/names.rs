@@ -181,6 +181,15 @@ fn a_device_reaches_what_its_names_resolve_to_and_nothing_else() {
         assert_eq!(answer.metadata.response_code, ResponseCode::Refused);
         assert_eq!(out_of_policy(1), ("api.maker.example".to_owned(), true));
 
+        // What a restricted device needs for its cure is in the policy of the restricted.
+        let mut cure = vec![by_name("other.example", Family::V4, Protocol::Tcp)];
+        cure.extend(class(Side::From, Class::dns(), Protocol::Udp, 53));
+        shared.with(|enforcer| enforcer.replace(UPDATE_ONLY, program(cure))).unwrap();
+        let answer = ask(restricted, "other.example.", RecordType::A, false).expect("an answer");
+        assert_eq!(addresses(&answer), [ip("203.0.113.12")]);
+        assert!(restricted.tcp(at("203.0.113.12", 443), ANSWER));
+        assert!(!device.tcp(at("203.0.113.12", 443), SILENCE), "which is no business of the others");
+
         // Rebinding.
         let answer = ask(device, "inside.maker.example.", RecordType::A, false).expect("a refusal");
         assert_eq!((answer.metadata.response_code, answer.answers.len()), (ResponseCode::Refused, 0));

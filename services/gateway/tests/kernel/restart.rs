@@ -107,6 +107,28 @@ fn interference_is_undone_in_one_transaction() {
 }
 
 #[test]
+fn an_nft_that_dies_is_replaced() {
+    let Some(lab) = Lab::new(2) else { return };
+    lab.gw.enter(|| {
+        let (mut enforcer, events) = lab.open(wanted().0);
+        enforcer.assign(&[(id(0), UPDATE_ONLY)]).unwrap();
+        let _before = events.try_iter().count();
+        // Children of this thread: the one that the enforcer keeps.
+        let children = std::fs::read_to_string("/proc/thread-self/children").unwrap();
+        let [child] = children.split_whitespace().collect::<Vec<_>>()[..] else { panic!("{children:?}") };
+        assert!(Command::new("kill").args(["-9", child]).status().unwrap().success());
+        enforcer.assign(&[(id(0), wanted().1)]).unwrap();
+        assert!(events.try_iter().any(|event| matches!(event, Event::Rebuilt { .. })));
+        let marks = marks(&lab.gw);
+        assert!(
+            marks.iter().filter(|(_, _, mark)| *mark == u64::from(wanted().1.number())).count() == 6,
+            "{marks:?}"
+        );
+        assert!(enforcer.status().certain);
+    });
+}
+
+#[test]
 fn killed_at_any_moment_the_rules_are_the_old_or_the_new() {
     let Some(lab) = Lab::new(2) else { return };
     let this = std::env::current_exe().unwrap();

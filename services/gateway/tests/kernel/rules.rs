@@ -400,3 +400,23 @@ fn a_cut_stream_stays_cut_and_neighbours_are_pinned() {
         }
     });
 }
+
+#[test]
+fn ports_do_not_hear_each_other_even_without_isolation() {
+    let Some(lab) = Lab::new(2) else { return };
+    let target = SocketAddr::new(v4(1), 8080);
+    let _server = lab.devices[1].echo(target);
+    for (port, device, other) in [("p0", 0, 1), ("p1", 1, 0)] {
+        lab.gw.command("bridge", &["link", "set", "dev", port, "isolated", "off"]);
+        // As a device would that knows its neighbour and does not ask.
+        let line =
+            format!("neigh replace {} lladdr {} dev eth0 nud permanent", v4(other), crate::lab::mac(other));
+        lab.devices[device].ip(&line);
+    }
+    assert!(lab.devices[0].tcp(target, ANSWER), "without rules they are on one link");
+    lab.gw.enter(|| {
+        let (enforcer, _events) = lab.open(Wanted::default());
+        assert!(enforcer.status().bridge_locked);
+        assert!(!lab.devices[0].tcp(target, SILENCE));
+    });
+}
