@@ -21,12 +21,15 @@ pub struct Machine {
     attest: Schedule,
     poll: Schedule,
     retry: Schedule,
+    admission: Schedule,
     /// What is to be done before time decides again.
     queue: VecDeque<Action>,
     reports: VecDeque<Feedback>,
     /// Offers that were answered without another try, so that the answer is given once.
     answered: Option<Digest>,
     next_attest: u64,
+    /// When to prove the newest result to the gateway, until that is done.
+    next_admit: Option<u64>,
     next_poll: u64,
     next_report: u64,
     /// Whether the verifier gave a token for the update server.
@@ -62,7 +65,7 @@ struct Fetch {
 pub enum Action {
     /// Attest. Answer [`Event::Attested`] or [`Event::AttestationFailed`].
     Attest,
-    /// Prove to the gateway whose address this is. Nothing needs to be answered.
+    /// Prove to the gateway whose address this is. Answer [`Event::NotAdmitted`] if it failed.
     Admit,
     /// Ask the update server. Answer [`Event::Offered`], [`Event::NothingOffered`], [`Event::Unauthorized`] or
     /// [`Event::PollFailed`].
@@ -107,6 +110,8 @@ pub enum Event {
     Attested(Outcome),
     /// It did not.
     AttestationFailed,
+    /// The gateway did not take the proof.
+    NotAdmitted,
     /// The server offers a release, which is this to the device.
     Offered(Offer, Standing),
     /// It offers nothing.
@@ -157,10 +162,12 @@ impl Machine {
             attest: Schedule::new(timing.attest),
             poll: Schedule::new(timing.poll),
             retry: Schedule::new(timing.attest.min(FIRST_RETRY)),
+            admission: Schedule::new(timing.attest.min(FIRST_RETRY)),
             queue: VecDeque::from([Action::Reboot]),
             reports: VecDeque::new(),
             answered: None,
             next_attest: 0,
+            next_admit: None,
             next_poll: 0,
             next_report: 0,
             token: false,
@@ -187,6 +194,10 @@ impl Machine {
         if now >= self.next_attest {
             return Action::Attest;
         }
+        if self.next_admit.is_some_and(|at| now >= at) {
+            self.next_admit = None;
+            return Action::Admit;
+        }
         if self.token
             && now >= self.next_report
             && let Some(feedback) = self.reports.pop_front()
@@ -208,6 +219,7 @@ impl Machine {
             Event::Booted { trial } => self.booted(now, trial),
             Event::Attested(outcome) => self.attested(now, random, outcome),
             Event::AttestationFailed => self.next_attest = now + self.retry.after_failure(random),
+            Event::NotAdmitted => self.next_admit = Some(now + self.admission.after_failure(random)),
             Event::Offered(offer, standing) => {
                 self.next_poll = now + self.poll.after_success(random);
                 self.offered(now, offer, standing);
@@ -253,15 +265,14 @@ impl Machine {
     }
 
     fn attested(&mut self, now: u64, random: u64, outcome: Outcome) {
-        self.retry = Schedule::new(self.timing.attest.min(FIRST_RETRY));
+        self.retry.after_success(random);
         let own = self.attest.after_success(random);
         self.next_attest = now + outcome.next.map_or(own, |wanted| own.min(wanted.max(1)));
         if self.trial_ends.is_some() && outcome.accepted {
             self.queue.push_back(Action::Commit);
         }
-        if self.timing.gateway {
-            self.queue.push_back(Action::Admit);
-        }
+        self.admission.after_success(random);
+        self.next_admit = self.timing.gateway.then_some(now);
         if outcome.token && !self.token {
             self.next_poll = now;
         }
@@ -322,7 +333,7 @@ impl Machine {
         let report = (self.token && !self.reports.is_empty()).then_some(self.next_report);
         let download = self.download.filter(|_| self.token).map(|fetch| fetch.at);
         let poll = self.polls().then_some(self.next_poll);
-        let times = [report, download, poll, self.trial_ends];
+        let times = [report, download, poll, self.trial_ends, self.next_admit];
         times.into_iter().flatten().fold(self.next_attest, u64::min)
     }
 }
@@ -469,6 +480,17 @@ mod tests {
             }
         }
         assert!((4..=6).contains(&attested), "{attested}");
+    }
+
+    #[test]
+    fn a_gateway_that_does_not_answer_is_asked_again_and_does_not_hold_up_the_rest() {
+        let mut machine = settled();
+        machine.on(0, 0, Event::NotAdmitted);
+        assert_eq!(machine.next(0), Action::Poll);
+        machine.on(0, 0, Event::NothingOffered);
+        let until = wait(&mut machine, 0);
+        assert!((1..10_000).contains(&until), "{until}");
+        assert_eq!(machine.next(until), Action::Admit);
     }
 
     #[test]

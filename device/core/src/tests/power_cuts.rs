@@ -75,6 +75,11 @@ impl Life {
 /// What must hold whenever the power comes back.
 fn check(storage: Simulator, promise: Promise, releases: &[Vec<u8>], when: &str) -> Device<Simulator> {
     let mut device = wake(storage);
+    for slot in [Slot::A, Slot::B] {
+        if let Some(installed) = device.state().installed(slot) {
+            check_whole(device.storage(), slot, installed.sequence, when);
+        }
+    }
     let boot = device.boot(None).unwrap_or_else(|error| panic!("{when}: {error:?}"));
     let sequence = device.state().sequence;
     assert!(sequence >= promise.committed, "{when}: {sequence} fell below {}", promise.committed);
@@ -82,13 +87,7 @@ fn check(storage: Simulator, promise: Promise, releases: &[Vec<u8>], when: &str)
         Boot::Release(running) => {
             let number = running.sequence;
             assert_eq!(running.manifest, manifest_digest(&releases[number as usize]), "{when}");
-            for (index, name) in (0..).zip(["app", "config"]) {
-                let stored = read_all(device.storage(), Area::Image(running.slot, index), usize::MAX);
-                assert!(
-                    stored.unwrap().unwrap() == image(name, number),
-                    "{when}: {name} is not that of {number}"
-                );
-            }
+            check_whole(device.storage(), running.slot, number, when);
             assert!(
                 running.on_trial || number == sequence,
                 "{when}: {number} runs and {sequence} was committed"
@@ -97,6 +96,14 @@ fn check(storage: Simulator, promise: Promise, releases: &[Vec<u8>], when: &str)
         Boot::Recovery => assert_eq!(promise.committed, 0, "{when}: a committed release is gone"),
     }
     device
+}
+
+/// A slot holds every image of the release with this number.
+fn check_whole(storage: &Simulator, slot: Slot, number: u64, when: &str) {
+    for (index, name) in (0..).zip(["app", "config"]) {
+        let stored = read_all(storage, Area::Image(slot, index), usize::MAX).unwrap().unwrap();
+        assert!(stored == image(name, number), "{when}: {name} in slot {slot:?} is not that of {number}");
+    }
 }
 
 /// Whatever happened, the device can still be updated.
