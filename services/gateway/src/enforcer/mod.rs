@@ -48,7 +48,8 @@ pub struct Wanted {
     pub devices: Vec<(Binding, PolicyId)>,
     /// Members of classes that the operator named.
     pub classes: BTreeMap<Class, BTreeSet<AddressRange>>,
-    /// Addresses of names, and for how many seconds they are still good.
+    /// Addresses of names, and for how many seconds they are still good. Flows to a name that is not here are cut
+    /// when their device turns out to have been under another policy.
     pub names: Vec<(String, Vec<IpAddr>, u32)>,
 }
 
@@ -426,7 +427,9 @@ impl Enforcer {
         self.doubtful = false;
         tracing::info!(%reason, "packet filter rebuilt");
         self.observer.observe(Event::Rebuilt { reason });
-        Ok(())
+        // Whatever was there before may have let flows start that ours would not.
+        let all: Vec<DeviceId> = self.shadow.devices.keys().cloned().collect();
+        self.cut(&all).map(|_cut| ())
     }
 
     fn wanted_elements(&self) -> impl Iterator<Item = (Element, PolicyId)> {

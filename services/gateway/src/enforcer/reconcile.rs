@@ -4,6 +4,7 @@
 //! the addresses its sets have learned.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::time::Instant;
 
 use mud::Family;
@@ -11,10 +12,11 @@ use mud::Family;
 use super::changes::{add_devices, change_members, delete_devices, link, unlink};
 use super::{Enforcer, Wanted, update_only};
 use crate::nft::{Element, Found, Name, Program, Side, Table, Transaction, class_set, nft, rule_count};
-use crate::{Error, PolicyId};
+use crate::{DeviceId, Error, PolicyId};
 
 impl Enforcer {
-    /// Makes the kernel hold what it should, in one transaction. Idempotent; does nothing when all is well.
+    /// Makes the kernel hold what it should, in one transaction. Idempotent; does nothing when all is well. The flows
+    /// of devices that were under another policy are judged again.
     pub fn reconcile(&mut self) -> Result<(), Error> {
         let Some(listing) = self.nft.list(Table::Inet)? else {
             return self.rebuild("no table".to_owned());
@@ -24,14 +26,14 @@ impl Enforcer {
             Some(_) => return self.rebuild("a table of another version or site".to_owned()),
             None => return self.rebuild("a table that is not ours".to_owned()),
         };
-        let tx = self.difference(&found);
+        let (tx, changed) = self.difference(&found);
         if !tx.is_empty() {
             tracing::info!("packet filter differs from the wanted state");
         }
         match self.nft.commit(&tx) {
             Ok(()) => {
                 self.doubtful = false;
-                Ok(())
+                self.applied(&changed)
             }
             Err(error) => self.rebuild(error.to_string()),
         }
@@ -70,11 +72,17 @@ impl Enforcer {
         Ok(())
     }
 
-    fn difference(&self, found: &Found) -> Transaction {
+    /// What is to be done, and which devices were under another policy until then.
+    fn difference(&self, found: &Found) -> (Transaction, Vec<DeviceId>) {
         let mut tx = Transaction::new();
         let kept_classes = self.difference_of_classes(&mut tx, found);
-        let kept = self.difference_of_policies(&mut tx, found);
-        self.difference_of_devices(&mut tx, found);
+        let (kept, relinked) = self.difference_of_policies(&mut tx, found);
+        let moved = self.difference_of_devices(&mut tx, found);
+        let changed = self.shadow.devices.iter().filter(|(_, admitted)| {
+            let moved = admitted.binding.addresses.iter().any(|address| moved.contains(address));
+            moved || relinked.contains(&admitted.policy)
+        });
+        let changed = changed.map(|(device, _)| device.clone()).collect();
 
         // What nothing refers to any more: chains before the sets that their rules use.
         let gone: Vec<&Name> = found
@@ -94,7 +102,7 @@ impl Enforcer {
         for set in found.classes.keys().filter(|set| !kept_classes.contains(*set)) {
             nft!(tx, "delete set inet sextant", *set);
         }
-        tx
+        (tx, changed)
     }
 
     fn difference_of_classes(&self, tx: &mut Transaction, found: &Found) -> BTreeSet<Name> {
@@ -117,10 +125,15 @@ impl Enforcer {
         kept
     }
 
-    /// Gives the names of the policies whose chains stay, or are made here.
-    fn difference_of_policies(&self, tx: &mut Transaction, found: &Found) -> BTreeSet<Name> {
+    /// Gives the names of the policies whose chains stay or are made here, and the policies that have new contents.
+    fn difference_of_policies(
+        &self,
+        tx: &mut Transaction,
+        found: &Found,
+    ) -> (BTreeSet<Name>, BTreeSet<PolicyId>) {
         let now = Instant::now();
         let mut kept = BTreeSet::new();
+        let mut relinked = BTreeSet::new();
         for (id, staged) in &self.shadow.policies {
             let whole = [Side::From, Side::To].into_iter().all(|side| {
                 let chain = staged.names.chain(side);
@@ -137,6 +150,7 @@ impl Enforcer {
             if !linked {
                 delete_verdicts(tx, found, id.number());
                 link(tx, *id, &staged.names);
+                relinked.insert(*id);
             }
             kept.insert(staged.names.base().clone());
         }
@@ -146,10 +160,11 @@ impl Enforcer {
         {
             delete_verdicts(tx, found, number);
         }
-        kept
+        (kept, relinked)
     }
 
-    fn difference_of_devices(&self, tx: &mut Transaction, found: &Found) {
+    /// Gives the addresses whose elements were not as they should be.
+    fn difference_of_devices(&self, tx: &mut Transaction, found: &Found) -> BTreeSet<IpAddr> {
         let wanted: BTreeMap<Element, PolicyId> = self.wanted_elements().collect();
         let stays =
             |element: &Element, mark: u32| wanted.get(element).is_some_and(|policy| policy.number() == mark);
@@ -166,6 +181,7 @@ impl Enforcer {
             .collect();
         delete_devices(tx, &gone);
         add_devices(tx, &come);
+        come.into_iter().map(|(element, _)| element.address).collect()
     }
 }
 

@@ -1,6 +1,6 @@
 //! What is left when the program ends, and what it makes of it when it returns.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::process::{Command, Stdio};
 use std::sync::mpsc::channel;
 
@@ -63,6 +63,7 @@ fn a_return_applies_what_changed_meanwhile() {
     let _servers: Vec<_> = ["203.0.113.10", "203.0.113.11"].map(|host| lab.wan.echo(at(host, 443))).into();
     lab.gw.enter(|| {
         drop(lab.open(wanted().0));
+        let mut stream = lab.devices[0].connect(at("203.0.113.10", 443), ANSWER).unwrap();
         let (mut changed, policy) = wanted();
         changed.policies.insert(policy, second());
         changed.devices = vec![(binding(0), policy)];
@@ -70,6 +71,9 @@ fn a_return_applies_what_changed_meanwhile() {
         assert!(events.try_iter().all(|event| !matches!(event, Event::Rebuilt { .. })));
         assert!(lab.devices[0].tcp(at("203.0.113.11", 443), ANSWER));
         assert!(!lab.devices[0].tcp(at("203.0.113.10", 443), SILENCE));
+        stream.set_read_timeout(Some(SILENCE)).unwrap();
+        stream.write_all(b"x").unwrap();
+        assert!(stream.read(&mut [0; 1]).is_err(), "what was open by the old policy is cut");
         assert_eq!(marks(&lab.gw).len(), 6, "the second device is gone from all maps");
         assert_ne!(enforcer.stage(first()).unwrap(), policy, "numbers are not given twice");
         enforcer.reconcile().unwrap();
