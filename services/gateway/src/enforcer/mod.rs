@@ -82,6 +82,9 @@ impl Enforcer {
         };
         enforcer.want(wanted)?;
         enforcer.reconcile()?;
+        // Whoever died between a commit and its cut left flows open that no policy permits any more.
+        let devices: Vec<DeviceId> = enforcer.shadow.devices.keys().cloned().collect();
+        let _cut = enforcer.cut(&devices)?;
         enforcer.lock_bridge();
         let bindings = enforcer.shadow.devices.values().map(|admitted| &admitted.binding);
         kernel::pin_neighbours(&enforcer.shadow.site, &[], bindings);

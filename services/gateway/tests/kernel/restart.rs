@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::process::{Command, Stdio};
 use std::sync::mpsc::channel;
 
-use gateway::{Enforcer, Event, PolicyId, Program, Wanted};
+use gateway::{Binding, Enforcer, Event, PolicyId, Program, Wanted};
 use mud::Protocol;
 
 use crate::lab::{ANSWER, Lab, SILENCE, UPDATE_ONLY, at, binding, id, marks, program, reach};
@@ -77,6 +77,45 @@ fn a_return_applies_what_changed_meanwhile() {
         assert_eq!(marks(&lab.gw).len(), 6, "the second device is gone from all maps");
         assert_ne!(enforcer.stage(first()).unwrap(), policy, "numbers are not given twice");
         enforcer.reconcile().unwrap();
+    });
+}
+
+#[test]
+fn a_return_cuts_what_died_with_the_program_between_commit_and_cut() {
+    let Some(lab) = Lab::new(2) else { return };
+    let _servers: Vec<_> = ["203.0.113.10"].map(|host| lab.wan.echo(at(host, 443))).into();
+    lab.gw.enter(|| {
+        let (mut wanted, _policy) = wanted();
+        drop(lab.open(wanted));
+        let mut stream = lab.devices[0].connect(at("203.0.113.10", 443), ANSWER).unwrap();
+        // The commit that moves the device, as the kernel would hold it, and nothing after it.
+        let Binding { mac, addresses, .. } = binding(0);
+        let mut commands = String::new();
+        for address in addresses {
+            let family = if address.is_ipv4() { 4 } else { 6 };
+            for element in
+                [format!("dev_from{family} {{ {mac} . {address}"), format!("dev_to{family} {{ {address}")]
+            {
+                commands += &format!("delete element inet sextant {element} }}\n");
+                commands += &format!("add element inet sextant {element} : {:#x} }}\n", UPDATE_ONLY.number());
+            }
+        }
+        let file = std::env::temp_dir().join(format!("sextant-{}.nft", std::process::id()));
+        std::fs::write(&file, commands).unwrap();
+        let output = lab.gw.command("nft", &["-f", file.to_str().unwrap()]);
+        std::fs::remove_file(&file).unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        stream.set_read_timeout(Some(ANSWER)).unwrap();
+        stream.write_all(b"x").unwrap();
+        assert!(stream.read(&mut [0; 1]).is_ok(), "established flows outlive the commit");
+
+        (wanted, _) = self::wanted();
+        wanted.devices = vec![(binding(0), UPDATE_ONLY), (binding(1), UPDATE_ONLY)];
+        let (_enforcer, events) = lab.open(wanted);
+        assert!(events.try_iter().all(|event| !matches!(event, Event::Rebuilt { .. })));
+        stream.set_read_timeout(Some(SILENCE)).unwrap();
+        stream.write_all(b"x").unwrap();
+        assert!(stream.read(&mut [0; 1]).is_err(), "the return cuts it");
     });
 }
 
