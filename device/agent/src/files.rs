@@ -39,7 +39,13 @@ impl FileStorage {
 
     fn open_to_write(&self, area: Area, truncate: bool) -> io::Result<File> {
         let mode = if matches!(area, Area::Image(..)) { 0o700 } else { 0o600 };
-        OpenOptions::new().create(true).append(!truncate).write(true).truncate(truncate).mode(mode).open(self.path(area))
+        OpenOptions::new()
+            .create(true)
+            .append(!truncate)
+            .write(true)
+            .truncate(truncate)
+            .mode(mode)
+            .open(self.path(area))
     }
 }
 

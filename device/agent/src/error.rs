@@ -1,0 +1,75 @@
+use std::{io, path::PathBuf};
+
+use device_core::StateError;
+
+/// Why the agent gives up.
+#[non_exhaustive]
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The command line is not understood.
+    #[error("{0}; try --help")]
+    Usage(String),
+    /// A file of the set-up is missing or wrong.
+    #[error("{path}: {what}")]
+    Setup {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// A file cannot be read or written.
+    #[error("{path}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// Another agent works on the same folder.
+    #[error("{0} is in use by another agent")]
+    InUse(PathBuf),
+    /// The release will not be installed.
+    #[error("refused: {what} ({code})")]
+    Refused {
+        /// The reason code.
+        code: &'static str,
+        /// The same for people.
+        what: String,
+    },
+    /// The device's storage failed.
+    #[error("storage failed")]
+    Storage(#[source] io::Error),
+    /// The boot record cannot be used.
+    #[error("the boot record cannot be used: {0}")]
+    State(&'static str),
+    /// The operating system gave no random numbers.
+    #[error("no random numbers: {0}")]
+    Random(getrandom::Error),
+    /// The program of a release could not be started.
+    #[error("starting {program}")]
+    Start {
+        /// The program.
+        program: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// A server cannot be talked to with these settings.
+    #[error("{0}")]
+    Server(String),
+    /// Standard output is gone.
+    #[error("writing the answer")]
+    Output(#[source] io::Error),
+}
+
+impl From<StateError<io::Error>> for Error {
+    fn from(error: StateError<io::Error>) -> Self {
+        match error {
+            StateError::Storage(source) => Self::Storage(source),
+            StateError::Lost => Self::State("neither copy is whole"),
+            StateError::SequenceFalls => Self::State("its sequence number would fall"),
+            StateError::TooLong => Self::State("it would be too long"),
+        }
+    }
+}

@@ -1,0 +1,329 @@
+use std::{ffi::OsString, path::PathBuf};
+
+use crate::Error;
+
+/// What `--help` says.
+pub const USAGE: &str = "\
+sextant-agent [run] --server URL --ca FILE --data DIR [--gateway URL|none] [--attest-ms N] [--poll-ms N] [--trial-ms N]
+                    [--config FILE]
+sextant-agent init --data DIR --authorities FILE [--ueid HEX] [TARGET]     make the device's key, print what to enrol
+sextant-agent install --data DIR [TARGET] FILE.suit                        install the first release in the factory
+
+TARGET: --vendor-domain NAME or --vendor-id UUID, --class NAME or --class-id UUID, --component NAME[:BYTES]...
+        as given to init, it need not be given again
+A config file holds the same options, one `name value` a line.";
+
+/// What to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Be the device.
+    Run(RunOptions),
+    /// Make its key and identity.
+    Init(InitOptions),
+    /// Install a release without a server.
+    Install(InstallOptions),
+    /// Become the program of a release; the agent starts itself with this.
+    Payload {
+        /// The agent; the program must not outlive it.
+        parent: u32,
+        /// The program.
+        program: PathBuf,
+        /// Its arguments.
+        arguments: Vec<OsString>,
+    },
+    /// Say how it is used.
+    Help,
+}
+
+/// Options of `run`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunOptions {
+    /// Where the device keeps everything.
+    pub data: PathBuf,
+    /// Base URL of the server.
+    pub server: String,
+    /// Certificates the server's must descend from.
+    pub ca: PathBuf,
+    /// Base URL of the gateway, `none`, or nothing for the default route's.
+    pub gateway: Option<String>,
+    /// Milliseconds between attestations.
+    pub attest_ms: u64,
+    /// Milliseconds between polls.
+    pub poll_ms: u64,
+    /// Milliseconds a release on trial has.
+    pub trial_ms: u64,
+    /// What the device is, where it was not said to `init`.
+    pub target: TargetOptions,
+}
+
+/// Options of `init`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InitOptions {
+    /// Where the device keeps everything.
+    pub data: PathBuf,
+    /// The list of authorities it will obey.
+    pub authorities: PathBuf,
+    /// Its identifier; a random one by default.
+    pub ueid: Option<String>,
+    /// What the device is.
+    pub target: TargetOptions,
+}
+
+/// Options of `install`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InstallOptions {
+    /// Where the device keeps everything.
+    pub data: PathBuf,
+    /// The envelope.
+    pub envelope: PathBuf,
+    /// What the device is, where it was not said to `init`.
+    pub target: TargetOptions,
+}
+
+/// Of which vendor and class the device is, and what can be installed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TargetOptions {
+    /// The vendor's domain name.
+    pub vendor_domain: Option<String>,
+    /// The vendor's UUID, in place of the domain name.
+    pub vendor_id: Option<String>,
+    /// Name of the class.
+    pub class: Option<String>,
+    /// UUID of the class, in place of the name.
+    pub class_id: Option<String>,
+    /// Components, each with how many bytes it may have.
+    pub components: Vec<String>,
+}
+
+/// Options as they were given, in any order.
+#[derive(Default)]
+struct Given {
+    named: Vec<(String, OsString)>,
+    plain: Vec<OsString>,
+}
+
+/// Options that hold a value.
+const NAMES: [&str; 15] = [
+    "data",
+    "server",
+    "ca",
+    "gateway",
+    "attest-ms",
+    "poll-ms",
+    "trial-ms",
+    "config",
+    "authorities",
+    "ueid",
+    "vendor-domain",
+    "vendor-id",
+    "class",
+    "class-id",
+    "component",
+];
+
+/// Reads a command line without the program's name.
+pub fn parse(arguments: Vec<OsString>) -> Result<Command, Error> {
+    let mut rest = arguments.into_iter().peekable();
+    let verb = match rest.peek().and_then(|first| first.to_str()) {
+        Some("payload") => return parse_payload(rest.skip(1)),
+        Some(verb @ ("run" | "init" | "install")) => verb.to_owned(),
+        _ => "run".to_owned(),
+    };
+    if rest.peek().is_some_and(|first| *first == *verb) {
+        rest.next();
+    }
+    let mut given = Given::default();
+    while let Some(argument) = rest.next() {
+        match argument.to_str() {
+            Some("--help" | "-h") => return Ok(Command::Help),
+            Some(name) if name.starts_with("--") => {
+                let name = name.trim_start_matches('-').to_owned();
+                let value = rest.next().ok_or_else(|| usage(format!("--{name} needs a value")))?;
+                given.add(name, value)?;
+            }
+            _ => given.plain.push(argument),
+        }
+    }
+    if let Some(config) = given.take("config") {
+        given.read_config(&PathBuf::from(config))?;
+    }
+    let command = match verb.as_str() {
+        "init" => Command::Init(given.init()?),
+        "install" => Command::Install(given.install()?),
+        _ => Command::Run(given.run()?),
+    };
+    match given.named.first() {
+        Some((name, _)) => Err(usage(format!("{verb} has no option --{name}"))),
+        None if !given.plain.is_empty() => Err(usage(format!("{verb} takes no {:?}", given.plain[0]))),
+        None => Ok(command),
+    }
+}
+
+fn parse_payload(mut arguments: impl Iterator<Item = OsString>) -> Result<Command, Error> {
+    let parent = arguments.next().and_then(|parent| parent.to_str()?.parse().ok());
+    match (parent, arguments.next()) {
+        (Some(parent), Some(program)) => {
+            Ok(Command::Payload { parent, program: program.into(), arguments: arguments.collect() })
+        }
+        _ => Err(usage("payload is not for people".into())),
+    }
+}
+
+impl Given {
+    fn add(&mut self, name: String, value: OsString) -> Result<(), Error> {
+        if !NAMES.contains(&name.as_str()) {
+            return Err(usage(format!("there is no option --{name}")));
+        }
+        if name != "component" && self.named.iter().any(|(other, _)| *other == name) {
+            return Err(usage(format!("--{name} is given twice")));
+        }
+        self.named.push((name, value));
+        Ok(())
+    }
+
+    /// What the command line says goes before what the file says.
+    fn read_config(&mut self, path: &PathBuf) -> Result<(), Error> {
+        let text =
+            std::fs::read_to_string(path).map_err(|source| Error::File { path: path.clone(), source })?;
+        let mut file = Self::default();
+        for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
+            let (name, value) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
+            file.add(name.to_owned(), value.trim().into())?;
+        }
+        let missing =
+            file.named.into_iter().filter(|(name, _)| !self.named.iter().any(|(other, _)| other == name));
+        let missing: Vec<_> = missing.collect();
+        self.named.extend(missing);
+        Ok(())
+    }
+
+    fn take(&mut self, name: &str) -> Option<OsString> {
+        let at = self.named.iter().position(|(other, _)| other == name)?;
+        Some(self.named.remove(at).1)
+    }
+
+    fn text(&mut self, name: &str) -> Result<Option<String>, Error> {
+        let text = self.take(name).map(OsString::into_string).transpose();
+        text.map_err(|_| usage(format!("--{name} is not text")))
+    }
+
+    fn needed(&mut self, name: &str) -> Result<OsString, Error> {
+        self.take(name).ok_or_else(|| usage(format!("--{name} is missing")))
+    }
+
+    fn number(&mut self, name: &str, default: u64) -> Result<u64, Error> {
+        match self.text(name)? {
+            Some(text) => text.parse().map_err(|_| usage(format!("--{name} is not a number: {text}"))),
+            None => Ok(default),
+        }
+    }
+
+    fn target(&mut self) -> Result<TargetOptions, Error> {
+        let mut target = TargetOptions {
+            vendor_domain: self.text("vendor-domain")?,
+            vendor_id: self.text("vendor-id")?,
+            class: self.text("class")?,
+            class_id: self.text("class-id")?,
+            components: Vec::new(),
+        };
+        while let Some(component) = self.text("component")? {
+            target.components.push(component);
+        }
+        Ok(target)
+    }
+
+    fn run(&mut self) -> Result<RunOptions, Error> {
+        Ok(RunOptions {
+            data: self.needed("data")?.into(),
+            server: self.text("server")?.ok_or_else(|| usage("--server is missing".into()))?,
+            ca: self.needed("ca")?.into(),
+            gateway: self.text("gateway")?,
+            attest_ms: self.number("attest-ms", 60_000)?,
+            poll_ms: self.number("poll-ms", 30_000)?,
+            trial_ms: self.number("trial-ms", 300_000)?,
+            target: self.target()?,
+        })
+    }
+
+    fn init(&mut self) -> Result<InitOptions, Error> {
+        Ok(InitOptions {
+            data: self.needed("data")?.into(),
+            authorities: self.needed("authorities")?.into(),
+            ueid: self.text("ueid")?,
+            target: self.target()?,
+        })
+    }
+
+    fn install(&mut self) -> Result<InstallOptions, Error> {
+        let data = self.needed("data")?.into();
+        let target = self.target()?;
+        let envelope = self.plain.pop().ok_or_else(|| usage("install needs an envelope".into()))?.into();
+        Ok(InstallOptions { data, envelope, target })
+    }
+}
+
+fn usage(what: String) -> Error {
+    Error::Usage(what)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(line: &str) -> Result<Command, String> {
+        parse(line.split_whitespace().map(OsString::from).collect()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn reads_each_command_and_its_defaults() {
+        let Ok(Command::Run(run)) = parsed("--server https://s:8443 --ca ca.pem --data d --poll-ms 500")
+        else {
+            panic!("not read");
+        };
+        assert_eq!((run.poll_ms, run.attest_ms, run.gateway), (500, 60_000, None));
+        let Ok(Command::Init(init)) =
+            parsed("init --data d --authorities a --component app:100 --component b")
+        else {
+            panic!("not read");
+        };
+        assert_eq!(init.target.components, ["app:100", "b"]);
+        let Ok(Command::Install(install)) = parsed("install --data d r.suit --class c") else {
+            panic!("not read")
+        };
+        assert_eq!((install.envelope, install.target.class.as_deref()), ("r.suit".into(), Some("c")));
+        let Ok(Command::Payload { parent, arguments, .. }) = parsed("payload 12 prog --server x") else {
+            panic!("not read");
+        };
+        assert_eq!((parent, arguments.len()), (12, 2));
+        assert_eq!(parsed("init --help"), Ok(Command::Help));
+    }
+
+    #[test]
+    fn refuses_what_it_does_not_know() {
+        for (line, what) in [
+            ("", "--data is missing"),
+            ("--data d --server s", "--ca is missing"),
+            ("--data d --speed 3", "no option --speed"),
+            ("--data d --data e", "given twice"),
+            ("--data", "needs a value"),
+            ("init --data d --authorities a --server s", "init has no option --server"),
+            ("init --data d --authorities a more", "takes no \"more\""),
+            ("install --data d", "needs an envelope"),
+            ("--data d --server s --ca c --poll-ms soon", "not a number"),
+            ("payload", "not for people"),
+        ] {
+            let error = parsed(line).expect_err(line);
+            assert!(error.contains(what), "{line}: {error}");
+        }
+    }
+
+    #[test]
+    fn the_command_line_goes_before_the_config_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("agent.conf");
+        std::fs::write(&path, "# a device\nserver https://file:8443\nca ca.pem\n\ndata from-file\n").unwrap();
+        let line = format!("--config {} --data from-line", path.display());
+        let Ok(Command::Run(run)) = parsed(&line) else { panic!("not read") };
+        assert_eq!((run.server.as_str(), run.data), ("https://file:8443", "from-line".into()));
+    }
+}

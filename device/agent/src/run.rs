@@ -1,0 +1,356 @@
+use std::{
+    collections::VecDeque,
+    convert::Infallible,
+    thread,
+    time::{Duration, Instant},
+};
+
+use crypto::Digest;
+use device_core::{
+    Action, Area, Boot, Device, Download, Event, Feedback, InstallError, Machine, Offer, Outcome, Timing,
+};
+use eat::{SignedResult, Tier};
+
+use crate::{
+    AttestationStatus, Error, FileStorage, RunOptions, Status,
+    gateway::Gateway,
+    http::{Deployment, Failure, Piece, Server},
+    payload::Payload,
+    setup::{hex, lock, unix_now, wake},
+};
+
+/// How long it sleeps at a time, to look after the program of the release in between.
+const NAP: Duration = Duration::from_millis(100);
+/// Offers whose action is remembered, to report how they ended.
+const MAX_OFFERS: usize = 4;
+
+/// Is the device until the process ends.
+pub fn run(options: &RunOptions) -> Result<(), Error> {
+    let _lock = lock(&options.data)?;
+    match Shell::new(options)?.live()? {}
+}
+
+/// Does what the machine says.
+struct Shell<'o> {
+    options: &'o RunOptions,
+    device: Device<FileStorage>,
+    machine: Machine,
+    server: Server,
+    gateway: Option<Gateway>,
+    payload: Payload,
+    started: Instant,
+    token: Option<String>,
+    /// The newest result, for the gateway.
+    result: Option<Vec<u8>>,
+    offers: VecDeque<Deployment>,
+    envelope: Option<Vec<u8>>,
+    status: Status,
+}
+
+type Failed = device_core::StateError<std::io::Error>;
+
+impl<'o> Shell<'o> {
+    fn new(options: &'o RunOptions) -> Result<Self, Error> {
+        let gateway = Gateway::new(options.gateway.as_deref())?;
+        let timing = Timing {
+            attest: options.attest_ms,
+            poll: options.poll_ms,
+            trial: options.trial_ms,
+            gateway: gateway.is_some(),
+        };
+        Ok(Self {
+            options,
+            device: wake(&options.data, &options.target)?,
+            machine: Machine::new(timing),
+            server: Server::new(&options.server, &options.ca)?,
+            gateway,
+            payload: Payload::default(),
+            started: Instant::now(),
+            token: None,
+            result: None,
+            offers: VecDeque::new(),
+            envelope: None,
+            status: Status::default(),
+        })
+    }
+
+    fn live(mut self) -> Result<Infallible, Error> {
+        loop {
+            let action = self.machine.next(self.now());
+            self.payload.look_after();
+            let event = match action {
+                Action::Wait { until } => {
+                    self.nap(until);
+                    continue;
+                }
+                action => self.perform(action)?,
+            };
+            if let Some(event) = event {
+                tracing::debug!(?event);
+                let random = getrandom::u64().map_err(Error::Random)?;
+                self.machine.on(self.now(), random, event);
+            }
+            self.tell();
+        }
+    }
+
+    fn perform(&mut self, action: Action) -> Result<Option<Event>, Error> {
+        Ok(match action {
+            Action::Attest => Some(self.attest()),
+            Action::Admit => self.admit(),
+            Action::Poll => Some(self.poll()),
+            Action::Download(offer) => Some(self.download(&offer)),
+            Action::Install(offer) => Some(self.install(&offer)),
+            Action::Commit => {
+                self.device.commit()?;
+                let running = self.device.running();
+                tracing::info!(sequence = self.device.state().sequence, "the release is committed");
+                running.map(|running| Event::Committed(running.manifest))
+            }
+            Action::Revert => {
+                tracing::warn!("the release on trial did not attest in time");
+                self.device.revert()?;
+                None
+            }
+            Action::Reboot => Some(self.reboot()?),
+            Action::Report(feedback) => Some(self.report(feedback)),
+            Action::Wait { .. } => None,
+        })
+    }
+
+    /// Ends the program, forgets everything that is not stored, and boots.
+    fn reboot(&mut self) -> Result<Event, Error> {
+        self.payload.stop();
+        self.result = None;
+        self.envelope = None;
+        self.device = wake(&self.options.data, &self.options.target)?;
+        let trial = match self.device.boot(unix_now())? {
+            Boot::Release(running) => {
+                tracing::info!(
+                    slot = ?running.slot,
+                    manifest = %running.manifest,
+                    sequence = running.sequence,
+                    trial = running.on_trial,
+                    "booted"
+                );
+                if let Some(start) = running.start {
+                    let image = Area::Image(running.slot, start.component);
+                    let path = self.device.storage().path(image);
+                    self.payload.start(path, start.arguments.as_deref());
+                }
+                running.on_trial.then_some(running.manifest)
+            }
+            Boot::Recovery => {
+                tracing::warn!("booted to recovery: no slot holds a release to believe");
+                None
+            }
+        };
+        Ok(Event::Booted { trial })
+    }
+
+    fn attest(&mut self) -> Event {
+        match self.try_attest() {
+            Ok(event) => event,
+            Err(Failure::Unauthorized) => {
+                tracing::warn!("the verifier refuses to be asked");
+                Event::AttestationFailed
+            }
+            Err(Failure::Failed(what)) => {
+                tracing::warn!(what, "attestation failed");
+                Event::AttestationFailed
+            }
+        }
+    }
+
+    fn try_attest(&mut self) -> Result<Event, Failure> {
+        let challenge = self.server.challenge()?;
+        let evidence = self.device.evidence(&challenge.nonce);
+        let evidence = evidence.map_err(|error| Failure::Failed(format!("no evidence: {error:?}")))?;
+        let session = self.server.attest(&challenge, &evidence)?;
+        let result = session.sextant_result.ok_or_else(|| Failure::Failed("there is no result".into()))?.0;
+        // The device looks at what others are to verify: it believes the server no more than TLS makes it.
+        let signed = SignedResult::decode_cwt(&result);
+        let signed = signed.map_err(|error| Failure::Failed(format!("the result is malformed: {error}")))?;
+        let result_claims = signed.unverified();
+        let tier = result_claims.tier();
+        let reasons = result_claims.submods.values().flat_map(|appraisal| &appraisal.reasons);
+        let reasons: Vec<String> = reasons.map(|reason| reason.code.clone()).collect();
+        tracing::info!(status = %tier, ?reasons, "attested");
+        self.status.attestation = Some(AttestationStatus {
+            status: tier.name().to_owned(),
+            at: result_claims.issued_at,
+            expires_at: result_claims.expires_at,
+            reasons,
+        });
+        self.status.admitted = false;
+        self.result = Some(result);
+        self.token = session.device_token;
+        Ok(Event::Attested(Outcome {
+            accepted: matches!(tier, Tier::Affirming | Tier::Warning),
+            token: self.token.is_some(),
+            next: session.next_attestation.map(|seconds| seconds.saturating_mul(1000)),
+        }))
+    }
+
+    fn admit(&mut self) -> Option<Event> {
+        let (gateway, result) = (self.gateway.as_ref()?, self.result.as_ref()?);
+        match gateway.admit(|nonce| self.device.admission(nonce, result)) {
+            Ok(()) => {
+                self.status.admitted = true;
+                None
+            }
+            Err(failure) => {
+                tracing::warn!(?failure, "the gateway did not admit this device");
+                Some(Event::NotAdmitted)
+            }
+        }
+    }
+
+    fn poll(&mut self) -> Event {
+        let Some(token) = &self.token else { return Event::Unauthorized };
+        let polled = match self.server.poll(&self.ueid(), token) {
+            Ok(polled) => polled,
+            Err(failure) => return self.unlucky(&failure, Event::PollFailed),
+        };
+        if let Some(sleep) = polled.sleep {
+            self.machine.slow_down(sleep);
+        }
+        let Some(deployment) = polled.deployment else { return Event::NothingOffered };
+        let offer = deployment.offer;
+        match self.device.assess(&offer) {
+            Ok(standing) => {
+                self.remember(deployment);
+                Event::Offered(offer, standing)
+            }
+            Err(error) => self.broken(error, Event::PollFailed),
+        }
+    }
+
+    fn download(&mut self, offer: &Offer) -> Event {
+        let deployment = self.offers.iter().find(|deployment| deployment.offer == *offer).cloned();
+        let (Some(deployment), Some(token)) = (deployment, self.token.clone()) else {
+            return Event::Unauthorized;
+        };
+        let storage = self.device.storage_mut();
+        let mut download = match Download::open(storage, offer.envelope, offer.size) {
+            Ok(download) => download,
+            Err(error) => return self.broken(Failed::Storage(error), Event::InstallFailed),
+        };
+        if download.missing() > 0 {
+            match self.server.fetch(&deployment, &token, &mut download, storage) {
+                Ok(Piece::Came) => {}
+                Ok(Piece::Broke) => return Event::Interrupted,
+                Err(failure) => return self.unlucky(&failure, Event::Interrupted),
+            }
+        }
+        if download.missing() > 0 {
+            return Event::Received { complete: false };
+        }
+        match download.finish(storage) {
+            Ok(Some(envelope)) => {
+                self.envelope = Some(envelope);
+                Event::Received { complete: true }
+            }
+            Ok(None) => {
+                tracing::warn!("what was downloaded is not what was announced");
+                match download.restart(storage) {
+                    Ok(()) => Event::Damaged,
+                    Err(error) => self.broken(Failed::Storage(error), Event::InstallFailed),
+                }
+            }
+            Err(error) => self.broken(Failed::Storage(error), Event::InstallFailed),
+        }
+    }
+
+    fn install(&mut self, offer: &Offer) -> Event {
+        let Some(envelope) = self.envelope.take() else { return Event::InstallFailed };
+        self.status.installations += 1;
+        let event = match self.device.install(&envelope, Some(offer.manifest), unix_now()) {
+            Ok(manifest) => {
+                tracing::info!(%manifest, "installed");
+                Event::Installed
+            }
+            Err(InstallError::Refused(fault)) => {
+                tracing::warn!(code = fault.code(), %fault, manifest = %offer.manifest, "refused");
+                Event::Refused(fault.code().to_owned())
+            }
+            Err(InstallError::Device(error)) => return self.broken(error, Event::InstallFailed),
+        };
+        match Download::discard(self.device.storage_mut()) {
+            Ok(()) => event,
+            Err(error) => self.broken(Failed::Storage(error), event),
+        }
+    }
+
+    fn report(&mut self, feedback: Feedback) -> Event {
+        let Some(action) = self.action_of(&feedback.manifest) else { return Event::Reported };
+        let Some(token) = &self.token else { return Event::ReportFailed(feedback) };
+        match self.server.report(&self.ueid(), token, &action, feedback.failure.as_deref()) {
+            Ok(()) => Event::Reported,
+            Err(failure) => self.unlucky(&failure, Event::ReportFailed(feedback)),
+        }
+    }
+
+    fn remember(&mut self, deployment: Deployment) {
+        self.offers.retain(|other| other.offer != deployment.offer);
+        if self.offers.len() == MAX_OFFERS {
+            self.offers.pop_front();
+        }
+        self.offers.push_back(deployment);
+    }
+
+    /// The action that asked for a release last.
+    fn action_of(&self, manifest: &Digest) -> Option<String> {
+        let mut offers = self.offers.iter().rev();
+        offers.find(|deployment| deployment.offer.manifest == *manifest).map(|found| found.action.clone())
+    }
+
+    fn ueid(&self) -> String {
+        hex(self.device.identity().ueid.as_bytes())
+    }
+
+    /// The server did not do its part.
+    fn unlucky(&mut self, failure: &Failure, otherwise: Event) -> Event {
+        match failure {
+            Failure::Unauthorized => {
+                tracing::info!("the update server wants another token");
+                self.token = None;
+                Event::Unauthorized
+            }
+            Failure::Failed(what) => {
+                tracing::warn!(what, "the update server did not do its part");
+                otherwise
+            }
+        }
+    }
+
+    /// The storage did not do its part.
+    fn broken(&self, error: Failed, otherwise: Event) -> Event {
+        tracing::error!(error = &Error::from(error) as &dyn std::error::Error, "storage failed");
+        otherwise
+    }
+
+    /// Milliseconds since the agent started.
+    fn now(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn nap(&mut self, until: u64) {
+        let left = Duration::from_millis(until.saturating_sub(self.now()));
+        let before = self.payload.id();
+        thread::sleep(left.min(NAP));
+        self.payload.look_after();
+        if self.payload.id() != before {
+            self.tell();
+        }
+    }
+
+    /// Writes down where the device stands.
+    fn tell(&mut self) {
+        self.status.refresh(&self.device);
+        self.status.payload = self.payload.id();
+        if let Err(error) = self.status.write(&self.options.data) {
+            tracing::warn!(%error, "the status could not be written");
+        }
+    }
+}

@@ -1,0 +1,319 @@
+use std::{
+    fs::{self, File, OpenOptions, TryLockError},
+    io::Write as _,
+    os::unix::fs::OpenOptionsExt as _,
+    path::{Path, PathBuf},
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use api::Base64Url;
+use cose::Key;
+use crypto::{SignatureAlgorithm, SigningKey};
+use device_core::{Component, Credentials, Device, Identity, InstallError};
+use eat::{DebugStatus, Ueid};
+use serde::{Deserialize, Serialize};
+use suit::{AuthorityList, Uuid};
+
+use crate::{Error, FileStorage, InitOptions, InstallOptions, TargetOptions};
+
+/// What an image may have at most, where it is not said.
+const CAPACITY: u64 = 16 << 20;
+/// The component of a device of which nothing else is said.
+const COMPONENT: &str = "app";
+/// Bytes of a random UEID, without its type.
+const UEID_RANDOM: usize = 16;
+/// First byte of a UEID of type RAND (RFC 9711, section 4.2.1.1).
+const UEID_TYPE_RAND: u8 = 1;
+/// The longest file that is read as a key or a list of authorities.
+const MAX_FILE: u64 = 1 << 20;
+
+/// What whoever enrols the device needs.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Identification {
+    /// The device, in hexadecimal digits.
+    pub ueid: String,
+    /// Its public key, a COSE_Key.
+    pub key: Base64Url,
+}
+
+/// What `install` answers.
+#[derive(Debug, Serialize)]
+pub struct InstalledRelease {
+    manifest: String,
+    sequence: u64,
+    committed: bool,
+}
+
+/// What the device is, as `init` wrote it down.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct IdentityFile {
+    ueid: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    vendor: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    class: Option<String>,
+    #[serde(default)]
+    components: Vec<String>,
+}
+
+/// Makes a device's key and identity, and notes whom it obeys. A device that has a key keeps it.
+pub fn init(options: &InitOptions) -> Result<Identification, Error> {
+    let data = &options.data;
+    FileStorage::open(data).map_err(file(data))?;
+    let authorities = read(&options.authorities)?;
+    AuthorityList::decode(&authorities).map_err(setup(&options.authorities))?;
+    let place = Place(data);
+    if place.key().exists() {
+        return Err(setup(&place.key())("there is a device already"));
+    }
+    let ueid = match &options.ueid {
+        Some(text) => {
+            parse_hex(text).ok_or_else(|| Error::Usage(format!("--ueid is not hexadecimal: {text}")))?
+        }
+        None => {
+            let mut ueid = vec![UEID_TYPE_RAND; 1 + UEID_RANDOM];
+            getrandom::fill(&mut ueid[1..]).map_err(Error::Random)?;
+            ueid
+        }
+    };
+    let ueid = Ueid::new(&ueid).ok_or_else(|| Error::Usage("--ueid is not of 7 to 33 bytes".into()))?;
+    let target = Target::of(&options.target, None)?;
+    let identity = IdentityFile {
+        ueid: ueid.to_string(),
+        vendor: target.vendor.map(|vendor| vendor.to_string()),
+        class: target.class.map(|class| class.to_string()),
+        components: options.target.components.clone(),
+    };
+    let identity = serde_json::to_vec_pretty(&identity).map_err(setup(&place.identity()))?;
+
+    let mut failed = None;
+    let key = SigningKey::generate(SignatureAlgorithm::Es256, &mut |bytes| {
+        failed = failed.or(getrandom::fill(bytes).err());
+    });
+    if let Some(error) = failed {
+        return Err(Error::Random(error));
+    }
+    let key = Key::from_secret(key.map_err(setup(&place.key()))?).with_kid(ueid.as_bytes());
+    let secret = key.encode_secret().ok_or_else(|| setup(&place.key())("the key is not private"))?;
+    write_private(&place.authorities(), &authorities)?;
+    write_private(&place.identity(), &identity)?;
+    // Last, since its presence says that the device is made.
+    write_private(&place.key(), &secret)?;
+    Ok(Identification { ueid: ueid.to_string(), key: Base64Url(key.encode()) })
+}
+
+/// Installs a release from a file, verified like any other. On a device that never committed one it is committed at
+/// once, since there is nothing to go back to; else it is on trial.
+pub fn install(options: &InstallOptions) -> Result<InstalledRelease, Error> {
+    let _lock = lock(&options.data)?;
+    let mut device = wake(&options.data, &options.target)?;
+    let limit = device.identity().max_envelope_len();
+    let envelope = read_up_to(&options.envelope, limit)?;
+    let manifest = device.install(&envelope, None, unix_now()).map_err(|error| match error {
+        InstallError::Refused(fault) => Error::Refused { code: fault.code(), what: fault.to_string() },
+        InstallError::Device(error) => error.into(),
+    })?;
+    let committed = device.state().committed.is_none();
+    if committed {
+        device.commit()?;
+    }
+    let installed = device.state().slots.iter().flatten().find(|installed| installed.manifest == manifest);
+    let sequence = installed.map_or(0, |installed| installed.sequence);
+    Ok(InstalledRelease { manifest: hex(manifest.as_bytes()), sequence, committed })
+}
+
+/// The device as it wakes up, with everything read anew.
+pub(crate) fn wake(data: &Path, target: &TargetOptions) -> Result<Device<FileStorage>, Error> {
+    let storage = FileStorage::open(data).map_err(file(data))?;
+    let mut boot_seed = [0; 32];
+    getrandom::fill(&mut boot_seed).map_err(Error::Random)?;
+    Ok(Device::power_up(storage, credentials(data, target)?, &boot_seed)?)
+}
+
+/// Keeps others from the folder as long as the file lives.
+pub(crate) fn lock(data: &Path) -> Result<File, Error> {
+    FileStorage::open(data).map_err(file(data))?;
+    let path = data.join("lock");
+    let lock = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&path);
+    let lock = lock.map_err(file(&path))?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(Error::InUse(data.to_owned())),
+        Err(TryLockError::Error(error)) => Err(file(&path)(error)),
+    }
+}
+
+/// Seconds since 1970, if the clock was ever set.
+pub(crate) fn unix_now() -> Option<u64> {
+    SystemTime::now().duration_since(UNIX_EPOCH).ok().map(|since| since.as_secs())
+}
+
+fn credentials(data: &Path, options: &TargetOptions) -> Result<Credentials, Error> {
+    let place = Place(data);
+    let path = place.identity();
+    let stored: IdentityFile = serde_json::from_slice(&read(&path)?).map_err(setup(&path))?;
+    let ueid = parse_hex(&stored.ueid).and_then(|ueid| Ueid::new(&ueid));
+    let ueid = ueid.ok_or_else(|| setup(&path)("ueid is not one"))?;
+    let target = Target::of(options, Some(&stored))?;
+    let missing = |what: &str| Error::Usage(format!("{what} was neither given to init nor now"));
+    let identity = Identity {
+        ueid,
+        vendor: target.vendor.ok_or_else(|| missing("--vendor-domain"))?,
+        class: target.class.ok_or_else(|| missing("--class"))?,
+        // A Linux device has no debug port that this program could see.
+        debug: DebugStatus::Disabled,
+        components: target.components,
+    };
+    let path = place.authorities();
+    let authorities = AuthorityList::decode(&read(&path)?).map_err(setup(&path))?;
+    let path = place.key();
+    let key = Key::decode(&read(&path)?).map_err(setup(&path))?;
+    let key = key.into_secret().ok_or_else(|| setup(&path)("the key is not private"))?;
+    Ok(Credentials { identity, authorities, key })
+}
+
+/// The files of a device's folder.
+struct Place<'p>(&'p Path);
+
+impl Place<'_> {
+    fn key(&self) -> PathBuf {
+        self.0.join("device.key")
+    }
+
+    fn authorities(&self) -> PathBuf {
+        self.0.join("authorities.cbor")
+    }
+
+    fn identity(&self) -> PathBuf {
+        self.0.join("identity.json")
+    }
+}
+
+/// Of which vendor and class the device is, and what can be installed.
+struct Target {
+    vendor: Option<Uuid>,
+    class: Option<Uuid>,
+    components: Vec<Component>,
+}
+
+impl Target {
+    /// What is given now goes before what was written down.
+    fn of(options: &TargetOptions, stored: Option<&IdentityFile>) -> Result<Self, Error> {
+        let parse =
+            |text: &String| parse_uuid(text).ok_or_else(|| Error::Usage(format!("not a UUID: {text}")));
+        let stored_vendor = stored.and_then(|stored| stored.vendor.as_ref());
+        let vendor = match (&options.vendor_id, &options.vendor_domain) {
+            (Some(id), _) => Some(parse(id)?),
+            (None, Some(domain)) => Some(Uuid::vendor(domain)),
+            (None, None) => stored_vendor.map(parse).transpose()?,
+        };
+        let stored_class = stored.and_then(|stored| stored.class.as_ref());
+        let class = match (&options.class_id, &options.class, vendor) {
+            (Some(id), ..) => Some(parse(id)?),
+            (None, Some(class), Some(vendor)) => Some(Uuid::class(&vendor, class.as_bytes())),
+            (None, Some(_), None) => return Err(Error::Usage("--class needs a vendor".into())),
+            (None, None, _) => stored_class.map(parse).transpose()?,
+        };
+        let named = if options.components.is_empty() {
+            stored.map(|stored| stored.components.as_slice()).unwrap_or_default()
+        } else {
+            &options.components
+        };
+        let components = match named {
+            [] => vec![parse_component(COMPONENT)?],
+            named => named.iter().map(|text| parse_component(text)).collect::<Result<_, _>>()?,
+        };
+        Ok(Self { vendor, class, components })
+    }
+}
+
+/// `app` or `app:1048576`.
+fn parse_component(text: &str) -> Result<Component, Error> {
+    let wrong = || Error::Usage(format!("not a component: {text}"));
+    let (name, capacity) = match text.rsplit_once(':') {
+        Some((name, bytes)) => (name, bytes.parse().map_err(|_| wrong())?),
+        None => (text, CAPACITY),
+    };
+    Ok(Component { id: name.parse().map_err(|_| wrong())?, capacity })
+}
+
+fn parse_uuid(text: &str) -> Option<Uuid> {
+    let bytes: [u8; 16] = parse_hex(&text.replace('-', ""))?.try_into().ok()?;
+    Some(bytes.into())
+}
+
+/// Bytes of hexadecimal digits.
+pub(crate) fn parse_hex(text: &str) -> Option<Vec<u8>> {
+    let digits = text.as_bytes();
+    let value = |digit: u8| char::from(digit).to_digit(16);
+    let byte = |pair: &[u8]| match pair {
+        [high, low] => u8::try_from(value(*high)? << 4 | value(*low)?).ok(),
+        _ => None,
+    };
+    digits.chunks(2).map(byte).collect()
+}
+
+/// Bytes as lower-case hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Error> {
+    read_up_to(path, MAX_FILE)
+}
+
+fn read_up_to(path: &Path, limit: u64) -> Result<Vec<u8>, Error> {
+    let len = fs::metadata(path).map_err(file(path))?.len();
+    if len > limit {
+        return Err(setup(path)(format!("{len} bytes are more than {limit}")));
+    }
+    fs::read(path).map_err(file(path))
+}
+
+/// Writes a file that only its owner may read, and returns when it survives a power cut.
+fn write_private(path: &Path, content: &[u8]) -> Result<(), Error> {
+    let write = || {
+        let mut file = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(path)?;
+        file.write_all(content)?;
+        file.sync_all()
+    };
+    write().map_err(file(path))
+}
+
+fn file(path: &Path) -> impl Fn(std::io::Error) -> Error + '_ {
+    move |source| Error::File { path: path.to_owned(), source }
+}
+
+fn setup<T: ToString>(path: &Path) -> impl Fn(T) -> Error + '_ {
+    move |what| Error::Setup { path: path.to_owned(), what: what.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_components_and_identifiers_and_refuses_others() {
+        let component = parse_component("firmware/0x00:4096").unwrap();
+        assert_eq!((component.id.to_string().as_str(), component.capacity), ("firmware/0x00", 4096));
+        assert_eq!(parse_component("app").unwrap().capacity, CAPACITY);
+        assert!(parse_component("app:many").is_err());
+        assert!(parse_component("a//b").is_err());
+        let vendor = parse_uuid("fa6b4a53-d5ad-5fdf-be9d-e663e4d41ffe").unwrap();
+        assert_eq!(vendor, Uuid::vendor("arm.com"));
+        assert!(parse_uuid("fa6b").is_none());
+        assert_eq!(parse_hex("0aFf"), Some(vec![0x0a, 0xff]));
+        assert_eq!(parse_hex("0"), None);
+        assert_eq!(parse_hex("é0"), None);
+        assert_eq!(hex(&[0x0a, 0xff]), "0aff");
+    }
+
+    #[test]
+    fn the_folder_belongs_to_one_agent() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = lock(folder.path()).unwrap();
+        assert!(matches!(lock(folder.path()), Err(Error::InUse(_))));
+        drop(first);
+        lock(folder.path()).unwrap();
+    }
+}
