@@ -1,0 +1,123 @@
+use std::path::{Path, PathBuf};
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use clap::{Args, Subcommand};
+use cose::Purpose;
+use trust::{Bundle, BundleAnchors};
+
+use crate::{
+    client::ServerArgs,
+    clock,
+    commands::authority,
+    failure::{Answer, Failure},
+    files::{self, Input, Mode},
+    keys::{self, KeyFile},
+    node::{Map, Node, hex},
+    printer::{Printer, Verdict},
+};
+
+/// Check decisions without believing whoever made them.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Decision {
+    /// Fetch a decision with everything it rests on
+    Fetch(Fetch),
+    /// Make the decision again from its signed objects, with anchors of one's own
+    Verify(Verify),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Fetch {
+    /// Number of the decision
+    decision: i64,
+    /// Where to write the bundle
+    #[arg(short, long, value_name = "FILE")]
+    output: PathBuf,
+    #[command(flatten)]
+    server: ServerArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    /// The bundle
+    file: PathBuf,
+    /// Authority list that says whose releases count
+    #[arg(long, value_name = "LIST")]
+    authorities: PathBuf,
+    /// Public key of a trusted verifier; repeatable
+    #[arg(long = "verifier", value_name = "PUB", required = true)]
+    verifiers: Vec<PathBuf>,
+    /// Public key of the network operator, who signs overrides; repeatable
+    #[arg(long = "operator", value_name = "PUB")]
+    operators: Vec<PathBuf>,
+    /// Certificate of an authority that MUD signers must chain to; repeatable
+    #[arg(long = "mud-ca", value_name = "CERT")]
+    mud_issuers: Vec<PathBuf>,
+}
+
+pub(crate) fn run(command: Decision, printer: &Printer) -> Result<Answer, Failure> {
+    match command {
+        Decision::Fetch(Fetch { decision, output, server }) => {
+            let reply = server.client()?.download(&format!("/api/v1/decisions/{decision}"))?;
+            reply.answer(printer, |bytes| {
+                files::write(&output, &bytes, Mode::Public, printer)?;
+                Ok(Answer::Yes)
+            })
+        }
+        Decision::Verify(command) => verify(&command, printer),
+    }
+}
+
+fn verify(command: &Verify, printer: &Printer) -> Result<Answer, Failure> {
+    let bundle = read(&command.file)?;
+    let of = |paths: &[PathBuf], purpose| -> Result<_, Failure> {
+        Ok(keys::anchors(&KeyFile::read_public(paths)?, purpose))
+    };
+    let (verifiers, operators) =
+        (of(&command.verifiers, Purpose::Result)?, of(&command.operators, Purpose::Override)?);
+    let anchors = BundleAnchors {
+        authorities: authority::read(&command.authorities)?,
+        mud_issuers: keys::read_all_certificates(&command.mud_issuers)?,
+        keys: verifiers.iter().chain(&operators).cloned().collect(),
+    };
+    let verdict = match bundle.verify(&anchors) {
+        Ok(decision) => {
+            let facts = Map::new()
+                .with("device", hex(&decision.device))
+                .with("posture", decision.posture.as_str())
+                .with("access", access(decision.access))
+                .maybe("release", decision.release.map(Node::shown))
+                .unless_empty("reasons", Node::list(&decision.reasons))
+                .with("rests_on", Node::list(&decision.rests_on))
+                .with("policy", Node::shown(decision.policy))
+                .with("at", clock::date(decision.at));
+            Verdict::yes("the signed objects give this decision again").with(facts)
+        }
+        Err(unproven) => {
+            Verdict::no("decision-unproven", &unproven).with(Map::new().with("part", unproven.part))
+        }
+    };
+    Ok(printer.answer(verdict))
+}
+
+const fn access(access: trust::Access) -> &'static str {
+    match access {
+        trust::Access::Blocked => "blocked",
+        trust::Access::UpdateOnly => "update-only",
+        trust::Access::Release => "release",
+    }
+}
+
+/// Reads a bundle: as it is, or as the member `bundle` of the server's answer.
+fn read(path: &Path) -> Result<Bundle, Failure> {
+    let input = Input::read(path)?;
+    let bytes = match serde_json::from_slice::<serde_json::Value>(&input.bytes) {
+        Err(_) => input.bytes.clone(),
+        Ok(answer) => {
+            let text = answer.get("bundle").and_then(serde_json::Value::as_str);
+            text.and_then(|text| URL_SAFE_NO_PAD.decode(text).ok())
+                .ok_or_else(|| Failure::new(format!("{} holds no bundle", input.name)))?
+        }
+    };
+    Bundle::decode(&bytes)
+        .map_err(|error| Failure::in_bytes(format!("{}: not a bundle", input.name), &bytes, &error))
+}

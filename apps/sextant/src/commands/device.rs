@@ -1,0 +1,228 @@
+use std::path::PathBuf;
+
+use api::{Device as Listed, DeviceDetail, EnrolDevice, EnrolKey, Enrolled, HoldRequest, Page, Reason};
+use clap::{Args, Subcommand};
+use ureq::http::Method;
+
+use crate::{
+    client::{ServerArgs, segment, tree},
+    clock,
+    commands::ear::ueid,
+    failure::{Answer, Failure},
+    files::Input,
+    keys::KeyFile,
+    printer::Printer,
+};
+
+/// Enrol and watch devices.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Device {
+    /// List devices and how far they are trusted
+    Ls(Ls),
+    /// Show one device: six questions, answered with evidence
+    Show(Show),
+    /// Enrol one device, or a list in CSV or JSON
+    Enrol(Enrol),
+    /// Block a device: it reaches nothing but attestation and update
+    Hold(Hold),
+    /// Take a block away
+    Release(Release),
+    /// Take a device out of service
+    Retire(Release),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Ls {
+    /// Only devices that match: words, or `posture:untrusted`, `model:…`, `group:…`
+    filter: Vec<String>,
+    #[command(flatten)]
+    server: ServerArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Show {
+    /// UEID in hexadecimal digits, or a unique name
+    device: String,
+    /// Only the answer to one of the six questions
+    #[arg(long, value_parser = clap::value_parser!(u8).range(1..=6))]
+    q: Option<u8>,
+    #[command(flatten)]
+    server: ServerArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Enrol {
+    /// A list: CSV with the columns name,model,group,ueid,key, or JSON
+    #[arg(conflicts_with_all = ["name", "model", "ueid", "key", "group"], required_unless_present = "ueid")]
+    list: Option<PathBuf>,
+    /// Name of the device
+    #[arg(long, requires = "ueid")]
+    name: Option<String>,
+    /// Model of the device
+    #[arg(long, requires = "ueid")]
+    model: Option<String>,
+    /// UEID in hexadecimal digits
+    #[arg(long, value_name = "HEX", value_parser = ueid, requires_all = ["name", "model", "key"])]
+    ueid: Option<eat::Ueid>,
+    /// Public attestation key, in any form
+    #[arg(long, value_name = "PUB", requires = "ueid")]
+    key: Option<PathBuf>,
+    /// Group of the device
+    #[arg(long, requires = "ueid")]
+    group: Option<String>,
+    #[command(flatten)]
+    server: ServerArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Hold {
+    /// UEID in hexadecimal digits, or a unique name
+    device: String,
+    /// Why
+    #[arg(long)]
+    reason: String,
+    /// Until when; without it until a person takes it away
+    #[arg(long, value_name = "TIME", value_parser = clock::parse_time)]
+    until: Option<i64>,
+    #[command(flatten)]
+    server: ServerArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Release {
+    /// UEID in hexadecimal digits, or a unique name
+    device: String,
+    #[command(flatten)]
+    server: ServerArgs,
+}
+
+pub(crate) fn run(command: Device, printer: &Printer) -> Result<Answer, Failure> {
+    match command {
+        Device::Ls(command) => ls(&command, printer),
+        Device::Show(command) => show(&command, printer),
+        Device::Enrol(command) => enrol(command, printer),
+        Device::Hold(Hold { device, reason, until, server }) => {
+            let request = HoldRequest { reason, until: until.map(clock::date) };
+            let path = format!("{}/hold", path(&device));
+            server.client()?.send::<()>(Method::POST, &path, &request)?.answer(printer, |()| Ok(Answer::Yes))
+        }
+        Device::Release(Release { device, server }) => {
+            let path = format!("{}/release", path(&device));
+            server
+                .client()?
+                .upload::<()>(Method::POST, &path, "application/json", b"")?
+                .answer(printer, |()| Ok(Answer::Yes))
+        }
+        Device::Retire(Release { device, server }) => {
+            let client = server.client()?;
+            let reply = client.upload::<()>(Method::DELETE, &path(&device), "application/json", b"")?;
+            reply.answer(printer, |()| Ok(Answer::Yes))
+        }
+    }
+}
+
+fn path(device: &str) -> String {
+    format!("/api/v1/devices/{}", segment(device))
+}
+
+fn ls(command: &Ls, printer: &Printer) -> Result<Answer, Failure> {
+    let client = command.server.client()?;
+    let filter = segment(&command.filter.join(" "));
+    let mut devices: Vec<Listed> = Vec::new();
+    let mut after = String::new();
+    loop {
+        let query = format!("/api/v1/devices?q={filter}{after}");
+        match client.get::<Page<Listed>>(&query)? {
+            crate::client::Reply::Done(page) => {
+                devices.extend(page.items);
+                match page.next {
+                    Some(next) => after = format!("&after={}", segment(&next)),
+                    None => break,
+                }
+            }
+            refused => return refused.answer(printer, |_| Ok(Answer::No)),
+        }
+    }
+    let rows: Vec<_> = devices.iter().map(row).collect();
+    printer.table(
+        &["name", "model", "posture", "reaches", "version", "attested", "reasons"],
+        &rows,
+        &devices,
+    );
+    Ok(Answer::Yes)
+}
+
+fn row(device: &Listed) -> Vec<String> {
+    let posture = match (&device.hold, device.violating) {
+        (Some(_), _) => format!("{}, held", device.posture),
+        (None, true) => format!("{}, violating", device.posture),
+        (None, false) => device.posture.clone(),
+    };
+    let dash = || "-".to_owned();
+    vec![
+        device.name.clone(),
+        device.model.clone(),
+        posture,
+        device.access.clone(),
+        device.version.clone().unwrap_or_else(dash),
+        device.attested_at.clone().unwrap_or_else(dash),
+        codes(&device.reasons),
+    ]
+}
+
+/// The codes of reasons on one line.
+pub(crate) fn codes(reasons: &[Reason]) -> String {
+    let codes: Vec<&str> = reasons.iter().map(|reason| reason.code.as_str()).collect();
+    if codes.is_empty() { "-".to_owned() } else { codes.join(", ") }
+}
+
+fn show(command: &Show, printer: &Printer) -> Result<Answer, Failure> {
+    let client = command.server.client()?;
+    let path = path(&command.device);
+    match command.q {
+        Some(question) => {
+            let reply = client.get::<api::Answer>(&format!("{path}?q={question}"))?;
+            reply.answer(printer, |answer| {
+                printer.show(&tree(&answer));
+                Ok(Answer::Yes)
+            })
+        }
+        None => client.get::<DeviceDetail>(&path)?.answer(printer, |detail| {
+            printer.show(&tree(&detail));
+            Ok(Answer::Yes)
+        }),
+    }
+}
+
+fn enrol(command: Enrol, printer: &Printer) -> Result<Answer, Failure> {
+    let client = command.server.client()?;
+    let path = "/api/v1/devices";
+    let reply = match (&command.list, command.ueid, &command.key) {
+        (Some(list), _, _) => {
+            let input = Input::read(list)?;
+            let is_json = input.bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[');
+            let media_type = if is_json { "application/json" } else { api::CSV };
+            client.upload::<Enrolled>(Method::POST, path, media_type, &input.bytes)?
+        }
+        (None, Some(ueid), Some(key)) => {
+            let key = cose::Key::from_public(&KeyFile::read(key)?.public).encode();
+            let device = EnrolDevice {
+                name: command.name.unwrap_or_default(),
+                model: command.model.unwrap_or_default(),
+                ueid: ueid.to_string(),
+                key: EnrolKey::Text(api::Base64Url::encode(&key)),
+                group: command.group.unwrap_or_default(),
+            };
+            client.send::<Enrolled>(Method::POST, path, &[device])?
+        }
+        _ => {
+            return Err(
+                Failure::new("nothing to enrol").help("give a list, or --ueid, --name, --model and --key")
+            );
+        }
+    };
+    reply.answer(printer, |enrolled| {
+        printer.lines(&enrolled.devices, &enrolled);
+        Ok(Answer::Yes)
+    })
+}

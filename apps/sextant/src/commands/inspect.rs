@@ -1,0 +1,27 @@
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::{
+    detect,
+    failure::{Answer, Failure},
+    files::Input,
+    printer::Printer,
+};
+
+/// Show any supported object, detected from its content.
+#[derive(Debug, Args)]
+pub(crate) struct Inspect {
+    /// The object, in bytes or hexadecimal digits
+    file: PathBuf,
+    /// Show CBOR in diagnostic notation instead
+    #[arg(long)]
+    diagnostic: bool,
+}
+
+pub(crate) fn run(command: Inspect, printer: &Printer) -> Result<Answer, Failure> {
+    let input = Input::read(&command.file)?;
+    let tree = if command.diagnostic { detect::diagnostic(&input)? } else { detect::tree(&input)? };
+    printer.show(&tree.into());
+    Ok(Answer::Yes)
+}

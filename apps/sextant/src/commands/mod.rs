@@ -1,0 +1,99 @@
+//! One file a noun. Each has its arguments, and a `run` that gives the answer for the exit status.
+
+pub(crate) mod audit;
+pub(crate) mod authority;
+pub(crate) mod campaign;
+pub(crate) mod cert;
+pub(crate) mod coswid;
+pub(crate) mod decision;
+pub(crate) mod device;
+pub(crate) mod ear;
+pub(crate) mod eat;
+pub(crate) mod inspect;
+pub(crate) mod key;
+pub(crate) mod mud;
+pub(crate) mod policy;
+pub(crate) mod release;
+pub(crate) mod suit;
+pub(crate) mod token;
+
+use clap::Subcommand;
+
+use crate::{
+    failure::{Answer, Failure},
+    printer::Printer,
+};
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Show any supported object, detected from its content
+    Inspect(inspect::Inspect),
+    /// Make and show keys
+    #[command(subcommand)]
+    Key(key::Key),
+    /// Make and show certificates
+    #[command(subcommand)]
+    Cert(cert::Cert),
+    /// Keep the list of keys that may sign manifests
+    #[command(subcommand)]
+    Authority(authority::Authority),
+    /// Make, sign, check and try releases (SUIT envelopes)
+    #[command(subcommand)]
+    Suit(suit::Suit),
+    /// Make and check software identity tags (SBOM and expected values)
+    #[command(subcommand)]
+    Coswid(coswid::Coswid),
+    /// Check and appraise evidence
+    #[command(subcommand)]
+    Eat(eat::Eat),
+    /// Check attestation results
+    #[command(subcommand)]
+    Ear(ear::Ear),
+    /// Check, sign and compile manufacturer usage descriptions
+    #[command(subcommand)]
+    Mud(mud::Mud),
+    /// Enrol and watch devices
+    #[command(subcommand)]
+    Device(device::Device),
+    /// Publish and revoke releases
+    #[command(subcommand)]
+    Release(release::Release),
+    /// Roll releases out
+    #[command(subcommand)]
+    Campaign(campaign::Campaign),
+    /// Override network policy
+    #[command(subcommand)]
+    Policy(policy::Policy),
+    /// Check decisions without a server
+    #[command(subcommand)]
+    Decision(decision::Decision),
+    /// Check and export the audit chain
+    #[command(subcommand)]
+    Audit(audit::Audit),
+    /// Make credentials for programs
+    #[command(subcommand)]
+    Token(token::Token),
+}
+
+/// Carries out a command.
+pub(crate) fn run(command: Command, printer: &Printer) -> Result<Answer, Failure> {
+    match command {
+        Command::Inspect(command) => inspect::run(command, printer),
+        Command::Key(command) => key::run(command, printer),
+        Command::Cert(command) => cert::run(command, printer),
+        Command::Authority(command) => authority::run(command, printer),
+        Command::Suit(command) => suit::run(command, printer),
+        Command::Coswid(command) => coswid::run(command, printer),
+        Command::Eat(command) => eat::run(command, printer),
+        Command::Ear(command) => ear::run(command, printer),
+        Command::Mud(command) => mud::run(command, printer),
+        Command::Device(command) => device::run(command, printer),
+        Command::Release(command) => release::run(command, printer),
+        Command::Campaign(command) => campaign::run(command, printer),
+        Command::Policy(command) => policy::run(command, printer),
+        Command::Decision(command) => decision::run(command, printer),
+        Command::Audit(command) => audit::run(command, printer),
+        Command::Token(command) => token::run(command, printer),
+    }
+}

@@ -1,0 +1,80 @@
+mod build;
+mod lint;
+mod sign;
+mod simulate;
+mod verify;
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use crate::{
+    detect,
+    failure::{Answer, Failure},
+    files::Input,
+    printer::Printer,
+    show,
+};
+
+pub(crate) use verify::{Believed, believed};
+
+/// Make, sign, check and try releases.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Suit {
+    /// Build a release from a recipe: manifest, SBOM, network needs, images
+    Build(build::Build),
+    /// Add a signature, as author or operator
+    Sign(sign::Sign),
+    /// Leave severable members or payloads out; signatures stay good
+    Sever(sign::Sever),
+    /// Say whether a release is to be believed
+    Verify(verify::Verify),
+    /// Say what is unwise in a release
+    Lint(lint::Lint),
+    /// Process a release on a device in memory
+    Simulate(simulate::Simulate),
+    /// Show a release with every command
+    Inspect(Inspect),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Inspect {
+    /// The envelope
+    file: PathBuf,
+    /// Show it in diagnostic notation instead
+    #[arg(long)]
+    diagnostic: bool,
+}
+
+pub(crate) fn run(command: Suit, printer: &Printer) -> Result<Answer, Failure> {
+    match command {
+        Suit::Build(command) => build::run(&command, printer),
+        Suit::Sign(command) => sign::sign(&command, printer),
+        Suit::Sever(command) => sign::sever(&command, printer),
+        Suit::Verify(command) => verify::run(&command, printer),
+        Suit::Lint(command) => lint::run(&command, printer),
+        Suit::Simulate(command) => simulate::run(&command, printer),
+        Suit::Inspect(command) => inspect(&command, printer),
+    }
+}
+
+fn inspect(command: &Inspect, printer: &Printer) -> Result<Answer, Failure> {
+    let input = Input::read(&command.file)?;
+    let tree = if command.diagnostic {
+        detect::diagnostic(&input)?
+    } else {
+        let envelope = decode(&input)?;
+        show::suit::envelope(&envelope).map_err(|error| refused_to_read(&input, &error))?
+    };
+    printer.show(&tree.into());
+    Ok(Answer::Yes)
+}
+
+/// Decodes an envelope, which nobody vouches for yet.
+pub(crate) fn decode(input: &Input) -> Result<suit::Envelope<'_>, Failure> {
+    suit::Envelope::decode(&input.bytes).map_err(|error| refused_to_read(input, &error))
+}
+
+fn refused_to_read(input: &Input, error: &suit::Error) -> Failure {
+    input.failure(&format!("not a SUIT envelope that is understood [{}]", error.code()), error)
+}

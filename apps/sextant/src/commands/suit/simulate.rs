@@ -1,0 +1,164 @@
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use suit::{Installed, Procedure, Processor, Uuid, VendorId, Verified};
+
+use super::{Believed, believed};
+use crate::{
+    clock,
+    commands::authority,
+    failure::{Answer, Failure},
+    files::{self, Input, Mode},
+    node::{Map, Node},
+    printer::{Printer, Verdict},
+    show,
+    virtual_device::VirtualDevice,
+};
+
+/// Process a release on a device in memory.
+#[derive(Debug, Args)]
+pub(crate) struct Simulate {
+    /// The envelope
+    file: PathBuf,
+    #[command(flatten)]
+    believed: Believed,
+    /// What to do, in this order; repeatable
+    #[arg(long, default_values = ["update", "invocation"])]
+    procedure: Vec<ProcedureName>,
+    /// Vendor of the device: a domain name or a UUID; that of the release without it
+    #[arg(long, value_name = "DOMAIN|UUID")]
+    vendor: Option<String>,
+    /// Class of the device: a name below the vendor, or a UUID; that of the release without it
+    #[arg(long, value_name = "NAME|UUID")]
+    class: Option<String>,
+    /// Slot that the components stand for
+    #[arg(long)]
+    slot: Option<u64>,
+    /// Sequence number of what is installed
+    #[arg(long, value_name = "N")]
+    installed: Option<u64>,
+    /// Bytes that a component can hold
+    #[arg(long, value_name = "BYTES", default_value_t = 1 << 30)]
+    capacity: u64,
+    /// Energy in the battery, in mWh
+    #[arg(long, value_name = "MWH")]
+    battery: Option<u64>,
+    /// The least urgent priority of update that the application lets pass
+    #[arg(long, value_name = "PRIORITY", allow_negative_numbers = true)]
+    authorize: Option<i64>,
+    /// Time on the device's clock; now without it
+    #[arg(long, value_name = "TIME", value_parser = clock::parse_time)]
+    at: Option<i64>,
+    /// A file to serve under a URI, such as `https://x.example/app=app.bin`; repeatable
+    #[arg(long = "serve", value_name = "URI=FILE", value_parser = served)]
+    served: Vec<(String, PathBuf)>,
+    /// Where to write the SUIT report of the last procedure
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+}
+
+/// Procedures on the command line.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum ProcedureName {
+    /// Obtain and install, then validate
+    Update,
+    /// Obtain only
+    Staging,
+    /// Install what was obtained, then validate
+    Installation,
+    /// Check what is installed
+    Validation,
+    /// Check, load and start what is installed
+    Invocation,
+}
+
+pub(crate) fn run(command: &Simulate, printer: &Printer) -> Result<Answer, Failure> {
+    let input = Input::read(&command.file)?;
+    let envelope = super::decode(&input)?;
+    let verified = match envelope.verify(&believed(&command.believed, &envelope)?) {
+        Ok(verified) => verified,
+        Err(refusal) => return Ok(printer.answer(Verdict::no(refusal.code(), &refusal))),
+    };
+    let mut device = device(command, &verified)?;
+    let mut runs = Vec::new();
+    let mut refusal = None;
+    {
+        let mut processor = match Processor::new(&verified, &mut device) {
+            Ok(processor) => processor,
+            Err(refusal) => return Ok(printer.answer(Verdict::no(refusal.code(), &refusal))),
+        };
+        for name in &command.procedure {
+            let procedure = procedure(*name);
+            let (report, failure) = match processor.run(procedure) {
+                Ok(report) => (report, None),
+                Err(failure) => {
+                    let told = (failure.kind.code(), failure.to_string());
+                    (*failure.report, Some(told))
+                }
+            };
+            runs.push(Map::new().with("procedure", Node::shown(procedure)).then(show::suit::report(&report)));
+            if let Some(path) = &command.report {
+                files::write(path, &report.to_bytes(), Mode::Public, printer)?;
+            }
+            if failure.is_some() {
+                refusal = failure;
+                break;
+            }
+        }
+    }
+    let facts = Map::new().with("trace", Node::list(&device.trace)).with("runs", runs);
+    let verdict = match refusal {
+        Some((code, message)) => Verdict::no(code, message),
+        None => Verdict::yes("the device takes the release and starts it as told"),
+    };
+    Ok(printer.answer(verdict.with(facts)))
+}
+
+fn device(command: &Simulate, verified: &Verified<'_>) -> Result<VirtualDevice, Failure> {
+    let targets = verified.targets();
+    let vendor: Option<Uuid> = match &command.vendor {
+        Some(text) => Some(authority::vendor_id(text)),
+        None => targets.vendors.iter().find_map(|vendor| match vendor {
+            VendorId::Uuid(uuid) => Some(*uuid),
+            VendorId::PrivateEnterprise(_) => None,
+        }),
+    };
+    let class = match &command.class {
+        Some(text) => Some(authority::class_id(vendor.as_ref(), text)?),
+        None => targets.classes.first().copied(),
+    };
+    let mut device = VirtualDevice {
+        components: verified.components().iter().map(|component| (component.clone(), None)).collect(),
+        vendor,
+        class,
+        slot: command.slot,
+        installed: command
+            .installed
+            .map(|sequence_number| Installed { sequence_number, manifest_digest: None }),
+        capacity: command.capacity,
+        now: u64::try_from(command.at.unwrap_or_else(clock::now)).ok(),
+        battery: command.battery,
+        authorized: command.authorize,
+        ..VirtualDevice::default()
+    };
+    for (uri, path) in &command.served {
+        device.served.insert(uri.clone(), Input::read(path)?.bytes);
+    }
+    Ok(device)
+}
+
+const fn procedure(name: ProcedureName) -> Procedure {
+    match name {
+        ProcedureName::Update => Procedure::Update,
+        ProcedureName::Staging => Procedure::Staging,
+        ProcedureName::Installation => Procedure::Installation,
+        ProcedureName::Validation => Procedure::Validation,
+        ProcedureName::Invocation => Procedure::Invocation,
+    }
+}
+
+fn served(text: &str) -> Result<(String, PathBuf), String> {
+    // A URI may hold an equals sign, a file name rarely does.
+    let (uri, path) = text.rsplit_once('=').ok_or("expected URI=FILE")?;
+    Ok((uri.to_owned(), path.into()))
+}

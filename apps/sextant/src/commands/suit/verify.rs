@@ -1,0 +1,160 @@
+use std::path::PathBuf;
+
+use clap::Args;
+use crypto::PublicKey;
+use suit::{Authority, AuthorityList, AuthorityPolicy, Envelope, Role, Verified};
+
+use crate::{
+    clock,
+    commands::authority,
+    failure::{Answer, Failure},
+    files::Input,
+    keys::{self, KeyFile},
+    node::{Map, Node},
+    printer::{Printer, Verdict},
+};
+
+/// Say whether a release is to be believed.
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    /// The envelope
+    file: PathBuf,
+    #[command(flatten)]
+    believed: Believed,
+    /// Accept an envelope that lacks images, as gateways and verifiers get it
+    #[arg(long)]
+    without_images: bool,
+    /// Certificate of an authority that the MUD signer must chain to; repeatable
+    #[arg(long = "mud-ca", value_name = "CERT")]
+    mud_issuers: Vec<PathBuf>,
+}
+
+/// Whose releases are believed.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct Believed {
+    /// Public key that must have signed, in any form; every one given must have
+    #[arg(long = "key", value_name = "PUB", group = "believed_keys")]
+    keys: Vec<PathBuf>,
+    /// Authority list of keys and their scopes
+    #[arg(long, value_name = "LIST")]
+    authorities: Option<PathBuf>,
+}
+
+/// The authority list that stands for what a person said on the command line.
+pub(crate) fn believed(believed: &Believed, envelope: &Envelope<'_>) -> Result<AuthorityList, Failure> {
+    match &believed.authorities {
+        Some(path) => authority::read(path),
+        None => list_of(&KeyFile::read_public(&believed.keys)?, envelope),
+    }
+}
+
+pub(crate) fn run(command: &Verify, printer: &Printer) -> Result<Answer, Failure> {
+    let input = Input::read(&command.file)?;
+    let envelope = super::decode(&input)?;
+    let authorities = believed(&command.believed, &envelope)?;
+    let verified = match envelope.verify(&authorities) {
+        Ok(verified) => verified,
+        Err(refusal) => return Ok(printer.answer(Verdict::no(refusal.code(), &refusal))),
+    };
+    if let Some(refusal) = check_payloads(&verified, command.without_images) {
+        return Ok(printer.answer(refusal));
+    }
+    let mut facts = facts(&verified);
+    if verified.envelope().integrated(trust::MUD_FILE).is_some() {
+        let issuers = keys::read_all_certificates(&command.mud_issuers)?;
+        match mud_signer(&verified, &issuers) {
+            Ok(signer) => facts = facts.with("mud_signed_by", signer),
+            Err(reason) => return Ok(printer.answer(Verdict::from(&reason))),
+        }
+    }
+    Ok(printer.answer(Verdict::yes("the release is signed and whole").with(facts)))
+}
+
+/// Every integrated payload that the manifest fetches is the image it names.
+fn check_payloads(verified: &Verified<'_>, without_images: bool) -> Option<Verdict> {
+    for image in verified.images() {
+        let Some(uri) = image.uri.filter(|uri| uri.starts_with('#')) else { continue };
+        match verified.envelope().integrated(uri) {
+            None if without_images => {}
+            None => {
+                return Some(Verdict::no("payload-missing", format!("the envelope lacks the image {uri}")));
+            }
+            Some(payload) if !image.digest.matches(payload) => {
+                return Some(Verdict::no(
+                    "digest-mismatch",
+                    format!("the image {uri} does not have the digest of component {}", image.component),
+                ));
+            }
+            Some(_) => {}
+        }
+    }
+    None
+}
+
+fn mud_signer(verified: &Verified<'_>, issuers: &[x509::Certificate]) -> Result<String, trust::Reason> {
+    let member = |uri| verified.envelope().integrated(uri).unwrap_or_default();
+    let Some(binding) = verified.mud() else {
+        return Err(trust::Reason::new(trust::Code::MudMissing)
+            .with("error", "the envelope carries a MUD file that the manifest does not bind"));
+    };
+    let (file, signature) = (member(trust::MUD_FILE), member(trust::MUD_SIGNATURE));
+    trust::verify_mud(file, signature, &binding.signer, issuers, clock::now())
+}
+
+/// What a verified release is.
+pub(crate) fn facts(verified: &Verified<'_>) -> Map {
+    let signers = verified.signers().iter().map(|signer| format!("{} ({})", signer.name, signer.role));
+    let images = verified.images();
+    let image = |image: &suit::Image<'_>| {
+        Map::new()
+            .with("component", Node::shown(&image.component))
+            .with("digest", Node::shown(image.digest))
+            .maybe("size", image.size)
+            .maybe("uri", image.uri)
+            .maybe("slot", image.slot)
+    };
+    let tag = verified.coswid().and_then(|bytes| coswid::Tag::decode(bytes).ok());
+    let text = verified.text().ok().flatten();
+    Map::new()
+        .with("manifest_digest", Node::shown(verified.manifest_digest()))
+        .with("sequence_number", verified.sequence_number())
+        .with("signed_by", Node::list(signers))
+        .with("images", images.iter().map(image).collect::<Vec<_>>())
+        .maybe(
+            "software",
+            tag.as_ref().map(|tag| {
+                format!(
+                    "{} {}",
+                    tag.software_name(),
+                    tag.version().map(|version| version.text).unwrap_or_default()
+                )
+            }),
+        )
+        .maybe("mud_url", verified.mud().map(|mud| mud.url))
+        .maybe("text", text.map(|text| crate::show::suit::languages(&text, verified.components())))
+}
+
+/// A list on which exactly these keys must have signed. Whatever identifier a signature states for itself, it is the
+/// key that counts: every identifier in the envelope is tried with every key.
+fn list_of(public: &[PublicKey], envelope: &Envelope<'_>) -> Result<AuthorityList, Failure> {
+    let mut kids: Vec<Vec<u8>> = vec![Vec::new()];
+    for block in envelope.signatures() {
+        let stated: Vec<Vec<u8>> = match (cose::Sign1::decode(block), cose::Sign::decode(block)) {
+            (Ok(message), _) => message.kid().map(<[u8]>::to_vec).into_iter().collect(),
+            (_, Ok(message)) => {
+                message.signatures().iter().filter_map(|one| one.kid().map(<[u8]>::to_vec)).collect()
+            }
+            _ => Vec::new(),
+        };
+        kids.extend(stated.into_iter().filter(|kid| !kids.contains(kid)).collect::<Vec<_>>());
+    }
+    let entry = |key: &PublicKey, kid: &[u8]| {
+        let name = keys::short(&cose::thumbprint(key, crypto::HashAlgorithm::Sha256));
+        Authority::new(key.clone(), kid, &name, Role::Author)
+    };
+    let entries = public.iter().flat_map(|key| kids.iter().map(move |kid| entry(key, kid))).collect();
+    let authors = u8::try_from(public.len()).unwrap_or(u8::MAX);
+    AuthorityList::new(AuthorityPolicy { authors, ..AuthorityPolicy::default() }, entries)
+        .map_err(|error| Failure::new("these keys make no authority list").because(&error))
+}

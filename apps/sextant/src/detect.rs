@@ -1,0 +1,279 @@
+//! What an object is, from its content alone.
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use cbor::{Key, Order, Reader, Type};
+
+use crate::{
+    failure::Failure,
+    files::Input,
+    keys::KeyFile,
+    node::{Map, Node, from_hex},
+    pem, show,
+};
+
+/// CBOR tag of a CoRIM (draft-ietf-rats-corim), which is named and not decoded.
+const TAG_CORIM: u64 = 501;
+/// Claim that only attestation results have: ear_verifier_id.
+const VERIFIER_ID: i64 = 1004;
+
+/// Decodes an object of any supported kind.
+pub(crate) fn tree(input: &Input) -> Result<Map, Failure> {
+    let bytes = input.bytes.as_slice();
+    if let Some(binary) = hexadecimal(bytes) {
+        let inner = Input { name: input.name.clone(), bytes: binary };
+        return tree(&inner);
+    }
+    match bytes.iter().find(|byte| !byte.is_ascii_whitespace()) {
+        None => Err(Failure::new(format!("{} is empty", input.name))),
+        Some(b'{') => json(input),
+        Some(0x30) if Reader::new(bytes).peek() != Ok(Type::Map) && looks_like_der(bytes) => der(input),
+        _ if pem::is_pem(bytes) => pem_blocks(input),
+        _ if is_jws(bytes) => jws(input),
+        _ => cbor_item(input),
+    }
+}
+
+/// A file of nothing but hexadecimal digits and `#` comments stands for the bytes they name.
+fn hexadecimal(bytes: &[u8]) -> Option<Vec<u8>> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    let digits: String = text.lines().map(|line| line.split('#').next().unwrap_or_default()).collect();
+    // Shorter texts may mean themselves.
+    from_hex(&digits).filter(|binary| binary.len() > 1)
+}
+
+fn looks_like_der(bytes: &[u8]) -> bool {
+    // SEQUENCE with a length that reaches the end, in the short or the long form.
+    match bytes {
+        [_, short @ 0..=0x7f, rest @ ..] => usize::from(*short) == rest.len(),
+        [_, long @ 0x81..=0x84, rest @ ..] => {
+            let count = usize::from(long & 0x7f);
+            let length = rest.iter().take(count).fold(0usize, |sum, byte| sum << 8 | usize::from(*byte));
+            rest.len().checked_sub(count) == Some(length)
+        }
+        _ => false,
+    }
+}
+
+fn der(input: &Input) -> Result<Map, Failure> {
+    if let Ok(certificate) = x509::Certificate::decode(&input.bytes) {
+        return Ok(show::certificate::tree(&certificate));
+    }
+    if let Ok(message) = x509::cms::Detached::decode(&input.bytes) {
+        return Ok(show::certificate::signature(&message));
+    }
+    match KeyFile::decode(&input.bytes) {
+        Ok(key) => Ok(show::key::tree(&key)),
+        Err(_) => match x509::Certificate::decode(&input.bytes) {
+            Err(error) => Err(input
+                .failure("DER of no supported kind", &error)
+                .help("supported are certificates, detached CMS signatures and keys")),
+            Ok(certificate) => Ok(show::certificate::tree(&certificate)),
+        },
+    }
+}
+
+fn pem_blocks(input: &Input) -> Result<Map, Failure> {
+    let blocks = pem::decode(&String::from_utf8_lossy(&input.bytes))?;
+    let certificates: Vec<_> = blocks.iter().filter(|block| block.label == "CERTIFICATE").collect();
+    if certificates.len() > 1 {
+        let decoded = certificates.iter().map(|block| x509::Certificate::decode(&block.der));
+        let decoded: Vec<_> =
+            decoded.collect::<Result<_, _>>().map_err(|error| input.failure("not a certificate", &error))?;
+        let trees: Vec<Map> = decoded.iter().map(show::certificate::tree).collect();
+        return Ok(Map::new().with("kind", "certificates").with("certificates", trees));
+    }
+    if let Some(block) =
+        blocks.iter().find(|block| matches!(block.label.as_str(), "CERTIFICATE" | "CMS" | "PKCS7"))
+    {
+        return der(&Input { name: input.name.clone(), bytes: block.der.clone() });
+    }
+    let key = KeyFile::decode(&input.bytes).map_err(|error| error.failure(input))?;
+    Ok(show::key::tree(&key))
+}
+
+fn json(input: &Input) -> Result<Map, Failure> {
+    let parsed: serde_json::Value = serde_json::from_slice(strip_mark(&input.bytes))
+        .map_err(|error| Failure::new(format!("{}: not JSON", input.name)).because(&error))?;
+    if parsed.get("kty").is_some()
+        && let Ok(key) = KeyFile::decode(&input.bytes)
+    {
+        return Ok(show::key::tree(&key));
+    }
+    if parsed.get("ietf-mud:mud").is_some() {
+        let parsed = mud::parse(&input.bytes, &mud::Context::default())
+            .map_err(|error| input.failure("not a MUD file that can be applied", &error))?;
+        return Ok(show::mud::file(&parsed, &mud::compile(&parsed.file)));
+    }
+    Ok(Map::new().with("kind", "JSON").with("content", Node::from(&parsed)))
+}
+
+/// A byte order mark is no part of the text.
+fn strip_mark(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)
+}
+
+fn is_jws(bytes: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(bytes) else { return false };
+    let parts: Vec<&str> = text.trim().split('.').collect();
+    parts.len() == 3
+        && parts.iter().all(|part| URL_SAFE_NO_PAD.decode(part).is_ok())
+        && text.starts_with("ey")
+}
+
+fn jws(input: &Input) -> Result<Map, Failure> {
+    if let Ok(result) = eat::SignedResult::decode_jwt(&input.bytes) {
+        return Ok(Map::new()
+            .with("kind", "attestation result (JWT)")
+            .then(show::ear::tree(result.unverified())));
+    }
+    let text = String::from_utf8_lossy(&input.bytes);
+    let mut parts = text.trim().split('.').map(|part| {
+        let bytes = URL_SAFE_NO_PAD.decode(part).unwrap_or_default();
+        match serde_json::from_slice::<serde_json::Value>(&bytes) {
+            Ok(value) => Node::from(&value),
+            Err(_) => Node::hex(&bytes),
+        }
+    });
+    let map = Map::new().with("kind", "JWS").maybe("header", parts.next());
+    Ok(map.maybe("payload", parts.next()))
+}
+
+fn cbor_item(input: &Input) -> Result<Map, Failure> {
+    let mut reader = Reader::with_order(&input.bytes, Order::Unique);
+    match reader.peek() {
+        Ok(Type::Tag) => match reader.tag() {
+            Ok(suit::labels::TAG_ENVELOPE) => envelope(input),
+            Ok(coswid::CBOR_TAG) => coswid_tag(input),
+            Ok(61 | cose::labels::TAG_SIGN1) => signed(input),
+            Ok(cose::labels::TAG_SIGN) => sign(input),
+            Ok(TAG_CORIM) => Ok(Map::new().with("kind", "CoRIM (not decoded)").then(diagnostic(input)?)),
+            _ => Ok(Map::new().with("kind", "CBOR").then(diagnostic(input)?)),
+        },
+        Ok(Type::Map) => untagged_map(input),
+        Ok(_) => Ok(Map::new().with("kind", "CBOR").then(diagnostic(input)?)),
+        Err(error) => Err(unknown(input, &error)),
+    }
+}
+
+fn envelope(input: &Input) -> Result<Map, Failure> {
+    let shown = suit::Envelope::decode(&input.bytes).and_then(|envelope| show::suit::envelope(&envelope));
+    shown.map_err(|error| {
+        input
+            .failure(&format!("not a SUIT envelope that is understood [{}]", error.code()), &error)
+            .help("`sextant inspect --diagnostic` shows the bytes in diagnostic notation")
+    })
+}
+
+fn coswid_tag(input: &Input) -> Result<Map, Failure> {
+    let received = coswid::Received::decode(&input.bytes);
+    let received = received.map_err(|error| input.failure("not a software identity tag", &error))?;
+    Ok(show::coswid::received(&received))
+}
+
+/// CWT and COSE_Sign1: what is in them decides.
+fn signed(input: &Input) -> Result<Map, Failure> {
+    let bytes = &input.bytes;
+    if let Ok(result) = eat::SignedResult::decode_cwt(bytes) {
+        return Ok(Map::new()
+            .with("kind", "attestation result (CWT)")
+            .then(show::ear::tree(result.unverified())));
+    }
+    if let Ok(received @ coswid::Received::Signed(_)) = coswid::Received::decode(bytes) {
+        return Ok(show::coswid::received(&received));
+    }
+    if let Ok(message) = cose::Sign1::decode(bytes)
+        && let Some(payload) = message.payload()
+        && let Ok(content) = trust::Override::decode(payload)
+    {
+        return Ok(Map::new()
+            .with("kind", "policy override")
+            .then(crate::commands::policy::tree_of(&content)));
+    }
+    match eat::Token::decode(bytes) {
+        Ok(token) if token.unverified().other(VERIFIER_ID).is_none() && has_claims(&token) => {
+            Ok(show::eat::token(&token))
+        }
+        token => match (cose::Sign1::decode(bytes), token) {
+            (Ok(message), _) => Ok(show::cose::sign1(&message)),
+            (Err(_), Err(error)) => {
+                Err(Failure::new(format!("{}: not a token that is understood", input.name))
+                    .because(&error)
+                    .help("`sextant inspect --diagnostic` shows the bytes in diagnostic notation"))
+            }
+            (Err(_), Ok(token)) => Ok(show::eat::token(&token)),
+        },
+    }
+}
+
+/// A map without a single known claim is some other payload.
+fn has_claims(token: &eat::Token<'_>) -> bool {
+    let claims = token.unverified();
+    *claims != eat::Claims { others: claims.others.clone(), ..eat::Claims::default() }
+}
+
+fn sign(input: &Input) -> Result<Map, Failure> {
+    if let Ok(received) = coswid::Received::decode(&input.bytes) {
+        return Ok(show::coswid::received(&received));
+    }
+    let message =
+        cose::Sign::decode(&input.bytes).map_err(|error| input.failure("not a COSE_Sign", &error))?;
+    Ok(show::cose::sign(&message))
+}
+
+/// An envelope, a key, a tag or an authority list, by the labels they need.
+fn untagged_map(input: &Input) -> Result<Map, Failure> {
+    let mut labels = Vec::new();
+    let mut reader = Reader::with_order(&input.bytes, Order::Unique);
+    let scanned = reader.map().and_then(|mut map| {
+        while let Some(key) = map.next(&mut reader)? {
+            if let Key::Int(label) = key {
+                labels.push((label, reader.peek()?));
+            }
+            reader.skip()?;
+        }
+        Ok(())
+    });
+    if scanned.is_err() {
+        return Ok(Map::new().with("kind", "CBOR").then(diagnostic(input)?));
+    }
+    let has = |label: i64, kind: Type| labels.contains(&(label, kind));
+    if has(2, Type::Bytes) && has(3, Type::Bytes) {
+        return envelope(input);
+    }
+    if has(1, Type::Map)
+        && has(2, Type::Array)
+        && let Ok(list) = suit::AuthorityList::decode(&input.bytes)
+    {
+        return Ok(show::authority::tree(&list));
+    }
+    if has(1, Type::Unsigned)
+        && let Ok(key) = KeyFile::decode(&input.bytes)
+    {
+        return Ok(show::key::tree(&key));
+    }
+    if has(1, Type::Text) && labels.iter().any(|(label, _)| *label == 0) {
+        return coswid_tag(input);
+    }
+    Ok(Map::new().with("kind", "CBOR").then(diagnostic(input)?))
+}
+
+/// One CBOR item in diagnostic notation (RFC 8949, section 8).
+pub(crate) fn diagnostic(input: &Input) -> Result<Map, Failure> {
+    let bytes = match hexadecimal(&input.bytes) {
+        Some(binary) => binary,
+        None => input.bytes.clone(),
+    };
+    // Senders need not be deterministic for their bytes to be shown.
+    let text = cbor::normalize(&bytes, bytes.len().max(1)).and_then(|item| cbor::diagnostic(&item));
+    match text {
+        Ok(text) => Ok(Map::new().with("diagnostic", text)),
+        Err(error) => Err(unknown(input, &error)),
+    }
+}
+
+fn unknown(input: &Input, error: &cbor::Error) -> Failure {
+    input.failure("no object of a supported kind, and not CBOR either", error).help(
+        "supported are SUIT envelopes, CoSWID, CWT and JWT (EAT, EAR), MUD files, COSE keys and messages, JWK, PEM, \
+         certificates, CMS signatures and CBOR, in bytes or hexadecimal digits",
+    )
+}

@@ -1,1 +1,0 @@
-//! The binary sextant: author, inspect, operate.

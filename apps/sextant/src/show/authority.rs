@@ -1,0 +1,37 @@
+use crypto::HashAlgorithm;
+use suit::{Authority, AuthorityList};
+
+use crate::{
+    commands::key,
+    node::{Map, Node},
+};
+
+/// A list of authorities and how many of them must sign.
+pub(crate) fn tree(list: &AuthorityList) -> Map {
+    let policy = list.policy();
+    Map::new()
+        .with("kind", "authority list")
+        .with("digest", Node::shown(list.digest(HashAlgorithm::Sha256)))
+        .with("author_signatures", policy.authors)
+        .with("operator_signatures", policy.operators)
+        .maybe("max_sequence_jump", policy.max_sequence_jump)
+        .with("authorities", list.entries().iter().map(entry).collect::<Vec<_>>())
+}
+
+fn entry(authority: &Authority) -> Map {
+    Map::new()
+        .with("name", authority.name.as_str())
+        .with("role", Node::shown(authority.role))
+        .then(key::summary(&authority.key))
+        .with("kid", Node::hex(&authority.kid))
+        .with("scope", scope(authority))
+}
+
+/// What a key may sign for, in words.
+pub(crate) fn scope(authority: &Authority) -> String {
+    let mut parts = Vec::new();
+    parts.extend(authority.vendor.map(|vendor| format!("vendor {vendor}")));
+    parts.extend(authority.class.map(|class| format!("class {class}")));
+    parts.extend(authority.components.iter().map(|component| format!("component {component}")));
+    if parts.is_empty() { "everything".to_owned() } else { parts.join(", ") }
+}

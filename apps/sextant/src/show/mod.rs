@@ -1,0 +1,11 @@
+//! Decoded objects as trees. Nothing here verifies: the trees say what an object claims.
+
+pub(crate) mod authority;
+pub(crate) mod certificate;
+pub(crate) mod cose;
+pub(crate) mod coswid;
+pub(crate) mod ear;
+pub(crate) mod eat;
+pub(crate) mod key;
+pub(crate) mod mud;
+pub(crate) mod suit;

@@ -1,0 +1,71 @@
+use mud::{Compiled, Finding, MudFile, Parsed, Policy, PolicyDiff, Severity, displayable};
+
+use crate::node::{Map, Node};
+
+/// A MUD file and what it permits.
+pub(crate) fn file(parsed: &Parsed, compiled: &Compiled) -> Map {
+    let file = &parsed.file;
+    let names = Node::list(compiled.policy.names());
+    Map::new()
+        .with("kind", "MUD file")
+        .then(metadata(file))
+        .with("lists", file.acls.len())
+        .with("entries", compiled.policy.entries.len())
+        .with("breadth", compiled.policy.breadth().score)
+        .unless_empty("names", names)
+        .with("policy", policy(&compiled.policy))
+        .unless_empty("findings", findings(parsed.findings.iter().chain(&compiled.findings)))
+}
+
+fn metadata(file: &MudFile) -> Map {
+    let shown = |text: &Option<String>| text.as_deref().map(|text| Node::shown(displayable(text)));
+    Map::new()
+        .with("url", file.mud_url.as_str())
+        .with("last_update", crate::clock::date(file.last_update.unix_seconds()))
+        .maybe("signature", file.mud_signature.as_deref())
+        .with("supported", file.is_supported)
+        .maybe("systeminfo", shown(&file.systeminfo))
+        .maybe("manufacturer", shown(&file.mfg_name))
+        .maybe("model", shown(&file.model_name))
+        .unless_empty("extensions", Node::list(&file.extensions))
+}
+
+/// The flows of a policy, one a line.
+pub(crate) fn policy(policy: &Policy) -> Node {
+    Node::List(policy.entries.iter().map(entry).collect())
+}
+
+/// What a new policy gains and loses.
+pub(crate) fn diff(diff: &PolicyDiff) -> Map {
+    Map::new()
+        .with("gained", Node::List(diff.gained.iter().map(entry).collect()))
+        .with("lost", Node::List(diff.lost.iter().map(entry).collect()))
+}
+
+/// Findings, each with its place.
+pub(crate) fn findings<'f>(findings: impl IntoIterator<Item = &'f Finding>) -> Node {
+    let one = |finding: &Finding| {
+        Map::new()
+            .with("rule", finding.code)
+            .with("severity", severity(finding.severity))
+            .with("path", finding.path.as_str())
+            .with("message", finding.message.as_str())
+    };
+    Node::from(findings.into_iter().map(one).collect::<Vec<_>>())
+}
+
+/// The word for a severity.
+pub(crate) const fn severity(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Note => "note",
+        Severity::Warning => "warning",
+        Severity::AceRefused => "entry refused",
+        Severity::NeedsApproval => "needs approval",
+    }
+}
+
+fn entry(entry: &mud::Entry) -> Node {
+    let origin =
+        if entry.default { "default".to_owned() } else { format!("{}/{}", entry.ace.acl, entry.ace.ace) };
+    Node::Text(format!("{entry} ({origin})"))
+}

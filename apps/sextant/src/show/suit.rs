@@ -1,0 +1,265 @@
+use suit::{
+    Command, ComponentIndex, Condition, Directive, Envelope, Error, Held, Manifest, Operation, Parameter,
+    Report, Sequence, Severable, Text, labels,
+};
+
+use crate::node::{Map, Node};
+
+/// An envelope, for looking at: nobody vouches for it.
+pub(crate) fn envelope(envelope: &Envelope<'_>) -> Result<Map, Error> {
+    let manifest = envelope.manifest_unverified()?;
+    let payloads = envelope.payloads().iter().map(|(uri, payload)| {
+        Map::new().with("uri", *uri).with("size", payload.len()).with("digest", Node::shown(sha256(payload)))
+    });
+    Ok(Map::new()
+        .with("kind", "SUIT envelope")
+        .with("manifest_digest", Node::shown(envelope.manifest_digest_claimed()))
+        .with("signatures", envelope.signatures().iter().map(|block| signature(block)).collect::<Vec<_>>())
+        .with("manifest", self::manifest(&manifest))
+        .unless_empty("severed_members", Node::list(envelope.severed_members()))
+        .unless_empty("payloads", payloads.collect::<Vec<_>>()))
+}
+
+/// An authentication block: what it claims.
+fn signature(block: &[u8]) -> Map {
+    if let Ok(message) = cose::Sign1::decode(block) {
+        return Map::new()
+            .with("algorithm", super::cose::algorithm(message.alg()))
+            .maybe("kid", message.kid().map(Node::hex));
+    }
+    match cose::Sign::decode(block) {
+        Ok(message) => super::cose::sign(&message),
+        Err(error) => Map::new().with("unreadable", Node::shown(error)),
+    }
+}
+
+fn manifest(manifest: &Manifest<'_>) -> Map {
+    let components = manifest.common().components();
+    let mut map = Map::new()
+        .with("sequence_number", manifest.sequence_number())
+        .with("components", Node::list(components))
+        .unless_empty(
+            "dependencies",
+            Node::list(manifest.common().dependencies().iter().map(|one| one.index)),
+        )
+        .maybe("reference_uri", manifest.reference_uri())
+        .maybe("component_id", manifest.component_id().map(Node::shown))
+        .maybe("set_version", manifest.set_version().map(Node::shown))
+        .maybe("shared", manifest.common().shared().map(sequence));
+    for (section, held) in manifest.sections() {
+        map = map.with(&section.to_string(), held_node(held, sequence));
+    }
+    map.maybe("coswid", manifest.coswid().map(|held| held_node(&held, |bytes| coswid(bytes))))
+        .maybe("text", manifest.text().map(|held| held_node(&held, |bytes| text(bytes))))
+        .maybe(
+            "mud",
+            manifest.mud().map(|mud| Map::new().with("url", mud.url).with("signer", Node::shown(mud.signer))),
+        )
+}
+
+fn held_node<T, N: Into<Node>>(held: &Held<T>, show: impl Fn(&T) -> N) -> Node {
+    match held {
+        Held::Severed(digest) => Map::new().with("severed", Node::shown(digest)).into(),
+        Held::Inline(value) | Held::Restored(_, value) => show(value).into(),
+    }
+}
+
+fn coswid(bytes: &[u8]) -> Node {
+    match ::coswid::Tag::decode(bytes) {
+        Ok(tag) => super::coswid::tag(&tag).into(),
+        Err(error) => Map::new().with("unreadable", Node::shown(error)).into(),
+    }
+}
+
+fn text(bytes: &[u8]) -> Node {
+    Node::diagnostic(bytes)
+}
+
+/// The text of a verified manifest.
+pub(crate) fn languages(text: &Text<'_>, components: &[suit::ComponentId]) -> Map {
+    use labels::{component_text as about, text as of};
+    text.languages().iter().fold(Map::new(), |map, language| {
+        let elements = [("manifest", of::MANIFEST_DESCRIPTION), ("update", of::UPDATE_DESCRIPTION)];
+        let entry = elements
+            .into_iter()
+            .fold(Map::new(), |map, (name, label)| map.maybe(name, language.element(label)));
+        let entry = components.iter().fold(entry, |map, component| {
+            let of = |label| language.component_element(component, label);
+            let words = Map::new()
+                .maybe("vendor", of(about::VENDOR_NAME))
+                .maybe("model", of(about::MODEL_NAME))
+                .maybe("domain", of(about::VENDOR_DOMAIN))
+                .maybe("info", of(about::MODEL_INFO))
+                .maybe("description", of(about::COMPONENT_DESCRIPTION))
+                .maybe("version", of(about::COMPONENT_VERSION));
+            map.unless_empty(&component.to_string(), words)
+        });
+        map.with(language.language(), entry)
+    })
+}
+
+/// Commands with their byte offsets in the section, which reports name.
+fn sequence(sequence: &Sequence<'_>) -> Node {
+    Node::List(sequence.commands().iter().map(command).collect())
+}
+
+fn command(command: &Command<'_>) -> Node {
+    let at = command.offset;
+    let line = |text: String| Node::Text(format!("{at}: {text}"));
+    let nested = |name: &str, value: Node| Node::from(Map::new().with(&format!("{at}: {name}"), value));
+    match &command.operation {
+        Operation::Condition(condition, policy) => {
+            line(format!("condition {} (report {:#06b})", self::condition(*condition), policy.0))
+        }
+        Operation::Directive(directive, policy) => {
+            line(format!("directive {} (report {:#06b})", self::directive(*directive), policy.0))
+        }
+        Operation::SetComponentIndex(index) => line(format!("component {}", index_words(index))),
+        Operation::SetParameters(list) => nested("set parameters", parameters(list).into()),
+        Operation::OverrideParameters(list) => nested("override parameters", parameters(list).into()),
+        Operation::OverrideMultiple(entries) => {
+            let each = |map: Map, (index, list): &(u32, Vec<Parameter<'_>>)| {
+                map.with(&format!("component {index}"), parameters(list))
+            };
+            nested("override multiple", entries.iter().fold(Map::new(), each).into())
+        }
+        Operation::CopyParameters(entries) => {
+            let words = entries.iter().map(|(index, labels)| format!("{labels:?} of component {index}"));
+            nested("copy parameters", Node::list(words))
+        }
+        Operation::RunSequence(inner) => nested("run sequence", sequence(inner)),
+        Operation::TryEach { alternatives, or_nothing } => {
+            let mut list: Vec<Node> = alternatives.iter().map(sequence).collect();
+            if *or_nothing {
+                list.push("nothing".into());
+            }
+            nested("try each", Node::List(list))
+        }
+    }
+}
+
+fn index_words(index: &ComponentIndex) -> String {
+    match index {
+        ComponentIndex::One(index) => index.to_string(),
+        ComponentIndex::All => "all".to_owned(),
+        ComponentIndex::List(list) => format!("{list:?}"),
+    }
+}
+
+fn parameters(list: &[Parameter<'_>]) -> Map {
+    list.iter().fold(Map::new(), |map, parameter| {
+        let (name, value) = self::parameter(parameter);
+        map.with(name, value)
+    })
+}
+
+fn parameter(parameter: &Parameter<'_>) -> (&'static str, Node) {
+    match parameter {
+        Parameter::VendorId(vendor) => ("vendor-identifier", Node::shown(vendor)),
+        Parameter::ClassId(class) => ("class-identifier", Node::shown(class)),
+        Parameter::ImageDigest(digest) => ("image-digest", Node::shown(digest)),
+        Parameter::UseBefore(time) => ("use-before", (*time).into()),
+        Parameter::ComponentSlot(slot) => ("component-slot", (*slot).into()),
+        Parameter::StrictOrder(value) => ("strict-order", (*value).into()),
+        Parameter::SoftFailure(value) => ("soft-failure", (*value).into()),
+        Parameter::ImageSize(size) => ("image-size", (*size).into()),
+        Parameter::Content(bytes) => ("content", Node::hex(bytes)),
+        Parameter::EncryptionInfo(bytes) => ("encryption-info", Node::diagnostic(bytes)),
+        Parameter::Uri(uri) => ("uri", (*uri).into()),
+        Parameter::SourceComponent(index) => ("source-component", (*index).into()),
+        Parameter::InvokeArgs(bytes) => ("invoke-args", super::cose::payload(bytes)),
+        Parameter::DeviceId(device) => ("device-identifier", Node::shown(device)),
+        Parameter::FetchArguments(bytes) => ("fetch-arguments", super::cose::payload(bytes)),
+        Parameter::MinimumBattery(energy) => ("minimum-battery", (*energy).into()),
+        Parameter::UpdatePriority(priority) => ("update-priority", (*priority).into()),
+        Parameter::VersionMatch(wanted) => {
+            ("version", Node::Text(format!("{:?} {}", wanted.comparison, wanted.version)))
+        }
+        Parameter::WaitInfo(info) => ("wait-info", Node::Text(format!("{info:?}"))),
+        Parameter::ComponentMetadata(bytes) => ("component-metadata", Node::diagnostic(bytes)),
+    }
+}
+
+fn condition(condition: Condition) -> &'static str {
+    match condition {
+        Condition::VendorIdentifier => "vendor-identifier",
+        Condition::ClassIdentifier => "class-identifier",
+        Condition::ImageMatch => "image-match",
+        Condition::UseBefore => "use-before",
+        Condition::ComponentSlot => "component-slot",
+        Condition::CheckContent => "check-content",
+        Condition::DependencyIntegrity => "dependency-integrity",
+        Condition::IsDependency => "is-dependency",
+        Condition::Abort => "abort",
+        Condition::DeviceIdentifier => "device-identifier",
+        Condition::ImageNotMatch => "image-not-match",
+        Condition::MinimumBattery => "minimum-battery",
+        Condition::UpdateAuthorized => "update-authorized",
+        Condition::Version => "version",
+    }
+}
+
+fn directive(directive: Directive) -> &'static str {
+    match directive {
+        Directive::ProcessDependency => "process-dependency",
+        Directive::Write => "write",
+        Directive::Fetch => "fetch",
+        Directive::Copy => "copy",
+        Directive::Invoke => "invoke",
+        Directive::Wait => "wait",
+        Directive::Swap => "swap",
+        Directive::Unlink => "unlink",
+    }
+}
+
+/// A report of a processor.
+pub(crate) fn report(report: &Report) -> Map {
+    let place = |record: &suit::Record| {
+        Map::new()
+            .with(
+                "section",
+                record.section.map_or_else(|| "shared".to_owned(), |section| section.to_string()),
+            )
+            .with("offset", record.offset)
+            .with("component", record.component)
+            .unless_empty("properties", Node::list(record.properties.iter().map(property)))
+    };
+    let entry = |entry: &suit::Entry| match entry {
+        suit::Entry::Record(record) => place(record),
+        suit::Entry::Claims(claims) => Map::new()
+            .with("component", Node::shown(&claims.component))
+            .with("properties", Node::list(claims.properties.iter().map(property))),
+    };
+    let outcome = match &report.outcome {
+        suit::Outcome::Success => Map::new().with("outcome", "success"),
+        suit::Outcome::Failure { reason, record } => {
+            Map::new().with("outcome", Node::shown(reason)).with("failed_at", place(record))
+        }
+    };
+    outcome.unless_empty("records", report.entries.iter().map(entry).collect::<Vec<_>>())
+}
+
+fn property(property: &suit::Property) -> String {
+    use suit::Property;
+    match property {
+        Property::ImageDigest(digest) => format!("image-digest {digest}"),
+        Property::ImageSize(size) => format!("image-size {size}"),
+        Property::ComponentSlot(slot) => format!("component-slot {slot}"),
+        Property::Time(time) => format!("time {time}"),
+        Property::Battery(energy) => format!("battery {energy} mWh"),
+        Property::Version(version) => format!("version {version}"),
+    }
+}
+
+/// Reads the name of a severable member.
+pub(crate) fn severable(text: &str) -> Result<Severable, String> {
+    let found = Severable::ALL.into_iter().find(|member| member.to_string() == text);
+    found.ok_or_else(|| {
+        let names: Vec<String> = Severable::ALL.iter().map(Severable::to_string).collect();
+        format!("expected one of {}", names.join(", "))
+    })
+}
+
+fn sha256(bytes: &[u8]) -> crypto::Digest {
+    crypto::Digest::of(crypto::HashAlgorithm::Sha256, bytes)
+}
