@@ -12,6 +12,7 @@
 mod address;
 mod class;
 mod conntrack;
+pub mod control;
 mod device;
 mod dns;
 mod enforcer;

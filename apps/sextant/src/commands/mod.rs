@@ -9,6 +9,7 @@ pub(crate) mod decision;
 pub(crate) mod device;
 pub(crate) mod ear;
 pub(crate) mod eat;
+pub(crate) mod gateway;
 pub(crate) mod inspect;
 pub(crate) mod key;
 pub(crate) mod mud;
@@ -53,6 +54,8 @@ pub(crate) enum Command {
     /// Check, sign and compile manufacturer usage descriptions
     #[command(subcommand)]
     Mud(mud::Mud),
+    /// Enforce network policy between devices and the rest of the world
+    Gateway(Box<gateway::Gateway>),
     /// Enrol and watch devices
     #[command(subcommand)]
     Device(device::Device),
@@ -88,6 +91,7 @@ pub(crate) fn run(command: Command, printer: &Printer) -> Result<Answer, Failure
         Command::Eat(command) => eat::run(command, printer),
         Command::Ear(command) => ear::run(command, printer),
         Command::Mud(command) => mud::run(command, printer),
+        Command::Gateway(command) => gateway::run(*command, printer),
         Command::Device(command) => device::run(command, printer),
         Command::Release(command) => release::run(command, printer),
         Command::Campaign(command) => campaign::run(command, printer),

@@ -20,7 +20,8 @@ pub struct Site {
     pub own: Vec<IpAddr>,
     /// TCP port of the gateway on which any device, known or not, may prove who it is.
     pub admission: Option<u16>,
-    /// Endpoints of the product itself (attestation, update, onboarding): open to every device that is not blocked.
+    /// Endpoints of the product itself (attestation, update, onboarding): open to every device that is not blocked,
+    /// and to those that are not admitted yet.
     pub management: Vec<Endpoint>,
     /// Send an ICMP error where a file says `reject`, instead of reading it as `drop` (RFC 8520, section 2).
     pub send_errors: bool,
@@ -164,6 +165,9 @@ fn violations(tx: &mut Transaction) {
     nft!(*tx, VIOLATION_TO, "counter drop");
 
     nft!(*tx, "add chain inet sextant stranger");
+    // Nobody is admitted who has not attested, so that way is open to those who are not admitted too.
+    nft!(*tx, STRANGER, "ip daddr . meta l4proto . th dport @mgmt4 accept");
+    nft!(*tx, STRANGER, "ip6 daddr . meta l4proto . th dport @mgmt6 accept");
     nft!(*tx, STRANGER, "update @rate_stranger { ether saddr", EACH, "}", ALL, "log group 12", HEADERS);
     nft!(*tx, STRANGER, "counter drop");
 }

@@ -1,0 +1,127 @@
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+};
+
+use clap::Args;
+use gateway::control::{self, Config};
+use tracing_subscriber::EnvFilter;
+
+use crate::{
+    failure::{Answer, Failure},
+    printer::Printer,
+};
+
+/// Enforce network policy between devices and the rest of the world.
+///
+/// Believes the anchors directory and nothing else: authorities.cbor, verifier.key, and if they are there override.key,
+/// mud-ca.der, policy.cbor and broad-approved. Rules stay in the kernel when this process ends.
+#[derive(Debug, Args)]
+pub(crate) struct Gateway {
+    /// URL of the server
+    #[arg(long, value_name = "URL", env = "SEXTANT_SERVER")]
+    server: String,
+    /// Certificate that the server's one must chain to (PEM)
+    #[arg(long, value_name = "FILE", env = "SEXTANT_CA")]
+    ca: PathBuf,
+    /// File with the credential for the server
+    #[arg(long, value_name = "FILE")]
+    token_file: PathBuf,
+    /// Directory of this site's own anchors
+    #[arg(long, value_name = "DIR")]
+    anchors: PathBuf,
+    /// Directory for what must survive a restart
+    #[arg(long, value_name = "DIR")]
+    data: PathBuf,
+    /// Interface behind which the devices are: a bridge with isolated ports
+    #[arg(long, value_name = "IFACE")]
+    lan: String,
+    /// Interface toward the rest of the world
+    #[arg(long, value_name = "IFACE")]
+    wan: String,
+    /// Address of the gateway on the LAN; those of the interface unless given
+    #[arg(long, value_name = "IP")]
+    lan_address: Vec<IpAddr>,
+    /// Resolver to ask for devices; without one devices get no names
+    #[arg(long, value_name = "ADDR", value_parser = resolver)]
+    dns_upstream: Vec<SocketAddr>,
+    /// Domain whose names may have private addresses
+    #[arg(long, value_name = "DOMAIN")]
+    private_domain: Vec<String>,
+    /// Name of the gateway in reports
+    #[arg(long, default_value = "gateway")]
+    name: String,
+    /// Server that devices may always reach, besides that of --server
+    #[arg(long, value_name = "ADDR:PORT")]
+    management: Vec<SocketAddr>,
+    /// Time server of the site
+    #[arg(long, value_name = "ADDR")]
+    ntp: Vec<IpAddr>,
+    /// Prefix that local-networks means in policies
+    #[arg(long, value_name = "PREFIX", value_parser = prefix)]
+    local_network: Vec<(IpAddr, u8)>,
+    /// TCP port of the admission service
+    #[arg(long, value_name = "PORT", default_value_t = Config::ADMISSION_PORT)]
+    admission_port: u16,
+}
+
+pub(crate) fn run(command: Gateway, _printer: &Printer) -> Result<Answer, Failure> {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
+    let dotless = |domain: String| domain.trim_matches('.').to_ascii_lowercase();
+    let config = Config {
+        name: command.name,
+        server: command.server,
+        ca: command.ca,
+        token_file: command.token_file,
+        anchors: command.anchors,
+        data: command.data,
+        lan: command.lan,
+        wan: command.wan,
+        lan_addresses: command.lan_address,
+        dns_upstream: command.dns_upstream,
+        private_domains: command.private_domain.into_iter().map(dotless).collect(),
+        management: command.management,
+        ntp: command.ntp,
+        local_networks: command.local_network,
+        admission_port: command.admission_port,
+    };
+    control::run(config).map_err(|error| {
+        Failure::new("the gateway does not start")
+            .because(&error)
+            .help("rules that are in the kernel stay as they are")
+    })?;
+    Ok(Answer::Yes)
+}
+
+/// An address, with the port of resolvers unless it has one.
+fn resolver(text: &str) -> Result<SocketAddr, String> {
+    let address = |_| text.parse::<IpAddr>().map(|address| SocketAddr::new(address, 53));
+    text.parse().or_else(address).map_err(|_| "expected an address, with or without port".to_owned())
+}
+
+fn prefix(text: &str) -> Result<(IpAddr, u8), String> {
+    let (address, length) = text.split_once('/').ok_or("expected ADDRESS/LENGTH")?;
+    let address: IpAddr = address.parse().map_err(|_| "expected an address before the slash")?;
+    let longest = if address.is_ipv4() { 32 } else { 128 };
+    let length = length.parse().ok().filter(|length| *length <= longest);
+    Ok((address, length.ok_or("expected a prefix length after the slash")?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_prefixes_and_resolvers() {
+        assert_eq!(prefix("10.0.0.0/8"), Ok(("10.0.0.0".parse().expect("an address"), 8)));
+        assert_eq!(prefix("fd00::/128"), Ok(("fd00::".parse().expect("an address"), 128)));
+        for text in ["10.0.0.0", "10.0.0.0/33", "fd00::/129", "x/8", "10.0.0.0/-1"] {
+            assert!(prefix(text).is_err(), "{text}");
+        }
+        assert_eq!(resolver("192.0.2.1"), Ok("192.0.2.1:53".parse().expect("an address")));
+        assert_eq!(resolver("[2001:db8::1]:5353"), Ok("[2001:db8::1]:5353".parse().expect("an address")));
+        assert!(resolver("ns.example").is_err());
+    }
+}

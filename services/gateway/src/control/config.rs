@@ -1,0 +1,89 @@
+//! What the process is told when it starts, and why it may refuse to.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+
+/// Settings of a gateway.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Its name in reports.
+    pub name: String,
+    /// URL of the server, `https`.
+    pub server: String,
+    /// Certificates (PEM) that the server's one must chain to.
+    pub ca: PathBuf,
+    /// File with the bearer token.
+    pub token_file: PathBuf,
+    /// Directory of the site's own anchors, see [`super::Anchors::load`].
+    pub anchors: PathBuf,
+    /// Directory of the journal.
+    pub data: PathBuf,
+    /// Interface behind which the devices are: a bridge whose ports are isolated.
+    pub lan: String,
+    /// Interface toward the rest of the world.
+    pub wan: String,
+    /// The gateway's addresses on the LAN; those of the interface when there are none.
+    pub lan_addresses: Vec<IpAddr>,
+    /// Resolvers to ask on behalf of devices. Without any there is no resolver.
+    pub dns_upstream: Vec<SocketAddr>,
+    /// Domains whose names may have private addresses.
+    pub private_domains: Vec<String>,
+    /// Servers for attestation and update (TCP), open to every device that is not blocked.
+    pub management: Vec<SocketAddr>,
+    /// Time servers of the site.
+    pub ntp: Vec<IpAddr>,
+    /// Prefixes that `local-networks` means (RFC 8520, section 4.5).
+    pub local_networks: Vec<(IpAddr, u8)>,
+    /// TCP port of the admission service.
+    pub admission_port: u16,
+}
+
+impl Config {
+    /// Port of the admission service unless another is set.
+    pub const ADMISSION_PORT: u16 = 8480;
+}
+
+/// Why a gateway does not start.
+#[non_exhaustive]
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A file of the anchors directory cannot be used.
+    #[error("anchor {file}: {why}")]
+    Anchor {
+        /// Its name.
+        file: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The journal cannot be used. Starting without it would forget revocations.
+    #[error("journal {file}: {why}")]
+    Journal {
+        /// Its name.
+        file: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A setting makes no sense.
+    #[error("{0}")]
+    Setting(String),
+    /// A service could not be opened.
+    #[error("{what}")]
+    Io {
+        /// What was being done.
+        what: String,
+        /// What the platform said.
+        #[source]
+        source: io::Error,
+    },
+    /// The kernel could not be made to enforce.
+    #[error("the packet filter")]
+    Enforcement(#[from] crate::Error),
+}
+
+impl StartError {
+    /// For `map_err`: says what was being done.
+    pub(super) fn io(what: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Io { what: what.into(), source }
+    }
+}

@@ -1,0 +1,472 @@
+//! Makes the kernel hold what was decided: a reconciler over what is known, the journal and the enforcer.
+//!
+//! Every change goes the same way, in this order: decide, write down, narrow, stage, widen, tell. So a restart finds
+//! what was known when it ends in the middle, and no device waits for the staging of others' policies to be cut.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::net::IpAddr;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use api::{Applied, Profile, Refused, Staged};
+use trust::{Code, Reason};
+
+use super::admission::Door;
+use super::hex::{self, hex};
+use super::outbox::Outbox;
+use super::state::{Assessment, PolicyKey, State, Target};
+use super::{Anchors, Attested, Journal, Saved, SavedPolicy};
+use crate::{Binding, DeviceId, Enforcer, Error, Mac, Observer, PolicyId, Shared, Site, Wanted};
+
+/// The one that knows, decides and has it enforced.
+pub struct Controller {
+    inner: Mutex<Inner>,
+    bell: Condvar,
+    enforcer: Shared,
+    journal: Journal,
+    outbox: Arc<Outbox>,
+}
+
+struct Inner {
+    state: State,
+    assessed: BTreeMap<DeviceId, Assessment>,
+    /// Policies in the kernel.
+    staged: BTreeMap<PolicyKey, PolicyId>,
+    /// Policies that cannot be enforced.
+    unfit: BTreeMap<PolicyKey, Reason>,
+    /// Bindings in the kernel.
+    admitted: BTreeMap<DeviceId, Binding>,
+    /// Devices whose rules may not be what was decided.
+    pending: BTreeSet<DeviceId>,
+    /// What was last told about devices.
+    told: BTreeMap<DeviceId, (Profile, Option<String>, Vec<Reason>)>,
+    due: Option<i64>,
+    /// The kernel or the journal failed; to be tried again.
+    trouble: bool,
+}
+
+impl Controller {
+    /// Takes up enforcement where the journal says it was left. Needs no server.
+    pub fn open(
+        anchors: Anchors,
+        (journal, saved): (Journal, Saved),
+        (site, mut wanted): (Site, Wanted),
+        observer: Arc<dyn Observer>,
+        outbox: Arc<Outbox>,
+        now: i64,
+    ) -> Result<Self, Error> {
+        let state = State::restore(anchors, &saved, now);
+        let mut staged = BTreeMap::new();
+        for (key, id) in saved.site.policies.iter().filter_map(policy) {
+            match state.program(&key) {
+                Ok(program) => {
+                    wanted.policies.insert(id, program);
+                    staged.insert(key, id);
+                }
+                Err(reason) => tracing::warn!(policy = %id, %reason, "a saved policy is enforced no longer"),
+            }
+        }
+        let mut inner = Inner {
+            state,
+            assessed: BTreeMap::new(),
+            staged,
+            unfit: BTreeMap::new(),
+            admitted: BTreeMap::new(),
+            pending: BTreeSet::new(),
+            told: BTreeMap::new(),
+            due: None,
+            trouble: false,
+        };
+        inner.assess(now);
+        for device in inner.assessed.keys() {
+            let Some(binding) = inner.binding(device) else { continue };
+            let policy = inner.policy(device).unwrap_or(PolicyId::UPDATE_ONLY);
+            wanted.devices.push((binding.clone(), policy));
+            inner.admitted.insert(device.clone(), binding);
+        }
+        let enforcer = Shared::new(Enforcer::open(site, wanted, observer)?);
+        let controller = Self { inner: Mutex::new(inner), bell: Condvar::new(), enforcer, journal, outbox };
+        controller.update(now, |_state| ());
+        Ok(controller)
+    }
+
+    /// The enforcer, for those who read what the kernel logs and learn names.
+    pub fn enforcer(&self) -> &Shared {
+        &self.enforcer
+    }
+
+    /// Changes what is known, and makes the kernel follow. When this returns, it has.
+    pub fn update<T>(&self, now: i64, act: impl FnOnce(&mut State) -> T) -> T {
+        let mut inner = self.lock();
+        let outcome = act(&mut inner.state);
+        self.settle(&mut inner, now);
+        outcome
+    }
+
+    /// Waits a moment, or less if something changed, and does what has come due.
+    pub fn tick(&self, patience: Duration, now: impl Fn() -> i64) {
+        let (mut inner, _timeout) =
+            self.bell.wait_timeout(self.lock(), patience).unwrap_or_else(PoisonError::into_inner);
+        let now = now();
+        if inner.trouble {
+            inner.trouble = false;
+            if let Err(error) = self.enforcer.with(Enforcer::reconcile) {
+                tracing::error!(%error, "the kernel does not hold what it should");
+                inner.trouble = true;
+                return;
+            }
+            self.settle(&mut inner, now);
+        } else if inner.due.is_some_and(|due| due <= now) {
+            self.settle(&mut inner, now);
+        }
+    }
+
+    /// Looks whether the kernel still holds what it should, and sees to it.
+    pub fn reconcile(&self) {
+        // Changes wait, so that the comparison is with one state.
+        let mut inner = self.lock();
+        if let Err(error) = self.enforcer.with(Enforcer::reconcile) {
+            tracing::error!(%error, "the kernel does not hold what it should");
+            inner.trouble = true;
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn settle(&self, inner: &mut Inner, now: i64) {
+        let changed = inner.assess(now);
+        if let Err(error) = self.save(inner, &changed) {
+            tracing::error!(%error, "the journal cannot be written");
+            inner.keep(changed);
+        }
+        self.enforce(inner, true);
+        let staged_before = inner.staged.len();
+        let restaged = self.stage(inner, now);
+        self.enforce(inner, false);
+        let discarded = self.discard(inner, now);
+        if (restaged || discarded || inner.staged.len() != staged_before)
+            && let Err(error) = self.save_site(inner)
+        {
+            tracing::error!(%error, "the journal cannot be written");
+            inner.trouble = true;
+        }
+        self.tell(inner);
+        inner.due = inner.next_due(now);
+        self.bell.notify_all();
+    }
+
+    /// Before the kernel follows, so that no restart goes back behind it.
+    fn save(&self, inner: &Inner, changed: &super::state::Changed) -> io::Result<()> {
+        for release in &changed.releases {
+            if let Some(saved) = inner.state.saved_release(release) {
+                self.journal.put_release(&hex(release.as_bytes()), &saved)?;
+            }
+        }
+        if changed.site {
+            self.save_site(inner)?;
+        }
+        for device in changed.devices.iter().filter_map(|device| inner.state.saved_device(device)) {
+            self.journal.put_device(&device)?;
+        }
+        for release in &changed.forgotten {
+            self.journal.remove_release(&hex(release.as_bytes()))?;
+        }
+        Ok(())
+    }
+
+    fn save_site(&self, inner: &Inner) -> io::Result<()> {
+        let mut site = inner.state.saved_site();
+        site.policies = inner.staged.iter().map(|(key, id)| saved_policy(key, *id)).collect();
+        self.journal.put_site(&site)
+    }
+
+    /// Gives pending devices the policies decided for them; first only those that get none of a release.
+    fn enforce(&self, inner: &mut Inner, narrow_only: bool) {
+        let mut moves: Vec<(DeviceId, PolicyId)> = Vec::new();
+        let mut bindings: Vec<(Binding, PolicyId)> = Vec::new();
+        for device in &inner.pending {
+            let wide =
+                inner.assessed.get(device).is_some_and(|made| matches!(made.target, Target::Release(_)));
+            if wide && narrow_only {
+                continue;
+            }
+            let Some(binding) = inner.binding(device) else { continue };
+            let policy = inner.policy(device).unwrap_or(PolicyId::UPDATE_ONLY);
+            if inner.admitted.get(device) != Some(&binding) {
+                bindings.push((binding, policy));
+            } else if self.enforcer.with(|enforcer| enforcer.policy_of(device)) != Some(policy) {
+                moves.push((device.clone(), policy));
+            }
+        }
+        let gone: Vec<DeviceId> = inner
+            .pending
+            .iter()
+            .filter(|device| inner.admitted.contains_key(*device) && inner.state.place(device).is_none())
+            .cloned()
+            .collect();
+
+        let mut failed = BTreeSet::new();
+        if !moves.is_empty()
+            && let Err(error) = self.enforcer.with(|enforcer| enforcer.assign(&moves))
+        {
+            tracing::error!(%error, "devices keep their policies");
+            failed.extend(moves.into_iter().map(|(device, _)| device));
+        }
+        // Who loses an address goes before who gets it.
+        for device in gone {
+            match self.enforcer.with(|enforcer| enforcer.remove(&device)) {
+                Ok(()) => {
+                    inner.admitted.remove(&device);
+                }
+                Err(error) => {
+                    tracing::error!(device.id = %device, %error, "a device could not be removed");
+                    failed.insert(device);
+                }
+            }
+        }
+        bindings.sort_by_key(|(binding, _)| {
+            let before = inner.admitted.get(&binding.device);
+            let loses = |address: &IpAddr| !binding.addresses.contains(address);
+            !before.is_some_and(|before| before.addresses.iter().any(loses))
+        });
+        for (binding, policy) in bindings {
+            match self.enforcer.with(|enforcer| enforcer.admit(binding.clone(), policy)) {
+                Ok(()) => {
+                    self.outbox.bound(reported(&binding));
+                    inner.admitted.insert(binding.device.clone(), binding);
+                }
+                Err(error) => {
+                    tracing::error!(device.id = %binding.device, %error, "a device could not be bound");
+                    failed.insert(binding.device);
+                }
+            }
+        }
+        inner.trouble |= !failed.is_empty();
+        let done: Vec<DeviceId> = inner
+            .pending
+            .iter()
+            .filter(|device| !failed.contains(*device) && !(narrow_only && inner.is_wide(device)))
+            .cloned()
+            .collect();
+        for device in done {
+            inner.pending.remove(&device);
+            self.report(inner, &device);
+        }
+    }
+
+    /// Makes ready what devices have or may get next. Says whether there is anything new.
+    fn stage(&self, inner: &mut Inner, now: i64) -> bool {
+        let mut new = false;
+        for key in inner.wanted(now) {
+            if inner.staged.contains_key(&key) || inner.unfit.contains_key(&key) {
+                continue;
+            }
+            match inner.state.program(&key) {
+                Ok(program) => match self.enforcer.with(|enforcer| enforcer.stage(program)) {
+                    Ok(id) => {
+                        tracing::info!(release = %key.release, policy = %id, "policy staged");
+                        inner.staged.insert(key, id);
+                        new = true;
+                    }
+                    Err(error) => {
+                        tracing::error!(release = %key.release, %error, "a policy could not be staged");
+                        inner.trouble = true;
+                    }
+                },
+                Err(reason) => {
+                    tracing::warn!(release = %key.release, %reason, "a policy cannot be enforced");
+                    inner.unfit.insert(key, reason);
+                }
+            }
+        }
+        new
+    }
+
+    /// Forgets what no device has and none may get next.
+    fn discard(&self, inner: &mut Inner, now: i64) -> bool {
+        let wanted = inner.wanted(now);
+        inner.unfit.retain(|key, _| wanted.contains(key));
+        let unused: Vec<(PolicyKey, PolicyId)> = inner
+            .staged
+            .iter()
+            .filter(|(key, _)| !wanted.contains(*key))
+            .map(|(key, id)| (key.clone(), *id))
+            .collect();
+        let mut gone = false;
+        for (key, id) in unused {
+            match self.enforcer.with(|enforcer| enforcer.discard(id)) {
+                Ok(()) | Err(Error::UnknownPolicy(_)) => {
+                    inner.staged.remove(&key);
+                    gone = true;
+                }
+                // A device could not be moved off it; that is tried again, and then this.
+                Err(error) => {
+                    tracing::warn!(policy = %id, %error, "a policy stays");
+                    inner.trouble = true;
+                }
+            }
+        }
+        gone
+    }
+
+    /// Tells what a device may reach now, and why, unless that was told.
+    fn report(&self, inner: &mut Inner, device: &DeviceId) {
+        if !inner.admitted.contains_key(device) {
+            inner.told.remove(device);
+            return;
+        }
+        let Some(policy) = self.enforcer.with(|enforcer| enforcer.policy_of(device)) else { return };
+        let profile = match policy {
+            PolicyId::UPDATE_ONLY => Profile::UpdateOnly,
+            PolicyId::BLOCKED => Profile::Blocked,
+            _ => Profile::Release,
+        };
+        let made = inner.assessed.get(device);
+        let digest =
+            inner.staged.iter().find(|(_, id)| **id == policy).map(|(key, _)| hex(key.release.as_bytes()));
+        let mut reasons = made.map(|made| made.reasons.clone()).unwrap_or_default();
+        if let Some(Target::Release(key)) = made.map(|made| &made.target)
+            && profile != Profile::Release
+        {
+            reasons.push(inner.unfit.get(key).cloned().unwrap_or(Reason::new(Code::PolicyNotStaged)));
+        }
+        let news = (profile, digest, reasons);
+        if inner.told.get(device) == Some(&news) {
+            return;
+        }
+        tracing::info!(device.id = %device, profile = profile.as_str(), reasons = news.2.len(), "applied");
+        self.outbox.applied(Applied {
+            ueid: device.to_string(),
+            profile,
+            manifest_digest: news.1.clone(),
+            reasons: news.2.iter().map(reason).collect(),
+            at_ms: now_ms(),
+        });
+        inner.told.insert(device.clone(), news);
+    }
+
+    /// Tells what stands ready and what is not believed.
+    fn tell(&self, inner: &Inner) {
+        let mut staged: Vec<Staged> = Vec::new();
+        for key in inner.staged.keys() {
+            let manifest_digest = hex(key.release.as_bytes());
+            if staged.last().is_none_or(|last| last.manifest_digest != manifest_digest) {
+                let mud_digest = inner.state.mud_digest(&key.release).map(|digest| hex(digest.as_bytes()));
+                staged.push(Staged { manifest_digest, mud_digest });
+            }
+        }
+        let unfit =
+            inner.unfit.iter().map(|(key, why)| (format!("release:{}", hex(key.release.as_bytes())), why));
+        let refused = inner.state.refused().iter().map(|(object, why)| (object.clone(), why)).chain(unfit);
+        let refused = refused.map(|(object, why)| Refused { object, reason: reason(why) }).collect();
+        self.outbox.stand(staged, refused);
+    }
+}
+
+impl Door for Controller {
+    fn admit(&self, shown: Attested, mac: Mac, address: IpAddr, now: i64) -> Result<(), Reason> {
+        self.update(now, |state| state.admit(shown, mac, address, now))
+    }
+
+    fn anchors(&self) -> Anchors {
+        self.lock().state.anchors().clone()
+    }
+}
+
+impl Inner {
+    /// Decides again where something changed or came due.
+    fn assess(&mut self, now: i64) -> super::state::Changed {
+        let changed = self.state.take_changed();
+        let due = self.assessed.iter().filter(|(_, made)| made.due.is_some_and(|due| due <= now));
+        let mut again: BTreeSet<DeviceId> = due.map(|(device, _)| device.clone()).collect();
+        again.extend(changed.devices.iter().cloned());
+        if changed.everything {
+            again.extend(self.state.devices().cloned());
+        }
+        for device in again {
+            let made = self.state.assess(&device, now);
+            self.assessed.insert(device.clone(), made);
+            self.pending.insert(device);
+        }
+        changed
+    }
+
+    /// What could not be written down is written with the next change.
+    fn keep(&mut self, changed: super::state::Changed) {
+        self.state.put_back(changed);
+        self.trouble = true;
+    }
+
+    /// The binding of a device that proved where it is. Its classes are those of the release it was last found to run.
+    fn binding(&self, device: &DeviceId) -> Option<Binding> {
+        let (mac, addresses) = self.state.place(device)?;
+        let classes = self.assessed.get(device).and_then(|made| made.classes.clone());
+        let before = || self.admitted.get(device).map(|binding| binding.classes.clone()).unwrap_or_default();
+        let classes = classes.unwrap_or_else(before);
+        Some(Binding { device: device.clone(), mac, addresses: addresses.to_vec(), classes })
+    }
+
+    /// The policy decided for a device, if it stands ready.
+    fn policy(&self, device: &DeviceId) -> Option<PolicyId> {
+        match &self.assessed.get(device)?.target {
+            Target::Blocked => Some(PolicyId::BLOCKED),
+            Target::UpdateOnly => Some(PolicyId::UPDATE_ONLY),
+            Target::Release(key) => self.staged.get(key).copied(),
+        }
+    }
+
+    fn is_wide(&self, device: &DeviceId) -> bool {
+        self.assessed.get(device).is_some_and(|made| matches!(made.target, Target::Release(_)))
+    }
+
+    /// Policies that devices have or may get next.
+    fn wanted(&self, now: i64) -> BTreeSet<PolicyKey> {
+        let mut wanted = self.state.baselines(now);
+        wanted.extend(self.assessed.values().filter_map(|made| match &made.target {
+            Target::Release(key) => Some(key.clone()),
+            _ => None,
+        }));
+        wanted
+    }
+
+    fn next_due(&self, now: i64) -> Option<i64> {
+        let devices = self.assessed.values().filter_map(|made| made.due);
+        devices.chain(self.state.overrides_due(now)).min()
+    }
+}
+
+/// A reason as it travels.
+pub(super) fn reason(reason: &Reason) -> api::Reason {
+    api::Reason { code: reason.code.as_str().to_owned(), detail: reason.detail.iter().cloned().collect() }
+}
+
+/// Milliseconds since 1970.
+pub(super) fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+fn reported(binding: &Binding) -> api::Binding {
+    api::Binding {
+        ueid: binding.device.to_string(),
+        mac: binding.mac.to_string(),
+        addresses: binding.addresses.iter().map(IpAddr::to_string).collect(),
+    }
+}
+
+fn saved_policy(key: &PolicyKey, id: PolicyId) -> SavedPolicy {
+    SavedPolicy {
+        number: id.number(),
+        release: hex(key.release.as_bytes()),
+        overrides: key.overrides.iter().map(|digest| hex(digest.as_bytes())).collect(),
+    }
+}
+
+fn policy(saved: &SavedPolicy) -> Option<(PolicyKey, PolicyId)> {
+    let release = hex::release(&saved.release)?;
+    let overrides = saved.overrides.iter().map(|text| hex::release(text)).collect::<Option<_>>()?;
+    Some((PolicyKey { release, overrides }, PolicyId::staged(saved.number)?))
+}

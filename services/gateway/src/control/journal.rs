@@ -1,0 +1,165 @@
+//! What must survive the process, so that it can enforce again before any server answers.
+//!
+//! One file an object, each replaced as a whole: written beside, synchronised, renamed. `site.json` holds what narrows
+//! everywhere and must not be lost; a device or release that cannot be read is left out, which narrows too.
+
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Write as _};
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+use api::Base64Url;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::StartError;
+
+/// A directory of small files.
+#[derive(Debug)]
+pub struct Journal {
+    directory: PathBuf,
+}
+
+/// Everything that was saved.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Saved {
+    /// What is not about one device or release.
+    pub site: SavedSite,
+    /// Accepted releases.
+    pub releases: Vec<SavedRelease>,
+    /// Devices.
+    pub devices: Vec<SavedDevice>,
+}
+
+/// What is not about one device or release.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavedSite {
+    /// Manifest digests of revoked releases, hexadecimal.
+    pub revoked: Vec<String>,
+    /// Signed overrides.
+    pub overrides: Vec<Base64Url>,
+    /// Numbers of staged policies, by which the kernel knows them.
+    pub policies: Vec<SavedPolicy>,
+}
+
+/// A staged policy.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavedPolicy {
+    /// Its number.
+    pub number: u32,
+    /// Manifest digest of its release, hexadecimal.
+    pub release: String,
+    /// Digests of its overrides, hexadecimal.
+    pub overrides: Vec<String>,
+}
+
+/// An accepted release.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavedRelease {
+    /// The envelope as received.
+    pub envelope: Base64Url,
+    /// When it was accepted, in seconds since 1970.
+    pub accepted_at: i64,
+}
+
+/// A device.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavedDevice {
+    /// UEID, hexadecimal.
+    pub ueid: String,
+    /// Name for people.
+    pub name: String,
+    /// The pinned key (COSE_Key).
+    pub key: Option<Base64Url>,
+    /// MAC address it was admitted from.
+    pub mac: Option<String>,
+    /// Addresses it was admitted from.
+    pub addresses: Vec<IpAddr>,
+    /// Its newest signed result.
+    pub result: Option<Base64Url>,
+    /// Whether a person blocks it.
+    pub held: bool,
+    /// Whether the server lists it.
+    pub in_service: bool,
+}
+
+impl Journal {
+    /// Opens a directory, making it if need be, and reads what it holds.
+    pub fn open(directory: &Path) -> Result<(Self, Saved), StartError> {
+        for sort in [DEVICES, RELEASES] {
+            fs::create_dir_all(directory.join(sort)).map_err(StartError::io("making the journal"))?;
+        }
+        let journal = Self { directory: directory.to_owned() };
+        let path = directory.join(SITE);
+        let site = match fs::read(&path) {
+            Ok(bytes) => serde_json::from_slice(&bytes)
+                .map_err(|error| StartError::Journal { file: SITE.to_owned(), why: error.to_string() })?,
+            Err(error) if error.kind() == ErrorKind::NotFound => SavedSite::default(),
+            Err(error) => return Err(StartError::Journal { file: SITE.to_owned(), why: error.to_string() }),
+        };
+        let saved =
+            Saved { site, releases: journal.read_all(RELEASES)?, devices: journal.read_all(DEVICES)? };
+        Ok((journal, saved))
+    }
+
+    /// Saves what is not about one device or release.
+    pub fn put_site(&self, site: &SavedSite) -> io::Result<()> {
+        self.put(Path::new(SITE), site)
+    }
+
+    /// Saves a device under its UEID.
+    pub fn put_device(&self, device: &SavedDevice) -> io::Result<()> {
+        self.put(&object(DEVICES, &device.ueid), device)
+    }
+
+    /// Saves a release under its manifest digest, hexadecimal.
+    pub fn put_release(&self, digest: &str, release: &SavedRelease) -> io::Result<()> {
+        self.put(&object(RELEASES, digest), release)
+    }
+
+    /// Forgets a release.
+    pub fn remove_release(&self, digest: &str) -> io::Result<()> {
+        match fs::remove_file(self.directory.join(object(RELEASES, digest))) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            other => other,
+        }
+    }
+
+    fn put(&self, name: &Path, value: &impl Serialize) -> io::Result<()> {
+        let path = self.directory.join(name);
+        let beside = path.with_extension("new");
+        let mut file = File::create(&beside)?;
+        file.write_all(&serde_json::to_vec(value)?)?;
+        file.sync_all()?;
+        fs::rename(&beside, &path)?;
+        // The new name is durable when its directory is.
+        File::open(path.parent().unwrap_or(&self.directory))?.sync_all()
+    }
+
+    fn read_all<T: DeserializeOwned>(&self, sort: &str) -> Result<Vec<T>, StartError> {
+        let reading = || StartError::io("reading the journal");
+        let mut found = Vec::new();
+        for entry in fs::read_dir(self.directory.join(sort)).map_err(reading())? {
+            let path = entry.map_err(reading())?.path();
+            // What was being written when the process ended never counted.
+            if path.extension().is_none_or(|extension| extension != "json") {
+                continue;
+            }
+            let bytes = fs::read(&path).map_err(reading())?;
+            match serde_json::from_slice(&bytes) {
+                Ok(value) => found.push(value),
+                Err(error) => tracing::error!(file = %path.display(), %error, "a saved object is left out"),
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// Names are hexadecimal digits, whoever chose them.
+fn object(sort: &str, name: &str) -> PathBuf {
+    Path::new(sort).join(format!("{name}.json"))
+}
+
+const SITE: &str = "site.json";
+const DEVICES: &str = "devices";
+const RELEASES: &str = "releases";

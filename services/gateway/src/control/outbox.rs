@@ -1,0 +1,295 @@
+//! What the server has yet to be told. Bounded: a server that is away for long misses the oldest.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Condvar, Mutex, PoisonError};
+use std::time::Duration;
+
+use api::{Applied, Binding, GatewayReport, Refused, Staged, Violation};
+
+use crate::{DeviceId, ViolationKind};
+
+/// Reports of one sort that wait at most.
+pub const MAX_WAITING: usize = 4096;
+
+/// Reports that wait, and a bell for whoever sends them.
+#[derive(Debug, Default)]
+pub struct Outbox {
+    waiting: Mutex<Waiting>,
+    bell: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    due: bool,
+    staged: Vec<Staged>,
+    refused: Vec<Refused>,
+    applied: VecDeque<Applied>,
+    bindings: BTreeMap<String, Binding>,
+    violations: BTreeMap<Kind, Counted>,
+}
+
+/// Violations that count as one: the store keeps them apart by the same, with the time of the first.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Kind {
+    mac: String,
+    destination: String,
+    protocol: String,
+    port: u16,
+    direction: String,
+}
+
+#[derive(Debug)]
+struct Counted {
+    total: Violation,
+    unsent: bool,
+}
+
+impl Outbox {
+    /// The policies that stand ready, and what is not believed: whole lists, told when they change.
+    pub fn stand(&self, staged: Vec<Staged>, refused: Vec<Refused>) {
+        self.with(|waiting| {
+            let changed = waiting.staged != staged || waiting.refused != refused;
+            waiting.staged = staged;
+            waiting.refused = refused;
+            waiting.due |= changed;
+        });
+    }
+
+    /// What a device may reach now.
+    pub fn applied(&self, applied: Applied) {
+        self.with(|waiting| {
+            waiting.applied.push_back(applied);
+            while waiting.applied.len() > MAX_WAITING {
+                waiting.applied.pop_front();
+            }
+            waiting.due = true;
+        });
+    }
+
+    /// Where a device was admitted.
+    pub fn bound(&self, binding: Binding) {
+        self.with(|waiting| {
+            if waiting.bindings.len() < MAX_WAITING || waiting.bindings.contains_key(&binding.ueid) {
+                waiting.bindings.insert(binding.ueid.clone(), binding);
+                waiting.due = true;
+            }
+        });
+    }
+
+    /// Packets that were dropped; counts of one kind add up from the first of them.
+    pub fn violated(&self, violation: Violation) {
+        self.with(|waiting| {
+            let kind = Kind {
+                mac: violation.mac.clone(),
+                destination: violation.dst.clone(),
+                protocol: violation.protocol.clone(),
+                port: violation.dport,
+                direction: violation.direction.clone(),
+            };
+            if let Some(counted) = waiting.violations.get_mut(&kind) {
+                let total = &mut counted.total;
+                total.count = total.count.saturating_add(violation.count);
+                total.last_ms = violation.last_ms;
+                total.ueid = violation.ueid.or_else(|| total.ueid.take());
+                total.name = violation.name.or_else(|| total.name.take());
+                counted.unsent = true;
+            } else {
+                waiting.make_room();
+                waiting.violations.insert(kind, Counted { total: violation, unsent: true });
+            }
+            waiting.due = true;
+        });
+    }
+
+    /// Waits until there is something to tell, at most as long as given; gives what there is.
+    pub fn collect(&self, gateway: &str, patience: Duration) -> GatewayReport {
+        let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let idle = |waiting: &mut Waiting| !waiting.due;
+        let (mut waiting, _timeout) =
+            self.bell.wait_timeout_while(waiting, patience, idle).unwrap_or_else(PoisonError::into_inner);
+        waiting.due = false;
+        let unsent = waiting.violations.values_mut().filter(|counted| counted.unsent);
+        let violations = unsent
+            .map(|counted| {
+                counted.unsent = false;
+                counted.total.clone()
+            })
+            .collect();
+        GatewayReport {
+            gateway: gateway.to_owned(),
+            staged: waiting.staged.clone(),
+            refused: waiting.refused.clone(),
+            applied: waiting.applied.drain(..).collect(),
+            violations,
+            bindings: std::mem::take(&mut waiting.bindings).into_values().collect(),
+        }
+    }
+
+    /// Takes back a report that did not arrive. What came since is newer.
+    pub fn put_back(&self, report: GatewayReport) {
+        self.with(|waiting| {
+            for applied in report.applied.into_iter().rev() {
+                if waiting.applied.len() < MAX_WAITING {
+                    waiting.applied.push_front(applied);
+                }
+            }
+            for binding in report.bindings {
+                waiting.bindings.entry(binding.ueid.clone()).or_insert(binding);
+            }
+            // Totals are still there; those that were sent are sent again with what was added since.
+            let lost: Vec<(String, String, u16)> = report
+                .violations
+                .into_iter()
+                .map(|violation| (violation.mac, violation.dst, violation.dport))
+                .collect();
+            for (kind, counted) in &mut waiting.violations {
+                let same = |(mac, dst, port): &(String, String, u16)| {
+                    *mac == kind.mac && *dst == kind.destination && *port == kind.port
+                };
+                counted.unsent |= lost.iter().any(same);
+            }
+            waiting.due = true;
+        });
+    }
+
+    /// Wakes the sender, so that it notices that it is to end.
+    pub(super) fn ring(&self) {
+        self.with(|waiting| waiting.due = true);
+    }
+
+    fn with(&self, act: impl FnOnce(&mut Waiting)) {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        act(&mut waiting);
+        if waiting.due {
+            self.bell.notify_all();
+        }
+    }
+}
+
+impl Waiting {
+    /// Kinds that were told and are quiet go first.
+    fn make_room(&mut self) {
+        while self.violations.len() >= MAX_WAITING {
+            let oldest =
+                self.violations.iter().min_by_key(|(_, counted)| (counted.unsent, counted.total.last_ms));
+            let Some(oldest) = oldest.map(|(kind, _)| kind.clone()) else { return };
+            self.violations.remove(&oldest);
+        }
+    }
+}
+
+/// A violation as it is reported.
+pub(super) fn violation(violation: &crate::Violation, name: Option<String>, now_ms: i64) -> Violation {
+    let flow = &violation.flow;
+    let over = i64::try_from(violation.over.as_millis()).unwrap_or(i64::MAX);
+    let ports = matches!(flow.protocol, TCP | UDP);
+    Violation {
+        ueid: violation.device.as_ref().map(DeviceId::to_string),
+        mac: violation.mac.map(|mac| mac.to_string()).unwrap_or_default(),
+        src: flow.source.to_string(),
+        dst: flow.destination.to_string(),
+        protocol: protocol(flow.protocol),
+        sport: if ports { flow.source_port } else { 0 },
+        dport: if ports { flow.destination_port } else { 0 },
+        direction: match violation.kind {
+            ViolationKind::ToDevice => "to-device".to_owned(),
+            _ => "from-device".to_owned(),
+        },
+        group: match violation.kind {
+            ViolationKind::FromDevice => 10,
+            ViolationKind::ToDevice => 11,
+            ViolationKind::UnknownDevice => 12,
+            ViolationKind::Resolver => 13,
+        },
+        count: violation.count,
+        first_ms: now_ms.saturating_sub(over),
+        last_ms: now_ms,
+        name,
+    }
+}
+
+fn protocol(number: u8) -> String {
+    match number {
+        1 => "icmp".to_owned(),
+        TCP => "tcp".to_owned(),
+        UDP => "udp".to_owned(),
+        58 => "ipv6-icmp".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+// IP protocol numbers (IANA).
+const TCP: u8 = 6;
+const UDP: u8 = 17;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dropped(dst: &str, count: u64, at: i64) -> Violation {
+        Violation {
+            ueid: Some("01".into()),
+            mac: "02:00:00:00:00:01".into(),
+            src: "10.0.0.2".into(),
+            dst: dst.into(),
+            protocol: "tcp".into(),
+            sport: 5000,
+            dport: 23,
+            direction: "from-device".into(),
+            group: 10,
+            count,
+            first_ms: at,
+            last_ms: at,
+            name: None,
+        }
+    }
+
+    #[test]
+    fn counts_of_one_kind_add_up_and_are_told_once() {
+        let outbox = Outbox::default();
+        outbox.violated(dropped("192.0.2.1", 1, 10));
+        outbox.violated(dropped("192.0.2.1", 5, 20));
+        outbox.violated(dropped("192.0.2.2", 1, 30));
+        let report = outbox.collect("gw", Duration::ZERO);
+        let told: Vec<_> =
+            report.violations.iter().map(|v| (v.dst.as_str(), v.count, v.first_ms, v.last_ms)).collect();
+        assert_eq!(told, [("192.0.2.1", 6, 10, 20), ("192.0.2.2", 1, 30, 30)]);
+        assert_eq!(outbox.collect("gw", Duration::ZERO).violations, []);
+
+        outbox.violated(dropped("192.0.2.2", 2, 40));
+        let report = outbox.collect("gw", Duration::ZERO);
+        assert_eq!(report.violations.iter().map(|v| (v.count, v.first_ms)).collect::<Vec<_>>(), [(3, 30)]);
+    }
+
+    #[test]
+    fn what_did_not_arrive_is_told_again_before_what_came_since() {
+        let applied = |ueid: &str| Applied {
+            ueid: ueid.into(),
+            profile: api::Profile::Blocked,
+            manifest_digest: None,
+            reasons: vec![],
+            at_ms: 1,
+        };
+        let outbox = Outbox::default();
+        outbox.applied(applied("01"));
+        outbox.violated(dropped("192.0.2.1", 1, 10));
+        let lost = outbox.collect("gw", Duration::ZERO);
+        outbox.applied(applied("02"));
+        outbox.violated(dropped("192.0.2.1", 1, 20));
+        outbox.put_back(lost);
+        let report = outbox.collect("gw", Duration::ZERO);
+        assert_eq!(report.applied.iter().map(|a| a.ueid.as_str()).collect::<Vec<_>>(), ["01", "02"]);
+        assert_eq!(report.violations.iter().map(|v| v.count).collect::<Vec<_>>(), [2]);
+    }
+
+    #[test]
+    fn a_flood_of_kinds_keeps_the_newest() {
+        let outbox = Outbox::default();
+        for at in 0..=MAX_WAITING {
+            outbox.violated(dropped(&format!("host{at}"), 1, at as i64));
+        }
+        let report = outbox.collect("gw", Duration::ZERO);
+        assert_eq!(report.violations.len(), MAX_WAITING);
+        assert!(report.violations.iter().all(|violation| violation.dst != "host0"));
+    }
+}

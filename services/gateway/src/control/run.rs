@@ -1,0 +1,411 @@
+//! The process: threads around the controller. Each ends with the gateway; the rules stay in the kernel.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use tokio::net::{TcpListener, UdpSocket};
+use tokio::runtime::Runtime;
+use ureq::http::Uri;
+
+use super::admission::Admission;
+use super::controller::{Controller, now_ms};
+use super::names::Observed;
+use super::outbox::{self, Outbox};
+use super::{Anchors, Client, Config, Journal, StartError, link};
+use crate::{
+    AddressRange, Class, Endpoint, Event, Forwarder, Interface, Listener, Observer, Site, Upstream, Wanted,
+    watch,
+};
+
+/// A gateway at work, in the network namespace of the thread that started it.
+pub struct Gateway {
+    controller: Arc<Controller>,
+    outbox: Arc<Outbox>,
+    stop: Arc<Stop>,
+    threads: Vec<JoinHandle<()>>,
+    runtime: Option<Runtime>,
+}
+
+/// Runs a gateway until the process ends. What is in the kernel stays there.
+pub fn run(config: Config) -> Result<(), StartError> {
+    let gateway = Gateway::start(config)?;
+    gateway.stop.wait_for_ever();
+    Ok(())
+}
+
+impl Gateway {
+    /// Starts a gateway. When this returns, the kernel enforces what the journal knows, whether or not there is a
+    /// server.
+    pub fn start(config: Config) -> Result<Self, StartError> {
+        let anchors = Anchors::load(&config.anchors)?;
+        let client = Client::new(&config)?;
+        let lan = Interface::new(&config.lan)?;
+        let site = Place::of(&config, &lan)?;
+        let journal = Journal::open(&config.data)?;
+        let outbox = Arc::new(Outbox::default());
+        let (sender, events) = channel();
+        let observer: Arc<dyn Observer> = Arc::new(sender);
+        let now = now_ms() / 1000;
+        let kernel = (site.site, site.wanted);
+        let controller =
+            Controller::open(anchors, journal, kernel, Arc::clone(&observer), Arc::clone(&outbox), now)?;
+        let controller = Arc::new(controller);
+        let names = Arc::new(Observed::new(controller.enforcer().clone(), site.needed));
+        let stop = Arc::new(Stop::default());
+        let mut gateway = Self { controller, outbox, stop, threads: Vec::new(), runtime: Some(runtime()?) };
+        gateway.open_services(&config, &site.listen, &lan, &names, &observer)?;
+        gateway.open_telemetry(names, observer, events)?;
+        gateway.open_server(&config, client)?;
+        tracing::info!(lan = config.lan, wan = config.wan, "the gateway enforces");
+        Ok(gateway)
+    }
+
+    /// Ends the threads. The rules stay.
+    pub fn stop(mut self) {
+        self.stop.set();
+        self.outbox.ring();
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+        for thread in self.threads.drain(..) {
+            // One that panicked has said so.
+            let _ended = thread.join();
+        }
+    }
+
+    /// Resolver and admission on the LAN.
+    fn open_services(
+        &mut self,
+        config: &Config,
+        listen: &[IpAddr],
+        lan: &Interface,
+        names: &Arc<Observed>,
+        observer: &Arc<dyn Observer>,
+    ) -> Result<(), StartError> {
+        let Some(runtime) = &self.runtime else { return Ok(()) };
+        let door = Arc::clone(&self.controller);
+        let admission = Admission::on(door, lan.clone())
+            .map_err(|error| StartError::Setting(format!("no randomness: {error}")))?;
+        let admission = Arc::new(admission);
+        for address in listen {
+            let at = SocketAddr::new(*address, config.admission_port);
+            let listener = bind(runtime, TcpListener::bind(at), "admission", at)?;
+            runtime.spawn(Arc::clone(&admission).serve(listener));
+        }
+        if config.dns_upstream.is_empty() {
+            return Ok(());
+        }
+        let upstream = Upstream {
+            servers: config.dns_upstream.clone(),
+            private_domains: config.private_domains.clone(),
+        };
+        let forwarder =
+            Forwarder::new(Arc::clone(names) as Arc<dyn crate::Names>, Arc::clone(observer), upstream);
+        for address in listen {
+            let at = SocketAddr::new(*address, DNS);
+            let socket = bind(runtime, UdpSocket::bind(at), "the resolver", at)?;
+            runtime.spawn(Arc::clone(&forwarder).serve_udp(socket));
+            let listener = bind(runtime, TcpListener::bind(at), "the resolver", at)?;
+            runtime.spawn(Arc::clone(&forwarder).serve_tcp(listener));
+        }
+        Ok(())
+    }
+
+    /// From the kernel's log to the server.
+    fn open_telemetry(
+        &mut self,
+        names: Arc<Observed>,
+        observer: Arc<dyn Observer>,
+        events: Receiver<Event>,
+    ) -> Result<(), StartError> {
+        let listener = Listener::open()?;
+        let (stop, enforcer) = (Arc::clone(&self.stop), self.controller.enforcer().clone());
+        self.spawn("telemetry", move || {
+            if let Err(error) = watch(listener, &enforcer, observer.as_ref(), &stop.flag) {
+                tracing::error!(%error, "what the kernel drops is not reported any more");
+            }
+        })?;
+        let (stop, controller, outbox) =
+            (Arc::clone(&self.stop), Arc::clone(&self.controller), Arc::clone(&self.outbox));
+        self.spawn("events", move || {
+            while !stop.is_set() {
+                match events.recv_timeout(TICK) {
+                    Ok(event) => note(event, &names, &controller, &outbox),
+                    Err(RecvTimeoutError::Timeout) => {}
+                    Err(RecvTimeoutError::Disconnected) => return,
+                }
+            }
+        })
+    }
+
+    /// To and from the server, and with the clock.
+    fn open_server(&mut self, config: &Config, client: Client) -> Result<(), StartError> {
+        let client = Arc::new(client);
+        let (stop, controller, asked) =
+            (Arc::clone(&self.stop), Arc::clone(&self.controller), Arc::clone(&client));
+        self.spawn("state", move || follow(&asked, &controller, &stop))?;
+
+        let (stop, outbox, name) = (Arc::clone(&self.stop), Arc::clone(&self.outbox), config.name.clone());
+        self.spawn("reports", move || send(&client, &outbox, &name, &stop))?;
+
+        let (stop, controller) = (Arc::clone(&self.stop), Arc::clone(&self.controller));
+        self.spawn("clock", move || {
+            let mut looked = Instant::now();
+            while !stop.is_set() {
+                controller.tick(TICK, || now_ms() / 1000);
+                if looked.elapsed() >= RECONCILE {
+                    controller.reconcile();
+                    looked = Instant::now();
+                }
+            }
+        })
+    }
+
+    fn spawn(&mut self, name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), StartError> {
+        let builder = std::thread::Builder::new().name(name.to_owned());
+        let thread = builder.spawn(work).map_err(StartError::io("starting a thread"))?;
+        self.threads.push(thread);
+        Ok(())
+    }
+}
+
+/// Asks for news for ever. Without a server everything stays until signed results end.
+fn follow(client: &Client, controller: &Controller, stop: &Stop) {
+    let mut revision = 0;
+    let mut failures = 0;
+    while !stop.is_set() {
+        match client.state(revision) {
+            Ok(answer) => {
+                failures = 0;
+                // A server that was restored from a backup may be behind.
+                revision = answer.revision;
+                let now = now_ms() / 1000;
+                controller.update(now, |state| state.take_in(&answer, now));
+            }
+            Err(error) => {
+                failures += 1;
+                let wait = back_off(failures);
+                tracing::warn!(%error, cause = cause(&error), ?wait, "no news from the server");
+                stop.wait(wait);
+            }
+        }
+    }
+}
+
+/// Sends reports for ever, and one from time to time when there is nothing to tell, as a sign of life.
+fn send(client: &Client, outbox: &Outbox, name: &str, stop: &Stop) {
+    let mut failures = 0;
+    while !stop.is_set() {
+        let report = outbox.collect(name, HEARTBEAT);
+        if stop.is_set() {
+            return;
+        }
+        match client.report(&report) {
+            Ok(()) => failures = 0,
+            Err(error) => {
+                outbox.put_back(report);
+                failures += 1;
+                let wait = back_off(failures);
+                tracing::warn!(%error, cause = cause(&error), ?wait, "the server was not told");
+                stop.wait(wait);
+            }
+        }
+    }
+}
+
+/// What an event means to the record, the decisions and the log.
+fn note(event: Event, names: &Observed, controller: &Controller, outbox: &Outbox) {
+    match event {
+        Event::Violation(violation) => {
+            let now = now_ms();
+            let far = match violation.kind {
+                crate::ViolationKind::ToDevice => violation.flow.source,
+                _ => violation.flow.destination,
+            };
+            let told = outbox::violation(&violation, names.name_of(far), now);
+            if let Some(device) = &violation.device {
+                let target = format!("{} {} port {}", told.dst, told.protocol, told.dport);
+                let noted = trust::Violation { at: now / 1000, count: violation.count, target };
+                controller.update(now / 1000, |state| state.violated(device, noted));
+            }
+            outbox.violated(told);
+        }
+        Event::Applied { device, policy, cut, .. } => {
+            tracing::debug!(device.id = %device, %policy, cut, "the kernel has the policy");
+        }
+        Event::NameOutOfPolicy { device, name, refused } => {
+            tracing::info!(device.id = %device, name, refused, "a name outside the policy was asked for");
+        }
+        Event::PrivateAnswer { device, name, address } => {
+            tracing::warn!(device.id = %device, name, %address, "a public name with a private address was withheld");
+        }
+        Event::Rebuilt { reason } => tracing::warn!(reason, "the packet filter was rebuilt"),
+        Event::Overflow { packets } => tracing::warn!(packets, "dropped packets are missing from reports"),
+    }
+}
+
+/// Where the gateway stands, from its settings and what the kernel says of its links.
+struct Place {
+    site: Site,
+    wanted: Wanted,
+    listen: Vec<IpAddr>,
+    needed: BTreeSet<String>,
+}
+
+impl Place {
+    fn of(config: &Config, lan: &Interface) -> Result<Self, StartError> {
+        let wan = Interface::new(&config.wan)?;
+        if *lan == wan {
+            return Err(StartError::Setting("LAN and WAN are one interface".to_owned()));
+        }
+        for interface in [lan, &wan] {
+            if !link::exists(interface)? {
+                return Err(StartError::Setting(format!("there is no interface {}", interface.as_str())));
+            }
+        }
+        let present = link::addresses(lan)?;
+        let mut listen = config.lan_addresses.clone();
+        if listen.is_empty() {
+            listen.extend(present.iter().filter(|address| !is_link_local(**address)));
+        }
+        if listen.is_empty() {
+            return Err(StartError::Setting(format!("{} has no address", lan.as_str())));
+        }
+        let mut own = listen.clone();
+        own.extend(present.iter().filter(|address| !listen.contains(*address)).copied().collect::<Vec<_>>());
+
+        let (management, needed) = management(config)?;
+        let mut site = Site::new(lan.as_str())?;
+        site.ports = link::ports(lan)?;
+        site.own = own;
+        site.admission = Some(config.admission_port);
+        site.management = management;
+        let single = |address: &IpAddr| AddressRange::of_prefix(*address, u8::MAX);
+        let local =
+            config.local_networks.iter().map(|(address, length)| AddressRange::of_prefix(*address, *length));
+        let mut classes = BTreeMap::from([(Class::LocalNetworks, local.collect())]);
+        if !config.dns_upstream.is_empty() {
+            classes.insert(Class::dns(), listen.iter().map(single).collect());
+        }
+        classes.insert(Class::ntp(), config.ntp.iter().map(single).collect());
+        let wanted = Wanted { classes, ..Wanted::default() };
+        Ok(Self { site, wanted, listen, needed })
+    }
+}
+
+/// Endpoints of the product: those that were set, and the server's own. A server that is called by name is resolved
+/// once, and devices may ask for that name whatever their policy says.
+fn management(config: &Config) -> Result<(Vec<Endpoint>, BTreeSet<String>), StartError> {
+    let not_one = || StartError::Setting(format!("not a URL: {:?}", config.server));
+    let uri: Uri = config.server.parse().map_err(|_| not_one())?;
+    let host = uri.host().ok_or_else(not_one)?;
+    let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    let port = uri.port_u16().unwrap_or(HTTPS);
+    let mut reachable: BTreeSet<SocketAddr> = config.management.iter().copied().collect();
+    let mut needed = BTreeSet::new();
+    if let Ok(address) = host.parse() {
+        reachable.insert(SocketAddr::new(address, port));
+    } else {
+        needed.insert(host.trim_end_matches('.').to_ascii_lowercase());
+        match (host, port).to_socket_addrs() {
+            Ok(found) => reachable.extend(found),
+            Err(error) => {
+                tracing::warn!(host, %error, "the server's name has no address yet; devices reach what was set")
+            }
+        }
+    }
+    let endpoints =
+        reachable.iter().map(|at| Endpoint { address: at.ip(), protocol: TCP, port: at.port() }).collect();
+    Ok((endpoints, needed))
+}
+
+fn is_link_local(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => v4.is_link_local(),
+        IpAddr::V6(v6) => v6.is_unicast_link_local(),
+    }
+}
+
+fn runtime() -> Result<Runtime, StartError> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.worker_threads(2).enable_all().build().map_err(StartError::io("starting the services"))
+}
+
+fn bind<T>(
+    runtime: &Runtime,
+    opening: impl Future<Output = std::io::Result<T>>,
+    what: &str,
+    at: SocketAddr,
+) -> Result<T, StartError> {
+    runtime.block_on(opening).map_err(StartError::io(format!("opening {what} at {at}")))
+}
+
+/// Exponential, with jitter, so that gateways that lost their server together do not come back together.
+fn back_off(failures: u32) -> Duration {
+    let ceiling = FIRST_RETRY.saturating_mul(1 << failures.min(8).saturating_sub(1)).min(LONGEST_RETRY);
+    let mut random = [0; 2];
+    // Without randomness there is no jitter, and that is all.
+    let _filled = getrandom::fill(&mut random);
+    ceiling / 2 + (ceiling / 2) * u32::from(u16::from_be_bytes(random)) / u32::from(u16::MAX)
+}
+
+/// The innermost cause, which says most.
+fn cause(error: &dyn std::error::Error) -> String {
+    let mut inner = error;
+    while let Some(source) = inner.source() {
+        inner = source;
+    }
+    inner.to_string()
+}
+
+/// A flag to end by, which can be waited on.
+#[derive(Default)]
+struct Stop {
+    flag: AtomicBool,
+    lock: Mutex<()>,
+    bell: Condvar,
+}
+
+impl Stop {
+    fn is_set(&self) -> bool {
+        self.flag.load(Ordering::Relaxed)
+    }
+
+    fn set(&self) {
+        let _lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        self.flag.store(true, Ordering::Relaxed);
+        self.bell.notify_all();
+    }
+
+    fn wait(&self, time: Duration) {
+        let lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.bell.wait_timeout_while(lock, time, |()| !self.is_set());
+        drop(waited.unwrap_or_else(PoisonError::into_inner));
+    }
+
+    fn wait_for_ever(&self) {
+        let lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(self.bell.wait_while(lock, |()| !self.is_set()).unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+/// Port of resolvers.
+const DNS: u16 = 53;
+/// Port of `https`.
+const HTTPS: u16 = 443;
+/// IP protocol number.
+const TCP: u8 = 6;
+/// How late a due decision may be, and the end of the process be noticed.
+const TICK: Duration = Duration::from_millis(250);
+/// How often the kernel is compared with what it should hold.
+const RECONCILE: Duration = Duration::from_secs(120);
+/// How long the server hears nothing when there is nothing to tell.
+const HEARTBEAT: Duration = Duration::from_secs(30);
+/// First wait after a failure, and the longest.
+const FIRST_RETRY: Duration = Duration::from_millis(500);
+const LONGEST_RETRY: Duration = Duration::from_secs(30);

@@ -1,0 +1,171 @@
+//! From what is known to what a device may reach, and by which policy.
+
+use std::collections::BTreeSet;
+
+use crypto::Digest;
+use trust::{
+    Access, Code, Decision, Hold, Inputs, OverlayInForce, Override, Reason, ReleaseStanding, Standing,
+    decide, overlay,
+};
+
+use super::{Device, State};
+use crate::{Class, DeviceId, Program, lower};
+
+/// The name of a policy: what it is made of.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PolicyKey {
+    /// Manifest digest of the release whose needs it holds.
+    pub release: Digest,
+    /// Digests of the signed overrides that it is under.
+    pub overrides: BTreeSet<Digest>,
+}
+
+/// What a device may reach.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// What its release declares.
+    Release(PolicyKey),
+    /// Attestation, update and what they need.
+    UpdateOnly,
+    /// Nothing.
+    Blocked,
+}
+
+/// A decision, as far as enforcement needs it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Assessment {
+    /// What it may reach.
+    pub target: Target,
+    /// Everything that stands against it.
+    pub reasons: Vec<Reason>,
+    /// The release it was found to run.
+    pub release: Option<Digest>,
+    /// Classes that its addresses join, when its release is known.
+    pub classes: Option<Vec<Class>>,
+    /// When it must be made again although nothing new arrives.
+    pub due: Option<i64>,
+}
+
+impl State {
+    /// Every device that is known.
+    pub fn devices(&self) -> impl Iterator<Item = &DeviceId> {
+        self.devices.keys()
+    }
+
+    /// Decides about a device: its result, release, overrides and block, and the time.
+    pub fn assess(&self, id: &DeviceId, now: i64) -> Assessment {
+        let nobody = Device::default();
+        let device = self.devices.get(id).unwrap_or(&nobody);
+        let outcome = device.result.as_ref().map(|result| &result.outcome);
+        let known = outcome.and_then(|outcome| self.releases.get(&outcome.release?));
+        let url = known.and_then(|known| known.subject.as_ref()).map(|subject| subject.url.as_str());
+        let standings: Vec<ReleaseStanding> = known
+            .map(|known| ReleaseStanding {
+                release: known.release.manifest_digest(),
+                version: known.release.version().to_owned(),
+                standing: self.standing(&known.release.manifest_digest()),
+            })
+            .into_iter()
+            .collect();
+        // Whoever touches the device at some time, so that the decision is due when that time comes.
+        let touching = self.overrides.values().filter(|item| {
+            let content = item.signed.content();
+            content.applies(id.as_bytes(), url, content.not_before)
+        });
+        let overlays: Vec<OverlayInForce> = touching
+            .map(|item| {
+                let content = item.signed.content();
+                let (not_before, expires) = (content.not_before, content.expires);
+                OverlayInForce { object: item.signed.object(), not_before, expires }
+            })
+            .collect();
+        let violations: Vec<_> = device.violations.iter().cloned().collect();
+        let hold = device.held.then(|| Hold { person: HOLDER.to_owned(), why: String::new(), until: None });
+        let decision = decide(&Inputs {
+            device: id.as_bytes(),
+            outcome,
+            releases: &standings,
+            overlays: &overlays,
+            violations: &violations,
+            hold: hold.as_ref(),
+            policy: &self.anchors.policy,
+            now,
+        });
+        let Decision { access, release, mut reasons, due, .. } = decision;
+        if !device.in_service {
+            reasons.push(Code::UnknownDevice.into());
+        }
+        let target = match (access, release) {
+            (Access::Blocked, _) => Target::Blocked,
+            (Access::Release, Some(release)) if device.in_service => {
+                Target::Release(PolicyKey { release, overrides: self.in_force(id.as_bytes(), url, now) })
+            }
+            _ => Target::UpdateOnly,
+        };
+        let classes = known.and_then(|known| known.subject.as_ref()).map(crate::Subject::classes);
+        Assessment { target, reasons, release, classes, due }
+    }
+
+    /// The policies that stand ready before any device has them: each release that is not revoked, under the overrides
+    /// that are not about single devices.
+    pub fn baselines(&self, now: i64) -> BTreeSet<PolicyKey> {
+        let current = self.releases.iter().filter(|(digest, _)| !self.revoked.contains(digest));
+        current
+            .filter_map(|(digest, known)| {
+                let url = known.subject.as_ref()?.url.as_str();
+                // No device has an empty UEID.
+                Some(PolicyKey { release: *digest, overrides: self.in_force(&[], Some(url), now) })
+            })
+            .collect()
+    }
+
+    /// When baselines change although nothing new arrives: the next beginning or end of an override.
+    pub fn overrides_due(&self, now: i64) -> Option<i64> {
+        let ends = self.overrides.values().flat_map(|item| {
+            let content = item.signed.content();
+            [content.not_before, content.expires]
+        });
+        ends.filter(|end| *end > now).min()
+    }
+
+    /// Compiles a policy for the kernel.
+    pub fn program(&self, key: &PolicyKey) -> Result<Program, Reason> {
+        let known = self.releases.get(&key.release).ok_or(Reason::new(Code::NoReference))?;
+        let (Some(needs), Some(subject)) = (known.release.network_needs(), &known.subject) else {
+            return Err(Reason::new(Code::MudMissing).with("version", known.release.version()));
+        };
+        let chosen: Vec<&Override> = self
+            .overrides
+            .values()
+            .filter(|item| key.overrides.contains(&item.signed.object()))
+            .map(|item| item.signed.content())
+            .collect();
+        if chosen.len() != key.overrides.len() {
+            // Without one of its overrides it would be another policy, perhaps a wider one.
+            return Err(Reason::new(Code::OverrideRefused).with("error", "an override of the policy is gone"));
+        }
+        let policy = overlay(&needs.policy, chosen);
+        let lowered = lower(&policy, subject, true)
+            .map_err(|error| Reason::new(Code::MudRefused).with("error", error))?;
+        if !lowered.left_out.is_empty() {
+            tracing::warn!(release = %key.release, entries = lowered.left_out.len(), "entries cannot be enforced and stay closed");
+        }
+        Ok(lowered.program)
+    }
+
+    fn standing(&self, release: &Digest) -> Standing {
+        if self.revoked.contains(release) {
+            Standing::Revoked { why: String::new() }
+        } else {
+            Standing::Current
+        }
+    }
+
+    fn in_force(&self, ueid: &[u8], url: Option<&str>, now: i64) -> BTreeSet<Digest> {
+        let items = self.overrides.values().filter(|item| item.signed.content().applies(ueid, url, now));
+        items.map(|item| item.signed.object()).collect()
+    }
+}
+
+/// Who holds a device: the server says only that somebody does.
+const HOLDER: &str = "an operator";
