@@ -21,7 +21,7 @@ const CONNECT: Duration = Duration::from_secs(10);
 /// How long nothing may come of an answer.
 const STALL: Duration = Duration::from_secs(10);
 /// How long an exchange may take, a piece of a download included.
-const EXCHANGE: Duration = Duration::from_secs(60);
+const EXCHANGE: Duration = Duration::from_secs(30);
 /// The longest answer that is no download.
 const MAX_ANSWER: u64 = 1 << 20;
 /// Bytes asked for at once, so that attestation goes on beside a long download.

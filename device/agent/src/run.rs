@@ -173,6 +173,14 @@ impl<'o> Shell<'o> {
         let signed = signed.map_err(|error| Failure::Failed(format!("the result is malformed: {error}")))?;
         let result_claims = signed.unverified();
         let tier = result_claims.tier();
+        // A warning may be about the release that runs, or that what runs is none: the verifier says which.
+        let running = self.device.running().map(|running| running.manifest);
+        let is_of_running = result_claims.submods.values().any(|appraisal| {
+            appraisal
+                .release
+                .as_deref()
+                .is_some_and(|release| running.is_some_and(|own| own.as_bytes() == release))
+        });
         let reasons = result_claims.submods.values().flat_map(|appraisal| &appraisal.reasons);
         let reasons: Vec<String> = reasons.map(|reason| reason.code.clone()).collect();
         tracing::info!(status = %tier, ?reasons, "attested");
@@ -186,7 +194,7 @@ impl<'o> Shell<'o> {
         self.result = Some(result);
         self.token = session.device_token;
         Ok(Event::Attested(Outcome {
-            accepted: matches!(tier, Tier::Affirming | Tier::Warning),
+            accepted: tier == Tier::Affirming || tier == Tier::Warning && is_of_running,
             token: self.token.is_some(),
             next: session.next_attestation.map(|seconds| seconds.saturating_mul(1000)),
         }))

@@ -1,0 +1,282 @@
+//! The agent's binary against a server on loopback.
+
+#![allow(clippy::print_stdout, reason = "tests say how much they tried and measured")]
+
+mod common;
+
+use std::{fs, thread, time::Duration};
+
+use common::{Bench, gateway::FakeGateway, is_alive, peak_memory, wait_until};
+
+/// Bytes of an image that takes several pieces.
+const LARGE: usize = 3 << 20;
+
+#[test]
+fn a_device_is_made_installed_updated_and_reports_it() {
+    let bench = Bench::new();
+    let first = bench.release(1, 1000);
+    let output = bench.install(&first.envelope);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((answer["sequence"].as_u64(), answer["committed"].as_bool()), (Some(1), Some(true)));
+    bench.server.state().releases.push(first);
+
+    let agent = bench.run(&[]);
+    let status = bench.wait_for("a good attestation", |status| {
+        status.attestation.as_ref().is_some_and(|attestation| attestation.status == "affirming")
+    });
+    assert_eq!(status.running.map(|running| running.sequence), Some(1));
+    wait_until("the first program", || bench.program_ran(1));
+
+    let second = bench.release(2, LARGE);
+    bench.server.offer(&second);
+    let status = bench.wait_for_release(2);
+    wait_until("the second program", || bench.program_ran(2));
+    assert_eq!(status.installations, 1);
+    wait_until("a report", || !bench.server.state().feedback.is_empty());
+    assert_eq!(bench.server.state().feedback[0], ("success".to_owned(), Vec::new()));
+    let sent = bench.server.state().sent;
+    assert_eq!(sent, second.envelope.len() as u64, "each byte came once");
+    println!("{} KiB resident at most, with an envelope of {sent} bytes", peak_memory(agent.id()));
+}
+
+#[test]
+fn a_device_proves_each_new_result_to_its_gateway_and_asks_again_when_refused() {
+    let bench = Bench::new();
+    let gateway = FakeGateway::start(bench.key());
+    let _agent = bench.run(&["--gateway", &gateway.url]);
+    bench.wait_for("admission", |status| status.admitted);
+    wait_until("another admission", || gateway.state().taken.len() >= 2);
+    let admissions = gateway.state();
+    assert_eq!(admissions.refused, 1);
+    for (ueid, result) in &admissions.taken {
+        assert_eq!(ueid.iter().map(|byte| format!("{byte:02x}")).collect::<String>(), bench.ueid);
+        assert!(bench.server.state().results.contains(result));
+    }
+}
+
+#[test]
+fn a_device_without_a_release_recovers_by_the_one_it_is_offered() {
+    let bench = Bench::new();
+    bench.server.offer(&bench.release(5, 1000));
+    let _agent = bench.run(&[]);
+    bench.wait_for_release(5);
+}
+
+#[test]
+fn a_download_that_is_cut_is_resumed_where_it_was() {
+    let bench = Bench::new();
+    let release = bench.release(1, LARGE);
+    bench.server.state().cuts = vec![300_000, 5, 700_000];
+    bench.server.offer(&release);
+    let _agent = bench.run(&[]);
+    bench.wait_for_release(1);
+    let state = bench.server.state();
+    assert_eq!(state.ranges[..4], [0, 300_000, 300_005, 1_000_005]);
+    assert_eq!(state.sent, release.envelope.len() as u64);
+}
+
+#[test]
+fn a_broken_release_is_installed_once_however_often_it_is_offered_and_does_not_bar_the_good_one() {
+    let bench = Bench::new();
+    let good = bench.release(1, 1000);
+    let broken = good.damaged();
+    assert_eq!(good.manifest, broken.manifest);
+    bench.server.offer(&broken);
+    let agent = bench.run(&[]);
+    wait_until("a report", || !bench.server.state().feedback.is_empty());
+    let polls = bench.server.state().polls;
+    wait_until("five more offers", || bench.server.state().polls >= polls + 5);
+    // Nor again after a restart.
+    drop(agent);
+    let _agent = bench.run(&[]);
+    let polls = bench.server.state().polls;
+    wait_until("five more offers", || bench.server.state().polls >= polls + 5);
+    {
+        let state = bench.server.state();
+        assert_eq!(state.sent, broken.envelope.len() as u64, "downloaded once");
+        assert!(
+            state.feedback.iter().all(|told| *told == ("failure".into(), vec!["digest-mismatch".into()]))
+        );
+    }
+    let status = bench.status();
+    assert_eq!((status.sequence, status.installations), (0, 0));
+    assert_eq!(status.refusal.map(|(_, code)| code).as_deref(), Some("digest-mismatch"));
+
+    bench.server.offer(&good);
+    bench.wait_for_release(1);
+}
+
+#[test]
+fn a_release_that_does_not_attest_is_left_and_not_tried_again() {
+    let bench = Bench::new();
+    let first = bench.release(1, 1000);
+    assert!(bench.install(&first.envelope).status.success());
+    let second = bench.release(2, 1000);
+    {
+        let mut state = bench.server.state();
+        state.releases.push(first);
+        // Offered, and unknown to the verifier.
+        state.offered = Some(second);
+    }
+    let _agent = bench.run(&["--trial-ms", "1500"]);
+    wait_until("the second program", || bench.program_ran(2));
+    wait_until("a report", || !bench.server.state().feedback.is_empty());
+    let status = bench.wait_for("the first release", |status| {
+        status.running.as_ref().is_some_and(|running| running.sequence == 1)
+    });
+    assert_eq!(bench.server.state().feedback[0], ("failure".to_owned(), vec!["trial-timeout".to_owned()]));
+    assert_eq!((status.sequence, status.installations), (1, 1));
+    assert_eq!(status.refusal.map(|(_, code)| code).as_deref(), Some("trial-timeout"));
+}
+
+#[test]
+fn a_tampered_image_is_attested_as_it_is_and_cured_by_the_same_release() {
+    let bench = Bench::new();
+    let release = bench.release(1, 1000);
+    assert!(bench.install(&release.envelope).status.success());
+    bench.server.state().releases.push(release.clone());
+    let _agent = bench.run(&[]);
+    let status = bench.wait_for("a good attestation", |status| {
+        status.attestation.as_ref().is_some_and(|attestation| attestation.status == "affirming")
+    });
+    let slot = status.running.unwrap().slot;
+    let image = bench.data().join(format!("slot-{slot}/component-0"));
+    let mut bytes = fs::read(&image).unwrap();
+    bytes[500] ^= 1;
+    fs::remove_file(&image).unwrap();
+    fs::write(&image, bytes).unwrap();
+    bench.wait_for("a warning", |status| {
+        status.attestation.as_ref().is_some_and(|attestation| {
+            attestation.status == "contraindicated" || attestation.status == "warning"
+        })
+    });
+    bench.server.offer(&release);
+    bench.wait_for("the other slot, committed", |status| {
+        status.running.as_ref().is_some_and(|running| running.slot != slot && !running.trial)
+    });
+    bench.wait_for("a good attestation", |status| {
+        status.attestation.as_ref().is_some_and(|attestation| attestation.status == "affirming")
+    });
+}
+
+#[test]
+fn a_killed_agent_takes_its_program_along_and_comes_back_with_one() {
+    let bench = Bench::new();
+    let release = bench.release(1, 1000);
+    assert!(bench.install(&release.envelope).status.success());
+    bench.server.state().releases.push(release);
+    let mut agents = vec![bench.run(&[])];
+    for terminate in [false, true] {
+        let status = bench.wait_for("a program", |status| {
+            status.payload.is_some_and(is_alive) && status.attestation.is_some()
+        });
+        let program = status.payload.unwrap();
+        let agent = agents.pop().unwrap();
+        assert_ne!(agent.id(), program);
+        if terminate {
+            agent.terminate();
+        } else {
+            agent.kill();
+        }
+        wait_until("the end of the program", || !is_alive(program));
+        agents.push(bench.run(&[]));
+        bench.wait_for("another program", |status| {
+            status.payload.is_some_and(|now| now != program && is_alive(now))
+        });
+    }
+}
+
+#[test]
+fn a_program_that_dies_is_started_again() {
+    let bench = Bench::new();
+    let release = bench.release(1, 1000);
+    assert!(bench.install(&release.envelope).status.success());
+    let _agent = bench.run(&[]);
+    let program = bench.wait_for("a program", |status| status.payload.is_some()).payload.unwrap();
+    wait_until("its work", || bench.program_ran(1));
+    let killed = std::process::Command::new("kill").args(["-9", &program.to_string()]).status().unwrap();
+    assert!(killed.success());
+    bench.wait_for("another program", |status| {
+        status.payload.is_some_and(|now| now != program && is_alive(now))
+    });
+}
+
+#[test]
+fn an_agent_killed_at_any_moment_of_an_update_ends_with_the_release_it_was_offered() {
+    let bench = Bench::new();
+    let first = bench.release(1, LARGE);
+    assert!(bench.install(&first.envelope).status.success());
+    bench.server.state().releases.push(first);
+    let mut kills = 0;
+    // Any moments will do: nothing is asserted about them but that whatever they hit is survived.
+    // They go from before the first byte to after the trial boot, in milliseconds after the offer.
+    for (number, moments) in
+        (2..).zip([[20, 40, 60, 80], [100, 130, 160, 190], [220, 260, 300, 340], [5, 150, 400, 90]])
+    {
+        bench.server.offer(&bench.release(number, LARGE));
+        for moment in moments {
+            let agent = bench.run(&[]);
+            let polls = bench.server.state().polls;
+            wait_until("an offer taken", || {
+                bench.server.state().polls > polls || bench.status().sequence == number
+            });
+            thread::sleep(Duration::from_millis(moment));
+            agent.kill();
+            kills += 1;
+        }
+        let agent = bench.run(&[]);
+        let status = bench.wait_for_release(number);
+        assert!(status.payload.is_some_and(is_alive));
+        drop(agent);
+    }
+    println!("{kills} kills during updates");
+}
+
+#[test]
+fn a_token_that_is_no_longer_good_is_replaced_by_attesting() {
+    let bench = Bench::new();
+    bench.server.offer(&bench.release(1, 1000));
+    bench.server.state().tokens_void = true;
+    let _agent = bench.run(&["--attest-ms", "600000"]);
+    bench.wait_for_release(1);
+    let attestations = bench.server.state().attestations;
+    bench.server.state().tokens_void = true;
+    wait_until("another attestation", || bench.server.state().attestations > attestations);
+    bench.server.offer(&bench.release(2, 1000));
+    bench.wait_for_release(2);
+}
+
+#[test]
+fn a_committed_release_stays_while_the_server_is_silent() {
+    let bench = Bench::new();
+    bench.server.offer(&bench.release(1, 1000));
+    let agent = bench.run(&["--trial-ms", "500"]);
+    bench.wait_for_release(1);
+    bench.server.state().silent = true;
+    drop(agent);
+    let _agent = bench.run(&["--trial-ms", "500"]);
+    let status = bench.wait_for("its program", |status| status.payload.is_some_and(is_alive));
+    assert_eq!(status.running.map(|running| (running.sequence, running.trial)), Some((1, false)));
+}
+
+#[test]
+fn two_agents_do_not_share_a_folder_and_a_device_is_made_once() {
+    let bench = Bench::new();
+    let _agent = bench.run(&[]);
+    bench.wait_for("a boot", |status| status.boot_count > 0);
+    let output = bench.install(&bench.release(1, 1000).envelope);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("in use"));
+    let authorities = bench.folder.path().join("authorities");
+    let output = bench.agent(&["init", "--authorities", authorities.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(2));
+}
+
+#[test]
+fn the_factory_refuses_what_the_device_would_refuse() {
+    let bench = Bench::new();
+    let output = bench.install(&bench.release(1, 1000).damaged().envelope);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("digest-mismatch"));
+}

@@ -1,0 +1,278 @@
+//! A small server of the parts of the contract that a device uses, which can be told to misbehave.
+
+use std::{
+    collections::BTreeMap,
+    io::{BufRead, BufReader, Read, Write},
+    net::{TcpListener, TcpStream},
+    sync::{Arc, Mutex, MutexGuard},
+    thread,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use api::Base64Url;
+use coswid::Tag;
+use crypto::{PublicKey, SignatureAlgorithm, SigningKey};
+use eat::{Appraisal, AttestationResult, Category, Evidence, Nonce, TrustVector, VerifierId};
+use rustls::{ServerConfig, ServerConnection, StreamOwned, pki_types::PrivatePkcs8KeyDer};
+use serde_json::json;
+
+use super::{Release, digest};
+
+pub(crate) struct FakeServer {
+    pub(crate) url: String,
+    pub(crate) certificate: String,
+    state: Arc<Mutex<State>>,
+}
+
+/// What the server knows and does.
+#[derive(Default)]
+pub(crate) struct State {
+    devices: BTreeMap<String, PublicKey>,
+    nonces: Vec<Vec<u8>>,
+    pub(crate) releases: Vec<Release>,
+    /// The release it offers to everybody.
+    pub(crate) offered: Option<Release>,
+    /// Feedback as it came: result, then details.
+    pub(crate) feedback: Vec<(String, Vec<String>)>,
+    /// Where each download began.
+    pub(crate) ranges: Vec<u64>,
+    /// Bytes after which the next downloads are cut.
+    pub(crate) cuts: Vec<usize>,
+    /// Bytes of downloads sent.
+    pub(crate) sent: u64,
+    pub(crate) polls: u64,
+    pub(crate) attestations: u64,
+    /// Whether it answers attestations with what it thinks, or not at all.
+    pub(crate) silent: bool,
+    /// Whether tokens are refused from now on, until another attestation.
+    pub(crate) tokens_void: bool,
+    /// The results it signed.
+    pub(crate) results: Vec<Vec<u8>>,
+}
+
+pub(super) struct Request {
+    pub(super) method: String,
+    pub(super) path: String,
+    pub(super) headers: BTreeMap<String, String>,
+    pub(super) body: Vec<u8>,
+}
+
+pub(super) struct Response {
+    pub(super) status: &'static str,
+    pub(super) headers: Vec<String>,
+    pub(super) body: Vec<u8>,
+    /// Sends only so much of the body, and hangs up.
+    pub(super) cut: Option<usize>,
+}
+
+impl FakeServer {
+    pub(crate) fn start() -> Self {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let params = rcgen::CertificateParams::new(vec!["localhost".into(), "127.0.0.1".into()]).unwrap();
+        let certificate = params.self_signed(&key).unwrap();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let private = PrivatePkcs8KeyDer::from(key.serialize_der());
+        let config =
+            ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+        let config = config.with_no_client_auth();
+        let config =
+            Arc::new(config.with_single_cert(vec![certificate.der().clone()], private.into()).unwrap());
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("https://{}", listener.local_addr().unwrap());
+        let state = Arc::new(Mutex::new(State::default()));
+        let shared = Arc::clone(&state);
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let (config, state) = (Arc::clone(&config), Arc::clone(&shared));
+                thread::spawn(move || serve(stream, config, &state));
+            }
+        });
+        Self { url, certificate: certificate.pem(), state }
+    }
+
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+
+    pub(crate) fn enrol(&self, ueid: &str, key: PublicKey) {
+        self.state().devices.insert(ueid.to_owned(), key);
+    }
+
+    /// Knows a release, and offers it.
+    pub(crate) fn offer(&self, release: &Release) {
+        let mut state = self.state();
+        state.releases.push(release.clone());
+        state.offered = Some(release.clone());
+    }
+}
+
+fn serve(stream: TcpStream, config: Arc<ServerConfig>, state: &Mutex<State>) {
+    let connection = ServerConnection::new(config).unwrap();
+    let stream = StreamOwned::new(connection, stream);
+    converse(stream, |request| state.lock().unwrap().answer(request));
+}
+
+/// Answers requests of one connection until it ends, or one gets no answer.
+pub(super) fn converse(stream: impl Read + Write, mut answer: impl FnMut(&Request) -> Option<Response>) {
+    let mut stream = BufReader::new(stream);
+    while let Some(request) = read_request(&mut stream) {
+        let Some(response) = answer(&request) else { return };
+        let body = response.body.get(..response.cut.unwrap_or(usize::MAX)).unwrap_or(&response.body);
+        let mut head = format!("HTTP/1.1 {}\r\ncontent-length: {}\r\n", response.status, response.body.len());
+        for header in &response.headers {
+            head += &format!("{header}\r\n");
+        }
+        let stream = stream.get_mut();
+        let sent = stream.write_all(format!("{head}\r\n").as_bytes()).and_then(|()| stream.write_all(body));
+        if sent.and_then(|()| stream.flush()).is_err() || response.cut.is_some() {
+            return;
+        }
+    }
+}
+
+fn read_request(stream: &mut impl BufRead) -> Option<Request> {
+    let mut line = || {
+        let mut line = String::new();
+        stream.read_line(&mut line).ok().filter(|count| *count > 0)?;
+        Some(line.trim_end().to_owned())
+    };
+    let first = line()?;
+    let mut words = first.split(' ');
+    let (method, path) = (words.next()?.to_owned(), words.next()?.to_owned());
+    let mut headers = BTreeMap::new();
+    loop {
+        let line = line()?;
+        let Some((name, value)) = line.split_once(':') else { break };
+        headers.insert(name.to_ascii_lowercase(), value.trim().to_owned());
+    }
+    let length = headers.get("content-length").map_or(0, |length| length.parse().unwrap());
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body).ok()?;
+    Some(Request { method, path, headers, body })
+}
+
+pub(super) fn respond(status: &'static str, body: &serde_json::Value) -> Response {
+    Response { status, headers: Vec::new(), body: serde_json::to_vec(body).unwrap(), cut: None }
+}
+
+impl State {
+    fn answer(&mut self, request: &Request) -> Option<Response> {
+        let path: Vec<&str> = request.path.trim_start_matches('/').split('/').collect();
+        let response = match (request.method.as_str(), path.as_slice()) {
+            _ if self.silent => return None,
+            ("POST", ["challenge-response", "v1", session]) if session.starts_with("newSession") => {
+                let nonce: Vec<u8> = (0..32).map(|n| n ^ self.nonces.len() as u8).collect();
+                let body = json!({"status": "waiting", "nonce": Base64Url::encode(&nonce), "expiry": "", "accept": []});
+                let location = format!("location: session/{}", self.nonces.len());
+                self.nonces.push(nonce);
+                Response { headers: vec![location], ..respond("201 Created", &body) }
+            }
+            ("POST", ["challenge-response", "v1", "session", number]) => {
+                assert_eq!(request.headers["content-type"], api::EVIDENCE);
+                self.attest(number.parse().unwrap(), &request.body)
+            }
+            ("GET" | "POST", ["default", "controller", "v1", ueid, rest @ ..]) => {
+                if self.tokens_void || request.headers.get("authorization") != Some(&format!("Bearer {ueid}"))
+                {
+                    return Some(respond("401 Unauthorized", &json!({})));
+                }
+                self.update(ueid, rest, request)
+            }
+            _ => respond("404 Not Found", &json!({})),
+        };
+        Some(response)
+    }
+
+    /// Judges evidence as a verifier does, without its depth.
+    fn attest(&mut self, session: usize, evidence: &[u8]) -> Response {
+        self.attestations += 1;
+        self.tokens_void = false;
+        let nonce = Nonce::new(&self.nonces[session]).unwrap();
+        let decoded = Evidence::decode(evidence).unwrap();
+        let ueid = decoded.ueid().clone();
+        let key = self.devices[&ueid.to_string()].clone();
+        let claims = decoded.verify(&key, &nonce).unwrap().into_claims();
+        let tag = Tag::decode(&claims.measurement).unwrap();
+        let found: BTreeMap<_, _> =
+            tag.measured_files().iter().filter_map(|file| Some((file.path(), file.digest?))).collect();
+        let manifest = claims.manifest.map(|manifest| manifest.digest);
+        let matching = self
+            .releases
+            .iter()
+            .find(|release| Some(release.manifest) == manifest && release.expected == found);
+        // Affirming for the newest release, a warning for an older one, and one without a release for what is none.
+        let newest = self.releases.last().map(|release| release.manifest);
+        let value = match matching {
+            Some(release) if Some(release.manifest) == newest => 2,
+            Some(_) => 32,
+            None => 33,
+        };
+        let mut appraisal = Appraisal::new(TrustVector::new().with(Category::Executables, value));
+        appraisal.release = matching.map(|release| release.manifest.as_bytes().to_vec());
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs().cast_signed();
+        let verifier = VerifierId { developer: "test".into(), build: "1".into() };
+        let mut result = AttestationResult::new(verifier, now, now + 60);
+        result.ueid = Some(ueid.clone());
+        result.confirmation = Some(key);
+        result.submods.insert("device".into(), appraisal);
+        let signer = SigningKey::from_bytes(SignatureAlgorithm::Es256, &[3; 32]).unwrap();
+        let cwt = result.sign_cwt(&signer, b"verifier").unwrap();
+        let body = json!({
+            "status": "complete", "nonce": Base64Url::encode(nonce.as_bytes()), "expiry": "", "accept": [],
+            "result": "", "sextant.result": Base64Url::encode(&cwt), "sextant.device-token": ueid.to_string(),
+            "sextant.next-attestation": 600,
+        });
+        self.results.push(cwt);
+        respond("200 OK", &body)
+    }
+
+    fn update(&mut self, ueid: &str, rest: &[&str], request: &Request) -> Response {
+        let base = format!("/default/controller/v1/{ueid}");
+        let Some(release) = self.offered.clone() else {
+            self.polls += 1;
+            return respond("200 OK", &json!({"config": {"polling": {"sleep": "00:00:00"}}, "_links": {}}));
+        };
+        let digits: String = release.manifest.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+        match rest {
+            [] => {
+                self.polls += 1;
+                let href = format!("{base}/deploymentBase/1");
+                let links = json!({"deploymentBase": {"href": href}});
+                respond("200 OK", &json!({"config": {"polling": {"sleep": "00:00:00"}}, "_links": links}))
+            }
+            ["deploymentBase", "1"] => {
+                let href = format!("{base}/softwaremodules/{digits}/artifacts/release.suit");
+                let sha256: String =
+                    digest(&release.envelope).as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+                let artifact = json!({
+                    "filename": "release.suit", "hashes": {"sha256": sha256}, "size": release.envelope.len(),
+                    "_links": {"download": {"href": href}},
+                });
+                let chunk = json!({"part": "bApp", "version": "1", "name": "cam", "artifacts": [artifact]});
+                let deployment = json!({"download": "forced", "update": "forced", "chunks": [chunk]});
+                respond("200 OK", &json!({"id": "1", "deployment": deployment}))
+            }
+            ["deploymentBase", "1", "feedback"] => {
+                let feedback: api::Feedback = serde_json::from_slice(&request.body).unwrap();
+                let finished = serde_json::to_value(feedback.status.result.finished).unwrap();
+                self.feedback.push((finished.as_str().unwrap().to_owned(), feedback.status.details));
+                respond("200 OK", &json!({}))
+            }
+            ["softwaremodules", module, "artifacts", "release.suit"] if *module == digits => {
+                self.download(&release.envelope, &request.headers["range"])
+            }
+            _ => respond("404 Not Found", &json!({})),
+        }
+    }
+
+    fn download(&mut self, envelope: &[u8], range: &str) -> Response {
+        let (from, to) = range.strip_prefix("bytes=").unwrap().split_once('-').unwrap();
+        let (from, to): (usize, usize) = (from.parse().unwrap(), to.parse().unwrap());
+        self.ranges.push(from as u64);
+        let body = envelope[from..=to].to_vec();
+        let cut = (!self.cuts.is_empty()).then(|| self.cuts.remove(0));
+        self.sent += body.len().min(cut.unwrap_or(usize::MAX)) as u64;
+        let header = format!("content-range: bytes {from}-{to}/{}", envelope.len());
+        Response { status: "206 Partial Content", headers: vec![header], body, cut }
+    }
+}
