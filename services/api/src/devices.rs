@@ -150,6 +150,8 @@ pub struct EventOfDevice {
     pub actor: String,
     /// What was done.
     pub action: String,
+    /// To what: a kind and an id.
+    pub subject: String,
     /// What else belongs to it.
     pub detail: Value,
 }

@@ -30,9 +30,7 @@ pub use gateways::{
     Staged, Violation,
 };
 pub use media::{AUTHORITIES, CHALLENGE_SESSION, COSE, CSV, DISCOVERY, EVIDENCE, PROBLEM, SUIT_ENVELOPE};
-pub use objects::{
-    AuditLine, AuthoritiesVersion, BundleEvidence, BundleObject, DecisionBundle, NewToken, Override, Token,
-};
+pub use objects::{AuditLine, AuthoritiesVersion, DecisionBundle, NewToken, Override, Token};
 pub use reason::{Problem, Reason};
 pub use releases::{Accepted, ExpectedValue, Release, Revoke};
 pub use session::{Discovery, Endpoints, Evidence, Session, SessionStatus};

@@ -1,5 +1,4 @@
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::{Base64Url, Reason};
 
@@ -68,48 +67,18 @@ pub struct DecisionBundle {
     pub decision: i64,
     /// UEID, hexadecimal.
     pub device: String,
-    /// When it was made, in seconds since 1970.
-    pub at: i64,
+    /// When it was made (RFC 3339).
+    pub at: String,
     /// How far the device was trusted.
     pub posture: String,
     /// What it could reach.
     pub access: String,
     /// Everything that stood against it.
     pub reasons: Vec<Reason>,
-    /// Digests of the objects it rests on.
+    /// Digests of the signed objects it rests on.
     pub rests_on: Vec<String>,
-    /// The operator's policy it was made under (CBOR).
-    pub policy: Base64Url,
-    /// The evidence, and the nonce it answered.
-    pub evidence: Option<BundleEvidence>,
-    /// Signed results, releases (images stripped) and overrides.
-    pub objects: Vec<BundleObject>,
-    /// What it depended on that nobody signed: standings of releases, blocks, dropped packets.
-    pub inputs: Value,
-    /// The device's key as enrolled, a COSE_Key.
-    pub device_key: Base64Url,
-    /// The verifier's key, a COSE_Key.
-    pub verifier_key: Base64Url,
-    /// Who may sign releases (CBOR).
-    pub authorities: Base64Url,
-}
-
-/// Evidence in a bundle.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BundleEvidence {
-    /// The nonce it had to answer.
-    pub nonce: Base64Url,
-    /// The evidence as received.
-    pub evidence: Base64Url,
-}
-
-/// A signed object in a bundle.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BundleObject {
-    /// `result`, `release` or `override`.
-    pub kind: String,
-    /// The object.
-    pub bytes: Base64Url,
+    /// The bundle of signed objects and inputs (CBOR) that gives the same decision again, bit for bit.
+    pub bundle: Base64Url,
 }
 
 /// One line of the exported audit chain.

@@ -91,7 +91,7 @@ CREATE INDEX sessions_used_by_time ON sessions_used (at);
 CREATE TABLE results (
     id          INTEGER PRIMARY KEY,
     session     BLOB UNIQUE,
-    device      BLOB NOT NULL,
+    device      BLOB,
     received_at INTEGER NOT NULL,
     nonce       BLOB NOT NULL,
     evidence    BLOB NOT NULL,

@@ -131,6 +131,8 @@ pub struct GatewayDevice {
     pub model: String,
     /// Newest result that the enrolled key's evidence gave, as a CWT.
     pub result: Option<Vec<u8>>,
+    /// The release it was found to run.
+    pub release: Option<ReleaseId>,
     /// Until when a person blocks it, `Some(None)` without end.
     pub held: Option<Option<Timestamp>>,
 }
@@ -264,7 +266,7 @@ impl Store {
     /// Every device in service with its newest signed result.
     pub async fn gateway_devices(&self) -> Result<Vec<GatewayDevice>, Error> {
         let rows = sqlx::query(
-            "SELECT d.id, d.name, d.model, d.held_by, d.held_until, r.cwt
+            "SELECT d.id, d.name, d.model, d.release, d.held_by, d.held_until, r.cwt
              FROM devices AS d LEFT JOIN results AS r ON r.id = d.result
              WHERE d.retired_at IS NULL ORDER BY d.id",
         )
@@ -278,6 +280,7 @@ impl Store {
                     name: row.try_get("name")?,
                     model: row.try_get("model")?,
                     result: row.try_get("cwt")?,
+                    release: release_column(row, "release")?,
                     held: row.try_get::<Option<String>, _>("held_by")?.map(|_| until),
                 })
             })

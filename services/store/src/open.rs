@@ -56,8 +56,9 @@ impl Store {
 
     /// Finishes what was begun and closes the database.
     pub async fn close(&self) {
-        self.writer.close().await;
+        // The last connection to close moves the log into the database, which a reading one could not.
         self.readers.close().await;
+        self.writer.close().await;
     }
 }
 

@@ -11,8 +11,8 @@ use crate::{
 pub struct NewResult {
     /// The session that this uses up; `None` when evidence was judged again.
     pub session: Option<SessionId>,
-    /// The device that the evidence claims to speak of, enrolled or not.
-    pub device: DeviceId,
+    /// The device that the evidence claims to speak of, enrolled or not; `None` when it could not be read.
+    pub device: Option<DeviceId>,
     /// When the evidence came.
     pub received_at: Timestamp,
     /// The nonce it had to answer.
@@ -45,7 +45,7 @@ pub struct ResultRecord {
     /// The session it answered.
     pub session: Option<SessionId>,
     /// The device that the evidence claims to speak of.
-    pub device: DeviceId,
+    pub device: Option<DeviceId>,
     /// When the evidence came.
     pub received_at: Timestamp,
     /// The nonce it had to answer.
@@ -86,7 +86,7 @@ impl Store {
                     }
                     let (authentic, device, at) = (result.authentic, result.device.clone(), result.received_at);
                     let id = insert(transaction, result).await?;
-                    if authentic {
+                    if let (true, Some(device)) = (authentic, &device) {
                         sqlx::query("UPDATE devices SET result = $1, attested_at = max($2, coalesce(attested_at, 0)) WHERE id = $3")
                             .bind(id.0)
                             .bind(at.micros())
@@ -98,7 +98,7 @@ impl Store {
                         Some(decision) => {
                             let rests_on = match authentic {
                                 true => Some(id),
-                                false => present(transaction, &device).await?,
+                                false => present(transaction, &decision.device).await?,
                             };
                             Some(decisions::insert(transaction, rests_on, decision).await?)
                         }
@@ -161,7 +161,7 @@ async fn insert(transaction: &mut Transaction, result: NewResult) -> Result<Resu
          reasons, authentic) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
     )
     .bind(result.session.map(|session| session.0.to_vec()))
-    .bind(result.device.as_bytes().to_vec())
+    .bind(result.device.as_ref().map(|device| device.as_bytes().to_vec()))
     .bind(result.received_at.micros())
     .bind(result.nonce)
     .bind(result.evidence)
@@ -177,7 +177,11 @@ async fn insert(transaction: &mut Transaction, result: NewResult) -> Result<Resu
     .await?
     .last_insert_rowid();
     let action = if result.session.is_some() { "evidence.appraise" } else { "evidence.reappraise" };
-    let subject = format!("device:{}", result.device);
+    let subject = match (&result.device, result.session) {
+        (Some(device), _) => format!("device:{device}"),
+        (None, Some(session)) => format!("session:{session}"),
+        (None, None) => format!("result:{id}"),
+    };
     transaction.audit(AuditEntry { at: result.received_at, actor: subject.clone(), action, subject, detail });
     Ok(ResultId(id))
 }
@@ -187,10 +191,11 @@ fn result(row: &SqliteRow) -> Result<ResultRecord, Error> {
     let session = session
         .map(|bytes| bytes.try_into().map(SessionId).map_err(|_| Error::Corrupt("session id")))
         .transpose()?;
+    let device: Option<Vec<u8>> = row.try_get("device")?;
     Ok(ResultRecord {
         id: ResultId(row.try_get("id")?),
         session,
-        device: DeviceId::new(row.try_get("device")?).ok_or(Error::Corrupt("device id"))?,
+        device: device.map(|id| DeviceId::new(&id).ok_or(Error::Corrupt("device id"))).transpose()?,
         received_at: Timestamp::from_micros(row.try_get("received_at")?),
         nonce: row.try_get("nonce")?,
         evidence: row.try_get("evidence")?,

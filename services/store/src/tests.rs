@@ -56,7 +56,7 @@ fn release(byte: u8) -> NewRelease {
 fn result(session: u8, device: &DeviceId) -> NewResult {
     NewResult {
         session: Some(SessionId([session; 16])),
-        device: device.clone(),
+        device: Some(device.clone()),
         received_at: NOW,
         nonce: vec![1; 32],
         evidence: vec![2],

@@ -1,0 +1,141 @@
+//! Challenges that need no memory: the session id seals the time and size of its nonce, and the nonce is a keyed
+//! digest of the id. Single use is decided in the store, when evidence comes.
+
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
+
+use crypto::{HashAlgorithm, Zeroizing, constant_time_eq, hmac};
+use store::{SessionId, Timestamp};
+
+use crate::keys;
+
+/// Makes and opens sealed challenges.
+pub(crate) struct Challenger {
+    secret: Zeroizing<Vec<u8>>,
+    lifetime: Duration,
+    /// Distinguishes challenges of one second; starts anywhere.
+    counter: AtomicU64,
+}
+
+/// A challenge as its id seals it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Sealed {
+    /// The session id.
+    pub(crate) id: SessionId,
+    /// What evidence must answer.
+    pub(crate) nonce: Vec<u8>,
+    /// When it ends.
+    pub(crate) expires: Timestamp,
+}
+
+// Layout of the 122 free bits of a UUID of version 8 (RFC 9562, section 5.8): seconds (32), count (16), version, count
+// (12), variant, nonce length - 8 (6), count (8), seal (48).
+const SEAL_LEN: usize = 6;
+/// Shortest nonce in bytes (RFC 9711, section 4.1).
+pub(crate) const MIN_NONCE: u8 = 8;
+/// Longest nonce in bytes.
+pub(crate) const MAX_NONCE: u8 = 64;
+
+impl Challenger {
+    pub(crate) fn new(secret: Zeroizing<Vec<u8>>, lifetime: Duration) -> Self {
+        let start = u64::from_be_bytes(keys::random());
+        Self { secret, lifetime, counter: AtomicU64::new(start) }
+    }
+
+    /// A fresh challenge with a nonce of 8 to 64 bytes.
+    pub(crate) fn make(&self, nonce_len: u8, now: Timestamp) -> Sealed {
+        let seconds = (now.seconds() as u32).to_be_bytes();
+        let [.., a, b, c, d, e] = self.counter.fetch_add(1, Ordering::Relaxed).to_be_bytes();
+        let [s0, s1, s2, s3] = seconds;
+        let size = nonce_len.clamp(MIN_NONCE, MAX_NONCE) - MIN_NONCE;
+        let mut id = [s0, s1, s2, s3, a, b, 0x80 | c & 0xf, d, 0x80 | size, e, 0, 0, 0, 0, 0, 0];
+        let seal = self.seal(&id);
+        id[10..].copy_from_slice(&seal);
+        self.open(SessionId(id), now)
+            .unwrap_or_else(|| unreachable!("a challenge opens when it was just sealed"))
+    }
+
+    /// The challenge with this id, if this server made it and it has not ended.
+    pub(crate) fn open(&self, id: SessionId, now: Timestamp) -> Option<Sealed> {
+        let bytes = id.0;
+        if !constant_time_eq(&self.seal(&bytes), &bytes[10..]) {
+            return None;
+        }
+        let made = u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
+        let made = Timestamp::from_seconds(i64::from(made));
+        let expires = made.plus_seconds(i64::try_from(self.lifetime.as_secs()).unwrap_or(i64::MAX));
+        if now >= expires || made.seconds() > now.seconds() {
+            return None;
+        }
+        let size = usize::from((bytes[8] & 0x3f) + MIN_NONCE);
+        let nonce = self.keyed(b"nonce", &bytes);
+        Some(Sealed { id, nonce: nonce.as_bytes().get(..size)?.to_vec(), expires })
+    }
+
+    fn seal(&self, id: &[u8; 16]) -> [u8; SEAL_LEN] {
+        let mut sealed = *id;
+        sealed[10..].fill(0);
+        let tag = self.keyed(b"id", &sealed);
+        let mut seal = [0; SEAL_LEN];
+        seal.copy_from_slice(&tag.as_bytes()[..SEAL_LEN]);
+        seal
+    }
+
+    fn keyed(&self, purpose: &[u8], id: &[u8; 16]) -> crypto::Digest {
+        let message = [b"sextant challenge ", purpose, b"\0", id.as_slice()].concat();
+        hmac(HashAlgorithm::Sha512, &self.secret, &message)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
+
+    fn challenger() -> Challenger {
+        Challenger::new(Zeroizing::new(vec![7; 32]), Duration::from_secs(150))
+    }
+
+    #[test]
+    fn opens_what_it_sealed_with_the_size_asked_for_until_it_ends() {
+        let challenger = challenger();
+        for size in 8..=64 {
+            let made = challenger.make(size, NOW);
+            assert_eq!(made.nonce.len(), usize::from(size));
+            assert_eq!(challenger.open(made.id, NOW.plus_seconds(149)), Some(made.clone()));
+            assert_eq!(challenger.open(made.id, NOW.plus_seconds(150)), None);
+            assert_eq!(challenger.open(made.id, NOW.plus_seconds(-1)), None);
+            assert_eq!(made.id.to_string().parse(), Ok(made.id));
+        }
+    }
+
+    #[test]
+    fn never_repeats_an_id_or_a_nonce() {
+        let challenger = challenger();
+        let made: Vec<_> = (0..5000).map(|_| challenger.make(32, NOW)).collect();
+        assert_eq!(made.iter().map(|made| made.id).collect::<HashSet<_>>().len(), made.len());
+        assert_eq!(made.iter().map(|made| &made.nonce).collect::<HashSet<_>>().len(), made.len());
+    }
+
+    #[test]
+    fn refuses_an_id_with_any_bit_changed() {
+        let challenger = challenger();
+        let made = challenger.make(32, NOW);
+        for bit in 0..128 {
+            let mut id = made.id;
+            id.0[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(challenger.open(id, NOW), None, "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn refuses_ids_sealed_with_another_secret() {
+        let other = Challenger::new(Zeroizing::new(vec![8; 32]), Duration::from_secs(150));
+        assert_eq!(challenger().open(other.make(32, NOW).id, NOW), None);
+    }
+}

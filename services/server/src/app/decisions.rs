@@ -1,0 +1,217 @@
+//! What the network lets a device do: made from verified objects whenever something they rest on changes.
+
+use std::sync::Arc;
+
+use cose::Sign1;
+use crypto::Digest;
+use eat::SignedResult;
+use store::{Device, NewDecision, ReleaseId, ResultRecord, Timestamp};
+use trust::{
+    Code, Decision, Inputs, Outcome, OverlayInForce, Override, Reason, ReleaseStanding, Scope,
+    SignedOverride, Violation, decide,
+};
+
+use crate::app::{App, Failure, bundle, reasons, releases::Book};
+
+/// Dropped packets that a decision looks at.
+const MAX_VIOLATIONS: u32 = 200;
+
+/// What a decision depends on besides the result.
+pub(crate) struct Surroundings {
+    standings: Vec<ReleaseStanding>,
+    overlays: Vec<OverlayInForce>,
+    violations: Vec<Violation>,
+    hold: Option<trust::Hold>,
+}
+
+impl App {
+    /// Decides about a device from the outcome of its newest result.
+    pub(crate) async fn decide_with(
+        &self,
+        device: &Device,
+        outcome: Option<&Outcome>,
+        now: Timestamp,
+    ) -> Result<NewDecision, Failure> {
+        let book = self.book();
+        let around = self.surroundings(device, outcome, &book, now).await?;
+        let decision = decide(&Inputs {
+            device: device.id.as_bytes(),
+            outcome,
+            releases: &around.standings,
+            overlays: &around.overlays,
+            violations: &around.violations,
+            hold: around.hold.as_ref(),
+            policy: &self.config.policy,
+            now: now.seconds(),
+        });
+        Ok(self.record(device, &decision, &around, now))
+    }
+
+    /// Decides again about devices. Only what differs from the present decision is stored.
+    pub(crate) async fn redecide(&self, devices: &[Device]) -> Result<usize, Failure> {
+        let now = self.now();
+        let mut decisions = Vec::new();
+        for device in devices {
+            let outcome = self.outcome(device).await?;
+            let decision = self.decide_with(device, outcome.as_ref(), now).await?;
+            if differs(device, &decision) {
+                decisions.push((device.result, decision));
+            }
+        }
+        let count = decisions.len();
+        if count > 0 {
+            self.store.decide(decisions).await?;
+        }
+        Ok(count)
+    }
+
+    /// What the newest result about a device says, read from the signed object and verified again.
+    pub(crate) async fn outcome(&self, device: &Device) -> Result<Option<Outcome>, Failure> {
+        let Some(id) = device.result else { return Ok(None) };
+        let Some(record) = self.store.result(id).await? else { return Ok(None) };
+        Ok(Some(self.read_outcome(&record)))
+    }
+
+    /// A stored result that does not verify says nothing but that.
+    pub(crate) fn read_outcome(&self, record: &ResultRecord) -> Outcome {
+        let object = Digest::of(crypto::HashAlgorithm::Sha256, &record.cwt);
+        let broken = |error: &dyn std::fmt::Display| Outcome {
+            object,
+            tier: eat::Tier::None,
+            release: None,
+            reasons: vec![Reason::new(Code::ResultSigner).with("error", error)],
+            issued: record.issued,
+            expires: record.expires,
+        };
+        // Whether it is past its end is for the decision to say: here it is read as when it was signed.
+        let signed = match SignedResult::decode_cwt(&record.cwt) {
+            Ok(signed) => signed,
+            Err(error) => return broken(&error),
+        };
+        let verified = match signed.verify(&self.result_key.anchors, record.issued, None) {
+            Ok(verified) => verified,
+            Err(error) => return broken(&error),
+        };
+        Outcome::of(&verified)
+    }
+
+    async fn surroundings(
+        &self,
+        device: &Device,
+        outcome: Option<&Outcome>,
+        book: &Arc<Book>,
+        now: Timestamp,
+    ) -> Result<Surroundings, Failure> {
+        let release = outcome.and_then(|outcome| outcome.release).map(ReleaseId::new);
+        let standings = release.map(|release| book.standings(&release)).unwrap_or_default();
+        let mud_url = release
+            .and_then(|release| book.get(&release)?.verified.as_ref().ok()?.release.network_needs())
+            .map(|needs| needs.url.clone());
+        let since = now.plus_seconds(-self.config.policy.violation_window);
+        let violations = self.store.violations(Some(&device.id), since, MAX_VIOLATIONS).await?;
+        let violations = violations
+            .into_iter()
+            .map(|(_, violation)| Violation {
+                at: violation.last.seconds(),
+                count: violation.count,
+                target: format!(
+                    "{} {} {}",
+                    violation.name.as_deref().unwrap_or(&violation.dst),
+                    violation.protocol,
+                    violation.dport
+                ),
+            })
+            .collect();
+        let hold = device.hold.as_ref().map(|hold| trust::Hold {
+            person: hold.person.clone(),
+            why: hold.why.clone(),
+            until: hold.until.map(Timestamp::seconds),
+        });
+        let overlays = self.overlays(device, mud_url.as_deref(), now).await?;
+        Ok(Surroundings { standings, overlays, violations, hold })
+    }
+
+    /// The decision with everything needed to make it again.
+    fn record(
+        &self,
+        device: &Device,
+        decision: &Decision,
+        around: &Surroundings,
+        now: Timestamp,
+    ) -> NewDecision {
+        let policy = self.config.policy.encode();
+        let Surroundings { standings, overlays, violations, hold } = around;
+        let body = bundle::inputs(decision, &policy, standings, overlays, violations, hold.as_ref());
+        NewDecision {
+            device: device.id.clone(),
+            at: now,
+            posture: decision.posture.as_str().to_owned(),
+            access: access_word(decision.access).to_owned(),
+            violating: decision.violating,
+            reasons: reasons::to_json(&decision.reasons),
+            release: decision.release.map(ReleaseId::new),
+            due: decision.due.map(Timestamp::from_seconds),
+            body: body.to_string(),
+        }
+    }
+
+    /// Overrides that touch a device and whose signer this server knows.
+    async fn overlays(
+        &self,
+        device: &Device,
+        mud_url: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Vec<OverlayInForce>, Failure> {
+        if self.config.override_anchors.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut overlays = Vec::new();
+        for stored in self.store.overrides(now).await? {
+            let Ok(signed) = SignedOverride::verify(&stored.bytes, &self.config.override_anchors) else {
+                continue;
+            };
+            let content = signed.content();
+            let touches = match &content.scope {
+                Scope::Site => true,
+                Scope::Device(ueid) => ueid == device.id.as_bytes(),
+                Scope::Model(url) => mud_url == Some(url),
+            };
+            if touches {
+                let (not_before, expires) = (content.not_before, content.expires);
+                overlays.push(OverlayInForce { object: signed.object(), not_before, expires });
+            }
+        }
+        Ok(overlays)
+    }
+}
+
+/// What an override says, read without its signature: to show and to relay it, nothing else.
+pub(crate) fn read_override(bytes: &[u8]) -> Result<Override, Reason> {
+    let refused = |error: &dyn std::fmt::Display| Reason::new(Code::OverrideRefused).with("error", error);
+    let message = Sign1::decode(bytes).map_err(|error| refused(&error))?;
+    let payload = message.payload().ok_or_else(|| refused(&"it has no payload"))?;
+    Override::decode(payload).map_err(|error| refused(&error))
+}
+
+/// Whether a decision says something else than the device's present one. Ages in details do not count.
+fn differs(device: &Device, decision: &NewDecision) -> bool {
+    let codes = |text: &str| -> Vec<String> {
+        reasons::from_json(text).into_iter().map(|reason| reason.code).collect()
+    };
+    device.decision.is_none()
+        || device.posture != decision.posture
+        || device.access != decision.access
+        || device.violating != decision.violating
+        || device.release != decision.release
+        || device.due != decision.due
+        || codes(&device.reasons) != codes(&decision.reasons)
+}
+
+/// The word of what a device may reach; the same as gateways use for profiles.
+pub(crate) const fn access_word(access: trust::Access) -> &'static str {
+    match access {
+        trust::Access::Blocked => api::Profile::Blocked.as_str(),
+        trust::Access::UpdateOnly => api::Profile::UpdateOnly.as_str(),
+        trust::Access::Release => api::Profile::Release.as_str(),
+    }
+}

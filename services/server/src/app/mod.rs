@@ -1,0 +1,93 @@
+//! What the server decides, one file a noun. HTTP is above, SQL below.
+
+pub(crate) mod answers;
+pub(crate) mod attestation;
+pub(crate) mod bundle;
+pub(crate) mod campaigns;
+pub(crate) mod challenge;
+pub(crate) mod credentials;
+pub(crate) mod decisions;
+pub(crate) mod devices;
+pub(crate) mod enrolment;
+pub(crate) mod failure;
+pub(crate) mod gateways;
+pub(crate) mod limiter;
+pub(crate) mod objects;
+pub(crate) mod reasons;
+pub(crate) mod releases;
+
+use std::sync::{Arc, Mutex, RwLock};
+
+use crypto::Zeroizing;
+use jiff::Timestamp as Moment;
+use store::{Store, Timestamp};
+use tokio::sync::Notify;
+
+pub(crate) use failure::Failure;
+
+use crate::{
+    Config, Error,
+    app::{challenge::Challenger, limiter::Limiter, releases::Book},
+    keys::{self, ResultKey},
+};
+
+/// The application: shared by every request and reconciler.
+pub(crate) struct App {
+    pub(crate) config: Config,
+    pub(crate) store: Store,
+    pub(crate) result_key: ResultKey,
+    pub(crate) challenger: Challenger,
+    pub(crate) limiter: Limiter,
+    /// Becomes true when the server ends.
+    pub(crate) closing: tokio::sync::watch::Sender<bool>,
+    /// Wakes the reconcilers.
+    pub(crate) nudge: Notify,
+    secret: Zeroizing<Vec<u8>>,
+    book: RwLock<Arc<Book>>,
+    /// Serialises the reading of releases, so that a slow reading never replaces a newer one.
+    reading: tokio::sync::Mutex<()>,
+    gateway_state: Mutex<Option<gateways::Cached>>,
+}
+
+impl App {
+    pub(crate) async fn start(config: Config, store: Store) -> Result<Self, Error> {
+        let folder = config.data.join("keys");
+        keys::private_folder(&folder)?;
+        let secret = keys::sealing_secret(&folder.join("sealing.key"))?;
+        let app = Self {
+            result_key: ResultKey::load(&folder.join("result.key"))?,
+            challenger: Challenger::new(secret.clone(), config.session_lifetime),
+            limiter: Limiter::new(config.attestations_a_minute),
+            closing: tokio::sync::watch::Sender::new(false),
+            nudge: Notify::new(),
+            secret,
+            book: RwLock::default(),
+            reading: tokio::sync::Mutex::default(),
+            gateway_state: Mutex::default(),
+            config,
+            store,
+        };
+        app.read_releases().await?;
+        Ok(app)
+    }
+
+    /// The time, as every part of the server sees it.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.config.clock.now()
+    }
+
+    /// The releases as last verified.
+    pub(crate) fn book(&self) -> Arc<Book> {
+        self.book.read().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
+    }
+}
+
+/// A moment in the form of RFC 3339.
+pub(crate) fn rfc3339(at: Timestamp) -> String {
+    Moment::from_microsecond(at.micros()).unwrap_or_default().to_string()
+}
+
+/// A moment in the form of RFC 3339, read.
+pub(crate) fn parse_rfc3339(text: &str) -> Option<Timestamp> {
+    text.parse::<Moment>().ok().map(|moment| Timestamp::from_micros(moment.as_microsecond()))
+}

@@ -1,0 +1,371 @@
+//! Releases: verified when they come, verified again whenever they are read, compared with what was extracted from them
+//! before each use. The database is a cache of signed objects, not a source of trust.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use crypto::{Digest, HashAlgorithm};
+use serde_json::json;
+use store::{AuditEntry, ExpectedValue, NewRelease, ReleaseId};
+use suit::{AuthorityList, AuthorityPolicy, Envelope, labels::component_text};
+use trust::{Code, Reason, Release, ReleaseAnchors, ReleaseStanding, Standing};
+
+use crate::app::{App, Failure, reasons, rfc3339};
+
+/// Every release, as last verified.
+#[derive(Default)]
+pub(crate) struct Book {
+    entries: BTreeMap<ReleaseId, Entry>,
+    /// Version of the authority list they were verified with.
+    authorities: i64,
+}
+
+/// One release.
+#[derive(Clone)]
+pub(crate) struct Entry {
+    /// What is stored about it.
+    pub(crate) record: store::Release,
+    /// The release, or why its stored objects do not hold any more.
+    pub(crate) verified: Result<Arc<Verified>, Reason>,
+}
+
+/// A verified release with what is derived from it.
+pub(crate) struct Verified {
+    /// The release.
+    pub(crate) release: Release,
+    /// What the store must say of its expected values.
+    rows: Vec<ExpectedValue>,
+    /// The envelope as gateways get it.
+    pub(crate) stripped: Vec<u8>,
+}
+
+impl Book {
+    /// Every release.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.values()
+    }
+
+    /// One release.
+    pub(crate) fn get(&self, id: &ReleaseId) -> Option<&Entry> {
+        self.entries.get(id)
+    }
+
+    /// Version of a release for people.
+    pub(crate) fn version(&self, id: &ReleaseId) -> Option<&str> {
+        self.get(id).map(|entry| entry.record.version.as_str())
+    }
+
+    /// Releases for the vendor and class of one release.
+    fn siblings(&self, of: &Release) -> impl Iterator<Item = &Entry> {
+        let target = (of.vendor().copied(), of.class().copied());
+        self.iter().filter(move |entry| {
+            entry.verified.as_ref().is_ok_and(|other| {
+                (other.release.vendor().copied(), other.release.class().copied()) == target
+            })
+        })
+    }
+
+    /// Where each release for the same devices as this one stands.
+    pub(crate) fn standings(&self, id: &ReleaseId) -> Vec<ReleaseStanding> {
+        let Some(Ok(verified)) = self.get(id).map(|entry| entry.verified.as_ref()) else { return Vec::new() };
+        self.siblings(&verified.release)
+            .map(|entry| ReleaseStanding {
+                release: entry.record.id.digest(),
+                version: entry.record.version.clone(),
+                standing: self.standing(entry),
+            })
+            .collect()
+    }
+
+    fn standing(&self, entry: &Entry) -> Standing {
+        if let Some((_, why)) = &entry.record.revoked {
+            return Standing::Revoked { why: why.clone() };
+        }
+        let Ok(verified) = &entry.verified else { return Standing::Current };
+        let newer: Vec<&store::Release> = self
+            .siblings(&verified.release)
+            .map(|other| &other.record)
+            .filter(|other| other.sequence > entry.record.sequence && other.revoked.is_none())
+            .collect();
+        let newest = newer.iter().max_by_key(|other| other.sequence);
+        let since = newer.iter().map(|other| other.accepted_at).min();
+        match (newest, since) {
+            (Some(newest), Some(since)) => {
+                Standing::Superseded { by: newest.version.clone(), since: since.seconds() }
+            }
+            _ => Standing::Current,
+        }
+    }
+}
+
+impl Verified {
+    fn new(release: Release) -> Self {
+        let mut rows: Vec<ExpectedValue> = release
+            .expected()
+            .iter()
+            .map(|expected| ExpectedValue {
+                component: expected.name.clone(),
+                digest: expected.digest.as_bytes().to_vec(),
+                size: expected.size,
+                version: expected.version.clone(),
+            })
+            .collect();
+        rows.sort();
+        let stripped = release.without_images();
+        Self { release, rows, stripped }
+    }
+}
+
+impl App {
+    /// Who may sign releases: nobody, until a list was put.
+    pub(crate) async fn authorities(&self) -> Result<(i64, Option<AuthorityList>), store::Error> {
+        let Some(stored) = self.store.authorities().await? else { return Ok((0, None)) };
+        let list =
+            AuthorityList::decode(&stored.bytes).map_err(|_| store::Error::Corrupt("authority list"))?;
+        Ok((stored.version, Some(list)))
+    }
+
+    /// Verifies an uploaded envelope and remembers it. What is refused leaves an audit record.
+    pub(crate) async fn accept_release(&self, envelope: Vec<u8>, actor: &str) -> Result<ReleaseId, Failure> {
+        let (_, authorities) = self.authorities().await?;
+        let now = self.now();
+        let anchors = self.anchors(authorities)?;
+        let release = match Release::accept(&envelope, &anchors, now.seconds()) {
+            Ok(release) => release,
+            Err(reason) => {
+                let digest = Digest::of(HashAlgorithm::Sha256, &envelope);
+                self.audit(
+                    actor,
+                    "release.refuse",
+                    format!("object:{digest}"),
+                    json!(reasons::to_api(&reason)),
+                )
+                .await?;
+                return Err(Failure::Refused(reason));
+            }
+        };
+        let id = ReleaseId::new(release.manifest_digest());
+        let (vendor, model) = names(&release, &anchors.authorities);
+        let verified = Verified::new(release);
+        let new = NewRelease {
+            id,
+            object: Digest::of(HashAlgorithm::Sha256, &envelope).as_bytes().to_vec(),
+            envelope,
+            sequence: verified.release.sequence_number(),
+            vendor,
+            model,
+            version: verified.release.version().to_owned(),
+            class: verified.release.class().map(|class| class.to_vec()),
+            expected: verified.rows,
+        };
+        self.store.add_release(new, actor, now).await?;
+        self.read_releases().await?;
+        self.nudge.notify_one();
+        Ok(id)
+    }
+
+    /// Marks a release as not to be run any more.
+    pub(crate) async fn revoke_release(&self, id: &ReleaseId, why: &str, actor: &str) -> Result<(), Failure> {
+        if self.book().get(id).is_none() {
+            return Err(Failure::NotFound);
+        }
+        if why.trim().is_empty() {
+            return Err(Failure::Malformed("a revocation needs a reason".to_owned()));
+        }
+        self.store.revoke_release(id, why, actor, self.now()).await?;
+        self.read_releases().await?;
+        self.nudge.notify_one();
+        Ok(())
+    }
+
+    /// Reads all releases again: each signed object that changed, or whose authorities changed, is verified again.
+    /// Gives those that stopped or began to hold.
+    pub(crate) async fn read_releases(&self) -> Result<Vec<ReleaseId>, store::Error> {
+        let _one_at_a_time = self.reading.lock().await;
+        let (version, authorities) = self.authorities().await?;
+        let anchors = self.anchors(authorities).map_err(|_| store::Error::Corrupt("authority list"))?;
+        let before = self.book();
+        let mut entries = BTreeMap::new();
+        let mut changed = Vec::new();
+        for record in self.store.releases().await? {
+            let known = before.get(&record.id);
+            let reusable =
+                known.filter(|known| before.authorities == version && known.record.object == record.object);
+            let verified = match reusable.map(|known| &known.verified) {
+                Some(Ok(verified)) => Ok(verified.clone()),
+                // What did not hold is looked at again each time.
+                _ => self.verify_stored(&record, &anchors).await?,
+            };
+            let verified = match verified {
+                Ok(verified) => self.compare_rows(&record, verified).await?,
+                refused => refused,
+            };
+            if known.is_none_or(|known| known.verified.is_ok()) != verified.is_ok() {
+                changed.push(record.id);
+                self.report_standing(&record, verified.as_ref().err()).await?;
+            }
+            entries.insert(record.id, Entry { record, verified });
+        }
+        let book = Arc::new(Book { entries, authorities: version });
+        *self.book.write().unwrap_or_else(|poisoned| poisoned.into_inner()) = book;
+        Ok(changed)
+    }
+
+    /// Whether what is stored beside a release still says what the signed object says. Asked before each use.
+    pub(crate) async fn holds(&self, entry: &Entry) -> Result<bool, store::Error> {
+        match &entry.verified {
+            Ok(verified) => Ok(self.compare_rows(&entry.record, verified.clone()).await?.is_ok()),
+            Err(_) => Ok(false),
+        }
+    }
+
+    /// A release as the API shows it.
+    pub(crate) async fn release_view(&self, entry: &Entry) -> Result<api::Release, Failure> {
+        let record = &entry.record;
+        let id = record.id;
+        let staged_on: Vec<String> = self
+            .store
+            .staged()
+            .await?
+            .into_iter()
+            .filter(|staged| staged.release == id)
+            .map(|staged| staged.gateway)
+            .collect();
+        let devices = self.store.devices_running(&id).await?.len() as u64;
+        let release = entry.verified.as_ref().ok().map(|verified| &verified.release);
+        let needs = release.and_then(Release::network_needs);
+        let expected = release.map(Release::expected).unwrap_or_default();
+        Ok(api::Release {
+            manifest_digest: id.to_string(),
+            sequence: record.sequence,
+            vendor: record.vendor.clone(),
+            model: record.model.clone(),
+            version: record.version.clone(),
+            size: record.size,
+            signers: release
+                .map(|release| release.signers().iter().map(|signer| signer.name.clone()).collect())
+                .unwrap_or_default(),
+            expected: expected
+                .iter()
+                .map(|expected| api::ExpectedValue {
+                    component: expected.name.clone(),
+                    digest: expected.digest.to_string(),
+                    size: expected.size,
+                })
+                .collect(),
+            mud_url: needs.map(|needs| needs.url.clone()),
+            mud_digest: needs.map(|needs| hex(needs.digest.as_bytes())),
+            accepted_at: rfc3339(record.accepted_at),
+            accepted_by: record.accepted_by.clone(),
+            revoked_at: record.revoked.as_ref().map(|(at, _)| rfc3339(*at)),
+            revoked_why: record.revoked.as_ref().map(|(_, why)| why.clone()),
+            unusable: entry.verified.as_ref().err().map(reasons::to_api),
+            staged_on,
+            devices,
+        })
+    }
+
+    /// Adds an audit record that goes with no other change.
+    pub(crate) async fn audit(
+        &self,
+        actor: &str,
+        action: &'static str,
+        subject: String,
+        detail: serde_json::Value,
+    ) -> Result<(), store::Error> {
+        let entry = AuditEntry { at: self.now(), actor: actor.to_owned(), action, subject, detail };
+        self.store.audit(entry).await
+    }
+
+    fn anchors(&self, authorities: Option<AuthorityList>) -> Result<ReleaseAnchors, Failure> {
+        let authorities = match authorities {
+            Some(list) => list,
+            None => AuthorityList::new(AuthorityPolicy::default(), Vec::new())
+                .map_err(|error| Failure::Fault(error.to_string()))?,
+        };
+        Ok(ReleaseAnchors {
+            authorities,
+            mud_issuers: self.config.mud_issuers.clone(),
+            broad_mud_approved: self.config.broad_mud_approved,
+        })
+    }
+
+    async fn verify_stored(
+        &self,
+        record: &store::Release,
+        anchors: &ReleaseAnchors,
+    ) -> Result<Result<Arc<Verified>, Reason>, store::Error> {
+        let Some(envelope) = self.store.envelope(&record.id).await? else {
+            return Ok(Err(tampered(record, "the signed envelope is gone")));
+        };
+        // Signers of MUD files are judged by the time the release was accepted: their certificates may end since.
+        let accepted = record.accepted_at.seconds();
+        Ok(match Release::accept(&envelope, anchors, accepted) {
+            Ok(release) if release.manifest_digest() == record.id.digest() => {
+                Ok(Arc::new(Verified::new(release)))
+            }
+            Ok(_) => Err(tampered(record, "the stored envelope is that of another release")),
+            Err(reason) if Digest::of(HashAlgorithm::Sha256, &envelope).as_bytes() == record.object => {
+                Err(reason)
+            }
+            Err(_) => Err(tampered(record, "the stored envelope was altered")),
+        })
+    }
+
+    async fn compare_rows(
+        &self,
+        record: &store::Release,
+        verified: Arc<Verified>,
+    ) -> Result<Result<Arc<Verified>, Reason>, store::Error> {
+        let mut rows = self.store.expected_values(&record.id).await?;
+        rows.sort();
+        let same = rows == verified.rows && record.sequence == verified.release.sequence_number();
+        Ok(if same { Ok(verified) } else { Err(tampered(record, "a stored expected value was altered")) })
+    }
+
+    async fn report_standing(
+        &self,
+        record: &store::Release,
+        reason: Option<&Reason>,
+    ) -> Result<(), store::Error> {
+        let subject = format!("release:{}", record.id);
+        match reason {
+            Some(reason) => {
+                tracing::warn!(release.digest = %record.id, %reason, "release does not hold any more");
+                self.audit("server", "release.distrust", subject, json!(reasons::to_api(reason))).await
+            }
+            None => self.audit("server", "release.restore", subject, json!({})).await,
+        }
+    }
+}
+
+/// Lower-case hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn tampered(record: &store::Release, what: &str) -> Reason {
+    Reason::new(Code::ReferenceTampered)
+        .with("release", record.id)
+        .with("version", &record.version)
+        .with("error", what)
+}
+
+/// Vendor and model for people, from the manifest's text; the name of the software where it has none.
+fn names(release: &Release, authorities: &AuthorityList) -> (String, String) {
+    let text = |label| {
+        let verified = Envelope::decode(release.envelope()).ok()?.verify(authorities).ok()?;
+        let text = verified.text().ok()??;
+        let of_component = |language: &suit::LanguageText<'_>| {
+            verified
+                .components()
+                .iter()
+                .find_map(|component| language.component_element(component, label).map(str::to_owned))
+        };
+        text.languages().iter().find_map(of_component)
+    };
+    let model = text(component_text::MODEL_NAME);
+    (
+        text(component_text::VENDOR_NAME).unwrap_or_default(),
+        model.unwrap_or_else(|| release.name().to_owned()),
+    )
+}

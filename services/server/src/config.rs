@@ -1,0 +1,101 @@
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+
+use cose::TrustAnchors;
+use trust::Policy;
+use x509::Certificate;
+
+use crate::clock::{Clock, SystemClock};
+
+/// How a server runs. [`Config::new`] gives the defaults; the fields are free to change before it starts.
+#[derive(Clone)]
+pub struct Config {
+    /// Folder of the database, of its own keys and of its certificate.
+    pub data: PathBuf,
+    /// Address to listen on; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Names and addresses that its certificate is for, besides those of this machine's loopback.
+    pub names: Vec<String>,
+    /// Which of its parts answer.
+    pub roles: Vec<Role>,
+    /// Name of the site, on its pages.
+    pub site: String,
+    /// The operator's appraisal and posture policy.
+    pub policy: Policy,
+    /// Issuers of MUD signers; when there are none, the manifest's pin of the signer's key is enough.
+    pub mud_issuers: Vec<Certificate>,
+    /// Whether MUD files that ask for much are accepted without a person's approval.
+    pub broad_mud_approved: bool,
+    /// Who signs overrides; when there is nobody, overrides are relayed unread.
+    pub override_anchors: TrustAnchors,
+    /// How long a challenge waits for its evidence.
+    pub session_lifetime: Duration,
+    /// How long a device may take from its offer to attesting the release.
+    pub trial_limit: Duration,
+    /// What devices are told to wait between polls for updates.
+    pub poll_interval: Duration,
+    /// How often a device may attest: at most this many times a minute, averaged.
+    pub attestations_a_minute: u32,
+    /// How long a client may take to send the head of a request, or to finish TLS.
+    pub head_timeout: Duration,
+    /// How long a client may take to send a body.
+    pub body_timeout: Duration,
+    /// How often what must be true is looked at without a nudge.
+    pub period: Duration,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// A part of the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Challenges, appraisal and results.
+    Verifier,
+    /// The update API of devices.
+    Update,
+    /// The API of people, programs and gateways, and the pages.
+    Manage,
+}
+
+impl Role {
+    /// Every role.
+    pub const ALL: [Self; 3] = [Self::Verifier, Self::Update, Self::Manage];
+
+    /// Its word on the command line.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Verifier => "verifier",
+            Self::Update => "update",
+            Self::Manage => "manage",
+        }
+    }
+
+    /// The role of this word.
+    pub fn from_text(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|role| role.as_str() == text)
+    }
+}
+
+impl Config {
+    /// A server with every role on all addresses of port 8443, its data in this folder.
+    pub fn new(data: impl Into<PathBuf>) -> Self {
+        Self {
+            data: data.into(),
+            listen: SocketAddr::from(([0u16; 8], 8443)),
+            names: Vec::new(),
+            roles: Role::ALL.to_vec(),
+            site: "Sextant".to_owned(),
+            policy: Policy::default(),
+            mud_issuers: Vec::new(),
+            broad_mud_approved: false,
+            override_anchors: TrustAnchors::default(),
+            session_lifetime: Duration::from_secs(150),
+            trial_limit: Duration::from_secs(900),
+            poll_interval: Duration::from_secs(30),
+            attestations_a_minute: 60,
+            head_timeout: Duration::from_secs(10),
+            body_timeout: Duration::from_secs(30),
+            period: Duration::from_secs(5),
+            clock: Arc::new(SystemClock),
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! `/devices/{id}`
+
+mod chain;
+mod six;
+
+use cbor::diagnostic;
+use store::{Device, ResultRecord};
+
+use super::{device_href, frame, posture, sentence, timeline};
+use crate::{
+    app::{App, Failure, answers, reasons},
+    http::pages::Viewer,
+    pages::{
+        view::{
+            Action, Confirm, DevicePage, DigestChip, Does, Evidence, EvidenceNode, Field, Flow, FlowState,
+            Flows, Form, Href, Input, Link, Posture, Section, Sentence, Weight, Why,
+        },
+        words,
+    },
+};
+
+/// `/devices/{id}`
+pub(in crate::http::pages) async fn device(
+    app: &App,
+    viewer: &Viewer,
+    id: &str,
+) -> Result<DevicePage, Failure> {
+    let now = app.now();
+    let device = app.find_device(id).await?;
+    let detail = app.device_detail(&device).await?;
+    let result = match device.result {
+        Some(id) => app.store.result(id).await?,
+        None => None,
+    };
+    let narrowed = detail.network.applied.iter().any(|(_, applied)| applied.profile != api::Profile::Release);
+    let posture = posture(&device, narrowed);
+
+    let mut frame = frame(app, viewer, device.name.as_str(), Some(Section::Devices), count(app).await?, "");
+    frame.live = Some(Href::route("/events").query("on", &format!("device:{}", device.id)));
+    frame.json = Some(Href::route("/api/v1/devices").segment(&device.id.to_string()));
+    let of_model = Href::route("/devices").query("q", &format!("model:{}", device.model));
+    let mut facts = vec![
+        Sentence::from(device.model.as_str()),
+        Sentence::default().text("id ").code(device.id.to_string()),
+    ];
+    facts.extend(DigestChip::new(&device.thumbprint).map(|key| Sentence::default().text("key ").digest(key)));
+    let events = detail.timeline.iter();
+    Ok(DevicePage {
+        frame,
+        crumbs: vec![
+            Link { label: "Devices".into(), href: Href::route("/devices") },
+            Link { label: device.model.as_str().into(), href: of_model },
+        ],
+        posture,
+        also: Vec::new(),
+        facts,
+        actions: actions(&device, viewer),
+        why: why(app, &device, posture),
+        six: six::cards(app, &device, &detail, result.as_ref(), posture),
+        flows: flows(app, &device, &detail),
+        chain: chain::chain(app, &device, &detail, result.as_ref()),
+        evidence: result.as_ref().and_then(evidence),
+        timeline: events.map(|event| timeline::entry(now, event, timeline::words(event).into())).collect(),
+        timeline_all: None,
+    })
+}
+
+/// The page that asks before a device is blocked.
+pub(in crate::http::pages) async fn confirm_hold(
+    app: &App,
+    viewer: &Viewer,
+    id: &str,
+) -> Result<Confirm, Failure> {
+    let device = app.find_device(id).await?;
+    let title = format!("Block {}?", device.name);
+    let field = |name, label: &str, input, required| Field {
+        name,
+        label: label.into(),
+        input,
+        value: "".into(),
+        hint: None,
+        error: None,
+        required,
+    };
+    Ok(Confirm {
+        frame: frame(app, viewer, title.as_str(), Some(Section::Devices), count(app).await?, ""),
+        effect: vec![
+            "Gateways cut it off from everything its release asks for, until the block ends.".into(),
+            "It keeps its enrolment, its key and its software.".into(),
+        ],
+        form: Form {
+            to: device_href(&device.id).segment("hold"),
+            token: Some(viewer.form_token.clone()),
+            error: None,
+            fields: vec![
+                field("reason", "Why", Input::Line, true),
+                field("until", "Until (UTC); without it, until someone ends it", Input::Moment, false),
+            ],
+            submit: format!("Block {}", device.name).into(),
+            weight: Weight::Risk,
+            cancel: Some(Link { label: "Keep it as it is".into(), href: device_href(&device.id) }),
+        },
+    })
+}
+
+async fn count(app: &App) -> Result<u64, Failure> {
+    Ok(app.store.posture_counts().await?.iter().map(|(_, count)| count).sum())
+}
+
+fn actions(device: &Device, viewer: &Viewer) -> Vec<Action> {
+    let href = device_href(&device.id);
+    let action = match (&device.hold, viewer.admin) {
+        (_, false) => return Vec::new(),
+        (Some(_), true) => Action {
+            label: "End the block".into(),
+            weight: Weight::Plain,
+            does: Does::Post {
+                to: href.segment("release"),
+                token: viewer.form_token.clone(),
+                fields: Vec::new(),
+            },
+        },
+        (None, true) => {
+            Action {
+                label: "Block it…".into(), weight: Weight::Risk, does: Does::Open(href.segment("hold"))
+            }
+        }
+    };
+    vec![action]
+}
+
+fn why(app: &App, device: &Device, posture: Posture) -> Option<Why> {
+    let now = app.now();
+    let reasons = reasons::from_json(&device.reasons);
+    let mut sentences = reasons.iter().map(|reason| sentence(now, reason));
+    Some(Why {
+        posture,
+        says: sentences.next()?,
+        others: sentences.collect(),
+        then: timeline::cure(posture).into(),
+        actions: Vec::new(),
+    })
+}
+
+fn flows(app: &App, device: &Device, detail: &api::DeviceDetail) -> Flows {
+    let book = app.book();
+    let verified = device.release.as_ref().and_then(|release| book.get(release)?.verified.as_ref().ok());
+    let needs = verified.and_then(|verified| verified.release.network_needs());
+    let open = detail.network.applied.iter().any(|(_, applied)| applied.profile == api::Profile::Release);
+    let mut rows = Vec::new();
+    let accepted = needs
+        .iter()
+        .flat_map(|needs| &needs.policy.entries)
+        .filter(|entry| entry.verdict == mud::Verdict::Accept);
+    for entry in accepted {
+        let ports = [&entry.remote_ports, &entry.device_ports].map(answers::ports_words);
+        let ports = ports.into_iter().find(|ports| !ports.is_empty()).unwrap_or_default();
+        rows.push(Flow {
+            destination: answers::remote_words(&entry.remote).into(),
+            detail: Some(answers::direction_words(entry.direction).into()),
+            service: format!("{} {ports}", answers::protocol_words(entry.protocol)).trim_end().into(),
+            asked_by: if entry.default { "always open".into() } else { entry.ace.ace.as_str().into() },
+            now: if open { FlowState::Allowed } else { FlowState::Cut },
+            used: "".into(),
+            dropped: words::count(0),
+            was_dropped: false,
+            why: if open { "Its release asks for this.".into() } else { "Cut until it is trusted.".into() },
+        });
+    }
+    let unasked = api::Reason { code: "not-in-policy".to_owned(), detail: Default::default() };
+    for (_, violation) in &detail.network.violations {
+        rows.push(Flow {
+            destination: violation.name.as_deref().unwrap_or(&violation.dst).into(),
+            detail: violation.name.as_ref().map(|_| violation.dst.as_str().into()),
+            service: format!("{} {}", violation.protocol, violation.dport).into(),
+            asked_by: "nobody".into(),
+            now: FlowState::Never,
+            used: "".into(),
+            dropped: words::count(violation.count),
+            was_dropped: true,
+            why: sentence(app.now(), &unasked),
+        });
+    }
+    rows.sort_by_key(|row| row.now);
+    let says = match detail.network.applied.first() {
+        Some((gateway, _)) => format!("At {gateway}, last 24 h").into(),
+        None => "No gateway reported yet".into(),
+    };
+    Flows { says, rows }
+}
+
+/// The evidence as received: its diagnostic notation, and its bytes.
+fn evidence(result: &ResultRecord) -> Option<Evidence> {
+    let size = result.evidence.len();
+    let shown = size.min(Evidence::MAX_BYTES);
+    let text = diagnostic(&result.evidence).ok()?;
+    let line = |line: &str| EvidenceNode { value: line.into(), ..EvidenceNode::default() };
+    let root = EvidenceNode {
+        value: "EAT (CWT), signed by the device".into(),
+        bytes: 0..size,
+        open: true,
+        items: text.lines().take(Evidence::MAX_LINES).map(line).collect(),
+        ..EvidenceNode::default()
+    };
+    let came = words::clock(result.received_at.micros()).shown;
+    Some(Evidence {
+        says: format!("EAT, {}, as received at {came}", words::bytes(size as u64)).into(),
+        object: None,
+        root,
+        offset: 0,
+        bytes: result.evidence.get(..shown)?.to_vec(),
+        bad: Vec::new(),
+        left_out: (size > shown).then(|| format!("{} bytes more", size - shown).into()),
+    })
+}

@@ -1,0 +1,92 @@
+//! What must become true by itself: idempotent functions that read what is wanted, compare and act. They run on a nudge
+//! and on a period, and nothing depends on when.
+
+mod campaigns;
+mod references;
+
+use std::{future::Future, sync::Arc};
+
+use store::{Change, DeviceFilter, Timestamp};
+use tokio::{
+    sync::broadcast::error::RecvError,
+    time::{Instant, sleep_until},
+};
+
+use crate::app::{App, Failure};
+
+/// Devices decided about at once.
+const BATCH: u32 = 256;
+/// How long used sessions are remembered after they could be used again, in seconds.
+const SESSION_MEMORY: i64 = 3600;
+
+/// Runs every reconciler until the server ends.
+pub(crate) async fn run(app: Arc<App>) {
+    let mut closing = app.closing.subscribe();
+    let mut changes = app.store.changes();
+    let mut standings_changed = true;
+    loop {
+        attempt("references", references::reconcile(&app, standings_changed)).await;
+        attempt("expiry", expiry(&app)).await;
+        attempt("campaigns", campaigns::reconcile(&app)).await;
+        attempt("sessions", forget_sessions(&app)).await;
+
+        standings_changed = false;
+        let period = sleep_until(Instant::now() + app.config.period);
+        tokio::pin!(period);
+        loop {
+            tokio::select! {
+                () = &mut period => break,
+                () = app.nudge.notified() => break,
+                _ = closing.wait_for(|closing| *closing) => return,
+                change = changes.recv() => match change {
+                    Ok(Change::Release(_) | Change::Authorities) | Err(RecvError::Lagged(_)) => {
+                        standings_changed = true;
+                        break;
+                    }
+                    Ok(_) => {}
+                    Err(RecvError::Closed) => return,
+                },
+            }
+        }
+        while let Ok(change) = changes.try_recv() {
+            standings_changed |= matches!(change, Change::Release(_) | Change::Authorities);
+        }
+    }
+}
+
+/// Decides again where a result, a block, a grace or a violation came to its end.
+async fn expiry(app: &App) -> Result<(), Failure> {
+    loop {
+        let now = app.now();
+        let due = app.store.devices_due(now, BATCH).await?;
+        let whole = due.len() == BATCH as usize;
+        // A decision that names the same end again would be due for ever.
+        if app.redecide(&due).await? == 0 || !whole {
+            return Ok(());
+        }
+    }
+}
+
+/// Decides again about every device that was found to run a release.
+async fn decide_all(app: &App) -> Result<(), Failure> {
+    let mut filter = DeviceFilter { limit: BATCH, ..DeviceFilter::default() };
+    loop {
+        let devices = app.store.devices(&filter).await?;
+        let Some(last) = devices.last() else { return Ok(()) };
+        filter.after = Some(last.id.clone());
+        let running: Vec<_> = devices.into_iter().filter(|device| device.result.is_some()).collect();
+        app.redecide(&running).await?;
+    }
+}
+
+async fn forget_sessions(app: &App) -> Result<(), Failure> {
+    let lifetime = i64::try_from(app.config.session_lifetime.as_secs()).unwrap_or(i64::MAX);
+    let before: Timestamp = app.now().plus_seconds(-lifetime.saturating_add(SESSION_MEMORY));
+    Ok(app.store.forget_sessions(before).await?)
+}
+
+async fn attempt(name: &'static str, work: impl Future<Output = Result<(), Failure>>) {
+    if let Err(failure) = work.await {
+        tracing::error!(reconciler = name, ?failure, "reconciler failed; it will try again");
+    }
+}

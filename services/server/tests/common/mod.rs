@@ -1,0 +1,349 @@
+//! A server on loopback, its clients, a maker who signs releases and devices that attest.
+#![allow(dead_code, reason = "each test binary uses its part")]
+
+use std::{io::Read, sync::Arc, time::Duration};
+
+use api::{Base64Url, Session};
+use coswid::{Entity, File, Hash, Role as SwidRole, TagBuilder, TagId, VersionScheme};
+use crypto::{Digest, HashAlgorithm, SignatureAlgorithm, SigningKey};
+use eat::{DebugStatus, EvidenceClaims, ManifestReference, Nonce, Ueid};
+use serde_json::{Value, json};
+use sextant_server::{Config, ManualClock, Server};
+use store::Timestamp;
+use suit::{Authority, AuthorityList, ComponentId, Role};
+use tempfile::TempDir;
+use trust::{DraftImage, DraftMud, ReleaseDraft};
+use ureq::tls::{Certificate, RootCerts, TlsConfig};
+use x509::{CertificateBuilder, Name, Validity, cms};
+
+pub const NOW: i64 = 1_800_000_000;
+const CAM: &[u8] = include_bytes!("../../../../protocols/mud/tests/data/welcome-cam.json");
+
+/// A server and everything to talk to it.
+pub struct Site {
+    pub server: Option<Server>,
+    pub clock: Arc<ManualClock>,
+    pub folder: TempDir,
+    pub admin: String,
+    runtime: tokio::runtime::Runtime,
+    config: Config,
+}
+
+/// An answer.
+pub struct Reply {
+    pub status: u16,
+    pub headers: ureq::http::HeaderMap,
+    pub body: Vec<u8>,
+}
+
+impl Reply {
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("{}", self.text()))
+    }
+
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+
+    #[track_caller]
+    pub fn expect(self, status: u16) -> Self {
+        assert_eq!(self.status, status, "{}", self.text());
+        self
+    }
+}
+
+impl Site {
+    pub fn new() -> Self {
+        Self::with(|_| {})
+    }
+
+    pub fn with(change: impl FnOnce(&mut Config)) -> Self {
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let folder = TempDir::new().unwrap();
+        let clock = Arc::new(ManualClock::new(Timestamp::from_seconds(NOW)));
+        let mut config = Config::new(folder.path().join("data"));
+        config.listen = ([127, 0, 0, 1], 0).into();
+        config.clock = clock.clone();
+        // Reconcilers run when they are nudged: tests wait for what they do, not for time to pass.
+        config.period = Duration::from_millis(50);
+        change(&mut config);
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let server = runtime.block_on(Server::start(config.clone())).unwrap();
+        let admin = std::fs::read_to_string(server.admin_token()).unwrap();
+        Self { server: Some(server), clock, folder, admin, runtime, config }
+    }
+
+    pub fn server(&self) -> &Server {
+        self.server.as_ref().unwrap()
+    }
+
+    pub fn stop(&mut self) {
+        let server = self.server.take().unwrap();
+        self.runtime.block_on(server.shutdown());
+    }
+
+    pub fn start(&mut self) {
+        self.server = Some(self.runtime.block_on(Server::start(self.config.clone())).unwrap());
+    }
+
+    pub fn database(&self) -> std::path::PathBuf {
+        self.config.data.join("sextant.sqlite")
+    }
+
+    /// Runs something on the server's runtime.
+    pub fn run<T>(&self, work: impl Future<Output = T>) -> T {
+        self.runtime.block_on(work)
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("https://localhost:{}{path}", self.server().local_addr().port())
+    }
+
+    pub fn agent(&self) -> ureq::Agent {
+        let pem = std::fs::read(self.server().certificate()).unwrap();
+        let roots = RootCerts::new_with_certs(&[Certificate::from_pem(&pem).unwrap()]);
+        ureq::Agent::config_builder()
+            .tls_config(TlsConfig::builder().root_certs(roots).build())
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .timeout_global(Some(Duration::from_secs(30)))
+            .build()
+            .into()
+    }
+
+    pub fn call(
+        &self,
+        method: &str,
+        path: &str,
+        token: Option<&str>,
+        media: &str,
+        body: Option<&[u8]>,
+    ) -> Reply {
+        self.call_with(method, path, token, media, body, &[])
+    }
+
+    pub fn call_with(
+        &self,
+        method: &str,
+        path: &str,
+        token: Option<&str>,
+        media: &str,
+        body: Option<&[u8]>,
+        headers: &[(&str, &str)],
+    ) -> Reply {
+        let mut request = ureq::http::Request::builder().method(method).uri(self.url(path));
+        if let Some(token) = token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        if !media.is_empty() {
+            request = request.header("content-type", media);
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let mut response = match body {
+            Some(body) => self.agent().run(request.body(body).unwrap()),
+            None => self.agent().run(request.body(()).unwrap()),
+        }
+        .unwrap();
+        let mut body = Vec::new();
+        response.body_mut().as_reader().read_to_end(&mut body).unwrap();
+        Reply { status: response.status().as_u16(), headers: response.headers().clone(), body }
+    }
+
+    pub fn get(&self, path: &str) -> Reply {
+        self.call("GET", path, Some(&self.admin), "", None)
+    }
+
+    pub fn post(&self, path: &str, body: Value) -> Reply {
+        self.call("POST", path, Some(&self.admin), "application/json", Some(body.to_string().as_bytes()))
+    }
+
+    pub fn act(&self, path: &str) -> Reply {
+        self.call("POST", path, Some(&self.admin), "", Some(b""))
+    }
+
+    pub fn token(&self, scope: &str, label: &str) -> String {
+        let reply = self.post("/api/v1/tokens", json!({ "scope": scope, "label": label })).expect(201);
+        reply.json()["token"].as_str().unwrap().to_owned()
+    }
+
+    pub fn put_authorities(&self, maker: &Maker) {
+        let list = maker.authorities().to_bytes();
+        self.call("PUT", "/api/v1/authorities", Some(&self.admin), "application/cbor", Some(&list))
+            .expect(204);
+    }
+
+    pub fn publish(&self, envelope: &[u8]) -> Reply {
+        self.call("POST", "/api/v1/releases", Some(&self.admin), api::SUIT_ENVELOPE, Some(envelope))
+    }
+
+    pub fn enrol(&self, devices: &[&Device]) -> Reply {
+        let list: Vec<Value> = devices
+            .iter()
+            .map(|device| {
+                json!({ "name": device.name, "model": "welcome-cam", "group": "lab", "ueid": device.ueid(),
+                    "key": Base64Url::encode(&cose::Key::from_public(device.key.public_key()).encode()) })
+            })
+            .collect();
+        self.post("/api/v1/devices", Value::Array(list))
+    }
+
+    pub fn session(&self) -> (String, Session) {
+        let reply = self
+            .call("POST", "/challenge-response/v1/newSession?nonceSize=32", None, "", Some(b""))
+            .expect(201);
+        (reply.header("location").to_owned(), serde_json::from_slice(&reply.body).unwrap())
+    }
+
+    pub fn submit(&self, location: &str, evidence: &[u8]) -> Reply {
+        self.call("POST", location, None, api::EVIDENCE, Some(evidence))
+    }
+
+    pub fn attest(&self, device: &Device, app: &[u8], manifest: Option<Digest>) -> Session {
+        let (location, session) = self.session();
+        let reply = self.submit(&location, &device.evidence(&session.nonce.0, app, manifest)).expect(200);
+        serde_json::from_slice(&reply.body).unwrap()
+    }
+
+    pub fn device(&self, device: &Device) -> Value {
+        self.get(&format!("/api/v1/devices/{}", device.ueid())).expect(200).json()
+    }
+
+    /// Waits until something holds; the server's own period is the only pace.
+    pub fn until(&self, what: &str, holds: impl Fn() -> bool) {
+        for _ in 0..400 {
+            if holds() {
+                return;
+            }
+            self.server().nudge();
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        panic!("never came true: {what}");
+    }
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        if self.server.is_some() {
+            self.stop();
+        }
+    }
+}
+
+pub fn key(seed: u8) -> SigningKey {
+    SigningKey::from_bytes(SignatureAlgorithm::Es256, &[seed; 32]).unwrap()
+}
+
+/// Who makes and signs releases.
+pub struct Maker {
+    pub author: SigningKey,
+    mud_signer: SigningKey,
+    certificate: x509::Certificate,
+}
+
+impl Maker {
+    pub fn new() -> Self {
+        let mud_signer = key(3);
+        let validity = Validity { not_before: NOW - 1000, not_after: NOW + 1000 };
+        let name = "CN=Maker MUD".parse::<Name>().unwrap();
+        let certificate = CertificateBuilder::new(name, mud_signer.public_key(), &[2], validity)
+            .self_signed(&mud_signer)
+            .unwrap();
+        Self { author: key(1), mud_signer, certificate }
+    }
+
+    pub fn authorities(&self) -> AuthorityList {
+        let author = Authority::new(self.author.public_key().clone(), b"author", "Northlight", Role::Author);
+        AuthorityList::with_default_policy(vec![author]).unwrap()
+    }
+
+    pub fn release(&self, version: &str, sequence_number: u64, app: &[u8]) -> Vec<u8> {
+        let signature = cms::sign_detached(CAM, &self.mud_signer, &self.certificate, &[], NOW).unwrap();
+        let parsed = mud::parse(CAM, &mud::Context::default()).unwrap();
+        let draft = ReleaseDraft {
+            vendor_domain: "northlight.example".into(),
+            class_name: "welcome-cam".into(),
+            name: "welcome-cam".into(),
+            version: version.into(),
+            version_scheme: VersionScheme::Semver,
+            sequence_number,
+            tag_id: None,
+            supersedes: None,
+            images: vec![DraftImage {
+                component: ComponentId::new(&["app"]).unwrap(),
+                content: app.to_vec(),
+                version: None,
+                uri: None,
+                invoke: true,
+            }],
+            mud: Some(DraftMud {
+                url: parsed.file.mud_url.as_str().into(),
+                file: CAM.to_vec(),
+                signature,
+                signer: self.mud_signer.public_key().clone(),
+            }),
+        };
+        let mut envelope = draft.build().unwrap();
+        envelope.sign(&self.author, Some(b"author"));
+        envelope.to_bytes()
+    }
+}
+
+/// A device that tells what it is told to.
+pub struct Device {
+    pub name: String,
+    pub id: [u8; 17],
+    pub key: SigningKey,
+}
+
+impl Device {
+    pub fn new(number: u8) -> Self {
+        let mut id = [number; 17];
+        id[0] = 1;
+        Self { name: format!("cam-{number}"), id, key: key(100 + number) }
+    }
+
+    pub fn ueid(&self) -> String {
+        self.id.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    pub fn evidence(&self, nonce: &[u8], app: &[u8], manifest: Option<Digest>) -> Vec<u8> {
+        let vendor = suit::Uuid::vendor("northlight.example");
+        let tag = TagBuilder::evidence(TagId::Text("measurement".into()), "device")
+            .version("0", VersionScheme::Semver)
+            .entity(Entity::new("device", [SwidRole::TagCreator]))
+            .file(File {
+                size: Some(app.len() as u64),
+                hash: Some(Hash::from(Digest::of(HashAlgorithm::Sha256, app))),
+                ..File::new("app")
+            });
+        let claims = EvidenceClaims {
+            nonce: Nonce::new(nonce).unwrap(),
+            ueid: Ueid::new(&self.id).unwrap(),
+            vendor: *vendor.as_bytes(),
+            class: *suit::Uuid::class(&vendor, b"welcome-cam").as_bytes(),
+            bootcount: 1,
+            bootseed: vec![5; 16],
+            dbgstat: DebugStatus::Disabled,
+            measurement: tag.build().unwrap().as_bytes().to_vec(),
+            manifest: manifest.map(|digest| ManifestReference { digest, sequence_number: 1 }),
+            status: None,
+        };
+        claims.sign(&self.key, b"device").unwrap()
+    }
+}
+
+/// The manifest digest of an envelope.
+pub fn manifest_digest(envelope: &[u8]) -> Digest {
+    suit::Envelope::decode(envelope).unwrap().manifest_digest_claimed()
+}
+
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
