@@ -4,8 +4,23 @@
 #![forbid(unsafe_code)]
 
 mod app_image;
+mod arrivals;
+mod echo;
+mod error;
+mod forward;
+mod icmp;
 mod internet;
+pub mod netns;
+mod probe;
+mod process;
+pub mod story;
 
 // Public interface
 pub use app_image::{AppFlow, AppSettings, app_image, app_settings};
+pub use arrivals::{Arrivals, now_ms};
+pub use echo::EchoServer;
+pub use error::Error;
+pub use forward::forward;
 pub use internet::{Arrival, InternetSettings, serve_internet};
+pub use probe::{Service, Target, probe};
+pub use process::{Process, leash};

@@ -1,0 +1,497 @@
+//! The place of the story: namespaces, real processes in them, and a door for people.
+
+use std::{
+    env, fs,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    os::unix::fs::{DirBuilderExt as _, PermissionsExt as _},
+    path::{Path, PathBuf},
+    process::Command,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use cose::{Key, Purpose, TrustAnchor, TrustAnchors};
+
+use super::{
+    Programs,
+    catalog::{self, CAM_1_0, CAM_1_1, Model, PLUG_1_0, PLUG_1_1},
+    client::Client,
+    keys::{Keys, Published},
+};
+use crate::{
+    Arrivals, Error, Process, forward,
+    netns::{Namespace, Network},
+};
+
+/// Everything the story plays with. Dropping it ends every process and removes every namespace.
+pub(crate) struct Lab {
+    pub(crate) programs: Programs,
+    /// What an application is built around.
+    pub(crate) app: Vec<u8>,
+    pub(crate) keys: Keys,
+    /// The releases that devices leave the factory with, and the ones after them.
+    pub(crate) cam: Published,
+    pub(crate) plug: Published,
+    pub(crate) new_cam: Published,
+    pub(crate) new_plug: Published,
+    pub(crate) client: Client,
+    pub(crate) results: TrustAnchors,
+    pub(crate) arrivals: Arrivals,
+    pub(crate) devices: Vec<Device>,
+    pub(crate) server: Process,
+    pub(crate) gateway: Process,
+    pub(crate) folder: Folder,
+    wan: Namespace,
+    stop: Arc<AtomicBool>,
+    // Last, so that processes have ended when their namespaces go.
+    _network: Network,
+}
+
+/// A device of the story.
+pub(crate) struct Device {
+    pub(crate) name: String,
+    pub(crate) model: Model,
+    pub(crate) group: &'static str,
+    pub(crate) ueid: String,
+    pub(crate) space: Namespace,
+    pub(crate) v4: IpAddr,
+    pub(crate) v6: IpAddr,
+    pub(crate) data: PathBuf,
+    agent: Option<Process>,
+}
+
+/// A folder that goes with its lab.
+pub(crate) struct Folder(PathBuf);
+
+/// Groups: those that get updates, and the one that was forgotten.
+pub(crate) const CAMS: &str = "porch";
+pub(crate) const LATE: &str = "attic";
+pub(crate) const PLUGS: &str = "desks";
+/// How many devices the story needs.
+pub const MIN_DEVICES: usize = 6;
+/// How many it has room for.
+pub const MAX_DEVICES: usize = 60;
+/// Cameras that get updates, the forgotten one after them, then two plugs; further devices are one of each in turn.
+const FIRST_CAMS: usize = 3;
+
+/// Where the server is for devices and gateway.
+pub(crate) const SERVER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(198, 51, 100, 2)), 8443);
+/// The gateway on the LAN.
+pub(crate) const GATEWAY: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 77, 0, 1));
+/// Where devices prove themselves to it.
+pub(crate) const ADMISSION_PORT: u16 = 8480;
+/// Names of the gateway and of the model of the bridge that devices are behind.
+const GATEWAY_NAME: &str = "gw-1";
+const LAN: &str = "lan0";
+const WAN: &str = "wan0";
+/// The network operator's key among the anchors.
+const NETWORK_KEY: &str = "override.key";
+/// Number of the first device in every kind of address.
+const FIRST_DEVICE: usize = 11;
+
+/// How often a device attests and polls, in milliseconds: often, since a person is watching.
+const ATTEST_MS: u64 = 1500;
+const POLL_MS: u64 = 1000;
+/// How long a release on trial has to prove itself, in milliseconds.
+const TRIAL_MS: u64 = 20_000;
+/// How long a process may take until it answers.
+const START: Duration = Duration::from_secs(20);
+/// How often a condition is looked at.
+const LOOK: Duration = Duration::from_millis(40);
+
+impl Lab {
+    /// Builds the networks, makes the keys, and starts server and gateway. No device runs yet.
+    pub(crate) fn build(programs: &Programs, count: usize, stop: Arc<AtomicBool>) -> Result<Self, Error> {
+        let count = count.clamp(MIN_DEVICES, MAX_DEVICES);
+        let folder = Folder::new()?;
+        let app = fs::read(&programs.app).map_err(Error::io(programs.app.display().to_string()))?;
+        let keys = Keys::generate()?;
+        let [cam, plug, new_cam, new_plug] = [CAM_1_0, PLUG_1_0, CAM_1_1, PLUG_1_1].map(|version| keys.publish(version, &app));
+
+        let made = Error::io;
+        let mut network = Network::new().map_err(made("the virtual network"))?;
+        let wan = network.add("wan").map_err(made("the Internet's namespace"))?;
+        let gw = network.add("gw").map_err(made("the gateway's namespace"))?;
+        join(&network, &gw, &wan).map_err(made("the links of the gateway"))?;
+        let mut devices = Vec::new();
+        for index in 0..count {
+            devices.push(Device::place(&mut network, &gw, &folder, index).map_err(made("a device's namespace"))?);
+        }
+        let arrivals = Arrivals::at_internet(&wan, catalog::internet()).map_err(made("the virtual Internet"))?;
+
+        let anchors = folder.subfolder("anchors")?;
+        let authorities = keys.authorities()?.to_bytes();
+        let network_key = Key::from_public(keys.network.public_key()).encode();
+        for (name, bytes) in [("authorities.cbor", &authorities), (NETWORK_KEY, &network_key)] {
+            fs::write(anchors.join(name), bytes).map_err(made(name))?;
+        }
+        let data = folder.path("server");
+        let mut server = start_server(programs, &wan, &data, &folder)?;
+        let door = forward(&wan, SERVER).map_err(made("the door to the server"))?;
+        let client = reach_server(&mut server, &data, door, &stop)?;
+
+        // The ceremony: everyone is told whom to believe, by hand and once.
+        let verifier = fs::read(data.join("keys/result.key")).map_err(made("the verifier's key"))?;
+        let verifier = Key::decode(&verifier).map_err(Error::object("the verifier's key"))?;
+        let verifier_key = Key::from_public(verifier.public()).encode();
+        fs::write(anchors.join("verifier.key"), verifier_key).map_err(made("the verifier's public key"))?;
+        client.send_bytes("PUT", "/api/v1/authorities", api::AUTHORITIES, &authorities)?;
+        let gateway_token: api::Token = client.post_json(
+            "/api/v1/tokens",
+            &api::NewToken { scope: "gateway".to_owned(), label: GATEWAY_NAME.to_owned(), lifetime: None },
+        )?;
+        let token_file = folder.path("gateway.token");
+        fs::write(&token_file, gateway_token.token).map_err(made("the gateway's token"))?;
+        let gateway = start_gateway(programs, &gw, &folder, &data, &token_file)?;
+
+        let results = TrustAnchors::new(vec![TrustAnchor::new(verifier.public().clone(), Purpose::Result, "verifier")]);
+        let mut lab = Self {
+            programs: programs.clone(),
+            app,
+            keys,
+            cam: cam?,
+            plug: plug?,
+            new_cam: new_cam?,
+            new_plug: new_plug?,
+            client,
+            results,
+            arrivals,
+            devices,
+            server,
+            gateway,
+            folder,
+            wan,
+            stop,
+            _network: network,
+        };
+        lab.until("the gateway reports", START, |lab| {
+            let gateways: Vec<api::Gateway> = lab.client.get("/api/v1/gateways")?;
+            Ok(if gateways.is_empty() { Err("no gateway".to_owned()) } else { Ok(()) })
+        })?;
+        Ok(lab)
+    }
+
+    /// Ends the server, lets something be done to its data, and starts it again.
+    pub(crate) fn restart_server(&mut self, meanwhile: impl FnOnce(&Path) -> Result<(), Error>) -> Result<(), Error> {
+        let data = self.folder.path("server");
+        self.server.stop(START);
+        meanwhile(&data)?;
+        self.server = start_server(&self.programs, &self.wan, &data, &self.folder)?;
+        let client = self.client.anonymous();
+        let patience = Patience::new("the server answers again", START, Arc::clone(&self.stop));
+        loop {
+            self.server.check()?;
+            match client.status("/healthz") {
+                Ok(200) => return Ok(()),
+                Ok(status) => patience.again(status.to_string())?,
+                Err(error) => patience.again(error.chain())?,
+            }
+        }
+    }
+
+    /// Where the pages are, for a person on this machine.
+    pub(crate) fn page(&self) -> String {
+        let link = fs::read_to_string(self.folder.path("server.log")).unwrap_or_default();
+        let path = link.split_whitespace().find_map(|word| word.split_once("/welcome?").map(|(_, code)| code.to_owned()));
+        match path {
+            Some(code) => format!("{}/welcome?{code}", self.client.base()),
+            None => self.client.base().to_owned(),
+        }
+    }
+
+    /// Waits until something is true. `look` gives it, or what there is instead.
+    pub(crate) fn until<T>(
+        &mut self,
+        what: &str,
+        within: Duration,
+        mut look: impl FnMut(&Self) -> Result<Result<T, String>, Error>,
+    ) -> Result<T, Error> {
+        let patience = Patience::new(what, within, Arc::clone(&self.stop));
+        loop {
+            self.server.check()?;
+            self.gateway.check()?;
+            match look(self)? {
+                Ok(found) => return Ok(found),
+                Err(last) => patience.again(last)?,
+            }
+        }
+    }
+
+    /// Starts a device's agent.
+    pub(crate) fn start_agent(&mut self, index: usize) -> Result<(), Error> {
+        let certificate = self.folder.path("server").join("tls/cert.pem");
+        let device = &mut self.devices[index];
+        let mut command = leashed(&self.programs, &device.space, &self.programs.agent);
+        command.args(["run", "--server", &format!("https://{SERVER}"), "--ca"]).arg(certificate);
+        command.args(["--gateway", &format!("http://{GATEWAY}:{ADMISSION_PORT}"), "--data"]).arg(&device.data);
+        for (option, milliseconds) in [("--attest-ms", ATTEST_MS), ("--poll-ms", POLL_MS), ("--trial-ms", TRIAL_MS)] {
+            command.args([option, &milliseconds.to_string()]);
+        }
+        device.agent = Some(Process::start(&device.name, command, &self.folder.0)?);
+        Ok(())
+    }
+
+    /// Makes the devices: key, authority list and first release of each, as in a factory; enrols them with the server.
+    pub(crate) fn provision(&mut self) -> Result<(), Error> {
+        let authorities = self.folder.path("anchors").join("authorities.cbor");
+        let mut enrolled = Vec::new();
+        for model in [Model::PorchCam, Model::DeskPlug] {
+            fs::write(self.factory_file(model), &self.first_release(model).envelope)
+                .map_err(Error::io("a factory release"))?;
+        }
+        for index in 0..self.devices.len() {
+            let (device, agent) = (&self.devices[index], &self.programs.agent);
+            let mut init = Command::new(agent);
+            init.args(["init", "--data"]).arg(&device.data).arg("--authorities").arg(&authorities);
+            init.args(["--vendor-domain", device.model.vendor(), "--class", device.model.class()]);
+            init.args(["--component", &format!("{}:{}", super::keys::COMPONENT, self.app.len() + IMAGE_ROOM)]);
+            let printed = run(init)?;
+            #[derive(serde::Deserialize)]
+            struct Identification {
+                ueid: String,
+                key: String,
+            }
+            let printed: Identification =
+                serde_json::from_slice(&printed).map_err(Error::object("what `sextant-agent init` printed"))?;
+            let mut install = Command::new(agent);
+            install.args(["install", "--data"]).arg(&device.data).arg(self.factory_file(device.model));
+            run(install)?;
+            enrolled.push(api::EnrolDevice {
+                name: device.name.clone(),
+                model: device.model.class().to_owned(),
+                ueid: printed.ueid.clone(),
+                key: api::EnrolKey::Text(printed.key),
+                group: device.group.to_owned(),
+            });
+            self.devices[index].ueid = printed.ueid;
+        }
+        self.client.send_json("POST", "/api/v1/devices", &enrolled)
+    }
+
+    /// The release that devices of a model leave the factory with.
+    pub(crate) fn first_release(&self, model: Model) -> &Published {
+        match model {
+            Model::PorchCam => &self.cam,
+            Model::DeskPlug => &self.plug,
+        }
+    }
+
+    /// Hands a release to the server.
+    pub(crate) fn upload(&self, envelope: &[u8]) -> Result<api::Accepted, Error> {
+        self.client.post("/api/v1/releases", api::SUIT_ENVELOPE, envelope)
+    }
+
+    /// Devices of a group.
+    pub(crate) fn group(&self, group: &str) -> Vec<usize> {
+        (0..self.devices.len()).filter(|index| self.devices[*index].group == group).collect()
+    }
+
+    fn factory_file(&self, model: Model) -> PathBuf {
+        self.folder.path(&format!("{}.suit", model.class()))
+    }
+}
+
+impl Device {
+    /// A namespace behind the gateway, like a device that was just plugged in.
+    fn place(network: &mut Network, gw: &Namespace, folder: &Folder, index: usize) -> std::io::Result<Self> {
+        let (model, group, name) = describe(index);
+        let space = network.add(&format!("dev{index}"))?;
+        let port = format!("p{index}");
+        network.link((gw, &port), (&space, "eth0"))?;
+        gw.enslave(&port, LAN)?;
+        let number = FIRST_DEVICE + index;
+        let last = u8::try_from(number).unwrap_or(u8::MAX);
+        let v4 = IpAddr::from([10, 77, 0, last]);
+        let v6 = IpAddr::from(Ipv6Addr::new(0x2001, 0xdb8, 0x77, 0, 0, 0, 0, u16::from(last)));
+        space.ip(&format!("link set eth0 address 02:00:00:00:00:{last:02x}"))?;
+        space.ip(&format!("addr add {v4}/24 dev eth0"))?;
+        space.ip(&format!("addr add {v6}/128 dev eth0 nodad"))?;
+        space.ip(&format!("route add default via {GATEWAY}"))?;
+        space.ip("-6 route add default via fe80::1 dev eth0")?;
+        space.use_resolver(GATEWAY)?;
+        let data = folder.path(&name);
+        Ok(Self { name, model, group, ueid: String::new(), space, v4, v6, data, agent: None })
+    }
+
+    /// Its addresses.
+    pub(crate) fn addresses(&self) -> [IpAddr; 2] {
+        [self.v4, self.v6]
+    }
+
+    /// Its agent, if it runs.
+    pub(crate) fn agent(&mut self) -> Option<&mut Process> {
+        self.agent.as_mut()
+    }
+
+    /// Ends its agent.
+    pub(crate) fn stop_agent(&mut self) {
+        self.agent = None;
+    }
+}
+
+/// Room in a device beyond the program itself, in bytes: for its settings.
+const IMAGE_ROOM: usize = 1 << 20;
+
+/// Model, group and name of a device.
+fn describe(index: usize) -> (Model, &'static str, String) {
+    let late = FIRST_CAMS;
+    let plugs = MIN_DEVICES - late - 1;
+    match index {
+        _ if index < FIRST_CAMS => (Model::PorchCam, CAMS, format!("cam-{}", index + 1)),
+        _ if index == late => (Model::PorchCam, LATE, "cam-late".to_owned()),
+        _ if index < MIN_DEVICES => (Model::DeskPlug, PLUGS, format!("plug-{}", index - late)),
+        _ if index % 2 == 0 => (Model::PorchCam, CAMS, format!("cam-{}", FIRST_CAMS + (index - MIN_DEVICES) / 2 + 1)),
+        _ => (Model::DeskPlug, PLUGS, format!("plug-{}", plugs + (index - MIN_DEVICES) / 2 + 1)),
+    }
+}
+
+/// Waits for the first run of a server: its certificate, its credential for us, its first answer.
+fn reach_server(
+    server: &mut Process,
+    data: &Path,
+    door: SocketAddr,
+    stop: &Arc<AtomicBool>,
+) -> Result<Client, Error> {
+    let patience = Patience::new("the server answers", START, Arc::clone(stop));
+    let answer = || -> Result<Client, String> {
+        let read = |name: &str| fs::read(data.join(name)).map_err(|error| format!("{name}: {error}"));
+        let (token, certificate) = (read("admin.token")?, read("tls/cert.pem")?);
+        let token = String::from_utf8_lossy(&token).trim().to_owned();
+        let client = Client::new(door, &certificate, Some(&token)).map_err(|error| error.chain())?;
+        match client.anonymous().status("/healthz") {
+            Ok(200) => Ok(client),
+            Ok(status) => Err(format!("status {status}")),
+            Err(error) => Err(error.chain()),
+        }
+    };
+    loop {
+        server.check()?;
+        match answer() {
+            Ok(client) => return Ok(client),
+            Err(last) => patience.again(last)?,
+        }
+    }
+}
+
+/// How long something is waited for.
+struct Patience {
+    what: String,
+    within: Duration,
+    end: Instant,
+    stop: Arc<AtomicBool>,
+}
+
+impl Patience {
+    fn new(what: &str, within: Duration, stop: Arc<AtomicBool>) -> Self {
+        Self { what: what.to_owned(), within, end: Instant::now() + within, stop }
+    }
+
+    /// Pauses before another look, or says that it is enough.
+    fn again(&self, last: String) -> Result<(), Error> {
+        if self.stop.load(Ordering::Relaxed) {
+            return Err(Error::Interrupted);
+        }
+        if Instant::now() > self.end {
+            return Err(Error::TooLate { what: self.what.clone(), within: self.within, last });
+        }
+        thread::sleep(LOOK);
+        Ok(())
+    }
+}
+
+/// Addresses and links of the gateway and the Internet behind it.
+fn join(network: &Network, gw: &Namespace, wan: &Namespace) -> std::io::Result<()> {
+    gw.add_bridge(LAN, "02:00:00:00:77:01")?;
+    gw.ip(&format!("addr add {GATEWAY}/24 dev {LAN}"))?;
+    gw.ip(&format!("addr add 2001:db8:77::1/64 dev {LAN} nodad"))?;
+    gw.ip(&format!("addr add fe80::1/64 dev {LAN} nodad"))?;
+    network.link((gw, WAN), (wan, WAN))?;
+    gw.ip(&format!("addr add 198.51.100.1/24 dev {WAN}"))?;
+    gw.ip(&format!("addr add 2001:db8:99::1/64 dev {WAN} nodad"))?;
+    wan.ip(&format!("addr add {}/24 dev {WAN}", SERVER.ip()))?;
+    wan.ip(&format!("addr add 2001:db8:99::2/64 dev {WAN} nodad"))?;
+    for address in catalog::all_addresses() {
+        let length = if address.is_ipv4() { "32 dev lo" } else { "128 dev lo nodad" };
+        wan.ip(&format!("addr add {address}/{length}"))?;
+    }
+    gw.ip(&format!("route add 203.0.113.0/24 via {}", SERVER.ip()))?;
+    gw.ip("-6 route add 2001:db8:aa::/64 via 2001:db8:99::2")?;
+    wan.ip("route add default via 198.51.100.1")?;
+    wan.ip("-6 route add default via 2001:db8:99::1")
+}
+
+fn start_server(programs: &Programs, wan: &Namespace, data: &Path, folder: &Folder) -> Result<Process, Error> {
+    let mut command = leashed(programs, wan, &programs.sextant);
+    command.arg("up").arg("--data").arg(data);
+    command.args(["--listen", &format!("[::]:{}", SERVER.port()), "--name", &SERVER.ip().to_string()]);
+    command.args(["--site", "Sextant demo", "--result-lifetime", "60s"]);
+    command.arg("--override-key").arg(folder.path("anchors").join(NETWORK_KEY));
+    command.args(["--attestations-a-minute", "600", "--poll-interval", "1s", "--period", "1s"]);
+    Process::start("server", command, &folder.0)
+}
+
+fn start_gateway(
+    programs: &Programs,
+    gw: &Namespace,
+    folder: &Folder,
+    server_data: &Path,
+    token: &Path,
+) -> Result<Process, Error> {
+    let mut command = leashed(programs, gw, &programs.sextant);
+    command.args(["gateway", "--name", GATEWAY_NAME, "--server", &format!("https://{SERVER}")]);
+    command.arg("--ca").arg(server_data.join("tls/cert.pem")).arg("--token-file").arg(token);
+    command.arg("--anchors").arg(folder.path("anchors")).arg("--data").arg(folder.path("gateway"));
+    command.args(["--lan", LAN, "--wan", WAN, "--dns-upstream", &catalog::name_server().to_string()]);
+    command.args(["--management", &SERVER.to_string(), "--admission-port", &ADMISSION_PORT.to_string()]);
+    Process::start("gateway", command, &folder.0)
+}
+
+/// A command in a namespace that ends with us, however we end.
+fn leashed(programs: &Programs, space: &Namespace, program: &Path) -> Command {
+    let mut command = space.command(&programs.sextant);
+    command.args(["sim", "leash", "--parent", &std::process::id().to_string(), "--"]).arg(program);
+    command
+}
+
+/// Runs a command to its end and gives what it printed.
+pub(crate) fn run(mut command: Command) -> Result<Vec<u8>, Error> {
+    let name = format!("{command:?}");
+    let output = command.output().map_err(Error::io(name.clone()))?;
+    if output.status.success() {
+        return Ok(output.stdout);
+    }
+    let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+    Err(Error::Program { command: name, output: said })
+}
+
+impl Folder {
+    fn new() -> Result<Self, Error> {
+        let path = env::temp_dir().join(format!("sextant-demo-{}", std::process::id()));
+        let _gone = fs::remove_dir_all(&path);
+        let made = fs::DirBuilder::new().mode(0o700).create(&path);
+        made.map_err(Error::io(path.display().to_string()))?;
+        Ok(Self(path))
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    fn subfolder(&self, name: &str) -> Result<PathBuf, Error> {
+        let path = self.path(name);
+        fs::create_dir_all(&path).map_err(Error::io(path.display().to_string()))?;
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).map_err(Error::io("permissions"))?;
+        Ok(path)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // A folder in use by somebody who looks into it may stay.
+        let _gone = fs::remove_dir_all(&self.0);
+    }
+}
