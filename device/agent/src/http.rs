@@ -81,6 +81,8 @@ pub(crate) enum Piece {
     Came,
     /// Nothing, or too little.
     Broke,
+    /// The server does not have it, or not for this device.
+    Withdrawn,
 }
 
 impl Server {
@@ -175,6 +177,9 @@ impl Server {
             // It knows no ranges, and begins at the beginning.
             StatusCode::OK => download.restart(storage).map_err(|error| failed(&error.to_string()))?,
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => return Err(Failure::Unauthorized),
+            StatusCode::NOT_FOUND | StatusCode::GONE | StatusCode::RANGE_NOT_SATISFIABLE => {
+                return Ok(Piece::Withdrawn);
+            }
             status => {
                 tracing::debug!(%status, from, "no piece came");
                 return Ok(Piece::Broke);

@@ -173,7 +173,7 @@ impl<'o> Shell<'o> {
         let signed = signed.map_err(|error| Failure::Failed(format!("the result is malformed: {error}")))?;
         let result_claims = signed.unverified();
         let tier = result_claims.tier();
-        // A warning may be about the release that runs, or that what runs is none: the verifier says which.
+        // What runs has proved itself when the verifier knows it as the release it should be.
         let running = self.device.running().map(|running| running.manifest);
         let is_of_running = result_claims.submods.values().any(|appraisal| {
             appraisal
@@ -194,7 +194,7 @@ impl<'o> Shell<'o> {
         self.result = Some(result);
         self.token = session.device_token;
         Ok(Event::Attested(Outcome {
-            accepted: tier == Tier::Affirming || tier == Tier::Warning && is_of_running,
+            accepted: matches!(tier, Tier::Affirming | Tier::Warning) && is_of_running,
             token: self.token.is_some(),
             next: session.next_attestation.map(|seconds| seconds.saturating_mul(1000)),
         }))
@@ -248,6 +248,10 @@ impl<'o> Shell<'o> {
             match self.server.fetch(&deployment, &token, &mut download, storage) {
                 Ok(Piece::Came) => {}
                 Ok(Piece::Broke) => return Event::Interrupted,
+                Ok(Piece::Withdrawn) => {
+                    tracing::info!("the release is no longer to be had");
+                    return Event::Withdrawn;
+                }
                 Err(failure) => return self.unlucky(&failure, Event::Interrupted),
             }
         }

@@ -77,6 +77,19 @@ fn a_download_that_is_cut_is_resumed_where_it_was() {
 }
 
 #[test]
+fn a_release_that_is_withdrawn_while_it_is_downloaded_gives_way_to_the_next() {
+    let bench = Bench::new();
+    let first = bench.release(1, LARGE);
+    bench.server.state().cuts = vec![100_000; 100];
+    bench.server.offer(&first);
+    let _agent = bench.run(&[]);
+    wait_until("a beginning", || bench.server.state().sent > 500_000);
+    bench.server.state().cuts.clear();
+    bench.server.offer(&bench.release(2, 1000));
+    bench.wait_for_release(2);
+}
+
+#[test]
 fn a_broken_release_is_installed_once_however_often_it_is_offered_and_does_not_bar_the_good_one() {
     let bench = Bench::new();
     let good = bench.release(1, 1000);

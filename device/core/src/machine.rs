@@ -70,7 +70,8 @@ pub enum Action {
     /// Ask the update server. Answer [`Event::Offered`], [`Event::NothingOffered`], [`Event::Unauthorized`] or
     /// [`Event::PollFailed`].
     Poll,
-    /// Fetch the next piece of an envelope. Answer [`Event::Received`], [`Event::Interrupted`] or [`Event::Damaged`].
+    /// Fetch the next piece of an envelope. Answer [`Event::Received`], [`Event::Interrupted`], [`Event::Damaged`] or
+    /// [`Event::Withdrawn`].
     Download(Offer),
     /// Install what was downloaded. Answer [`Event::Installed`], [`Event::Refused`] or [`Event::InstallFailed`].
     Install(Offer),
@@ -129,6 +130,8 @@ pub enum Event {
     Interrupted,
     /// All came, and it is not the envelope that was announced.
     Damaged,
+    /// It is no longer to be had.
+    Withdrawn,
     /// The release is installed, on trial.
     Installed,
     /// The device will not have the release, for this reason code.
@@ -233,7 +236,7 @@ impl Machine {
             Event::PollFailed => self.next_poll = now + self.poll.after_failure(random),
             Event::Received { complete } => self.received(now, complete),
             Event::Interrupted => self.interrupted(now, random),
-            Event::Damaged | Event::InstallFailed => self.put_off(now, random),
+            Event::Damaged | Event::Withdrawn | Event::InstallFailed => self.put_off(now, random),
             Event::Installed => {
                 self.download = None;
                 self.queue.push_back(Action::Reboot);
@@ -461,6 +464,19 @@ mod tests {
             }
         }
         assert_eq!(tries, MAX_INTERRUPTIONS + 1);
+    }
+
+    #[test]
+    fn what_is_withdrawn_or_damaged_or_cannot_be_installed_waits_for_another_poll() {
+        for event in [Event::Withdrawn, Event::Damaged, Event::InstallFailed] {
+            let mut machine = settled();
+            machine.on(0, 0, Event::Offered(offer("2"), Standing::Wanted));
+            assert_eq!(machine.next(0), Action::Download(offer("2")));
+            machine.on(0, 0, event.clone());
+            let until = wait(&mut machine, 0);
+            assert!(until >= TIMING.poll / 2, "{event:?}");
+            assert_eq!(machine.next(until), Action::Poll, "{event:?}");
+        }
     }
 
     #[test]
