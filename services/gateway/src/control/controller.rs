@@ -14,9 +14,10 @@ use trust::{Code, Reason};
 
 use super::admission::Door;
 use super::hex::{self, hex};
+use super::names;
 use super::outbox::Outbox;
-use super::state::{Assessment, PolicyKey, State, Target};
-use super::{Anchors, Attested, Journal, Saved, SavedPolicy};
+use super::state::{Assessment, Changed, PolicyKey, State, Target};
+use super::{Anchors, Attested, Journal, Saved, SavedName, SavedPolicy};
 use crate::{Binding, DeviceId, Enforcer, Error, Mac, Observer, PolicyId, Shared, Site, Wanted};
 
 /// The one that knows, decides and has it enforced.
@@ -40,10 +41,15 @@ struct Inner {
     /// Devices whose rules may not be what was decided.
     pending: BTreeSet<DeviceId>,
     /// What was last told about devices.
-    told: BTreeMap<DeviceId, (Profile, Option<String>, Vec<Reason>)>,
+    told: BTreeMap<DeviceId, (Profile, Option<String>, Vec<Code>)>,
+    /// Other policies may be needed than those in the kernel.
+    restage: bool,
     due: Option<i64>,
-    /// The kernel or the journal failed; to be tried again.
+    /// When the overrides that make policies change next.
+    overrides_due: Option<i64>,
+    /// The kernel or the journal failed; to be tried again, and since when.
     trouble: bool,
+    troubled_at: i64,
 }
 
 impl Controller {
@@ -57,6 +63,7 @@ impl Controller {
         now: i64,
     ) -> Result<Self, Error> {
         let state = State::restore(anchors, &saved, now);
+        wanted.names = names::wanted(&saved.names, now);
         let mut staged = BTreeMap::new();
         for (key, id) in saved.site.policies.iter().filter_map(policy) {
             match state.program(&key) {
@@ -75,8 +82,11 @@ impl Controller {
             admitted: BTreeMap::new(),
             pending: BTreeSet::new(),
             told: BTreeMap::new(),
+            restage: true,
             due: None,
+            overrides_due: None,
             trouble: false,
+            troubled_at: now,
         };
         inner.assess(now);
         for device in inner.assessed.keys() {
@@ -109,8 +119,10 @@ impl Controller {
         let (mut inner, _timeout) =
             self.bell.wait_timeout(self.lock(), patience).unwrap_or_else(PoisonError::into_inner);
         let now = now();
-        if inner.trouble {
+        if inner.trouble && now.saturating_sub(inner.troubled_at) >= RETRY {
             inner.trouble = false;
+            inner.restage = true;
+            inner.troubled_at = now;
             if let Err(error) = self.enforcer.with(Enforcer::reconcile) {
                 tracing::error!(%error, "the kernel does not hold what it should");
                 inner.trouble = true;
@@ -119,6 +131,13 @@ impl Controller {
             self.settle(&mut inner, now);
         } else if inner.due.is_some_and(|due| due <= now) {
             self.settle(&mut inner, now);
+        }
+    }
+
+    /// Remembers addresses of names over a restart.
+    pub fn save_names(&self, names: &[SavedName]) {
+        if let Err(error) = self.journal.put_names(names) {
+            tracing::warn!(%error, "addresses of names are not saved");
         }
     }
 
@@ -140,26 +159,27 @@ impl Controller {
         let changed = inner.assess(now);
         if let Err(error) = self.save(inner, &changed) {
             tracing::error!(%error, "the journal cannot be written");
-            inner.keep(changed);
+            inner.state.put_back(changed);
+            inner.trouble = true;
         }
         self.enforce(inner, true);
-        let staged_before = inner.staged.len();
-        let restaged = self.stage(inner, now);
+        let restaged = inner.restage && self.stage(inner, now);
         self.enforce(inner, false);
-        let discarded = self.discard(inner, now);
-        if (restaged || discarded || inner.staged.len() != staged_before)
+        let discarded = std::mem::take(&mut inner.restage) && self.discard(inner, now);
+        if (restaged || discarded)
             && let Err(error) = self.save_site(inner)
         {
             tracing::error!(%error, "the journal cannot be written");
             inner.trouble = true;
         }
         self.tell(inner);
-        inner.due = inner.next_due(now);
+        inner.overrides_due = inner.state.overrides_due(now);
+        inner.due = inner.assessed.values().filter_map(|made| made.due).chain(inner.overrides_due).min();
         self.bell.notify_all();
     }
 
     /// Before the kernel follows, so that no restart goes back behind it.
-    fn save(&self, inner: &Inner, changed: &super::state::Changed) -> io::Result<()> {
+    fn save(&self, inner: &Inner, changed: &Changed) -> io::Result<()> {
         for release in &changed.releases {
             if let Some(saved) = inner.state.saved_release(release) {
                 self.journal.put_release(&hex(release.as_bytes()), &saved)?;
@@ -248,7 +268,7 @@ impl Controller {
         let done: Vec<DeviceId> = inner
             .pending
             .iter()
-            .filter(|device| !failed.contains(*device) && !(narrow_only && inner.is_wide(device)))
+            .filter(|device| !failed.contains(*device) && (!narrow_only || !inner.is_wide(device)))
             .cloned()
             .collect();
         for device in done {
@@ -325,24 +345,25 @@ impl Controller {
             _ => Profile::Release,
         };
         let made = inner.assessed.get(device);
-        let digest =
-            inner.staged.iter().find(|(_, id)| **id == policy).map(|(key, _)| hex(key.release.as_bytes()));
-        let mut reasons = made.map(|made| made.reasons.clone()).unwrap_or_default();
-        if let Some(Target::Release(key)) = made.map(|made| &made.target)
-            && profile != Profile::Release
-        {
-            reasons.push(inner.unfit.get(key).cloned().unwrap_or(Reason::new(Code::PolicyNotStaged)));
+        let staged = inner.staged.iter().find(|(_, id)| **id == policy);
+        let digest = staged.map(|(key, _)| hex(key.release.as_bytes()));
+        let mut reasons = Vec::new();
+        if let Some(made) = made.filter(|_| profile != Profile::Release) {
+            reasons.clone_from(&made.reasons);
+            if let Target::Release(key) = &made.target {
+                reasons.push(inner.unfit.get(key).cloned().unwrap_or(Reason::new(Code::PolicyNotStaged)));
+            }
         }
-        let news = (profile, digest, reasons);
+        let news = (profile, digest.clone(), reasons.iter().map(|reason| reason.code).collect());
         if inner.told.get(device) == Some(&news) {
             return;
         }
-        tracing::info!(device.id = %device, profile = profile.as_str(), reasons = news.2.len(), "applied");
+        tracing::info!(device.id = %device, profile = profile.as_str(), reasons = ?news.2, "applied");
         self.outbox.applied(Applied {
             ueid: device.to_string(),
             profile,
-            manifest_digest: news.1.clone(),
-            reasons: news.2.iter().map(reason).collect(),
+            manifest_digest: digest,
+            reasons: reasons.iter().map(reason).collect(),
             at_ms: now_ms(),
         });
         inner.told.insert(device.clone(), news);
@@ -378,26 +399,25 @@ impl Door for Controller {
 
 impl Inner {
     /// Decides again where something changed or came due.
-    fn assess(&mut self, now: i64) -> super::state::Changed {
+    fn assess(&mut self, now: i64) -> Changed {
         let changed = self.state.take_changed();
         let due = self.assessed.iter().filter(|(_, made)| made.due.is_some_and(|due| due <= now));
         let mut again: BTreeSet<DeviceId> = due.map(|(device, _)| device.clone()).collect();
-        again.extend(changed.devices.iter().cloned());
+        again.extend(changed.devices.iter().chain(&changed.violating).cloned());
         if changed.everything {
             again.extend(self.state.devices().cloned());
         }
+        self.restage |= changed.everything
+            || !changed.forgotten.is_empty()
+            || self.overrides_due.is_some_and(|due| due <= now);
         for device in again {
             let made = self.state.assess(&device, now);
+            let before = self.assessed.get(&device);
+            self.restage |= before.is_none_or(|before| before.target != made.target);
             self.assessed.insert(device.clone(), made);
             self.pending.insert(device);
         }
         changed
-    }
-
-    /// What could not be written down is written with the next change.
-    fn keep(&mut self, changed: super::state::Changed) {
-        self.state.put_back(changed);
-        self.trouble = true;
     }
 
     /// The binding of a device that proved where it is. Its classes are those of the release it was last found to run.
@@ -431,12 +451,10 @@ impl Inner {
         }));
         wanted
     }
-
-    fn next_due(&self, now: i64) -> Option<i64> {
-        let devices = self.assessed.values().filter_map(|made| made.due);
-        devices.chain(self.state.overrides_due(now)).min()
-    }
 }
+
+/// Seconds between attempts after the kernel or the journal failed.
+const RETRY: i64 = 2;
 
 /// A reason as it travels.
 pub(super) fn reason(reason: &Reason) -> api::Reason {

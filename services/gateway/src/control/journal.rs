@@ -29,6 +29,8 @@ pub struct Saved {
     pub releases: Vec<SavedRelease>,
     /// Devices.
     pub devices: Vec<SavedDevice>,
+    /// Addresses that names had.
+    pub names: Vec<SavedName>,
 }
 
 /// What is not about one device or release.
@@ -83,6 +85,17 @@ pub struct SavedDevice {
     pub in_service: bool,
 }
 
+/// An address that was given to a device for a name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavedName {
+    /// The name.
+    pub name: String,
+    /// The address.
+    pub address: IpAddr,
+    /// Until when devices may use it, in seconds since 1970.
+    pub until: i64,
+}
+
 impl Journal {
     /// Opens a directory, making it if need be, and reads what it holds.
     pub fn open(directory: &Path) -> Result<(Self, Saved), StartError> {
@@ -97,14 +110,21 @@ impl Journal {
             Err(error) if error.kind() == ErrorKind::NotFound => SavedSite::default(),
             Err(error) => return Err(StartError::Journal { file: SITE.to_owned(), why: error.to_string() }),
         };
-        let saved =
-            Saved { site, releases: journal.read_all(RELEASES)?, devices: journal.read_all(DEVICES)? };
-        Ok((journal, saved))
+        let (releases, devices) = (journal.read_all(RELEASES)?, journal.read_all(DEVICES)?);
+        // Names that are lost are asked for again.
+        let names = fs::read(directory.join(NAMES)).ok();
+        let names = names.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
+        Ok((journal, Saved { site, releases, devices, names }))
     }
 
     /// Saves what is not about one device or release.
     pub fn put_site(&self, site: &SavedSite) -> io::Result<()> {
         self.put(Path::new(SITE), site)
+    }
+
+    /// Saves the addresses of names.
+    pub fn put_names(&self, names: &[SavedName]) -> io::Result<()> {
+        self.put(Path::new(NAMES), &names)
     }
 
     /// Saves a device under its UEID.
@@ -161,5 +181,6 @@ fn object(sort: &str, name: &str) -> PathBuf {
 }
 
 const SITE: &str = "site.json";
+const NAMES: &str = "names.json";
 const DEVICES: &str = "devices";
 const RELEASES: &str = "releases";

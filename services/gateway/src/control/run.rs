@@ -46,21 +46,29 @@ impl Gateway {
         let client = Client::new(&config)?;
         let lan = Interface::new(&config.lan)?;
         let site = Place::of(&config, &lan)?;
-        let journal = Journal::open(&config.data)?;
+        let (journal, saved) = Journal::open(&config.data)?;
+        let remembered = saved.names.clone();
         let outbox = Arc::new(Outbox::default());
         let (sender, events) = channel();
         let observer: Arc<dyn Observer> = Arc::new(sender);
         let now = now_ms() / 1000;
         let kernel = (site.site, site.wanted);
-        let controller =
-            Controller::open(anchors, journal, kernel, Arc::clone(&observer), Arc::clone(&outbox), now)?;
+        let controller = Controller::open(
+            anchors,
+            (journal, saved),
+            kernel,
+            Arc::clone(&observer),
+            Arc::clone(&outbox),
+            now,
+        )?;
         let controller = Arc::new(controller);
-        let names = Arc::new(Observed::new(controller.enforcer().clone(), site.needed));
+        let names = Arc::new(Observed::new(controller.enforcer().clone(), site.needed, &remembered));
         let stop = Arc::new(Stop::default());
         let mut gateway = Self { controller, outbox, stop, threads: Vec::new(), runtime: Some(runtime()?) };
         gateway.open_services(&config, &site.listen, &lan, &names, &observer)?;
-        gateway.open_telemetry(names, observer, events)?;
+        gateway.open_telemetry(Arc::clone(&names), observer, events)?;
         gateway.open_server(&config, client)?;
+        gateway.open_clock(names)?;
         tracing::info!(lan = config.lan, wan = config.wan, "the gateway enforces");
         Ok(gateway)
     }
@@ -143,7 +151,7 @@ impl Gateway {
         })
     }
 
-    /// To and from the server, and with the clock.
+    /// To and from the server.
     fn open_server(&mut self, config: &Config, client: Client) -> Result<(), StartError> {
         let client = Arc::new(client);
         let (stop, controller, asked) =
@@ -151,13 +159,22 @@ impl Gateway {
         self.spawn("state", move || follow(&asked, &controller, &stop))?;
 
         let (stop, outbox, name) = (Arc::clone(&self.stop), Arc::clone(&self.outbox), config.name.clone());
-        self.spawn("reports", move || send(&client, &outbox, &name, &stop))?;
+        self.spawn("reports", move || send(&client, &outbox, &name, &stop))
+    }
 
+    /// What happens by itself.
+    fn open_clock(&mut self, names: Arc<Observed>) -> Result<(), StartError> {
         let (stop, controller) = (Arc::clone(&self.stop), Arc::clone(&self.controller));
         self.spawn("clock", move || {
-            let mut looked = Instant::now();
+            let (mut looked, mut saved) = (Instant::now(), Instant::now());
             while !stop.is_set() {
                 controller.tick(TICK, || now_ms() / 1000);
+                if saved.elapsed() >= SAVE_NAMES {
+                    if let Some(names) = names.unsaved(now_ms() / 1000) {
+                        controller.save_names(&names);
+                    }
+                    saved = Instant::now();
+                }
                 if looked.elapsed() >= RECONCILE {
                     controller.reconcile();
                     looked = Instant::now();
@@ -404,6 +421,8 @@ const TCP: u8 = 6;
 const TICK: Duration = Duration::from_millis(250);
 /// How often the kernel is compared with what it should hold.
 const RECONCILE: Duration = Duration::from_secs(120);
+/// How often addresses of names are written down.
+const SAVE_NAMES: Duration = Duration::from_secs(5);
 /// How long the server hears nothing when there is nothing to tell.
 const HEARTBEAT: Duration = Duration::from_secs(30);
 /// First wait after a failure, and the longest.

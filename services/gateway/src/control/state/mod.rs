@@ -41,6 +41,8 @@ pub struct State {
 pub struct Changed {
     /// Devices to be decided about again, and to be saved.
     pub devices: BTreeSet<DeviceId>,
+    /// Devices to be decided about again that have nothing to save.
+    pub violating: BTreeSet<DeviceId>,
     /// Every device is to be decided about again.
     pub everything: bool,
     /// Releases that came.
@@ -189,7 +191,7 @@ impl State {
             known.violations.pop_front();
         }
         known.violations.push_back(violation);
-        self.changed.devices.insert(device.clone());
+        self.changed.violating.insert(device.clone());
     }
 
     /// Who has an address.
@@ -221,6 +223,7 @@ impl State {
     /// Puts back what changed and could not be written down.
     pub fn put_back(&mut self, mut changed: Changed) {
         self.changed.devices.append(&mut changed.devices);
+        self.changed.violating.append(&mut changed.violating);
         self.changed.releases.append(&mut changed.releases);
         self.changed.forgotten.append(&mut changed.forgotten);
         self.changed.everything |= changed.everything;
@@ -242,15 +245,16 @@ impl State {
         }
         let mut seen = BTreeSet::new();
         for offered in offered.iter().take(Self::MAX_RELEASES) {
+            let known =
+                hex::release(&offered.manifest_digest).and_then(|digest| self.releases.get_mut(&digest));
+            if let Some(known) = known {
+                known.listed = true;
+                if known.release.envelope() == offered.envelope.0 {
+                    continue;
+                }
+            }
             let envelope = Digest::of(HashAlgorithm::Sha256, &offered.envelope.0);
             seen.insert(envelope);
-            if let Some(known) = hex::release(&offered.manifest_digest)
-                .and_then(|digest| self.releases.get_mut(&digest))
-                .filter(|known| known.release.envelope() == offered.envelope.0)
-            {
-                known.listed = true;
-                continue;
-            }
             let accepted = match self.rejected.get(&envelope) {
                 Some(reason) => Err(reason.clone()),
                 None => self.take_in_release(&offered.envelope.0, now),
@@ -319,6 +323,7 @@ impl State {
         for (id, device) in &mut self.devices {
             if device.in_service && !in_service.contains(id) {
                 device.in_service = false;
+                self.refused.remove(&format!("{RESULT}{id}"));
                 self.changed.devices.insert(id.clone());
             }
         }
