@@ -14,7 +14,12 @@ mod config;
 mod error;
 mod http;
 mod keys;
-#[allow(dead_code, unused_imports, unreachable_pub, reason = "the parts of pages are one kit; not each is in use yet")]
+#[allow(
+    dead_code,
+    unused_imports,
+    unreachable_pub,
+    reason = "the parts of pages are one kit; not each is in use yet"
+)]
 mod pages;
 mod reconcile;
 mod serve;

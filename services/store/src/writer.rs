@@ -149,10 +149,12 @@ impl Actor {
             }
             self.batch(jobs).await;
         }
-        self.queue.close();
-        if let Err(error) = self.transaction.connection.close().await {
+        let Self { queue, transaction, .. } = self;
+        if let Err(error) = transaction.connection.close().await {
             tracing::warn!(%error, "database closed badly");
         }
+        // Tells whoever closes the store that nothing is open any more, and refuses what still waits.
+        drop(queue);
     }
 
     async fn batch(&mut self, jobs: Vec<Job>) {

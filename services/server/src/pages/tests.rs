@@ -208,7 +208,7 @@ fn first_id(block: &str) -> Option<&str> {
 fn the_counts_of_the_overview_sum_to_its_devices() {
     let view = sample::overview();
     let OverviewBody::Fleet(Fleet { postures, .. }) = &view.body else { panic!("the sample has devices") };
-    assert_eq!(postures.total(), Posture::ALL.into_iter().map(|posture| postures.of(posture)).sum());
+    assert_eq!(postures.total(), Posture::ALL.into_iter().map(|posture| postures.of(posture)).sum::<u64>());
     let page = overview::page(&view).into_string();
     let marks: usize = page
         .split("<path class=\"s-")

@@ -1,5 +1,5 @@
 //! A server on loopback, its clients, a maker who signs releases and devices that attest.
-#![allow(dead_code, reason = "each test binary uses its part")]
+#![allow(dead_code, unreachable_pub, missing_docs, reason = "each test binary uses its part")]
 
 use std::{io::Read, sync::Arc, time::Duration};
 
@@ -243,8 +243,8 @@ pub fn key(seed: u8) -> SigningKey {
 /// Who makes and signs releases.
 pub struct Maker {
     pub author: SigningKey,
-    mud_signer: SigningKey,
-    certificate: x509::Certificate,
+    pub mud_signer: SigningKey,
+    pub certificate: x509::Certificate,
 }
 
 impl Maker {

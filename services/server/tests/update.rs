@@ -1,0 +1,356 @@
+//! Campaigns over the update API, gateways, and pages.
+
+mod common;
+
+use std::{
+    io::{BufRead, BufReader},
+    time::{Duration, Instant},
+};
+
+use common::{Device, Maker, Site, hex, manifest_digest};
+use serde_json::{Value, json};
+
+/// A fleet that runs 1.0.0, and 1.1.0 accepted.
+struct Fleet {
+    site: Site,
+    devices: Vec<Device>,
+    old: Vec<u8>,
+    new: Vec<u8>,
+}
+
+impl Fleet {
+    fn new(count: u8) -> Self {
+        Self::with(count, |_| {})
+    }
+
+    fn with(count: u8, change: impl FnOnce(&mut sextant_server::Config)) -> Self {
+        let (site, maker) = (Site::with(change), Maker::new());
+        site.put_authorities(&maker);
+        let (old, new) = (maker.release("1.0.0", 1, b"app 1.0.0"), maker.release("1.1.0", 2, b"app 1.1.0"));
+        site.publish(&old).expect(201);
+        site.publish(&new).expect(201);
+        let devices: Vec<Device> = (1..=count).map(Device::new).collect();
+        site.enrol(&devices.iter().collect::<Vec<_>>()).expect(201);
+        Self { site, devices, old, new }
+    }
+
+    fn digest(&self) -> String {
+        hex(manifest_digest(&self.new).as_bytes())
+    }
+
+    fn token(&self, device: usize, app: &[u8]) -> String {
+        self.site.attest(&self.devices[device], app, None).device_token.unwrap()
+    }
+
+    fn campaign(&self, canary: u32) -> String {
+        let new = json!({ "release": self.digest(), "model": "welcome-cam", "canary": canary });
+        let id = self.site.post("/api/v1/campaigns", new).expect(201).json()["id"].to_string();
+        format!("/api/v1/campaigns/{id}")
+    }
+
+    fn poll(&self, device: usize, token: &str) -> Value {
+        let path = format!("/default/controller/v1/{}", self.devices[device].ueid());
+        self.site.call("GET", &path, Some(token), "", None).expect(200).json()
+    }
+
+    fn offered(&self, device: usize, token: &str) -> Option<String> {
+        let href = self.poll(device, token)["_links"]["deploymentBase"]["href"].as_str()?.to_owned();
+        Some(href[href.find("/default").unwrap()..].to_owned())
+    }
+
+    fn feedback(&self, action: &str, token: &str, execution: &str, finished: &str, details: Value) {
+        let body = json!({ "status": { "execution": execution, "result": { "finished": finished }, "details": details } });
+        let path = format!("{action}/feedback");
+        self.site
+            .call("POST", &path, Some(token), "application/json", Some(body.to_string().as_bytes()))
+            .expect(200);
+    }
+
+    fn state(&self, campaign: &str) -> String {
+        self.site.get(campaign).expect(200).json()["state"].as_str().unwrap().to_owned()
+    }
+
+    fn report(&self, gateway: &str, report: Value) {
+        self.site
+            .call(
+                "POST",
+                "/api/v1/gateway/report",
+                Some(gateway),
+                "application/json",
+                Some(report.to_string().as_bytes()),
+            )
+            .expect(204);
+    }
+}
+
+#[test]
+fn canary_is_offered_the_release_and_may_fetch_it_in_pieces() {
+    let fleet = Fleet::new(2);
+    let tokens = [fleet.token(0, b"app 1.0.0"), fleet.token(1, b"app 1.0.0")];
+    let campaign = fleet.campaign(1);
+    assert_eq!(fleet.offered(0, &tokens[0]), None);
+    fleet.site.act(&format!("{campaign}/start")).expect(204);
+    fleet.site.act(&format!("{campaign}/start")).expect(409);
+    assert_eq!(fleet.offered(1, &tokens[1]), None);
+    let action = fleet.offered(0, &tokens[0]).unwrap();
+    let deployment = fleet.site.call("GET", &action, Some(&tokens[0]), "", None).expect(200).json();
+    let artifact = &deployment["deployment"]["chunks"][0]["artifacts"][0];
+    assert_eq!((&artifact["filename"], &artifact["size"]), (&json!("release.suit"), &json!(fleet.new.len())));
+    let sha256 = crypto::Digest::of(crypto::HashAlgorithm::Sha256, &fleet.new);
+    assert_eq!(artifact["hashes"]["sha256"], hex(sha256.as_bytes()));
+
+    let href = artifact["_links"]["download"]["href"].as_str().unwrap();
+    let path = &href[href.find("/default").unwrap()..];
+    let whole = fleet.site.call("GET", path, Some(&tokens[0]), "", None).expect(200);
+    assert_eq!(whole.body, fleet.new);
+    let range = [("range", "bytes=100-299")];
+    let piece = fleet.site.call_with("GET", path, Some(&tokens[0]), "", None, &range).expect(206);
+    assert_eq!(piece.body, fleet.new[100..300]);
+    assert_eq!(piece.header("content-range"), format!("bytes 100-299/{}", fleet.new.len()));
+    let beyond = format!("bytes={}-", fleet.new.len());
+    fleet.site.call_with("GET", path, Some(&tokens[0]), "", None, &[("range", beyond.as_str())]).expect(416);
+
+    // Another device's token opens nothing here, and neither does a release that is not offered.
+    fleet.site.call("GET", path, Some(&tokens[1]), "", None).expect(404);
+    let other = path.replace(&fleet.digest(), &hex(manifest_digest(&fleet.old).as_bytes()));
+    fleet.site.call("GET", &other, Some(&tokens[0]), "", None).expect(404);
+}
+
+#[test]
+fn rest_goes_on_only_after_every_canary_attested_not_reported() {
+    let fleet = Fleet::new(2);
+    let tokens = [fleet.token(0, b"app 1.0.0"), fleet.token(1, b"app 1.0.0")];
+    let campaign = fleet.campaign(1);
+    fleet.site.act(&format!("{campaign}/start")).expect(204);
+    let action = fleet.offered(0, &tokens[0]).unwrap();
+    fleet.feedback(&action, &tokens[0], "proceeding", "none", json!([]));
+    fleet.feedback(&action, &tokens[0], "closed", "success", json!([]));
+    let shown = fleet.site.get(&campaign).json();
+    assert_eq!((&shown["devices"][0]["state"], &shown["attested"]), (&json!("reported"), &json!(0)));
+    assert_eq!(fleet.offered(1, &tokens[1]), None);
+    fleet.token(0, b"app 1.1.0");
+    fleet.site.until("the rest is offered it", || fleet.offered(1, &tokens[1]).is_some());
+    fleet.token(1, b"app 1.1.0");
+    fleet.site.until("the campaign is done", || fleet.state(&campaign) == "done");
+    assert_eq!(fleet.site.get(&campaign).json()["attested"], 2);
+}
+
+#[test]
+fn canary_that_refuses_halts_the_campaign_until_a_person_resumes_it() {
+    let fleet = Fleet::new(2);
+    let token = fleet.token(0, b"app 1.0.0");
+    let campaign = fleet.campaign(1);
+    fleet.site.act(&format!("{campaign}/start")).expect(204);
+    let action = fleet.offered(0, &token).unwrap();
+    fleet.feedback(&action, &token, "rejected", "failure", json!(["sequence-too-low"]));
+    fleet.site.until("it halted", || fleet.state(&campaign) == "halted");
+    let shown = fleet.site.get(&campaign).json();
+    assert_eq!(shown["reason"]["code"], "sequence-too-low");
+    assert_eq!(fleet.offered(0, &token), None);
+    fleet.site.act(&format!("{campaign}/resume")).expect(204);
+    assert!(fleet.offered(0, &token).is_some());
+    fleet.site.act(&format!("{campaign}/pause")).expect(204);
+    assert_eq!(fleet.offered(0, &token), None);
+    fleet.site.act(&format!("{campaign}/abort")).expect(204);
+    fleet.site.act(&format!("{campaign}/resume")).expect(409);
+}
+
+#[test]
+fn canary_that_falls_silent_fails_by_time() {
+    let fleet = Fleet::with(1, |config| config.trial_limit = Duration::from_secs(60));
+    let token = fleet.token(0, b"app 1.0.0");
+    let campaign = fleet.campaign(1);
+    fleet.site.act(&format!("{campaign}/start")).expect(204);
+    let action = fleet.offered(0, &token).unwrap();
+    fleet.feedback(&action, &token, "closed", "success", json!([]));
+    fleet.site.clock.advance_seconds(60);
+    fleet.site.until("it halted", || fleet.state(&campaign) == "halted");
+    assert_eq!(fleet.site.get(&campaign).json()["reason"]["code"], "trial-timeout");
+}
+
+#[test]
+fn nothing_is_offered_before_the_policy_is_staged() {
+    let fleet = Fleet::new(1);
+    let gateway = fleet.site.token("gateway", "gw-1");
+    let token = fleet.token(0, b"app 1.0.0");
+    fleet.report(&gateway, json!({ "gateway": "gw-1" }));
+    let campaign = fleet.campaign(1);
+    fleet.site.act(&format!("{campaign}/start")).expect(204);
+    assert_eq!(fleet.offered(0, &token), None);
+    let waits = &fleet.site.get(&campaign).json()["waits_for"];
+    assert_eq!((&waits["code"], &waits["detail"]["gateways"]), (&json!("policy-not-staged"), &json!("gw-1")));
+    fleet.report(&gateway, json!({ "gateway": "gw-1", "staged": [{ "manifest_digest": fleet.digest() }] }));
+    assert!(fleet.offered(0, &token).is_some());
+    let gateways = fleet.site.get("/api/v1/gateways").json();
+    assert_eq!(gateways[0]["staged"], json!([fleet.digest()]));
+}
+
+#[test]
+fn gateway_gets_signed_objects_and_is_woken_by_a_new_result() {
+    let fleet = Fleet::new(1);
+    let gateway = fleet.site.token("gateway", "gw-1");
+    let state = |path: &str| fleet.site.call("GET", path, Some(&gateway), "", None).expect(200).json();
+    let first = state("/api/v1/gateway/state");
+    assert_eq!(first["releases"].as_array().unwrap().len(), 2);
+    assert_eq!(first["devices"][0]["result"], Value::Null);
+    for release in first["releases"].as_array().unwrap() {
+        let envelope = api::Base64Url::decode(release["envelope"].as_str().unwrap()).unwrap();
+        let decoded = suit::Envelope::decode(&envelope).unwrap();
+        assert!(decoded.integrated("#app").is_none() && decoded.integrated("#mud.json").is_some());
+    }
+    let since = first["revision"].as_u64().unwrap();
+    let quiet = state(&format!("/api/v1/gateway/state?since={since}&wait=0"));
+    assert_eq!(quiet["revision"], since);
+
+    let path = format!("/api/v1/gateway/state?since={since}&wait=25");
+    std::thread::scope(|scope| {
+        let began = Instant::now();
+        let waiting = scope.spawn(|| state(&path));
+        fleet.site.attest(&fleet.devices[0], b"app 1.0.0", None);
+        let woken = waiting.join().unwrap();
+        assert!(began.elapsed() < Duration::from_secs(20), "it was not woken but ran out of time");
+        assert!(woken["devices"][0]["result"].is_string());
+        assert!(woken["revision"].as_u64().unwrap() > since);
+    });
+}
+
+#[test]
+fn dropped_packets_mark_a_device_as_violating() {
+    let fleet = Fleet::new(1);
+    let gateway = fleet.site.token("gateway", "gw-1");
+    fleet.token(0, b"app 1.0.0");
+    let (ueid, at) = (fleet.devices[0].ueid(), common::NOW * 1000);
+    fleet.report(
+        &gateway,
+        json!({ "gateway": "gw-1",
+            "applied": [{ "ueid": ueid, "profile": "release", "manifest_digest": fleet.digest(), "at_ms": at }],
+            "bindings": [{ "ueid": ueid, "mac": "02:00:00:00:00:01", "addresses": ["10.0.0.2"] }],
+            "violations": [{ "ueid": ueid, "mac": "02:00:00:00:00:01", "src": "10.0.0.2", "dst": "203.0.113.9",
+                "protocol": "tcp", "sport": 40000, "dport": 6667, "direction": "from-device", "group": 10,
+                "count": 3, "first_ms": at, "last_ms": at }] }),
+    );
+    let shown = fleet.site.device(&fleet.devices[0]);
+    assert_eq!((&shown["violating"], &shown["posture"]), (&json!(true), &json!("trusted")));
+    assert_eq!(shown["reasons"][0]["code"], "forbidden-flow");
+    assert_eq!(shown["network"]["violations"][0][1]["dport"], 6667);
+    assert_eq!(shown["network"]["bindings"][0][0], "gw-1");
+    fleet.site.clock.advance_seconds(299);
+    fleet.token(0, b"app 1.0.0");
+    fleet.site.clock.advance_seconds(299);
+    fleet.token(0, b"app 1.0.0");
+    fleet.site.clock.advance_seconds(2);
+    fleet.site.until("it is forgiven", || fleet.site.device(&fleet.devices[0])["violating"] == false);
+    let bad = json!({ "gateway": "gw-1", "applied": [{ "ueid": "zz", "profile": "release", "manifest_digest": null, "at_ms": 0 }] });
+    fleet
+        .site
+        .call(
+            "POST",
+            "/api/v1/gateway/report",
+            Some(&gateway),
+            "application/json",
+            Some(bad.to_string().as_bytes()),
+        )
+        .expect(400);
+}
+
+#[test]
+fn override_is_relayed_and_a_malformed_one_refused() {
+    let fleet = Fleet::new(1);
+    let overlay = trust::Override {
+        id: [1; 16],
+        scope: trust::Scope::Site,
+        effect: trust::Effect::Ignore { acl: "a".into(), ace: "b".into() },
+        author: "Nadia".into(),
+        reason: "camera talks too much".into(),
+        not_before: common::NOW,
+        expires: common::NOW + 3600,
+    };
+    let signed = overlay.sign(&common::key(60));
+    let post = |body: &[u8]| {
+        fleet.site.call("POST", "/api/v1/overrides", Some(&fleet.site.admin), "application/cose", Some(body))
+    };
+    post(&signed).expect(201);
+    post(&signed).expect(409);
+    assert_eq!(post(b"\xff").expect(422).json()["code"], "override-refused");
+    let gateway = fleet.site.token("gateway", "gw-1");
+    let overrides = || {
+        let state =
+            fleet.site.call("GET", "/api/v1/gateway/state", Some(&gateway), "", None).expect(200).json();
+        state["overrides"].clone()
+    };
+    assert_eq!(overrides(), json!([api::Base64Url::encode(&signed)]));
+    assert_eq!(fleet.site.get("/api/v1/overrides").json()[0]["reason"], "camera talks too much");
+    fleet.site.clock.advance_seconds(3600);
+    assert_eq!(fleet.site.get("/api/v1/overrides").json(), json!([]));
+}
+
+#[test]
+fn person_signs_in_by_the_link_once_and_sees_every_page_live() {
+    let fleet = Fleet::new(1);
+    let site = &fleet.site;
+    let link = site.server().admin_link().unwrap();
+    let path = link[link.find("/welcome").unwrap()..].to_owned();
+    let code = path.split_once("code=").unwrap().1.to_owned();
+    let page = site.call("GET", &path, None, "", None).expect(200).text();
+    assert!(page.contains(&code));
+    let form = "application/x-www-form-urlencoded";
+    let body = format!("code={code}&name=Olga");
+    let reply = site.call("POST", "/welcome", None, form, Some(body.as_bytes())).expect(303);
+    let cookie = reply.header("set-cookie").to_owned();
+    for part in ["Secure", "HttpOnly", "SameSite=Strict"] {
+        assert!(cookie.contains(part), "{cookie}");
+    }
+    site.call("POST", "/welcome", None, form, Some(body.as_bytes())).expect(401);
+    let cookie = cookie.split(';').next().unwrap().to_owned();
+    let as_olga = [("cookie", cookie.as_str())];
+    let get = |path: &str| site.call_with("GET", path, None, "", None, &as_olga);
+    let device = format!("/devices/{}", fleet.devices[0].ueid());
+    for posture in ["unknown", "trusted"] {
+        for path in ["/", "/devices", &device, "/devices?q=colour:red", &format!("{device}/hold")] {
+            let page = get(path).expect(200).text();
+            assert!(page.contains("<h1") && !page.contains(" style="), "{path}");
+        }
+        assert!(get(&device).text().contains(posture));
+        fleet.token(0, b"app 1.0.0");
+    }
+    get("/devices/nobody").expect(404);
+
+    // A cookie alone changes nothing: the form's token must be there, and the API wants a bearer token.
+    let hold = format!("{device}/hold");
+    let post =
+        |path: &str, body: &str| site.call_with("POST", path, None, form, Some(body.as_bytes()), &as_olga);
+    post(&hold, "reason=lost").expect(403);
+    post("/api/v1/tokens", "").expect(401);
+    let page = get(&hold).text();
+    let token = page.split("name=\"token\" value=\"").nth(1).unwrap().split('"').next().unwrap();
+    post(&hold, &format!("reason=lost&token={token}")).expect(303);
+    assert_eq!(site.device(&fleet.devices[0])["hold"]["person"], "Olga");
+
+    let mut request = ureq::http::Request::builder().uri(site.url("/events?on=overview"));
+    request = request.header("cookie", &cookie);
+    let response = site.agent().run(request.body(()).unwrap()).unwrap();
+    let mut lines = BufReader::new(response.into_body().into_reader()).lines().map_while(Result::ok);
+    assert!(lines.any(|line| line == "event: swap"));
+    assert!(lines.next().unwrap().starts_with("data: <"));
+    post("/logout", &format!("token={token}")).expect(303);
+    get("/").expect(401);
+}
+
+#[test]
+fn person_signs_in_with_a_token_for_people_only() {
+    let site = Site::new();
+    let form = "application/x-www-form-urlencoded";
+    let sign_in = |token: &str| {
+        let body = format!("access={token}&next=%2Fdevices");
+        site.call("POST", "/login", None, form, Some(body.as_bytes()))
+    };
+    sign_in("wrong").expect(401);
+    sign_in(&site.token("gateway", "gw")).expect(401);
+    let reply = sign_in(&site.admin).expect(303);
+    assert_eq!(reply.header("location"), "/devices");
+    let body = format!("access={}&next=%2F%2Fevil.example", site.admin);
+    assert_eq!(
+        site.call("POST", "/login", None, form, Some(body.as_bytes())).expect(303).header("location"),
+        "/"
+    );
+}
