@@ -6,6 +6,7 @@ pub(crate) mod campaign;
 pub(crate) mod cert;
 pub(crate) mod coswid;
 pub(crate) mod decision;
+pub(crate) mod demo;
 pub(crate) mod device;
 pub(crate) mod ear;
 pub(crate) mod eat;
@@ -15,8 +16,10 @@ pub(crate) mod key;
 pub(crate) mod mud;
 pub(crate) mod policy;
 pub(crate) mod release;
+pub(crate) mod sim;
 pub(crate) mod suit;
 pub(crate) mod token;
+pub(crate) mod up;
 
 use clap::Subcommand;
 
@@ -28,6 +31,11 @@ use crate::{
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Tell the whole story on this machine
+    Demo(demo::Demo),
+    /// Parts of simulations
+    #[command(subcommand, hide = true)]
+    Sim(sim::Sim),
     /// Show any supported object, detected from its content
     Inspect(inspect::Inspect),
     /// Make and show keys
@@ -54,6 +62,8 @@ pub(crate) enum Command {
     /// Check, sign and compile manufacturer usage descriptions
     #[command(subcommand)]
     Mud(mud::Mud),
+    /// Run the server
+    Up(Box<up::Up>),
     /// Enforce network policy between devices and the rest of the world
     Gateway(Box<gateway::Gateway>),
     /// Enrol and watch devices
@@ -82,6 +92,8 @@ pub(crate) enum Command {
 /// Carries out a command.
 pub(crate) fn run(command: Command, printer: &Printer) -> Result<Answer, Failure> {
     match command {
+        Command::Demo(command) => demo::run(command, printer),
+        Command::Sim(command) => sim::run(command),
         Command::Inspect(command) => inspect::run(command, printer),
         Command::Key(command) => key::run(command, printer),
         Command::Cert(command) => cert::run(command, printer),
@@ -91,6 +103,7 @@ pub(crate) fn run(command: Command, printer: &Printer) -> Result<Answer, Failure
         Command::Eat(command) => eat::run(command, printer),
         Command::Ear(command) => ear::run(command, printer),
         Command::Mud(command) => mud::run(command, printer),
+        Command::Up(command) => up::run(*command, printer),
         Command::Gateway(command) => gateway::run(*command, printer),
         Command::Device(command) => device::run(command, printer),
         Command::Release(command) => release::run(command, printer),

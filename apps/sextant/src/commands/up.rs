@@ -1,0 +1,168 @@
+use std::{io, net::SocketAddr, path::PathBuf, time::Duration};
+
+use clap::Args;
+use cose::Purpose;
+use server::{Config, Role, Server};
+use tracing_subscriber::EnvFilter;
+use trust::Policy;
+
+use crate::{
+    failure::{Answer, Failure},
+    files::Input,
+    keys,
+    printer::Printer,
+};
+
+/// Run the server: verifier, updates, and the API and pages of people, gateways and programs.
+///
+/// On its first run it makes its own key and certificate and prints a link, once, that makes the first administrator.
+#[derive(Debug, Args)]
+pub(crate) struct Up {
+    /// Directory of the database, the server's keys and its certificate
+    #[arg(long, value_name = "DIR", default_value = "sextant-data")]
+    data: PathBuf,
+    /// Address to listen on
+    #[arg(long, value_name = "ADDR:PORT", default_value = "[::]:8443")]
+    listen: SocketAddr,
+    /// Name or address that the certificate is for, besides loopback
+    #[arg(long, value_name = "NAME")]
+    name: Vec<String>,
+    /// Part that answers: verifier, update, manage; all unless given
+    #[arg(long, value_name = "ROLE", value_parser = role)]
+    role: Vec<Role>,
+    /// Name of the site, on its pages
+    #[arg(long, value_name = "NAME", default_value = "Sextant")]
+    site: String,
+    /// Appraisal and posture policy (CBOR)
+    #[arg(long, value_name = "FILE")]
+    policy: Option<PathBuf>,
+    /// How long a result is good for
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    result_lifetime: Option<Duration>,
+    /// Issuer of MUD signers (certificate); without one the manifest's pin is enough
+    #[arg(long, value_name = "FILE")]
+    mud_ca: Vec<PathBuf>,
+    /// Public key of the network operator, whose overrides are shown
+    #[arg(long, value_name = "FILE")]
+    override_key: Vec<PathBuf>,
+    /// Accept MUD files that ask for much without a person's approval
+    #[arg(long)]
+    accept_broad_mud: bool,
+    /// What devices wait between polls for updates
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    poll_interval: Option<Duration>,
+    /// How long a device may take from an offer to attesting the release
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    trial_limit: Option<Duration>,
+    /// How often what must be true is looked at without a nudge
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    period: Option<Duration>,
+    /// How often a device may attest
+    #[arg(long, value_name = "N")]
+    attestations_a_minute: Option<u32>,
+}
+
+pub(crate) fn run(command: Up, printer: &Printer) -> Result<Answer, Failure> {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
+    let config = config(command)?;
+    let runtime = tokio::runtime::Runtime::new()
+        .map_err(|error| Failure::new("the server does not start").because(&error))?;
+    runtime.block_on(async {
+        let server = Server::start(config)
+            .await
+            .map_err(|error| Failure::new("the server does not start").because(&error))?;
+        printer.note(format_args!("listening on {}", server.local_addr()));
+        printer.note(format_args!("certificate for clients: {}", server.certificate().display()));
+        printer.note(format_args!("token of the administrator: {}", server.admin_token().display()));
+        if let Some(link) = server.admin_link() {
+            printer.note(format_args!("first administrator, works once: {link}"));
+        }
+        asked_to_end().await.map_err(|error| Failure::new("signals cannot be waited for").because(&error))?;
+        server.shutdown().await;
+        Ok(Answer::Yes)
+    })
+}
+
+fn config(command: Up) -> Result<Config, Failure> {
+    let mut config = Config::new(command.data);
+    config.listen = command.listen;
+    config.names = command.name;
+    config.site = command.site;
+    config.broad_mud_approved = command.accept_broad_mud;
+    if !command.role.is_empty() {
+        config.roles = command.role;
+    }
+    if let Some(path) = &command.policy {
+        let input = Input::read(path)?;
+        config.policy =
+            Policy::decode(&input.bytes).map_err(|error| input.failure("not a policy", &error))?;
+    }
+    if let Some(lifetime) = command.result_lifetime {
+        config.policy.result_lifetime = i64::try_from(lifetime.as_secs()).unwrap_or(i64::MAX).max(1);
+    }
+    for path in &command.mud_ca {
+        config.mud_issuers.push(keys::read_certificate(path)?);
+    }
+    config.override_anchors =
+        keys::anchors(&keys::KeyFile::read_public(&command.override_key)?, Purpose::Override);
+    config.poll_interval = command.poll_interval.unwrap_or(config.poll_interval);
+    config.trial_limit = command.trial_limit.unwrap_or(config.trial_limit);
+    config.period = command.period.unwrap_or(config.period);
+    config.attestations_a_minute = command.attestations_a_minute.unwrap_or(config.attestations_a_minute);
+    Ok(config)
+}
+
+/// Returns when somebody asks the process to end, politely.
+async fn asked_to_end() -> io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    Ok(())
+}
+
+fn role(text: &str) -> Result<Role, String> {
+    Role::from_text(text).ok_or_else(|| {
+        let known: Vec<&str> = Role::ALL.iter().map(|role| role.as_str()).collect();
+        format!("expected one of {}", known.join(", "))
+    })
+}
+
+/// A time: a number and `ms`, `s`, `m`, `h` or `d`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let expected = || "expected a number and ms, s, m, h or d, such as 90s".to_owned();
+    let split = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(expected)?;
+    let (number, unit) = text.split_at(split);
+    let number: u64 = number.parse().map_err(|_| expected())?;
+    let millis = match unit {
+        "ms" => 1,
+        "s" => 1000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return Err(expected()),
+    };
+    number.checked_mul(millis).map(Duration::from_millis).filter(|time| !time.is_zero()).ok_or_else(expected)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_times_with_their_unit() {
+        for (text, millis) in
+            [("250ms", 250), ("1s", 1000), ("5m", 300_000), ("2h", 7_200_000), ("1d", 86_400_000)]
+        {
+            assert_eq!(duration(text), Ok(Duration::from_millis(millis)), "{text}");
+        }
+        for text in
+            ["", "5", "s", "0s", "-1s", "1w", "1.5s", "99999999999999999999s", "18446744073709551615d"]
+        {
+            assert!(duration(text).is_err(), "{text}");
+        }
+    }
+}
