@@ -313,6 +313,10 @@ fn person_signs_in_by_the_link_once_and_sees_every_page_live() {
         assert!(get(&device).text().contains(posture));
         fleet.token(0, b"app 1.0.0");
     }
+    let page = get(&device).text();
+    for shown in ["eat_nonce", "measurements", "fs-name", "six", "Signed by"] {
+        assert!(page.contains(shown), "{shown}");
+    }
     get("/devices/nobody").expect(404);
 
     // A cookie alone changes nothing: the form's token must be there, and the API wants a bearer token.

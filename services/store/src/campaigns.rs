@@ -172,6 +172,17 @@ impl Store {
         rows.iter().map(part).collect()
     }
 
+    /// How many canaries of a campaign have not attested the release.
+    pub async fn open_canaries(&self, id: CampaignId) -> Result<u64, Error> {
+        let row = sqlx::query(
+            "SELECT count(*) FROM campaign_devices WHERE campaign = $1 AND wave = 0 AND state <> 'attested'",
+        )
+        .bind(id.0)
+        .fetch_one(&self.readers)
+        .await?;
+        Ok(row.try_get::<i64, _>(0)?.unsigned_abs())
+    }
+
     /// A device's parts in running campaigns that are not finished, newest campaign first.
     pub async fn offers(&self, device: &DeviceId) -> Result<Vec<Offer>, Error> {
         let rows = sqlx::query(

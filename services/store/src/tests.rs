@@ -195,9 +195,11 @@ async fn campaign_moves_only_from_the_state_it_is_in() {
     assert!(matches!(store.change_campaign(start, "olga", NOW).await, Err(Error::Conflict(_))));
     let offers = store.offers(&device(1).id).await.unwrap();
     assert_eq!((offers.len(), offers[0].part.wave, offers[0].campaign.canaries), (1, 0, 1));
+    assert_eq!(store.open_canaries(id).await.unwrap(), 1);
     let action = offers[0].part.id;
     let attested = DeviceChange { action, from: "waiting".into(), to: "attested".into(), reason: None };
     store.change_part(attested, "server", NOW).await.unwrap();
+    assert_eq!(store.open_canaries(id).await.unwrap(), 0);
     assert!(store.offers(&device(1).id).await.unwrap().is_empty());
     let states: Vec<_> =
         store.campaign_devices(id).await.unwrap().into_iter().map(|part| part.state).collect();

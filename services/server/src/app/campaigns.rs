@@ -113,7 +113,7 @@ impl App {
             if book.get(&offer.campaign.release).is_none_or(|entry| check_offerable(entry).is_err()) {
                 continue;
             }
-            if offer.part.wave > 0 && !self.canaries_attested(&offer.campaign).await? {
+            if offer.part.wave > 0 && self.store.open_canaries(offer.campaign.id).await? > 0 {
                 continue;
             }
             if let Some(reason) = self.not_staged(&offer.campaign.release, Some(&device.id), &book).await? {
@@ -222,14 +222,6 @@ impl App {
             Ok(()) | Err(store::Error::Conflict(_)) => Ok(()),
             Err(error) => Err(error.into()),
         }
-    }
-
-    async fn canaries_attested(&self, campaign: &Campaign) -> Result<bool, Failure> {
-        let parts = self.store.campaign_devices(campaign.id).await?;
-        Ok(parts
-            .iter()
-            .filter(|part| part.wave == 0)
-            .all(|part| part.state == DeviceProgress::Attested.as_str()))
     }
 
     /// Which gateways do not yet have the policy of a release: of those a device is behind, or of all when that is not

@@ -4,18 +4,22 @@
 mod campaigns;
 mod references;
 
-use std::{future::Future, sync::Arc};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use store::{Change, DeviceFilter, Timestamp};
 use tokio::{
-    sync::broadcast::error::RecvError,
-    time::{Instant, sleep_until},
+    sync::broadcast::error::{RecvError, TryRecvError},
+    time::{Instant, sleep, sleep_until},
 };
 
 use crate::app::{App, Failure};
 
 /// Devices decided about at once.
 const BATCH: u32 = 256;
+/// How long to gather nudges.
+const BREATH: Duration = Duration::from_millis(20);
+/// How often used sessions are forgotten, in seconds.
+const SWEEP: i64 = 60;
 /// How long used sessions are remembered after they could be used again, in seconds.
 const SESSION_MEMORY: i64 = 3600;
 
@@ -23,19 +27,25 @@ const SESSION_MEMORY: i64 = 3600;
 pub(crate) async fn run(app: Arc<App>) {
     let mut closing = app.closing.subscribe();
     let mut changes = app.store.changes();
-    let mut standings_changed = true;
+    let (mut standings_changed, mut periodic) = (true, true);
+    let mut next_sweep = app.now();
+    // Kept from round to round: nudges that never end must not put it off.
+    let mut period_ends = Instant::now() + app.config.period;
     loop {
-        attempt("references", references::reconcile(&app, standings_changed)).await;
+        if standings_changed || periodic {
+            attempt("references", references::reconcile(&app, standings_changed)).await;
+        }
         attempt("expiry", expiry(&app)).await;
         attempt("campaigns", campaigns::reconcile(&app)).await;
-        attempt("sessions", forget_sessions(&app)).await;
+        if app.now() >= next_sweep {
+            attempt("sessions", forget_sessions(&app)).await;
+            next_sweep = app.now().plus_seconds(SWEEP);
+        }
 
-        standings_changed = false;
-        let period = sleep_until(Instant::now() + app.config.period);
-        tokio::pin!(period);
+        (standings_changed, periodic) = (false, false);
         loop {
             tokio::select! {
-                () = &mut period => break,
+                () = sleep_until(period_ends) => break,
                 () = app.nudge.notified() => break,
                 _ = closing.wait_for(|closing| *closing) => return,
                 change = changes.recv() => match change {
@@ -48,8 +58,20 @@ pub(crate) async fn run(app: Arc<App>) {
                 },
             }
         }
-        while let Ok(change) = changes.try_recv() {
-            standings_changed |= matches!(change, Change::Release(_) | Change::Authorities);
+        if Instant::now() >= period_ends {
+            periodic = true;
+            period_ends = Instant::now() + app.config.period;
+        }
+        // Nudges that come together are answered together.
+        sleep(BREATH.min(app.config.period)).await;
+        loop {
+            match changes.try_recv() {
+                Ok(Change::Release(_) | Change::Authorities) | Err(TryRecvError::Lagged(_)) => {
+                    standings_changed = true;
+                }
+                Ok(_) => {}
+                Err(TryRecvError::Empty | TryRecvError::Closed) => break,
+            }
         }
     }
 }

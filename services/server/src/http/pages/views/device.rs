@@ -1,10 +1,10 @@
 //! `/devices/{id}`
 
 mod chain;
+mod evidence;
 mod six;
 
-use cbor::diagnostic;
-use store::{Device, ResultRecord};
+use store::Device;
 
 use super::{device_href, frame, posture, sentence, timeline};
 use crate::{
@@ -12,8 +12,8 @@ use crate::{
     http::pages::Viewer,
     pages::{
         view::{
-            Action, Confirm, DevicePage, DigestChip, Does, Evidence, EvidenceNode, Field, Flow, FlowState,
-            Flows, Form, Href, Input, Link, Posture, Section, Sentence, Weight, Why,
+            Action, Confirm, DevicePage, DigestChip, Does, Field, Flow, FlowState, Flows, Form, Href, Input,
+            Link, Posture, Section, Sentence, Weight, Why,
         },
         words,
     },
@@ -59,7 +59,7 @@ pub(in crate::http::pages) async fn device(
         six: six::cards(app, &device, &detail, result.as_ref(), posture),
         flows: flows(app, &device, &detail),
         chain: chain::chain(app, &device, &detail, result.as_ref()),
-        evidence: result.as_ref().and_then(evidence),
+        evidence: result.as_ref().and_then(evidence::evidence),
         timeline: events.map(|event| timeline::entry(now, event, timeline::words(event).into())).collect(),
         timeline_all: None,
     })
@@ -187,29 +187,4 @@ fn flows(app: &App, device: &Device, detail: &api::DeviceDetail) -> Flows {
         None => "No gateway reported yet".into(),
     };
     Flows { says, rows }
-}
-
-/// The evidence as received: its diagnostic notation, and its bytes.
-fn evidence(result: &ResultRecord) -> Option<Evidence> {
-    let size = result.evidence.len();
-    let shown = size.min(Evidence::MAX_BYTES);
-    let text = diagnostic(&result.evidence).ok()?;
-    let line = |line: &str| EvidenceNode { value: line.into(), ..EvidenceNode::default() };
-    let root = EvidenceNode {
-        value: "EAT (CWT), signed by the device".into(),
-        bytes: 0..size,
-        open: true,
-        items: text.lines().take(Evidence::MAX_LINES).map(line).collect(),
-        ..EvidenceNode::default()
-    };
-    let came = words::clock(result.received_at.micros()).shown;
-    Some(Evidence {
-        says: format!("EAT, {}, as received at {came}", words::bytes(size as u64)).into(),
-        object: None,
-        root,
-        offset: 0,
-        bytes: result.evidence.get(..shown)?.to_vec(),
-        bad: Vec::new(),
-        left_out: (size > shown).then(|| format!("{} bytes more", size - shown).into()),
-    })
 }
