@@ -3,6 +3,7 @@
 //! One file an object, each replaced as a whole: written beside, synchronised, renamed. `site.json` holds what narrows
 //! everywhere and must not be lost; a device or release that cannot be read is left out, which narrows too.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write as _};
 use std::net::IpAddr;
@@ -158,9 +159,10 @@ impl Journal {
 
     fn read_all<T: DeserializeOwned>(&self, sort: &str) -> Result<Vec<T>, StartError> {
         let reading = || StartError::io("reading the journal");
+        let entries = fs::read_dir(self.directory.join(sort)).map_err(reading())?;
+        let paths: io::Result<BTreeSet<PathBuf>> = entries.map(|entry| Ok(entry?.path())).collect();
         let mut found = Vec::new();
-        for entry in fs::read_dir(self.directory.join(sort)).map_err(reading())? {
-            let path = entry.map_err(reading())?.path();
+        for path in paths.map_err(reading())? {
             // What was being written when the process ended never counted.
             if path.extension().is_none_or(|extension| extension != "json") {
                 continue;

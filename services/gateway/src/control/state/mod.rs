@@ -14,6 +14,7 @@ use std::net::IpAddr;
 
 use api::{GatewayDevice, GatewayRelease, GatewayState};
 use crypto::{Digest, HashAlgorithm, PublicKey};
+use eat::Tier;
 use mud::MudUrl;
 use trust::{Code, Reason, Release, SignedOverride, Violation};
 
@@ -392,8 +393,8 @@ impl Device {
     fn consider(&mut self, result: Attested) -> bool {
         let newer = self.result.as_ref().is_none_or(|known| {
             let (old, new) = (&known.outcome, &result.outcome);
-            new.issued > old.issued
-                || (new.issued == old.issued && new.object != old.object && new.tier >= old.tier)
+            let same_time = new.issued == old.issued && new.object != old.object;
+            new.issued > old.issued || (same_time && badness(new.tier) >= badness(old.tier))
         });
         if newer {
             self.result = Some(result);
@@ -403,6 +404,16 @@ impl Device {
 
     fn is_fresh(&self, now: i64) -> bool {
         self.result.as_ref().is_some_and(|result| result.outcome.expires > now)
+    }
+}
+
+/// No verdict is worse than a good one, and better than a bad one.
+fn badness(tier: Tier) -> u8 {
+    match tier {
+        Tier::Affirming => 0,
+        Tier::None => 1,
+        Tier::Warning => 2,
+        Tier::Contraindicated => 3,
     }
 }
 

@@ -1,0 +1,15 @@
+//! The control half: what it believes, what it makes of it, and that it enforces without a server.
+
+extern crate sextant_gateway as gateway;
+
+mod admission;
+#[allow(dead_code, reason = "shared with the tests of the enforcement half")]
+#[path = "../kernel/lab.rs"]
+mod lab;
+mod live;
+mod overrides;
+mod releases;
+mod restart;
+mod results;
+mod server;
+mod site;
