@@ -38,6 +38,8 @@ impl ResultKey {
         let key = Key::decode(&bytes).map_err(|_| Error::Secret("the result key cannot be read"))?;
         let kid = key.thumbprint(HashAlgorithm::Sha256).as_bytes().to_vec();
         let public = key.encode();
+        // What gateways take as their verifier's key.
+        write_private(&path.with_file_name("verifier.key"), &public)?;
         let anchor = TrustAnchor::new(key.public().clone(), Purpose::Result, "this verifier");
         let signing = key.into_secret().ok_or(Error::Secret("the result key is a public key"))?;
         Ok(Self { signing, kid, public, anchors: TrustAnchors::new(vec![anchor]) })

@@ -316,3 +316,20 @@ fn decision_is_made_again_from_its_bundle_bit_for_bit() {
     assert!(flipped.verify(&anchors).is_err());
     site.get("/api/v1/decisions/999").expect(404);
 }
+
+#[test]
+fn release_whose_signer_is_struck_off_takes_its_devices_with_it() {
+    let (site, maker, device, _) = site();
+    let before = site.attest(&device, b"app 1.0.0", None).sextant_result.unwrap();
+    let other = Maker { author: common::key(50), ..Maker::new() };
+    site.put_authorities(&other);
+    site.until("the device is unknown", || site.device(&device)["posture"] == "unknown");
+    // Gateways believe results only, so there must be a newer one that withdraws the old one.
+    let newest = site.device(&device)["results"][0].clone();
+    assert_eq!(newest["authentic"], true);
+    assert_ne!(newest["result"], json!(before));
+    site.put_authorities(&maker);
+    site.until("the release holds", || site.get("/api/v1/releases").json()[0]["unusable"].is_null());
+    site.attest(&device, b"app 1.0.0", None);
+    assert_eq!(site.device(&device)["posture"], "trusted");
+}

@@ -267,3 +267,15 @@ fn tls(site: &Site) -> rustls::StreamOwned<rustls::ClientConnection, TcpStream> 
 fn find(text: &[u8], what: &[u8]) -> usize {
     text.windows(what.len()).position(|window| window == what).expect("it stands in the file")
 }
+
+#[test]
+fn process_answers_for_its_roles_only() {
+    let site = Site::with(|config| config.roles = vec![sextant_server::Role::Verifier]);
+    site.session();
+    for path in ["/api/v1/devices", "/api/v1/audit", "/login"] {
+        site.get(path).expect(404);
+    }
+    let site = Site::with(|config| config.roles = vec![sextant_server::Role::Manage]);
+    site.get("/api/v1/devices").expect(200);
+    site.call("POST", "/challenge-response/v1/newSession", None, "", Some(b"")).expect(404);
+}

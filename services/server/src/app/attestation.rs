@@ -7,9 +7,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use cose::Key;
 use crypto::HashAlgorithm;
 use eat::{AttestationResult, Evidence, Nonce, Ueid, VerifierId};
-use store::{
-    Challenge, Device, DeviceId, NewDecision, NewResult, ReleaseId, ResultRecord, SessionId, Timestamp,
-};
+use store::{Challenge, Device, DeviceId, NewDecision, NewResult, ReleaseId, SessionId, Timestamp};
 use trust::{
     Appraised, Code, Outcome, Reason, References, Subject, appraise, attestation_result, refuse_evidence,
 };
@@ -62,7 +60,7 @@ impl App {
     pub(crate) async fn session(&self, id: SessionId) -> Result<Session, Failure> {
         let open = self.open(id).await?;
         if let Some(record) = self.store.result_of_session(id).await? {
-            return Ok(complete(&open, &record));
+            return Ok(complete(&open, &record.evidence, &record.cwt, &record.jwt));
         }
         if self.store.session_used(id).await? {
             return Err(Failure::NotFound);
@@ -103,11 +101,9 @@ impl App {
             (Some(device), true) => Some(self.decide_with(device, Some(&outcome), now).await?),
             _ => None,
         };
+        let mut session = complete(&open, &new.evidence, &new.cwt, &new.jwt);
         self.store.record_result(new, decision).await?;
         self.nudge.notify_one();
-
-        let record = self.store.result_of_session(id).await?.ok_or(Failure::NotFound)?;
-        let mut session = complete(&open, &record);
         if let (Some(device), true) = (&judged.device, authentic) {
             session.device_token = Some(self.device_token(&device.id, now.plus_seconds(lifetime)));
             session.next_attestation = Some(jittered(lifetime.unsigned_abs()));
@@ -358,16 +354,14 @@ fn waiting(nonce: &[u8], expires: Timestamp) -> Session {
     }
 }
 
-fn complete(open: &Open, record: &ResultRecord) -> Session {
-    let evidence = api::Evidence {
-        media_type: api::EVIDENCE.to_owned(),
-        value: BASE64_STANDARD.encode(&record.evidence),
-    };
+fn complete(open: &Open, evidence: &[u8], cwt: &[u8], jwt: &str) -> Session {
+    let evidence =
+        api::Evidence { media_type: api::EVIDENCE.to_owned(), value: BASE64_STANDARD.encode(evidence) };
     Session {
         status: SessionStatus::Complete,
         evidence: Some(evidence),
-        result: Some(record.jwt.clone()),
-        sextant_result: Some(Base64Url(record.cwt.clone())),
+        result: Some(jwt.to_owned()),
+        sextant_result: Some(Base64Url(cwt.to_vec())),
         ..waiting(&open.nonce, open.expires)
     }
 }

@@ -16,11 +16,14 @@ pub(crate) mod objects;
 pub(crate) mod reasons;
 pub(crate) mod releases;
 
-use std::sync::{Arc, Mutex, RwLock};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, RwLock},
+};
 
 use crypto::Zeroizing;
 use jiff::Timestamp as Moment;
-use store::{Store, Timestamp};
+use store::{ReleaseId, Store, Timestamp};
 use tokio::sync::Notify;
 
 pub(crate) use failure::Failure;
@@ -46,6 +49,8 @@ pub(crate) struct App {
     book: RwLock<Arc<Book>>,
     /// Serialises the reading of releases, so that a slow reading never replaces a newer one.
     reading: tokio::sync::Mutex<()>,
+    /// Releases that stopped or began to hold, whose devices are to be judged again.
+    unsettled: Mutex<BTreeSet<ReleaseId>>,
     gateway_state: Mutex<Option<gateways::Cached>>,
 }
 
@@ -63,6 +68,7 @@ impl App {
             secret,
             book: RwLock::default(),
             reading: tokio::sync::Mutex::default(),
+            unsettled: Mutex::default(),
             gateway_state: Mutex::default(),
             config,
             store,

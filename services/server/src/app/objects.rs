@@ -20,6 +20,7 @@ impl App {
     pub(crate) async fn put_authorities(&self, bytes: Vec<u8>, actor: &str) -> Result<(), Failure> {
         AuthorityList::decode(&bytes).map_err(|error| Failure::Malformed(error.to_string()))?;
         self.store.put_authorities(bytes, actor, self.now()).await?;
+        self.read_releases().await?;
         self.nudge.notify_one();
         Ok(())
     }

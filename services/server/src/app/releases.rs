@@ -1,7 +1,10 @@
 //! Releases: verified when they come, verified again whenever they are read, compared with what was extracted from them
 //! before each use. The database is a cache of signed objects, not a source of trust.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use crypto::{Digest, HashAlgorithm};
 use serde_json::json;
@@ -178,14 +181,12 @@ impl App {
     }
 
     /// Reads all releases again: each signed object that changed, or whose authorities changed, is verified again.
-    /// Gives those that stopped or began to hold.
-    pub(crate) async fn read_releases(&self) -> Result<Vec<ReleaseId>, store::Error> {
+    pub(crate) async fn read_releases(&self) -> Result<(), store::Error> {
         let _one_at_a_time = self.reading.lock().await;
         let (version, authorities) = self.authorities().await?;
         let anchors = self.anchors(authorities).map_err(|_| store::Error::Corrupt("authority list"))?;
         let before = self.book();
         let mut entries = BTreeMap::new();
-        let mut changed = Vec::new();
         for record in self.store.releases().await? {
             let known = before.get(&record.id);
             let reusable =
@@ -200,14 +201,19 @@ impl App {
                 refused => refused,
             };
             if known.is_none_or(|known| known.verified.is_ok()) != verified.is_ok() {
-                changed.push(record.id);
+                self.unsettled().insert(record.id);
                 self.report_standing(&record, verified.as_ref().err()).await?;
             }
             entries.insert(record.id, Entry { record, verified });
         }
         let book = Arc::new(Book { entries, authorities: version });
         *self.book.write().unwrap_or_else(|poisoned| poisoned.into_inner()) = book;
-        Ok(changed)
+        Ok(())
+    }
+
+    /// Releases whose devices are to be judged again.
+    pub(crate) fn unsettled(&self) -> std::sync::MutexGuard<'_, BTreeSet<ReleaseId>> {
+        self.unsettled.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
     /// Whether what is stored beside a release still says what the signed object says. Asked before each use.

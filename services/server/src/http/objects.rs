@@ -44,7 +44,6 @@ async fn put_authorities(
 ) -> Answer<StatusCode> {
     let bytes = request::body(&app, request, &[api::AUTHORITIES], MAX_AUTHORITIES).await?;
     app.put_authorities(bytes, &who.label).await?;
-    app.read_releases().await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
