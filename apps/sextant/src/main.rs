@@ -13,6 +13,7 @@ mod detect;
 mod failure;
 mod files;
 mod keys;
+mod logging;
 mod node;
 mod pem;
 mod printer;

@@ -1,15 +1,14 @@
 use std::{
-    io,
     net::{IpAddr, SocketAddr},
     path::PathBuf,
 };
 
 use clap::Args;
 use gateway::control::{self, Config};
-use tracing_subscriber::EnvFilter;
 
 use crate::{
     failure::{Answer, Failure},
+    logging,
     printer::Printer,
 };
 
@@ -67,8 +66,7 @@ pub(crate) struct Gateway {
 }
 
 pub(crate) fn run(command: Gateway, _printer: &Printer) -> Result<Answer, Failure> {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
+    logging::start();
     let dotless = |domain: String| domain.trim_matches('.').to_ascii_lowercase();
     let config = Config {
         name: command.name,

@@ -3,13 +3,12 @@ use std::{io, net::SocketAddr, path::PathBuf, time::Duration};
 use clap::Args;
 use cose::Purpose;
 use server::{Config, Role, Server};
-use tracing_subscriber::EnvFilter;
 use trust::Policy;
 
 use crate::{
     failure::{Answer, Failure},
     files::Input,
-    keys,
+    keys, logging,
     printer::Printer,
 };
 
@@ -63,8 +62,7 @@ pub(crate) struct Up {
 }
 
 pub(crate) fn run(command: Up, printer: &Printer) -> Result<Answer, Failure> {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
+    logging::start();
     let config = config(command)?;
     let runtime = tokio::runtime::Runtime::new()
         .map_err(|error| Failure::new("the server does not start").because(&error))?;
