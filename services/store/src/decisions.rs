@@ -29,6 +29,17 @@ pub struct NewDecision {
     pub body: String,
 }
 
+/// A decision made again from a device's present result.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Redecision {
+    /// The result it was made from.
+    pub result: Option<ResultId>,
+    /// The decision it is to replace.
+    pub replaces: Option<DecisionId>,
+    /// The decision.
+    pub decision: NewDecision,
+}
+
 /// A decision as it was made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DecisionRecord {
@@ -53,23 +64,26 @@ pub struct DecisionRecord {
 }
 
 impl Store {
-    /// Remembers decisions that no new evidence caused. One that no longer starts from the result it was made
-    /// from is dropped: newer evidence has been decided since.
-    pub async fn decide(&self, decisions: Vec<(Option<ResultId>, NewDecision)>) -> Result<(), Error> {
+    /// Remembers decisions that no new evidence caused. One whose device got another result or decision than it was
+    /// made from is dropped: something newer was decided meanwhile. Gives how many were kept.
+    pub async fn decide(&self, decisions: Vec<Redecision>) -> Result<usize, Error> {
         self.writer
             .write(move |transaction| {
                 Box::pin(async move {
-                    for (result, decision) in decisions {
-                        let row = sqlx::query("SELECT result FROM devices WHERE id = $1")
+                    let mut kept = 0;
+                    for Redecision { result, replaces, decision } in decisions {
+                        let row = sqlx::query("SELECT result, decision FROM devices WHERE id = $1")
                             .bind(decision.device.as_bytes().to_vec())
                             .fetch_optional(&mut transaction.connection)
                             .await?;
-                        let now = row.map(|row| row.try_get::<Option<i64>, _>(0)).transpose()?.flatten();
-                        if now == result.map(|result| result.0) {
+                        let Some(row) = row else { continue };
+                        let now: (Option<i64>, Option<i64>) = (row.try_get(0)?, row.try_get(1)?);
+                        if now == (result.map(|result| result.0), replaces.map(|decision| decision.0)) {
                             insert(transaction, result, decision).await?;
+                            kept += 1;
                         }
                     }
-                    Ok(())
+                    Ok(kept)
                 })
             })
             .await

@@ -31,7 +31,7 @@ mod tests;
 pub use audit::{AuditBreak, AuditEntry, AuditHead, AuditRecord};
 pub use authorities::AuthorityVersion;
 pub use campaigns::{Campaign, CampaignChange, CampaignDevice, DeviceChange, NewCampaign, Offer};
-pub use decisions::{DecisionRecord, NewDecision};
+pub use decisions::{DecisionRecord, NewDecision, Redecision};
 pub use devices::{Device, DeviceFilter, Hold, NewDevice};
 pub use error::Error;
 pub use gateways::{

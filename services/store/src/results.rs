@@ -11,6 +11,8 @@ use crate::{
 pub struct NewResult {
     /// The session that this uses up; `None` when evidence was judged again.
     pub session: Option<SessionId>,
+    /// The device's present result, which this replaces for the same evidence. Another one is a conflict.
+    pub replaces: Option<ResultId>,
     /// The device that the evidence claims to speak of, enrolled or not; `None` when it could not be read.
     pub device: Option<DeviceId>,
     /// When the evidence came.
@@ -83,6 +85,11 @@ impl Store {
                 Box::pin(async move {
                     if let Some(session) = result.session {
                         sessions::take(transaction, session, result.received_at).await?;
+                    }
+                    if let (Some(replaced), Some(device)) = (result.replaces, &result.device)
+                        && present(transaction, device).await? != Some(replaced)
+                    {
+                        return Err(Error::Conflict("the device's result"));
                     }
                     let (authentic, device, at) = (result.authentic, result.device.clone(), result.received_at);
                     let id = insert(transaction, result).await?;

@@ -56,6 +56,7 @@ fn release(byte: u8) -> NewRelease {
 fn result(session: u8, device: &DeviceId) -> NewResult {
     NewResult {
         session: Some(SessionId([session; 16])),
+        replaces: None,
         device: Some(device.clone()),
         received_at: NOW,
         nonce: vec![1; 32],
@@ -150,19 +151,28 @@ async fn forged_evidence_is_kept_but_moves_nothing() {
 }
 
 #[tokio::test]
-async fn drops_decision_made_from_a_result_that_is_not_the_newest() {
+async fn drops_decision_made_from_what_is_not_the_newest() {
     let (_folder, store) = store().await;
     store.enrol(vec![device(1)], "test", NOW).await.unwrap();
     let id = device(1).id;
-    let (first, _) = store.record_result(result(1, &id), Some(decision(&id, "trusted", 300))).await.unwrap();
-    let (second, _) = store.record_result(result(2, &id), Some(decision(&id, "trusted", 300))).await.unwrap();
-    store.decide(vec![(Some(first), decision(&id, "stale", 9))]).await.unwrap();
-    assert_eq!(store.device(&id).await.unwrap().unwrap().posture, "trusted");
-    store.decide(vec![(Some(second), decision(&id, "stale", 9))]).await.unwrap();
+    let (first, old) =
+        store.record_result(result(1, &id), Some(decision(&id, "trusted", 300))).await.unwrap();
+    let (second, new) =
+        store.record_result(result(2, &id), Some(decision(&id, "trusted", 300))).await.unwrap();
+    let stale = |result, replaces| {
+        vec![Redecision { result: Some(result), replaces, decision: decision(&id, "stale", 9) }]
+    };
+    for (result, replaces, kept) in [(first, new, 0), (second, old, 0), (second, new, 1), (second, new, 0)] {
+        assert_eq!(store.decide(stale(result, replaces)).await.unwrap(), kept);
+    }
+    let again = NewResult { session: None, replaces: Some(first), ..result(3, &id) };
+    assert!(matches!(store.record_result(again.clone(), None).await, Err(Error::Conflict(_))));
     assert_eq!(store.device(&id).await.unwrap().unwrap().posture, "stale");
     assert_eq!(store.next_due().await.unwrap(), Some(NOW.plus_seconds(9)));
     assert_eq!(store.devices_due(NOW.plus_seconds(8), 9).await.unwrap().len(), 0);
     assert_eq!(store.devices_due(NOW.plus_seconds(9), 9).await.unwrap().len(), 1);
+    let (third, _) = store.record_result(NewResult { replaces: Some(second), ..again }, None).await.unwrap();
+    assert_eq!(store.device(&id).await.unwrap().unwrap().result, Some(third));
 }
 
 #[tokio::test]

@@ -91,6 +91,13 @@ impl App {
             return Err(Failure::Conflict("the session took its evidence already".to_owned()));
         }
         let now = self.now();
+        // What a person does to the device meanwhile must not be lost in a decision made before.
+        let claimed =
+            Evidence::decode(&evidence).ok().and_then(|evidence| DeviceId::new(evidence.ueid().as_bytes()));
+        let _alone = match &claimed {
+            Some(device) => Some(self.alone_with(device).await),
+            None => None,
+        };
         let judged = self.judge(&evidence, &open, from, now).await?;
         let authentic = judged.signed && open.ours;
         let lifetime = self.config.policy.result_lifetime;
@@ -113,7 +120,10 @@ impl App {
 
     /// Judges stored evidence of a device again, when what it was compared with changed. Gives whether that made a new
     /// result: it ends when the old one would have, for the evidence is no fresher.
-    pub(crate) async fn reappraise(&self, device: &Device) -> Result<bool, Failure> {
+    pub(crate) async fn reappraise(&self, device: &DeviceId) -> Result<bool, Failure> {
+        let _alone = self.alone_with(device).await;
+        let Some(device) = self.store.device(device).await? else { return Ok(false) };
+        let device = &device;
         let now = self.now();
         let Some(record) = (match device.result {
             Some(id) => self.store.result(id).await?,
@@ -145,8 +155,13 @@ impl App {
         let result = self.make_result(&judged, &open, true, now, record.expires)?;
         let (new, outcome) = self.sign(result, &judged, &open, record.evidence, true, now, record.expires)?;
         let decision: NewDecision = self.decide_with(device, Some(&outcome), now).await?;
-        self.store.record_result(NewResult { session: None, ..new }, Some(decision)).await?;
-        Ok(true)
+        let new = NewResult { session: None, replaces: device.result, ..new };
+        match self.store.record_result(new, Some(decision)).await {
+            Ok(_) => Ok(true),
+            // Newer evidence was judged meanwhile, by what holds now.
+            Err(store::Error::Conflict(_)) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
     }
 
     async fn open(&self, id: SessionId) -> Result<Open, Failure> {
@@ -323,6 +338,7 @@ impl App {
         };
         let new = NewResult {
             session: Some(open.id),
+            replaces: None,
             device: judged.claimed.clone(),
             received_at: now,
             nonce: open.nonce.clone(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use cose::Sign1;
 use crypto::Digest;
 use eat::SignedResult;
-use store::{Device, NewDecision, ReleaseId, ResultRecord, Timestamp};
+use store::{Device, DeviceId, NewDecision, Redecision, ReleaseId, ResultRecord, Timestamp};
 use trust::{
     Code, Decision, Inputs, Outcome, OverlayInForce, Override, Reason, ReleaseStanding, Scope,
     SignedOverride, Violation, decide,
@@ -13,6 +13,8 @@ use trust::{
 
 use crate::app::{App, Failure, bundle, reasons, releases::Book};
 
+/// How often a decision is made again when something newer comes between.
+const MAX_TRIES: usize = 8;
 /// Dropped packets that a decision looks at.
 const MAX_VIOLATIONS: u32 = 200;
 
@@ -47,7 +49,7 @@ impl App {
         Ok(self.record(device, &decision, &around, now))
     }
 
-    /// Decides again about devices. Only what differs from the present decision is stored.
+    /// Decides again about devices. Only what differs from the present decision is stored; gives how many were.
     pub(crate) async fn redecide(&self, devices: &[Device]) -> Result<usize, Failure> {
         let now = self.now();
         let mut decisions = Vec::new();
@@ -55,14 +57,26 @@ impl App {
             let outcome = self.outcome(device).await?;
             let decision = self.decide_with(device, outcome.as_ref(), now).await?;
             if differs(device, &decision) {
-                decisions.push((device.result, decision));
+                decisions.push(Redecision { result: device.result, replaces: device.decision, decision });
             }
         }
-        let count = decisions.len();
-        if count > 0 {
-            self.store.decide(decisions).await?;
+        if decisions.is_empty() { Ok(0) } else { Ok(self.store.decide(decisions).await?) }
+    }
+
+    /// Decides again about one device, until the decision rests on what is stored now.
+    pub(crate) async fn redecide_one(&self, id: &DeviceId) -> Result<(), Failure> {
+        for _ in 0..MAX_TRIES {
+            let Some(device) = self.store.device(id).await? else { return Ok(()) };
+            let decided = self.redecide(std::slice::from_ref(&device)).await?;
+            let after = self.store.device(id).await?;
+            if decided > 0
+                || after
+                    .is_none_or(|after| (after.result, after.decision) == (device.result, device.decision))
+            {
+                return Ok(());
+            }
         }
-        Ok(count)
+        Err(Failure::Unavailable)
     }
 
     /// What the newest result about a device says, read from the signed object and verified again.

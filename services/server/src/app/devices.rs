@@ -49,7 +49,7 @@ impl App {
         let device = self.store.device(id).await?.ok_or(Failure::NotFound)?;
         self.store.retire(id, actor, self.now()).await?;
         for twin in self.store.devices_with_key(&device.thumbprint).await? {
-            self.reappraise(&twin).await?;
+            self.reappraise(&twin.id).await?;
         }
         Ok(())
     }
@@ -78,22 +78,16 @@ impl App {
             None => None,
         };
         let hold = store::Hold { person: actor.to_owned(), why: request.reason, at: now, until };
+        let _alone = self.alone_with(id).await;
         self.store.hold(id, Some(hold), actor, now).await?;
         self.redecide_one(id).await
     }
 
     /// Ends a block.
     pub(crate) async fn unhold(&self, id: &DeviceId, actor: &str) -> Result<(), Failure> {
+        let _alone = self.alone_with(id).await;
         self.store.hold(id, None, actor, self.now()).await?;
         self.redecide_one(id).await
-    }
-
-    /// Decides again about one device.
-    pub(crate) async fn redecide_one(&self, id: &DeviceId) -> Result<(), Failure> {
-        if let Some(device) = self.store.device(id).await? {
-            self.redecide(&[device]).await?;
-        }
-        Ok(())
     }
 
     /// A device as the API shows it.

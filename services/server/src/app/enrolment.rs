@@ -48,7 +48,7 @@ impl App {
             let holders = self.store.devices_with_key(&thumbprint).await?;
             if holders.len() > 1 {
                 for device in &holders {
-                    self.reappraise(device).await?;
+                    self.reappraise(&device.id).await?;
                 }
             }
         }

@@ -18,12 +18,13 @@ pub(crate) mod releases;
 
 use std::{
     collections::BTreeSet,
+    hash::{DefaultHasher, Hash, Hasher},
     sync::{Arc, Mutex, RwLock},
 };
 
 use crypto::Zeroizing;
 use jiff::Timestamp as Moment;
-use store::{ReleaseId, Store, Timestamp};
+use store::{DeviceId, ReleaseId, Store, Timestamp};
 use tokio::sync::Notify;
 
 pub(crate) use failure::Failure;
@@ -33,6 +34,9 @@ use crate::{
     app::{challenge::Challenger, limiter::Limiter, releases::Book},
     keys::{self, ResultKey},
 };
+
+/// Locks of devices. More than work at once, fewer than there are devices.
+const SHARES: usize = 256;
 
 /// The application: shared by every request and reconciler.
 pub(crate) struct App {
@@ -51,6 +55,8 @@ pub(crate) struct App {
     reading: tokio::sync::Mutex<()>,
     /// Releases that stopped or began to hold, whose devices are to be judged again.
     unsettled: Mutex<BTreeSet<ReleaseId>>,
+    /// One lock for each share of the devices.
+    devices: [tokio::sync::Mutex<()>; SHARES],
     gateway_state: Mutex<Option<gateways::Cached>>,
 }
 
@@ -69,6 +75,7 @@ impl App {
             book: RwLock::default(),
             reading: tokio::sync::Mutex::default(),
             unsettled: Mutex::default(),
+            devices: std::array::from_fn(|_| tokio::sync::Mutex::default()),
             gateway_state: Mutex::default(),
             config,
             store,
@@ -80,6 +87,14 @@ impl App {
     /// The time, as every part of the server sees it.
     pub(crate) fn now(&self) -> Timestamp {
         self.config.clock.now()
+    }
+
+    /// Waits until nobody else reads and changes this device.
+    pub(crate) async fn alone_with(&self, device: &DeviceId) -> tokio::sync::MutexGuard<'_, ()> {
+        let mut hasher = DefaultHasher::new();
+        device.hash(&mut hasher);
+        let share = usize::try_from(hasher.finish() % SHARES as u64).unwrap_or_default();
+        self.devices[share].lock().await
     }
 
     /// The releases as last verified.

@@ -7,7 +7,7 @@ pub(super) async fn reconcile(app: &App, standings_changed: bool) -> Result<(), 
     let unsettled: Vec<_> = app.unsettled().iter().copied().collect();
     for release in &unsettled {
         for device in app.store.devices_running(release).await? {
-            app.reappraise(&device).await?;
+            app.reappraise(&device.id).await?;
         }
     }
     if standings_changed || !unsettled.is_empty() {
