@@ -1,0 +1,141 @@
+//! Moving one device to another policy, among few and among many.
+
+use std::net::UdpSocket;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+use gateway::{DeviceId, Enforcer, PolicyId};
+
+use crate::Effort;
+use crate::lab::{Lab, next_release, other_id, own_id, release};
+use crate::report::{Row, Section};
+use crate::sample::{Sample, time};
+
+pub(crate) fn measure(effort: Effort) -> Result<Section> {
+    let (rounds, moves) = effort.of((5, 10), (60, 20));
+    let mut lanes = Vec::new();
+    for others in effort.of(&[10, 1_000][..], &[10, 10_000, 100_000]) {
+        let Some(lab) = Lab::new() else { return Ok(Section::skipped(TITLE, "it needs root")) };
+        lanes.push(Lane { others: *others, enforcer: lab.enforce(*others)?, lab, times: Vec::new() });
+    }
+    for round in 0..rounds {
+        for lane in &mut lanes {
+            lane.move_others(round, moves)?;
+        }
+    }
+    let lost = match lanes.get_mut(1) {
+        Some(lane) => Some((lane.others, lane.move_under_traffic(effort.of(50, 500))?)),
+        None => None,
+    };
+
+    let few = Sample::of_durations(lanes.first().map(|lane| lane.times.clone()).unwrap_or_default());
+    let mut rows = Vec::new();
+    for lane in lanes.iter().skip(1) {
+        let sample = Sample::of_durations(lane.times.clone());
+        rows.push(Row {
+            what: format!("move one of {} devices", lane.others),
+            figure: format!("{} in the median, p99 {}", time(sample.median()), time(sample.quantile(0.99))),
+            beside: format!("one of 10 devices: {}, p99 {}", time(few.median()), time(few.quantile(0.99))),
+            budget: Some(("≤ 2 ms", sample.median() <= 0.002)),
+        });
+    }
+    rows.extend(lost.map(|(others, flow)| Row {
+        what: format!("packets lost while a device among {others} is moved to and fro under its own traffic"),
+        figure: format!("{} of {}", flow.sent.saturating_sub(flow.received), flow.sent),
+        beside: format!("{} moves", flow.moves),
+        budget: Some(("none", flow.sent == flow.received)),
+    }));
+    Ok(Section::new(TITLE, METHOD, rows))
+}
+
+/// A gateway with its devices.
+struct Lane {
+    others: u32,
+    enforcer: Enforcer,
+    lab: Lab,
+    times: Vec<Duration>,
+}
+
+/// What became of a flow.
+struct Flow {
+    moves: u32,
+    sent: u64,
+    received: u64,
+}
+
+impl Lane {
+    fn move_others(&mut self, round: u32, moves: u32) -> Result<()> {
+        let (enforcer, times, others) = (&mut self.enforcer, &mut self.times, self.others);
+        let to = if round.is_multiple_of(2) { PolicyId::UPDATE_ONLY } else { release() };
+        self.lab.gateway.enter(|| {
+            for step in 0..moves {
+                // The same devices go and come back, spread over all of them.
+                let device = other_id((step * 7919 + round / 2 * 31) % others)?;
+                times.push(timed(enforcer, device, to)?);
+            }
+            Ok(())
+        })
+    }
+
+    /// Moves the device itself between two policies that both permit what it sends.
+    fn move_under_traffic(&mut self, moves: u32) -> Result<Flow> {
+        let (sender, receiver) = (self.lab.sender()?, self.lab.receiver()?);
+        let enforcer = &mut self.enforcer;
+        let (stop, end) = (AtomicBool::new(false), AtomicBool::new(false));
+        let (sent, received) = std::thread::scope(|scope| {
+            let sending = scope.spawn(|| send_until(&sender, &stop));
+            let receiving = scope.spawn(|| receive_until(&receiver, &end));
+            let moved = self.lab.gateway.enter(|| {
+                for step in 0..moves {
+                    let to = if step.is_multiple_of(2) { next_release() } else { release() };
+                    timed(enforcer, own_id()?, to)?;
+                }
+                anyhow::Ok(())
+            });
+            stop.store(true, Ordering::Relaxed);
+            let sent = sending.join().unwrap_or(0);
+            end.store(true, Ordering::Relaxed);
+            let received = receiving.join().unwrap_or(0);
+            moved.map(|()| (sent, received))
+        })?;
+        Ok(Flow { moves, sent, received })
+    }
+}
+
+fn timed(enforcer: &mut Enforcer, device: DeviceId, to: PolicyId) -> Result<Duration> {
+    let start = Instant::now();
+    enforcer.assign(&[(device, to)]).context("moving a device")?;
+    Ok(start.elapsed())
+}
+
+/// Sends at an even pace that the receiver keeps up with; gives how many were sent.
+fn send_until(socket: &UdpSocket, stop: &AtomicBool) -> u64 {
+    let mut sent = 0;
+    while !stop.load(Ordering::Relaxed) {
+        sent += u64::from(socket.send(b"bench").is_ok());
+        std::thread::sleep(Duration::from_micros(100));
+    }
+    sent
+}
+
+/// Counts what arrives until nothing comes any more after the end.
+fn receive_until(socket: &UdpSocket, end: &AtomicBool) -> u64 {
+    let mut received = 0;
+    let mut buffer = [0; 64];
+    loop {
+        match socket.recv(&mut buffer) {
+            Ok(_) => received += 1,
+            // The read timeout: whatever was on its way has come.
+            Err(_) if end.load(Ordering::Relaxed) => return received,
+            Err(_) => {}
+        }
+    }
+}
+
+const TITLE: &str = "Moving a device to another policy";
+
+const METHOD: &str = "The enforcer against the kernel, on a kept-open nft context, in a namespace for each number of \
+    devices; rounds interleaved. Timed is the whole change: the transaction of delete and add in both device maps, nft's \
+    confirmation, and the search of the connections to cut. Every device has a policy of 20 entries. Loss is counted on a \
+    flow of about 5,000 packets/s of the very device that is moved, between two policies that both permit the flow.";

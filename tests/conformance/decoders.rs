@@ -1,0 +1,347 @@
+//! Every decoder of bytes from outside, and what follows it: one table for mutation tests and fuzzing.
+//!
+//! A decoder here goes as far as anybody's bytes may go: it verifies with keys that signed nothing, and where there is
+//! an encoder it writes what was read and reads it again.
+
+use cose::{MacKey, TrustAnchors};
+use crypto::{HashAlgorithm, PublicKey, SigningKey};
+use eat::{Evidence, MeasuredComponent, Nonce, SignedResult, Token};
+use suit::{Authority, AuthorityList, Envelope, Role};
+use trust::{Bundle, Override, Policy, SignedOverride};
+use x509::cms::{Detached, SignerPolicy};
+use x509::{Certificate, Name};
+
+use crate::fixture::{NOW, key};
+
+/// One decoder.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Decoder {
+    /// Also the name of its fuzz target.
+    pub(crate) name: &'static str,
+    /// Reads bytes as far as anybody's may go, and says whether they are well-formed. It must never panic.
+    pub(crate) read: fn(&[u8]) -> bool,
+    /// Whether a well-formed input may be followed by something, or end early: white space, packets cut short.
+    pub(crate) loose_end: bool,
+    /// How many levels of byte strings within byte strings it reads; deeper ones are left to others.
+    pub(crate) levels: u8,
+    /// Folders of test vectors with good and bad examples, below the root of all vectors.
+    pub(crate) folders: &'static [&'static str],
+}
+
+/// All of them.
+pub(crate) const DECODERS: &[Decoder] = &[
+    Decoder {
+        name: "cbor",
+        read: cbor,
+        loose_end: false,
+        levels: 0,
+        folders: &["rats/eat-made", "coswid/made", "suit/constructed"],
+    },
+    Decoder {
+        name: "crypto_keys",
+        read: crypto_keys,
+        loose_end: false,
+        levels: 1,
+        folders: &["suit/keys", "rats/ear-rust"],
+    },
+    Decoder {
+        name: "cose_sign1",
+        read: cose_sign1,
+        loose_end: false,
+        levels: 0,
+        folders: &["rats/eat-made", "rats/psa-tfm"],
+    },
+    Decoder { name: "cose_sign", read: cose_sign, loose_end: false, levels: 0, folders: &["coswid/hirs"] },
+    Decoder { name: "cose_mac0", read: cose_mac0, loose_end: false, levels: 0, folders: &["rats/psa-tfm"] },
+    Decoder { name: "cose_key", read: cose_key, loose_end: false, levels: 0, folders: &["suit/keys"] },
+    Decoder {
+        name: "x509_certificate",
+        read: x509_certificate,
+        loose_end: false,
+        levels: 1,
+        folders: &["mud/signed"],
+    },
+    Decoder { name: "x509_cms", read: x509_cms, loose_end: false, levels: 1, folders: &["mud/signed"] },
+    Decoder {
+        name: "suit_envelope",
+        read: suit_envelope,
+        loose_end: false,
+        levels: 0,
+        folders: &["suit/manifest-37", "suit/constructed", "suit/update-management", "suit/trust-domains"],
+    },
+    Decoder { name: "suit_authorities", read: suit_authorities, loose_end: false, levels: 1, folders: &[] },
+    Decoder {
+        name: "coswid_tag",
+        read: coswid_tag,
+        loose_end: false,
+        levels: 1,
+        folders: &["coswid/made", "coswid/eat-appendix", "coswid/veraison-swid"],
+    },
+    Decoder {
+        name: "coswid_received",
+        read: coswid_received,
+        loose_end: false,
+        levels: 1,
+        folders: &["coswid/made", "coswid/hirs"],
+    },
+    Decoder {
+        name: "eat_evidence",
+        read: eat_evidence,
+        loose_end: false,
+        levels: 1,
+        folders: &["rats/eat-made"],
+    },
+    Decoder {
+        name: "eat_token",
+        read: eat_token,
+        loose_end: false,
+        levels: 1,
+        folders: &["rats/eat-made", "rats/psa-tfm"],
+    },
+    Decoder {
+        name: "eat_component",
+        read: eat_component,
+        loose_end: false,
+        levels: 1,
+        folders: &["rats/measured-component"],
+    },
+    Decoder {
+        name: "ear_cwt",
+        read: ear_cwt,
+        loose_end: false,
+        levels: 1,
+        folders: &["rats/ear-made", "rats/ear-draft"],
+    },
+    Decoder { name: "ear_jwt", read: ear_jwt, loose_end: true, levels: 1, folders: &["rats/ear-made"] },
+    Decoder {
+        name: "mud",
+        read: mud,
+        loose_end: true,
+        levels: 1,
+        folders: &["mud/unsw", "mud/negative", "mud/nist", "mud/daq"],
+    },
+    Decoder { name: "trust_override", read: trust_override, loose_end: false, levels: 1, folders: &[] },
+    Decoder { name: "trust_policy", read: trust_policy, loose_end: false, levels: 1, folders: &[] },
+    Decoder { name: "trust_bundle", read: trust_bundle, loose_end: false, levels: 0, folders: &[] },
+    Decoder { name: "device_state", read: device_state, loose_end: false, levels: 1, folders: &[] },
+];
+
+fn cbor(bytes: &[u8]) -> bool {
+    let mut reader = cbor::Reader::new(bytes);
+    let strict = reader.skip().is_ok() && reader.is_empty();
+    if strict {
+        assert!(cbor::diagnostic(bytes).is_ok(), "whatever is well-formed can be shown");
+        let normal = cbor::normalize(bytes, LIMIT).expect("whatever is deterministic is well-formed");
+        assert_eq!(normal, bytes, "what is deterministic stays as it is");
+    } else if let Ok(normal) = cbor::normalize(bytes, LIMIT) {
+        cbor::Reader::new(&normal).skip().expect("what was made deterministic is");
+    }
+    let _any_order = cbor::Reader::with_order(bytes, cbor::Order::Unique).skip();
+    strict
+}
+
+fn crypto_keys(bytes: &[u8]) -> bool {
+    let public = PublicKey::from_spki_der(bytes);
+    let secret = SigningKey::from_pkcs8_der(bytes);
+    let known = public.is_ok() || secret.is_ok() || SigningKey::from_sec1_der(bytes).is_ok();
+    if let Ok(public) = public {
+        let again = PublicKey::from_spki_der(&public.to_spki_der());
+        assert_eq!(again.as_ref(), Ok(&public));
+        assert!(public.verify(bytes, &[0; 64]).is_err());
+        assert!(public.verify_der(bytes, bytes).is_err());
+    }
+    if let Ok(secret) = secret {
+        let again = SigningKey::from_pkcs8_der(&secret.to_pkcs8_der()).expect("was written by us");
+        assert_eq!(again.public_key(), secret.public_key());
+    }
+    assert!(stranger().verify_der(b"message", bytes).is_err(), "nobody signed it");
+    known
+}
+
+fn cose_sign1(bytes: &[u8]) -> bool {
+    let forms = [cose::Sign1::decode(bytes), cose::Sign1::decode_untagged(bytes)];
+    let known = forms.iter().any(Result::is_ok);
+    for message in forms.into_iter().flatten() {
+        let _hints = (message.kid(), message.content_type());
+        assert!(message.verify(&stranger(), None, &[]).is_err());
+        assert!(message.verify(&stranger(), Some(b"apart"), &[]).is_err());
+    }
+    known
+}
+
+fn cose_sign(bytes: &[u8]) -> bool {
+    let forms = [cose::Sign::decode(bytes), cose::Sign::decode_untagged(bytes)];
+    let known = forms.iter().any(Result::is_ok);
+    for message in forms.into_iter().flatten() {
+        assert!(message.verify(&stranger(), None, &[]).is_err());
+        assert!(message.verify(&stranger(), Some(b"apart"), &[]).is_err());
+    }
+    known
+}
+
+fn cose_mac0(bytes: &[u8]) -> bool {
+    let key = MacKey::new(HashAlgorithm::Sha256, &[77; 32]).expect("long enough");
+    let forms = [cose::Mac0::decode(bytes), cose::Mac0::decode_untagged(bytes)];
+    let known = forms.iter().any(Result::is_ok);
+    for message in forms.into_iter().flatten() {
+        assert!(message.verify(&key, None, &[]).is_err());
+        assert!(message.verify(&key, Some(b"apart"), &[]).is_err());
+    }
+    let _key = MacKey::decode(bytes);
+    known
+}
+
+fn cose_key(bytes: &[u8]) -> bool {
+    let Ok(key) = cose::Key::decode(bytes) else { return false };
+    let again = cose::Key::decode(&key.encode()).expect("was written by us");
+    assert_eq!(again.public(), key.public());
+    assert_eq!(again.thumbprint(HashAlgorithm::Sha256), key.thumbprint(HashAlgorithm::Sha256));
+    true
+}
+
+fn x509_certificate(bytes: &[u8]) -> bool {
+    let _name = Name::decode(bytes);
+    let Ok(certificate) = Certificate::decode(bytes) else { return false };
+    let others = [certificate.clone()];
+    assert!(x509::verify_chain(&certificate, &others, &[], NOW).is_err(), "nobody is believed");
+    let _own = x509::verify_chain(&certificate, &[], &others, NOW);
+    true
+}
+
+fn x509_cms(bytes: &[u8]) -> bool {
+    let Ok(message) = Detached::decode(bytes) else { return false };
+    let policy = SignerPolicy { anchors: &[], extra: &[], subject: None, now: NOW };
+    assert!(message.verify(b"another content", &policy).is_err(), "nobody is believed");
+    true
+}
+
+fn suit_envelope(bytes: &[u8]) -> bool {
+    let Ok(envelope) = Envelope::decode(bytes) else { return false };
+    assert!(envelope.verify(&strangers()).is_err(), "nobody on the list signed it");
+    let stripped = envelope.strip_payloads();
+    assert!(Envelope::decode(&stripped).is_ok(), "stays an envelope without payloads");
+    let Ok(manifest) = envelope.manifest_unverified() else { return false };
+    let _sections: Vec<_> = manifest.sections().collect();
+    true
+}
+
+fn suit_authorities(bytes: &[u8]) -> bool {
+    let Ok(list) = AuthorityList::decode(bytes) else { return false };
+    assert_eq!(AuthorityList::decode(&list.to_bytes()), Ok(list));
+    true
+}
+
+fn coswid_tag(bytes: &[u8]) -> bool {
+    let Ok(tag) = coswid::Tag::decode(bytes) else { return false };
+    let _files = tag.measured_files();
+    let _about = (tag.version(), tag.supersedes().count());
+    let again = coswid::Tag::decode(&tag.encode()).expect("was written by us");
+    assert_eq!(again.measured_files(), tag.measured_files());
+    true
+}
+
+fn coswid_received(bytes: &[u8]) -> bool {
+    let Ok(received) = coswid::Received::decode(bytes) else { return false };
+    if let coswid::Received::Signed(tag) = received {
+        assert!(tag.clone().verify_with_key(&stranger(), "stranger").is_err());
+        assert!(tag.verify(&TrustAnchors::default()).is_err());
+    }
+    true
+}
+
+fn eat_evidence(bytes: &[u8]) -> bool {
+    let Ok(evidence) = Evidence::decode(bytes) else { return false };
+    let nonce = evidence.nonce().clone();
+    assert!(evidence.verify(&stranger(), &nonce).is_err());
+    true
+}
+
+fn eat_token(bytes: &[u8]) -> bool {
+    let Ok(token) = Token::decode(bytes) else { return false };
+    let _written = token.unverified().encode();
+    let nonce = Nonce::new(&[3; 16]).expect("a nonce");
+    assert!(token.verify(&stranger(), &nonce).is_err());
+    true
+}
+
+fn eat_component(bytes: &[u8]) -> bool {
+    let Ok(component) = MeasuredComponent::decode(bytes) else { return false };
+    assert_eq!(MeasuredComponent::decode(&component.encode()), Ok(component));
+    true
+}
+
+fn ear_cwt(bytes: &[u8]) -> bool {
+    result(SignedResult::decode_cwt(bytes))
+}
+
+fn ear_jwt(bytes: &[u8]) -> bool {
+    result(SignedResult::decode_jwt(bytes))
+}
+
+fn result(decoded: Result<SignedResult<'_>, eat::Error>) -> bool {
+    let Ok(signed) = decoded else { return false };
+    let _tier = signed.unverified().tier();
+    let again = signed.unverified().sign_cwt(&key(20), b"verifier");
+    if let Ok(again) = again {
+        SignedResult::decode_cwt(&again).expect("was written by us");
+    }
+    assert!(signed.verify(&TrustAnchors::default(), NOW, None).is_err());
+    true
+}
+
+fn mud(bytes: &[u8]) -> bool {
+    let Ok(parsed) = mud::parse(bytes, &mud::Context::default()) else { return false };
+    let compiled = mud::compile(&parsed.file);
+    let _shown = (compiled.policy.breadth(), compiled.policy.encode_json());
+    assert!(mud::diff(&compiled.policy, &compiled.policy).is_equal());
+    let written = parsed.file.encode();
+    mud::parse(written.as_bytes(), &mud::Context::default()).expect("was written by us");
+    true
+}
+
+fn trust_override(bytes: &[u8]) -> bool {
+    assert!(SignedOverride::verify(bytes, &TrustAnchors::default()).is_err());
+    let Ok(content) = Override::decode(bytes) else { return false };
+    assert_eq!(Override::decode(&content.encode()), Ok(content));
+    true
+}
+
+fn trust_policy(bytes: &[u8]) -> bool {
+    let Ok(policy) = Policy::decode(bytes) else { return false };
+    assert_eq!(Policy::decode(&policy.encode()), Ok(policy));
+    true
+}
+
+fn trust_bundle(bytes: &[u8]) -> bool {
+    let Ok(bundle) = Bundle::decode(bytes) else { return false };
+    let keys = TrustAnchors::default();
+    let anchors = trust::BundleAnchors { authorities: strangers(), mud_issuers: Vec::new(), keys };
+    let _proof = bundle.verify(&anchors);
+    assert_eq!(Bundle::decode(&bundle.encode()), Ok(bundle));
+    true
+}
+
+/// A record carries a checksum, which random changes would never get past: it is put right first.
+fn device_state(bytes: &[u8]) -> bool {
+    let _torn = device_core::BootState::decode(bytes);
+    let mut record = bytes.to_vec();
+    record.extend_from_slice(crypto::Digest::of(HashAlgorithm::Sha256, bytes).as_bytes());
+    let Ok(state) = device_core::BootState::decode(&record) else { return false };
+    let again = device_core::BootState::decode(&state.encode());
+    assert!(again.is_ok(), "was written by us");
+    true
+}
+
+/// A key that signed nothing.
+fn stranger() -> PublicKey {
+    key(77).public_key().clone()
+}
+
+/// A list of authorities who signed nothing.
+fn strangers() -> AuthorityList {
+    let author = Authority::new(stranger(), &[], "stranger", Role::Author);
+    AuthorityList::with_default_policy(vec![author]).expect("a list")
+}
+
+/// More than any input here has.
+const LIMIT: usize = 1 << 24;

@@ -1,0 +1,9 @@
+//! Every decoder against bad input, and what the crates do with the published vectors when they work together.
+
+#![allow(clippy::print_stderr, reason = "counts and skips are said aloud")]
+
+mod decoders;
+mod fixture;
+mod mutation;
+mod seeds;
+mod summary;
