@@ -94,7 +94,7 @@ const ROW: usize = 16;
 fn excerpt(bytes: &[u8], at: usize) -> Option<String> {
     let before = bytes.get(..at)?;
     match std::str::from_utf8(bytes) {
-        Ok(_) if bytes.first().is_some_and(|byte| !byte.is_ascii_control()) => {
+        Ok(text) if text.chars().all(|c| !c.is_control() || c.is_ascii_whitespace()) => {
             let number = before.iter().filter(|byte| **byte == b'\n').count() + 1;
             let start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |newline| newline + 1);
             let from = start.max(at.saturating_sub(CONTEXT));
@@ -134,7 +134,7 @@ mod tests {
     #[test]
     fn points_at_the_byte_of_binary_data() {
         let drawn = excerpt(&[0x80; 20], 17).expect("the place is inside");
-        assert_eq!(drawn, "byte 17 (0x11)\n  00000010  80 80 80 80\n             ^^");
+        assert_eq!(drawn, "byte 17 (0x11)\n  00000010  80 80 80 80\n               ^^");
     }
 
     #[test]

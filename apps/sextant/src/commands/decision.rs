@@ -1,6 +1,5 @@
 use std::path::{Path, PathBuf};
 
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use clap::{Args, Subcommand};
 use cose::Purpose;
 use trust::{Bundle, BundleAnchors};
@@ -8,7 +7,7 @@ use trust::{Bundle, BundleAnchors};
 use crate::{
     client::ServerArgs,
     clock,
-    commands::authority,
+    commands::{authority, policy},
     failure::{Answer, Failure},
     files::{self, Input, Mode},
     keys::{self, KeyFile},
@@ -84,7 +83,7 @@ fn verify(command: &Verify, printer: &Printer) -> Result<Answer, Failure> {
             let facts = Map::new()
                 .with("device", hex(&decision.device))
                 .with("posture", decision.posture.as_str())
-                .with("access", access(decision.access))
+                .with("access", policy::access(decision.access))
                 .maybe("release", decision.release.map(Node::shown))
                 .unless_empty("reasons", Node::list(&decision.reasons))
                 .with("rests_on", Node::list(&decision.rests_on))
@@ -99,14 +98,6 @@ fn verify(command: &Verify, printer: &Printer) -> Result<Answer, Failure> {
     Ok(printer.answer(verdict))
 }
 
-const fn access(access: trust::Access) -> &'static str {
-    match access {
-        trust::Access::Blocked => "blocked",
-        trust::Access::UpdateOnly => "update-only",
-        trust::Access::Release => "release",
-    }
-}
-
 /// Reads a bundle: as it is, or as the member `bundle` of the server's answer.
 fn read(path: &Path) -> Result<Bundle, Failure> {
     let input = Input::read(path)?;
@@ -114,7 +105,7 @@ fn read(path: &Path) -> Result<Bundle, Failure> {
         Err(_) => input.bytes.clone(),
         Ok(answer) => {
             let text = answer.get("bundle").and_then(serde_json::Value::as_str);
-            text.and_then(|text| URL_SAFE_NO_PAD.decode(text).ok())
+            text.and_then(api::Base64Url::decode)
                 .ok_or_else(|| Failure::new(format!("{} holds no bundle", input.name)))?
         }
     };

@@ -6,7 +6,7 @@ use trust::{Policy, References, Release, ReleaseAnchors, Subject};
 
 use crate::{
     clock,
-    commands::{authority, coswid::chain},
+    commands::{authority, coswid::chain, policy},
     failure::{Answer, Failure},
     files::{self, Input, Mode},
     keys::KeyFile,
@@ -108,11 +108,8 @@ fn verify(command: &Verify, printer: &Printer) -> Result<Answer, Failure> {
 
 fn appraise(command: &Appraise, printer: &Printer) -> Result<Answer, Failure> {
     let input = Input::read(&command.verify.file)?;
-    let policy = match &command.policy {
-        Some(path) => {
-            let input = Input::read(path)?;
-            Policy::decode(&input.bytes).map_err(|error| input.failure("not an appraisal policy", &error))?
-        }
+    let rules = match &command.policy {
+        Some(path) => policy::read(path)?,
         None => Policy::default(),
     };
     let key = KeyFile::read(&command.verify.key)?.public;
@@ -128,7 +125,7 @@ fn appraise(command: &Appraise, printer: &Printer) -> Result<Answer, Failure> {
         Ok(evidence) => {
             let releases: Vec<&Release> = releases.iter().collect();
             let references = References { releases: &releases, denied: &[], tampered: None };
-            (trust::appraise(&evidence, &references, &policy), true)
+            (trust::appraise(&evidence, &references, &rules), true)
         }
         Err(error) => {
             let code = trust::Code::from_text(code(&error)).unwrap_or(trust::Code::MalformedEvidence);
@@ -137,7 +134,7 @@ fn appraise(command: &Appraise, printer: &Printer) -> Result<Answer, Failure> {
     };
     let verifier = VerifierId { developer: "sextant".into(), build: env!("CARGO_PKG_VERSION").into() };
     let subject = Subject { ueid, key: believed.then_some(key), nonce: Some(nonce) };
-    let mut result = trust::attestation_result(&appraised, &subject, &policy, verifier, now);
+    let mut result = trust::attestation_result(&appraised, &subject, &rules, verifier, now);
     result.nonce.clone_from(&command.verify.nonce);
     if let (Some(path), Some(output)) = (&command.ear_key, &command.output) {
         sign(&result, path, output, command.jwt, printer)?;

@@ -75,7 +75,7 @@ pub(crate) enum Command {
     /// Roll releases out
     #[command(subcommand)]
     Campaign(campaign::Campaign),
-    /// Override network policy
+    /// Write policies and override network policy
     #[command(subcommand)]
     Policy(policy::Policy),
     /// Check decisions without a server

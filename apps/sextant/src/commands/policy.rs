@@ -1,7 +1,7 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use clap::{Args, Subcommand};
-use trust::{Effect, Flow, Override, Scope};
+use clap::{Args, Subcommand, ValueEnum};
+use trust::{Access, Effect, Flow, Override, Scope};
 use ureq::http::Method;
 
 use crate::{
@@ -12,23 +12,27 @@ use crate::{
         mud::{FlowText, flow},
     },
     failure::{Answer, Failure},
-    files::{self, Mode},
+    files::{self, Input, Mode},
     keys::{self, KeyFile},
     node::{Map, Node},
     printer::Printer,
 };
 
-/// Override network policy.
+/// Write policies and override network policy.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Policy {
     /// Sign an override, and give it to the server to relay to the gateways, which verify it
-    Override(Box<New>),
+    Override(Box<Overriding>),
     /// List overrides that the server relays
     Overrides(Ls),
+    /// Write an appraisal and posture policy
+    New(Rules),
+    /// Show an appraisal and posture policy
+    Show(Shown),
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct New {
+pub(crate) struct Overriding {
     /// Private key of the network operator
     #[arg(long)]
     key: PathBuf,
@@ -89,9 +93,61 @@ pub(crate) struct Ls {
     server: ServerArgs,
 }
 
+/// Rules that differ from the default ones.
+#[derive(Debug, Args)]
+pub(crate) struct Rules {
+    /// How long an attestation result is good for
+    #[arg(long, value_name = "SPAN", value_parser = clock::parse_span)]
+    result_lifetime: Option<i64>,
+    /// How long a release stays acceptable after its successor came out
+    #[arg(long, value_name = "SPAN", value_parser = clock::parse_span)]
+    supersede_grace: Option<i64>,
+    /// How long a dropped packet marks a device as violating
+    #[arg(long, value_name = "SPAN", value_parser = clock::parse_span)]
+    violation_window: Option<i64>,
+    /// How many dropped packets in that time mark it
+    #[arg(long, value_name = "N")]
+    violation_threshold: Option<u64>,
+    /// Cut violating devices to updates
+    #[arg(long)]
+    restrict_violating: bool,
+    /// Trust devices whose debug port is open
+    #[arg(long)]
+    allow_debug: bool,
+    /// Trust devices that run components which their release does not contain
+    #[arg(long)]
+    allow_extra_components: bool,
+    /// Believe MUD signers only with a certificate of the site's own anchors
+    #[arg(long)]
+    require_mud_anchor: bool,
+    /// What a device with an outdated release may reach
+    #[arg(long, value_name = "ACCESS")]
+    outdated_access: Option<AccessName>,
+    /// Where to write the policy
+    #[arg(short, long, value_name = "FILE")]
+    output: PathBuf,
+}
+
+/// Accesses on the command line.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum AccessName {
+    /// Nothing at all
+    Blocked,
+    /// Attestation and update
+    UpdateOnly,
+    /// The flows that its release declares
+    Release,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Shown {
+    /// The policy
+    file: PathBuf,
+}
+
 pub(crate) fn run(command: Policy, printer: &Printer) -> Result<Answer, Failure> {
     match command {
-        Policy::Override(command) => new(*command, printer),
+        Policy::Override(command) => override_policy(*command, printer),
         Policy::Overrides(Ls { server }) => {
             server.client()?.get::<Vec<api::Override>>("/api/v1/overrides")?.answer(printer, |overrides| {
                 let row = |one: &api::Override| {
@@ -102,10 +158,74 @@ pub(crate) fn run(command: Policy, printer: &Printer) -> Result<Answer, Failure>
                 Ok(Answer::Yes)
             })
         }
+        Policy::New(rules) => {
+            let policy = policy(&rules);
+            // The span limits are those of the reader.
+            trust::Policy::decode(&policy.encode())
+                .map_err(|error| Failure::new("this policy would be refused").because(&error))?;
+            files::write(&rules.output, &policy.encode(), Mode::Public, printer)?;
+            printer.note(format!("policy {}", policy.digest()));
+            Ok(Answer::Yes)
+        }
+        Policy::Show(Shown { file }) => {
+            printer.show(&rules_tree(&read(&file)?).into());
+            Ok(Answer::Yes)
+        }
     }
 }
 
-fn new(command: New, printer: &Printer) -> Result<Answer, Failure> {
+/// Reads an appraisal and posture policy.
+pub(crate) fn read(path: &Path) -> Result<trust::Policy, Failure> {
+    let input = Input::read(path)?;
+    trust::Policy::decode(&input.bytes)
+        .map_err(|error| input.failure("not a policy", &error).help("`sextant policy new` writes one"))
+}
+
+fn policy(rules: &Rules) -> trust::Policy {
+    let usual = trust::Policy::default();
+    trust::Policy {
+        result_lifetime: rules.result_lifetime.unwrap_or(usual.result_lifetime),
+        supersede_grace: rules.supersede_grace.unwrap_or(usual.supersede_grace),
+        allow_debug: rules.allow_debug,
+        allow_extra_components: rules.allow_extra_components,
+        require_mud_anchor: rules.require_mud_anchor,
+        violation_window: rules.violation_window.unwrap_or(usual.violation_window),
+        violation_threshold: rules.violation_threshold.unwrap_or(usual.violation_threshold),
+        restrict_violating: rules.restrict_violating,
+        outdated_access: match rules.outdated_access {
+            None => usual.outdated_access,
+            Some(AccessName::Blocked) => Access::Blocked,
+            Some(AccessName::UpdateOnly) => Access::UpdateOnly,
+            Some(AccessName::Release) => Access::Release,
+        },
+    }
+}
+
+fn rules_tree(policy: &trust::Policy) -> Map {
+    Map::new()
+        .with("kind", "appraisal and posture policy")
+        .with("digest", Node::shown(policy.digest()))
+        .with("result_lifetime", policy.result_lifetime)
+        .with("supersede_grace", policy.supersede_grace)
+        .with("allow_debug", policy.allow_debug)
+        .with("allow_extra_components", policy.allow_extra_components)
+        .with("require_mud_anchor", policy.require_mud_anchor)
+        .with("violation_window", policy.violation_window)
+        .with("violation_threshold", policy.violation_threshold)
+        .with("restrict_violating", policy.restrict_violating)
+        .with("outdated_access", access(policy.outdated_access))
+}
+
+/// The word for what a device may reach.
+pub(crate) const fn access(access: Access) -> &'static str {
+    match access {
+        Access::Blocked => "blocked",
+        Access::UpdateOnly => "update-only",
+        Access::Release => "release",
+    }
+}
+
+fn override_policy(command: Overriding, printer: &Printer) -> Result<Answer, Failure> {
     let (key, _) = KeyFile::read_secret(&command.key)?;
     let now = clock::now();
     let content = Override {

@@ -16,8 +16,6 @@ use crate::{
     show,
 };
 
-pub(crate) use verify::{Believed, believed};
-
 /// Make, sign, check and try releases.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Suit {

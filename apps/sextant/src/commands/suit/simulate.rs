@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use suit::{Installed, Procedure, Processor, Uuid, VendorId, Verified};
 
-use super::{Believed, believed};
+use super::verify::{Believed, verify};
 use crate::{
     clock,
     commands::authority,
@@ -75,7 +75,7 @@ enum ProcedureName {
 pub(crate) fn run(command: &Simulate, printer: &Printer) -> Result<Answer, Failure> {
     let input = Input::read(&command.file)?;
     let envelope = super::decode(&input)?;
-    let verified = match envelope.verify(&believed(&command.believed, &envelope)?) {
+    let verified = match verify(&command.believed, &envelope)? {
         Ok(verified) => verified,
         Err(refusal) => return Ok(printer.answer(Verdict::no(refusal.code(), &refusal))),
     };

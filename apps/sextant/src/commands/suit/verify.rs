@@ -1,8 +1,8 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use crypto::PublicKey;
-use suit::{Authority, AuthorityList, AuthorityPolicy, Envelope, Role, Verified};
+use crypto::{Digest, HashAlgorithm, PublicKey};
+use suit::{Authority, AuthorityList, AuthorityPolicy, Envelope, Refusal, Role, Verified};
 
 use crate::{
     clock,
@@ -41,19 +41,27 @@ pub(crate) struct Believed {
     authorities: Option<PathBuf>,
 }
 
-/// The authority list that stands for what a person said on the command line.
-pub(crate) fn believed(believed: &Believed, envelope: &Envelope<'_>) -> Result<AuthorityList, Failure> {
-    match &believed.authorities {
-        Some(path) => authority::read(path),
-        None => list_of(&KeyFile::read_public(&believed.keys)?, envelope),
+/// Verifies an envelope with what a person said on the command line.
+pub(crate) fn verify<'b>(
+    believed: &Believed,
+    envelope: &Envelope<'b>,
+) -> Result<Result<Verified<'b>, Refusal>, Failure> {
+    if let Some(path) = &believed.authorities {
+        return Ok(envelope.verify(&authority::read(path)?));
     }
+    let keys = KeyFile::read_public(&believed.keys)?;
+    let names = |kid: &[u8]| keys.iter().any(|key| thumbprint(key).as_bytes() == kid);
+    Ok(envelope.verify(&list_of(&keys, envelope)?).map_err(|refusal| match refusal {
+        // Every key was tried under this identifier; that none made the signature says nothing about its owner.
+        Refusal::BadSignature { kid } if !names(&kid) => Refusal::UnknownSigner { kid: Some(kid) },
+        refusal => refusal,
+    }))
 }
 
 pub(crate) fn run(command: &Verify, printer: &Printer) -> Result<Answer, Failure> {
     let input = Input::read(&command.file)?;
     let envelope = super::decode(&input)?;
-    let authorities = believed(&command.believed, &envelope)?;
-    let verified = match envelope.verify(&authorities) {
+    let verified = match verify(&command.believed, &envelope)? {
         Ok(verified) => verified,
         Err(refusal) => return Ok(printer.answer(Verdict::no(refusal.code(), &refusal))),
     };
@@ -150,11 +158,15 @@ fn list_of(public: &[PublicKey], envelope: &Envelope<'_>) -> Result<AuthorityLis
         kids.extend(stated.into_iter().filter(|kid| !kids.contains(kid)).collect::<Vec<_>>());
     }
     let entry = |key: &PublicKey, kid: &[u8]| {
-        let name = keys::short(&cose::thumbprint(key, crypto::HashAlgorithm::Sha256));
+        let name = keys::short(&thumbprint(key));
         Authority::new(key.clone(), kid, &name, Role::Author)
     };
     let entries = public.iter().flat_map(|key| kids.iter().map(move |kid| entry(key, kid))).collect();
     let authors = u8::try_from(public.len()).unwrap_or(u8::MAX);
     AuthorityList::new(AuthorityPolicy { authors, ..AuthorityPolicy::default() }, entries)
         .map_err(|error| Failure::new("these keys make no authority list").because(&error))
+}
+
+fn thumbprint(key: &PublicKey) -> Digest {
+    cose::thumbprint(key, HashAlgorithm::Sha256)
 }

@@ -1,0 +1,201 @@
+//! The verbs that talk to a server, against one that writes down what it is asked and answers as told.
+
+mod common;
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpListener;
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use common::{Desk, Run, author_desk};
+use rustls::{ServerConfig, ServerConnection, StreamOwned, crypto::aws_lc_rs, pki_types::PrivateKeyDer};
+
+/// A request as it arrived.
+#[derive(Clone, Debug, Default)]
+struct Asked {
+    line: String,
+    headers: Vec<String>,
+    body: Vec<u8>,
+}
+
+impl Asked {
+    fn has(&self, header: &str) -> bool {
+        self.headers.iter().any(|other| other.eq_ignore_ascii_case(header))
+    }
+}
+
+/// Serves one connection after another on the loopback, each with the next answer; it ends with its answers.
+struct Server {
+    url: String,
+    asked: Arc<Mutex<Vec<Asked>>>,
+}
+
+impl Server {
+    /// Answers are a status and a body.
+    fn start(desk: &Desk, answers: &[(u16, &str)]) -> Self {
+        let rcgen::CertifiedKey { cert, signing_key } =
+            rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
+        desk.write("server.pem", cert.pem()).write("token", "secret\n");
+        let key = PrivateKeyDer::try_from(signing_key.serialize_der()).expect("a key");
+        let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+            .with_safe_default_protocol_versions()
+            .expect("protocol versions")
+            .with_no_client_auth()
+            .with_single_cert(vec![cert.der().clone()], key)
+            .expect("a server");
+        let config = Arc::new(config);
+        let listener = TcpListener::bind("localhost:0").expect("a port");
+        let url = format!("https://localhost:{}", listener.local_addr().expect("an address").port());
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let (answers, log) =
+            (answers.iter().map(|(s, b)| (*s, (*b).to_owned())).collect::<Vec<_>>(), asked.clone());
+        thread::spawn(move || {
+            for (status, body) in answers {
+                let (stream, _) = listener.accept().expect("a connection");
+                let connection = ServerConnection::new(config.clone()).expect("a connection");
+                let mut stream = BufReader::new(StreamOwned::new(connection, stream));
+                // A client that does not believe the certificate leaves before it asks.
+                let Some(request) = read(&mut stream) else { continue };
+                log.lock().expect("nobody panicked").push(request);
+                let head = format!(
+                    "HTTP/1.1 {status} X\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+                    body.len()
+                );
+                let out = stream.get_mut();
+                out.write_all(head.as_bytes())
+                    .and_then(|()| out.write_all(body.as_bytes()))
+                    .expect("an answer");
+                out.conn.send_close_notify();
+                let _ = out.flush();
+            }
+        });
+        Self { url, asked }
+    }
+
+    fn run(&self, desk: &Desk, line: &str) -> Run {
+        desk.run(&format!("{line} --server {} --ca server.pem --token-file token", self.url))
+    }
+
+    fn asked(&self) -> Vec<Asked> {
+        self.asked.lock().expect("nobody panicked").clone()
+    }
+}
+
+fn read(stream: &mut BufReader<StreamOwned<ServerConnection, std::net::TcpStream>>) -> Option<Asked> {
+    let mut asked = Asked::default();
+    let mut length = 0;
+    loop {
+        let mut line = String::new();
+        stream.read_line(&mut line).ok()?;
+        let line = line.trim_end().to_owned();
+        if line.is_empty() {
+            break;
+        }
+        if let Some(value) = line.to_lowercase().strip_prefix("content-length: ") {
+            length = value.parse().expect("a length");
+        }
+        if asked.line.is_empty() { asked.line = line } else { asked.headers.push(line) }
+    }
+    asked.body = vec![0; length];
+    stream.read_exact(&mut asked.body).ok()?;
+    Some(asked)
+}
+
+const PROBLEM: &str = r#"{"type":"about:blank","title":"Refused","status":422,"detail":"nobody knows the signer",
+    "code":"unknown-signer","reason":{"code":"unknown-signer","detail":{"kid":"01"}}}"#;
+
+#[test]
+fn publishes_a_release_with_its_credential_and_media_type() {
+    let desk = author_desk();
+    desk.done("suit build plain.toml --key author.key -o r.suit");
+    let server = Server::start(&desk, &[(201, r#"{"manifest_digest":"00ff"}"#), (422, PROBLEM)]);
+    let run = server.run(&desk, "release publish r.suit --json");
+    assert_eq!((run.status, run.stdout.contains("00ff")), (0, true), "{}", run.stderr);
+    let refused = server.run(&desk, "release publish r.suit");
+    assert_eq!(refused.status, 1, "{}", refused.stderr);
+    assert_eq!(refused.stdout, "no: nobody knows the signer [unknown-signer]\ndetail:\n  kid: 01\n");
+    let asked = server.asked();
+    assert!(asked[0].line.starts_with("POST /api/v1/releases "), "{:?}", asked[0]);
+    assert!(
+        asked[0].has("authorization: Bearer secret")
+            && asked[0].has("content-type: application/suit-envelope+cose")
+    );
+    assert_eq!(asked[0].body, desk.read("r.suit"));
+}
+
+#[test]
+fn lists_devices_page_by_page() {
+    let desk = Desk::new();
+    let device = |name: &str| {
+        format!(
+            r#"{{"ueid":"01","name":"{name}","model":"cam","group":"","posture":"untrusted","access":"update-only",
+            "violating":false,"reasons":[{{"code":"digest-mismatch"}}],"release":null,"version":"1.4.0",
+            "attested_at":null,"enrolled_at":"2026-11-23T16:00:00Z","hold":null,"decision":null}}"#
+        )
+    };
+    let first = format!(r#"{{"items":[{}],"next":"01"}}"#, device("one"));
+    let second = format!(r#"{{"items":[{}]}}"#, device("two"));
+    let server = Server::start(&desk, &[(200, &first), (200, &second)]);
+    let run = server.run(&desk, "device ls posture:untrusted");
+    assert_eq!(run.status, 0, "{}", run.stderr);
+    desk.golden("device-ls.txt", &run.stdout);
+    let lines: Vec<String> = server.asked().into_iter().map(|asked| asked.line).collect();
+    assert_eq!(
+        lines,
+        [
+            "GET /api/v1/devices?q=posture%3Auntrusted HTTP/1.1",
+            "GET /api/v1/devices?q=posture%3Auntrusted&after=01 HTTP/1.1"
+        ]
+    );
+}
+
+#[test]
+fn enrols_a_device_with_its_public_key_only() {
+    let desk = author_desk();
+    let server =
+        Server::start(&desk, &[(201, r#"{"devices":["01020304050607"]}"#), (204, ""), (204, ""), (204, "")]);
+    let run =
+        server.run(&desk, "device enrol --ueid 01020304050607 --name porch --model cam --key author.key");
+    assert_eq!((run.status, run.stdout.as_str()), (0, "01020304050607\n"), "{}", run.stderr);
+    let list: Vec<api::EnrolDevice> = serde_json::from_slice(&server.asked()[0].body).expect("a list");
+    let public = cose::Key::from_public(common::fixed_key(1).public_key()).encode();
+    assert_eq!(list[0].key, api::EnrolKey::Text(api::Base64Url::encode(&public)));
+    for line in [
+        "device hold 'porch cam' --reason leaks --until 2027-01-01T00:00:00Z",
+        "device release porch",
+        "campaign start 3",
+    ] {
+        assert_eq!(server.run(&desk, line).status, 0, "{line}");
+    }
+    let asked = server.asked();
+    assert_eq!(asked[1].line, "POST /api/v1/devices/porch%20cam/hold HTTP/1.1");
+    assert_eq!(asked[1].body, br#"{"reason":"leaks","until":"2027-01-01T00:00:00Z"}"#);
+    assert_eq!(asked[3].line, "POST /api/v1/campaigns/3/start HTTP/1.1");
+}
+
+#[test]
+fn says_what_to_do_when_the_server_cannot_be_asked() {
+    let desk = Desk::new();
+    let server = Server::start(&desk, &[(401, ""), (404, ""), (500, "oops"), (200, "{}")]);
+    for (line, words) in [
+        ("campaign ls", "does not know this credential"),
+        ("release show 00", "no such thing"),
+        ("release ls", "the server answers 500"),
+        ("campaign show 1", "something else than expected"),
+    ] {
+        let run = server.run(&desk, line);
+        assert_eq!(run.status, 2, "{line}");
+        assert!(run.stderr.contains(words), "{line}: {}", run.stderr);
+    }
+    let gone = server.run(&desk, "release ls");
+    assert!(gone.status == 2 && gone.stderr.contains("cannot reach"), "{}", gone.stderr);
+}
+
+#[test]
+fn believes_no_server_but_the_one_of_the_certificate() {
+    let desk = author_desk();
+    let server = Server::start(&desk, &[(200, "[]")]);
+    let line = format!("release ls --server {} --ca ca.pem --token-file token", server.url);
+    desk.failed(&line, "cannot reach");
+    assert!(server.asked().is_empty(), "the credential went to a stranger");
+}

@@ -1,0 +1,122 @@
+//! A network operator's day: MUD files, their signatures, packets and overrides.
+
+mod common;
+
+use common::author_desk;
+
+#[test]
+fn shows_what_a_file_permits() {
+    let desk = author_desk();
+    desk.golden("mud-compile.txt", &desk.done("mud compile welcome-cam.json"));
+    desk.golden("mud-lint.txt", &desk.done("mud lint welcome-cam.json"));
+    let whole = desk.done("mud compile welcome-cam.json --json");
+    serde_json::from_str::<serde_json::Value>(&whole).expect("JSON");
+    let run = desk.run("mud lint welcome-cam.json --strict");
+    assert!(run.status <= 1);
+}
+
+#[test]
+fn signs_files_and_believes_only_chains_to_its_anchors() {
+    let desk = author_desk();
+    desk.done("mud sign welcome-cam.json --key mud.key --cert mud.pem -o s.p7s");
+    let verify = |options: &str| format!("mud verify welcome-cam.json --signature s.p7s {options}");
+    desk.done(&verify("--anchor ca.pem"));
+    desk.done(&verify("--anchor ca.pem --signer 'O=Northlight, CN=MUD signer'"));
+    desk.refused(&verify("--anchor ca.pem --signer 'O=Evil, CN=MUD signer'"), "mud-signature");
+    desk.refused(&verify("--anchor ca.pem --at 2020-01-01T00:00:00Z"), "mud-signature");
+    desk.done("cert new-ca --key other.key --subject CN=Other -o other.pem");
+    desk.refused(&verify("--anchor other.pem"), "mud-signature");
+    let changed = String::from_utf8(desk.read("welcome-cam.json")).expect("text").replace("443", "444");
+    desk.write("changed.json", changed);
+    desk.refused("mud verify changed.json --signature s.p7s --anchor ca.pem", "mud-signature");
+    desk.failed("mud sign welcome-cam.json --key author.key --cert mud.pem -o t.p7s", "cannot sign");
+    desk.failed("mud sign welcome-cam.json --key ca.key --cert ca.pem -o t.p7s", "cannot sign");
+}
+
+#[test]
+fn judges_packets() {
+    let desk = author_desk();
+    let compiled = desk.done("mud compile welcome-cam.json");
+    let open = compiled
+        .lines()
+        .find_map(|line| line.strip_prefix("from-device ipv4 tcp to name ")?.strip_suffix(": accept"))
+        .expect("the camera speaks TCP to a name");
+    let (name, port) = open.split_once(" port ").expect("a port");
+    let oracle = |packet: String| format!("mud oracle welcome-cam.json --packet '{packet}'");
+    desk.done(&oracle(format!("from-device tcp {name}:{port}")));
+    desk.refused(&oracle(format!("from-device tcp {name}:9")), "not-in-policy");
+    desk.refused(&oracle("from-device tcp 198.51.100.9:443".into()), "not-in-policy");
+    desk.done(&oracle("to-device tcp 198.51.100.9:443 established".into()));
+    desk.done(&format!(
+        "{} --resolve name:{name}=198.51.100.9",
+        oracle(format!("from-device tcp 198.51.100.9:{port}"))
+    ));
+    desk.failed(&oracle("sideways tcp x".into()), "from-device|to-device");
+}
+
+#[test]
+fn says_when_a_new_file_permits_more() {
+    let desk = author_desk();
+    let old = String::from_utf8(desk.read("welcome-cam.json")).expect("text");
+    desk.write("other.json", old.replace("443", "8443"));
+    desk.done("mud diff welcome-cam.json welcome-cam.json");
+    let told = desk.refused("mud diff welcome-cam.json other.json", "wider");
+    assert!(told.contains("gained:") && told.contains("8443"), "{told}");
+}
+
+#[test]
+fn points_into_a_file_that_gateways_would_refuse() {
+    let desk = author_desk();
+    let text = String::from_utf8(desk.read("welcome-cam.json")).expect("text");
+    desk.write("version.json", text.replace("\"mud-version\": 1", "\"mud-version\": 2"));
+    desk.golden("mud-version.txt", &desk.failed("mud lint version.json", "mud-version"));
+    desk.write("cut.json", &text.as_bytes()[..200]);
+    desk.failed("mud lint cut.json", "ends too early");
+}
+
+#[test]
+fn signs_overrides_that_gateways_accept() {
+    let desk = author_desk();
+    let new = "policy override --key operator.key --author Nadia --reason 'Leaks' --for 2h";
+    desk.done(&format!(
+        "{new} --device 01020304050607 --deny 'from-device tcp 203.0.113.0/24:443' -o o.cose"
+    ));
+    let anchors = cose::TrustAnchors::new(vec![cose::TrustAnchor::new(
+        common::fixed_key(2).public_key().clone(),
+        cose::Purpose::Override,
+        "operator",
+    )]);
+    let bytes = desk.read("o.cose");
+    let signed = trust::SignedOverride::verify(&bytes, &anchors).expect("gateways accept it");
+    assert_eq!(signed.content().author, "Nadia");
+    assert_eq!(signed.content().expires - signed.content().not_before, 7200);
+    let told = desk.done("inspect o.cose");
+    assert!(told.contains("deny from-device ipv4 tcp 203.0.113.0/24 port 443"), "{told}");
+    desk.done(&format!("{new} --site --allow 'from-device udp time.example:123 ipv6' -o p.cose"));
+    desk.done(&format!("{new} --model https://m.example/a.json --ignore acl/ace -o q.cose"));
+    desk.failed(&format!("{new} --site --ignore entry -o r.cose"), "names no entry");
+    desk.failed(
+        &new.replace("'Leaks'", "''").replace("2h", "2h --site --deny 'from-device any any' -o r.cose"),
+        "refuse this override",
+    );
+    desk.failed(&format!("{new} --site --deny 'from-device any any'"), "no server is named");
+    desk.failed(
+        &format!("{new} --site --device 01020304050607 --deny 'from-device any any' -o r.cose"),
+        "cannot be used with",
+    );
+}
+
+#[test]
+fn writes_policies_that_are_read_back() {
+    let desk = author_desk();
+    desk.done("policy new --result-lifetime 15m --outdated-access blocked --require-mud-anchor -o p.cbor");
+    let told = desk.done("policy show p.cbor");
+    for line in
+        ["result lifetime: 900", "outdated access: blocked", "require mud anchor: yes", "allow debug: no"]
+    {
+        assert!(told.contains(&format!("{line}\n")), "{line}\n{told}");
+    }
+    assert_eq!(trust::Policy::decode(&desk.read("p.cbor")).map(|policy| policy.result_lifetime), Ok(900));
+    desk.failed("policy new --result-lifetime 4000d -o q.cbor", "would be refused");
+    desk.failed("policy show welcome-cam.json", "not a policy");
+}
