@@ -53,8 +53,7 @@ impl Challenger {
         let mut id = [s0, s1, s2, s3, a, b, 0x80 | c & 0xf, d, 0x80 | size, e, 0, 0, 0, 0, 0, 0];
         let seal = self.seal(&id);
         id[10..].copy_from_slice(&seal);
-        self.open(SessionId(id), now)
-            .unwrap_or_else(|| unreachable!("a challenge opens when it was just sealed"))
+        self.unseal(id, Timestamp::from_seconds(now.seconds()))
     }
 
     /// The challenge with this id, if this server made it and it has not ended.
@@ -65,13 +64,16 @@ impl Challenger {
         }
         let made = u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
         let made = Timestamp::from_seconds(i64::from(made));
-        let expires = made.plus_seconds(i64::try_from(self.lifetime.as_secs()).unwrap_or(i64::MAX));
-        if now >= expires || made.seconds() > now.seconds() {
-            return None;
-        }
-        let size = usize::from((bytes[8] & 0x3f) + MIN_NONCE);
-        let nonce = self.keyed(b"nonce", &bytes);
-        Some(Sealed { id, nonce: nonce.as_bytes().get(..size)?.to_vec(), expires })
+        let sealed = self.unseal(bytes, made);
+        (made <= now && now < sealed.expires).then_some(sealed)
+    }
+
+    fn unseal(&self, id: [u8; 16], made: Timestamp) -> Sealed {
+        let lifetime = i64::try_from(self.lifetime.as_secs()).unwrap_or(i64::MAX);
+        // The seal covers the size: it is at most what a keyed digest has bytes.
+        let size = usize::from((id[8] & 0x3f) + MIN_NONCE);
+        let nonce = self.keyed(b"nonce", &id).as_bytes().iter().copied().take(size).collect();
+        Sealed { id: SessionId(id), nonce, expires: made.plus_seconds(lifetime) }
     }
 
     fn seal(&self, id: &[u8; 16]) -> [u8; SEAL_LEN] {
@@ -130,6 +132,15 @@ mod tests {
             let mut id = made.id;
             id.0[bit / 8] ^= 1 << (bit % 8);
             assert_eq!(challenger.open(id, NOW), None, "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn clock_that_jumps_far_gives_challenges_that_do_not_open() {
+        let challenger = challenger();
+        for seconds in [i64::MIN / 1_000_000, -1, 1 << 33, i64::MAX / 1_000_000] {
+            let now = Timestamp::from_seconds(seconds);
+            assert_eq!(challenger.open(challenger.make(32, now).id, now), None, "{seconds}");
         }
     }
 
