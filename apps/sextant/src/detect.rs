@@ -4,6 +4,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use cbor::{Key, Order, Reader, Type};
 
 use crate::{
+    commands,
     failure::Failure,
     files::Input,
     keys::KeyFile,
@@ -13,6 +14,12 @@ use crate::{
 
 /// CBOR tag of a CoRIM (draft-ietf-rats-corim), which is named and not decoded.
 const TAG_CORIM: u64 = 501;
+/// What is detected.
+const KINDS: &str = "supported are SUIT envelopes, authority lists, CoSWID, CWT and JWT (EAT, EAR), policies, overrides and \
+                     decisions, MUD files, COSE keys and messages, JWK, PEM, certificates, CMS signatures, JSON and CBOR, \
+                     in bytes or hexadecimal digits";
+/// Text at least this long is no CBOR: a short one may be.
+const PROSE_LEN: usize = 32;
 /// Claim that only attestation results have: ear_verifier_id.
 const VERIFIER_ID: i64 = 1004;
 
@@ -26,9 +33,13 @@ pub(crate) fn tree(input: &Input) -> Result<Map, Failure> {
     match bytes.iter().find(|byte| !byte.is_ascii_whitespace()) {
         None => Err(Failure::new(format!("{} is empty", input.name))),
         Some(b'{') => json(input),
+        Some(b'[' | b'"') if serde_json::from_slice::<serde_json::Value>(bytes).is_ok() => json(input),
         Some(0x30) if Reader::new(bytes).peek() != Ok(Type::Map) && looks_like_der(bytes) => der(input),
         _ if pem::is_pem(bytes) => pem_blocks(input),
         _ if is_jws(bytes) => jws(input),
+        _ if is_prose(bytes) => {
+            Err(Failure::new(format!("{} is text of no supported kind", input.name)).help(KINDS))
+        }
         _ => cbor_item(input),
     }
 }
@@ -52,6 +63,14 @@ fn looks_like_der(bytes: &[u8]) -> bool {
         }
         _ => false,
     }
+}
+
+/// Text of lines and words. CBOR of that length has bytes that no text has, but for texts wrapped in one string.
+fn is_prose(bytes: &[u8]) -> bool {
+    let mut reader = Reader::with_order(bytes, Order::Unique);
+    let is_item = reader.skip().and_then(|()| reader.end()).is_ok();
+    let plain = |text: &str| text.chars().all(|c| !c.is_control() || c.is_ascii_whitespace());
+    bytes.len() >= PROSE_LEN && std::str::from_utf8(bytes).is_ok_and(plain) && !is_item
 }
 
 fn der(input: &Input) -> Result<Map, Failure> {
@@ -185,9 +204,7 @@ fn signed(input: &Input) -> Result<Map, Failure> {
         && let Some(payload) = message.payload()
         && let Ok(content) = trust::Override::decode(payload)
     {
-        return Ok(Map::new()
-            .with("kind", "policy override")
-            .then(crate::commands::policy::tree_of(&content)));
+        return Ok(Map::new().with("kind", "policy override").then(commands::policy::tree(&content)));
     }
     match eat::Token::decode(bytes) {
         Ok(token) if token.unverified().other(VERIFIER_ID).is_none() && has_claims(&token) => {
@@ -237,6 +254,13 @@ fn untagged_map(input: &Input) -> Result<Map, Failure> {
         return Ok(Map::new().with("kind", "CBOR").then(diagnostic(input)?));
     }
     let has = |label: i64, kind: Type| labels.contains(&(label, kind));
+    if has(1, Type::Bytes)
+        && has(2, Type::Bytes)
+        && has(3, Type::Bytes)
+        && let Ok(bundle) = trust::Bundle::decode(&input.bytes)
+    {
+        return Ok(commands::decision::tree(&bundle));
+    }
     if has(2, Type::Bytes) && has(3, Type::Bytes) {
         return envelope(input);
     }
@@ -250,6 +274,12 @@ fn untagged_map(input: &Input) -> Result<Map, Failure> {
         && let Ok(key) = KeyFile::decode(&input.bytes)
     {
         return Ok(show::key::tree(&key));
+    }
+    if has(1, Type::Unsigned)
+        && has(9, Type::Unsigned)
+        && let Ok(policy) = trust::Policy::decode(&input.bytes)
+    {
+        return Ok(commands::policy::rules_tree(&policy));
     }
     if has(1, Type::Text) && labels.iter().any(|(label, _)| *label == 0) {
         return coswid_tag(input);
@@ -272,8 +302,5 @@ pub(crate) fn diagnostic(input: &Input) -> Result<Map, Failure> {
 }
 
 fn unknown(input: &Input, error: &cbor::Error) -> Failure {
-    input.failure("no object of a supported kind, and not CBOR either", error).help(
-        "supported are SUIT envelopes, CoSWID, CWT and JWT (EAT, EAR), MUD files, COSE keys and messages, JWK, PEM, \
-         certificates, CMS signatures and CBOR, in bytes or hexadecimal digits",
-    )
+    input.failure("no object of a supported kind, and not CBOR either", error).help(KINDS)
 }

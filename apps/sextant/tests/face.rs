@@ -22,6 +22,8 @@ fn tells_misuse_from_refusal() {
         assert_eq!(desk.run(line).status, 0, "`{line}`");
     }
     desk.failed("inspect missing", "cannot read missing");
+    desk.failed("inspect recipe.toml", "text of no supported kind");
+    assert_eq!(desk.run_with_input("inspect -", b"").status, 2);
     desk.failed("device ls", "no server is named");
     desk.failed("device ls --server http://localhost", "not an https URL");
     desk.failed("device ls --server https://localhost", "no certificate of the server");
@@ -68,6 +70,9 @@ fn detects_what_an_object_is() {
     desk.done("key show author.key --form jwk -o k.jwk");
     desk.done("key show author.key --form pem -o k.pem");
     desk.done("cert new-ca --key ca.key --subject CN=CA -o ca.der");
+    desk.done("policy new -o policy.cbor");
+    desk.write("l.json", "[1]")
+        .write("b", trust::Bundle { device: vec![1], ..trust::Bundle::default() }.encode());
     desk.write("j.json", r#"{"a": [1, null]}"#).write("c.cbor", [0x83, 1, 0x20, 0x61, 0x78]);
     for (file, kind) in [
         ("welcome-cam.json", "MUD file"),
@@ -79,6 +84,9 @@ fn detects_what_an_object_is() {
         ("ca.pem", "certificate"),
         ("ca.der", "certificate"),
         ("j.json", "JSON"),
+        ("l.json", "JSON"),
+        ("policy.cbor", "appraisal and posture policy"),
+        ("b", "decision bundle"),
         ("c.cbor", "CBOR"),
     ] {
         let told = desk.done(&format!("inspect {file}"));

@@ -2,7 +2,8 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use cose::Purpose;
-use trust::{Bundle, BundleAnchors};
+use crypto::{Digest, HashAlgorithm};
+use trust::{Bundle, BundleAnchors, BundledRelease, Standing};
 
 use crate::{
     client::ServerArgs,
@@ -96,6 +97,42 @@ fn verify(command: &Verify, printer: &Printer) -> Result<Answer, Failure> {
         }
     };
     Ok(printer.answer(verdict))
+}
+
+/// A bundle, which proves nothing before it is verified.
+pub(crate) fn tree(bundle: &Bundle) -> Map {
+    let sha256 = |bytes: &[u8]| Node::shown(Digest::of(HashAlgorithm::Sha256, bytes));
+    let release = |release: &BundledRelease| {
+        let envelope = suit::Envelope::decode(&release.envelope);
+        Map::new()
+            .maybe("manifest_digest", envelope.ok().map(|one| Node::shown(one.manifest_digest_claimed())))
+            .with("accepted_at", clock::date(release.accepted_at))
+            .with("standing", standing(&release.standing))
+    };
+    Map::new()
+        .with("kind", "decision bundle")
+        .with("device", hex(&bundle.device))
+        .with("at", clock::date(bundle.now))
+        .with("decision", sha256(&bundle.decision))
+        .with("policy", sha256(&bundle.policy))
+        .maybe("result", bundle.result.as_deref().map(sha256))
+        .maybe("evidence", bundle.evidence.as_ref().map(|evidence| sha256(&evidence.evidence)))
+        .with("releases", bundle.releases.iter().map(release).collect::<Vec<_>>())
+        .unless_empty("overrides", Node::List(bundle.overrides.iter().map(|bytes| sha256(bytes)).collect()))
+        .unless_empty(
+            "violations",
+            Node::list(bundle.violations.iter().map(|one| format!("{} to {}", one.count, one.target))),
+        )
+        .maybe("held_by", bundle.hold.as_ref().map(|hold| format!("{}: {}", hold.person, hold.why)))
+}
+
+fn standing(standing: &Standing) -> String {
+    match standing {
+        Standing::Current => "current".to_owned(),
+        Standing::Superseded { by, .. } => format!("superseded by {by}"),
+        Standing::Revoked { why } => format!("revoked: {why}"),
+        Standing::Flawed { flaw } => format!("flawed: {flaw}"),
+    }
 }
 
 /// Reads a bundle: as it is, or as the member `bundle` of the server's answer.

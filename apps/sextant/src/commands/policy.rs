@@ -5,7 +5,7 @@ use trust::{Access, Effect, Flow, Override, Scope};
 use ureq::http::Method;
 
 use crate::{
-    client::{ServerArgs, tree},
+    client::{self, ServerArgs},
     clock,
     commands::{
         ear::ueid,
@@ -201,7 +201,8 @@ fn policy(rules: &Rules) -> trust::Policy {
     }
 }
 
-fn rules_tree(policy: &trust::Policy) -> Map {
+/// A policy with every rule.
+pub(crate) fn rules_tree(policy: &trust::Policy) -> Map {
     Map::new()
         .with("kind", "appraisal and posture policy")
         .with("digest", Node::shown(policy.digest()))
@@ -253,7 +254,7 @@ fn override_policy(command: Overriding, printer: &Printer) -> Result<Answer, Fai
     let client = command.server.client()?;
     let reply = client.upload::<serde_json::Value>(Method::POST, "/api/v1/overrides", api::COSE, &signed)?;
     reply.answer(printer, |accepted| {
-        printer.show(&tree(&accepted));
+        printer.show(&client::tree(&accepted));
         Ok(Answer::Yes)
     })
 }
@@ -286,7 +287,7 @@ fn effect(args: EffectArgs) -> Result<Effect, Failure> {
 }
 
 /// An override, which nobody vouches for.
-pub(crate) fn tree_of(content: &Override) -> Map {
+pub(crate) fn tree(content: &Override) -> Map {
     let scope = match &content.scope {
         Scope::Site => "site".to_owned(),
         Scope::Device(ueid) => format!("device {}", crate::node::hex(ueid)),
