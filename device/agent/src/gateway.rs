@@ -21,30 +21,34 @@ const ROUTES: &str = "/proc/net/route";
 #[derive(Debug)]
 pub(crate) struct Gateway {
     agent: Agent,
-    /// A fixed address; without one it is the gateway of the default route.
-    base: Option<String>,
+    /// Fixed addresses; without any it is the gateway of the default route.
+    bases: Vec<String>,
 }
 
 impl Gateway {
-    /// The gateway of an option: an URL, `none`, or nothing for the default route's.
-    pub(crate) fn new(option: Option<&str>) -> Result<Option<Self>, Error> {
-        let base = match option {
-            Some("none") => return Ok(None),
-            Some(url) if url.starts_with("http://") => Some(url.trim_end_matches('/').to_owned()),
-            Some(url) => {
-                return Err(Error::Usage(format!("--gateway is neither an http URL nor none: {url}")));
-            }
-            None => None,
-        };
-        Ok(Some(Self { agent: limited(Agent::config_builder()).build().new_agent(), base }))
+    /// The gateway of options: URLs, `none`, or nothing for the default route's. It knows a device by the addresses that
+    /// the device proves itself from, so one that uses both families has a URL for each.
+    pub(crate) fn new(options: &[String]) -> Result<Option<Self>, Error> {
+        if options == ["none"] {
+            return Ok(None);
+        }
+        if let Some(url) = options.iter().find(|url| !url.starts_with("http://")) {
+            return Err(Error::Usage(format!("--gateway is neither an http URL nor none: {url}")));
+        }
+        let bases = options.iter().map(|url| url.trim_end_matches('/').to_owned()).collect();
+        Ok(Some(Self { agent: limited(Agent::config_builder()).build().new_agent(), bases }))
     }
 
-    /// Asks for a nonce, has it answered, and hands the answer in.
-    pub(crate) fn admit(&self, sign: impl FnOnce(&[u8]) -> Vec<u8>) -> Result<(), Failure> {
-        let base = match &self.base {
-            Some(base) => base.clone(),
-            None => default_route().ok_or_else(|| failed("there is no default route"))?,
-        };
+    /// At each address: asks for a nonce, has it answered, and hands the answer in.
+    pub(crate) fn admit(&self, sign: impl Fn(&[u8]) -> Vec<u8>) -> Result<(), Failure> {
+        if self.bases.is_empty() {
+            let base = default_route().ok_or_else(|| failed("there is no default route"))?;
+            return self.admit_at(&base, &sign);
+        }
+        self.bases.iter().try_for_each(|base| self.admit_at(base, &sign))
+    }
+
+    fn admit_at(&self, base: &str, sign: impl Fn(&[u8]) -> Vec<u8>) -> Result<(), Failure> {
         let url = format!("{base}{ADMISSION}");
         let challenge: AdmissionNonce = answer(self.agent.get(&url).call()?, StatusCode::OK)?;
         let message = sign(&challenge.nonce.0);
@@ -95,9 +99,12 @@ mod tests {
 
     #[test]
     fn takes_urls_none_and_nothing() {
-        assert!(Gateway::new(Some("none")).unwrap().is_none());
-        assert!(Gateway::new(None).unwrap().unwrap().base.is_none());
-        assert!(Gateway::new(Some("http://192.0.2.1:8480/")).unwrap().is_some());
-        assert!(Gateway::new(Some("192.0.2.1")).is_err());
+        let of = |options: &[&str]| Gateway::new(&options.iter().map(ToString::to_string).collect::<Vec<_>>());
+        assert!(of(&["none"]).unwrap().is_none());
+        assert!(of(&[]).unwrap().unwrap().bases.is_empty());
+        let both = of(&["http://192.0.2.1:8480/", "http://[2001:db8::1]:8480"]).unwrap().unwrap();
+        assert_eq!(both.bases, ["http://192.0.2.1:8480", "http://[2001:db8::1]:8480"]);
+        assert!(of(&["192.0.2.1"]).is_err());
+        assert!(of(&["http://192.0.2.1", "none"]).is_err());
     }
 }

@@ -4,7 +4,7 @@ use crate::Error;
 
 /// What `--help` says.
 pub const USAGE: &str = "\
-sextant-agent [run] --server URL --ca FILE --data DIR [--gateway URL|none] [--attest-ms N] [--poll-ms N] [--trial-ms N]
+sextant-agent [run] --server URL --ca FILE --data DIR [--gateway URL|none]... [--attest-ms N] [--poll-ms N] [--trial-ms N]
                     [--config FILE]
 sextant-agent init --data DIR --authorities FILE [--ueid HEX] [TARGET]     make the device's key, print what to enrol
 sextant-agent install --data DIR [TARGET] FILE.suit                        install the first release in the factory
@@ -44,8 +44,8 @@ pub struct RunOptions {
     pub server: String,
     /// Certificates the server's must descend from.
     pub ca: PathBuf,
-    /// Base URL of the gateway, `none`, or nothing for the default route's.
-    pub gateway: Option<String>,
+    /// Base URLs of the gateway, one for each address family; `none`; or nothing for the default route's.
+    pub gateways: Vec<String>,
     /// Milliseconds between attestations.
     pub attest_ms: u64,
     /// Milliseconds between polls.
@@ -121,6 +121,9 @@ const NAMES: [&str; 15] = [
     "component",
 ];
 
+/// Options that may be given more than once.
+const REPEATABLE: [&str; 2] = ["component", "gateway"];
+
 /// Reads a command line without the program's name.
 pub fn parse(arguments: Vec<OsString>) -> Result<Command, Error> {
     let mut rest = arguments.into_iter().peekable();
@@ -174,7 +177,7 @@ impl Given {
         if !NAMES.contains(&name.as_str()) {
             return Err(usage(format!("there is no option --{name}")));
         }
-        if name != "component" && self.named.iter().any(|(other, _)| *other == name) {
+        if !REPEATABLE.contains(&name.as_str()) && self.named.iter().any(|(other, _)| *other == name) {
             return Err(usage(format!("--{name} is given twice")));
         }
         self.named.push((name, value));
@@ -207,6 +210,10 @@ impl Given {
         text.map_err(|_| usage(format!("--{name} is not text")))
     }
 
+    fn texts(&mut self, name: &str) -> Result<Vec<String>, Error> {
+        std::iter::from_fn(|| self.text(name).transpose()).collect()
+    }
+
     fn needed(&mut self, name: &str) -> Result<OsString, Error> {
         self.take(name).ok_or_else(|| usage(format!("--{name} is missing")))
     }
@@ -226,9 +233,7 @@ impl Given {
             class_id: self.text("class-id")?,
             components: Vec::new(),
         };
-        while let Some(component) = self.text("component")? {
-            target.components.push(component);
-        }
+        target.components = self.texts("component")?;
         Ok(target)
     }
 
@@ -237,7 +242,7 @@ impl Given {
             data: self.needed("data")?.into(),
             server: self.text("server")?.ok_or_else(|| usage("--server is missing".into()))?,
             ca: self.needed("ca")?.into(),
-            gateway: self.text("gateway")?,
+            gateways: self.texts("gateway")?,
             attest_ms: self.number("attest-ms", 60_000)?,
             poll_ms: self.number("poll-ms", 30_000)?,
             trial_ms: self.number("trial-ms", 300_000)?,
@@ -280,7 +285,7 @@ mod tests {
         else {
             panic!("not read");
         };
-        assert_eq!((run.poll_ms, run.attest_ms, run.gateway), (500, 60_000, None));
+        assert_eq!((run.poll_ms, run.attest_ms, run.gateways.len()), (500, 60_000, 0));
         let Ok(Command::Init(init)) =
             parsed("init --data d --authorities a --component app:100 --component b")
         else {

@@ -51,7 +51,7 @@ type Failed = device_core::StateError<std::io::Error>;
 
 impl<'o> Shell<'o> {
     fn new(options: &'o RunOptions) -> Result<Self, Error> {
-        let gateway = Gateway::new(options.gateway.as_deref())?;
+        let gateway = Gateway::new(&options.gateways)?;
         let timing = Timing {
             attest: options.attest_ms,
             poll: options.poll_ms,
