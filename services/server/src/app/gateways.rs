@@ -94,6 +94,8 @@ impl App {
     }
 
     async fn read_gateway_state(&self, revision: u64) -> Result<GatewayState, Failure> {
+        // Whoever waits is woken by the commit, before the book was read again: it is read here.
+        self.read_releases().await?;
         let now = self.now();
         let book = self.book();
         let current = book.iter().filter(|entry| entry.record.revoked.is_none());
