@@ -92,7 +92,7 @@ const ROW: usize = 16;
 
 /// Draws the place: line and column of text, or a row of bytes.
 fn excerpt(bytes: &[u8], at: usize) -> Option<String> {
-    let before = bytes.get(..at)?;
+    let before = bytes.get(..at).filter(|_| !bytes.is_empty())?;
     match std::str::from_utf8(bytes) {
         Ok(text) if text.chars().all(|c| !c.is_control() || c.is_ascii_whitespace()) => {
             let number = before.iter().filter(|byte| **byte == b'\n').count() + 1;

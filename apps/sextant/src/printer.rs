@@ -24,6 +24,11 @@ impl Printer {
         Self { json, quiet, color: !no_color && io::stderr().is_terminal() }
     }
 
+    /// Whether data is for a program.
+    pub(crate) fn is_json(&self) -> bool {
+        self.json
+    }
+
     /// Data for a person or, with `--json`, for a program.
     pub(crate) fn show(&self, node: &Node) {
         if self.json {
@@ -180,7 +185,13 @@ impl Verdict {
 
     /// No, for a reason with a stable code.
     pub(crate) fn no(code: impl Into<String>, message: impl fmt::Display) -> Self {
-        Self { answer: Answer::No, code: Some(code.into()), message: message.to_string(), facts: Map::new() }
+        let (code, message) = (code.into(), message.to_string());
+        // Reasons begin with their code, which is shown behind the message.
+        let message = match message.strip_prefix(&code).and_then(|rest| rest.strip_prefix(": ")) {
+            Some(rest) => rest.strip_prefix("error ").unwrap_or(rest).to_owned(),
+            None => message,
+        };
+        Self { answer: Answer::No, code: Some(code), message, facts: Map::new() }
     }
 
     /// Facts that go with the answer.

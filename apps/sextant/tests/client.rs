@@ -124,6 +124,23 @@ fn publishes_a_release_with_its_credential_and_media_type() {
 }
 
 #[test]
+fn publishes_and_fetches_the_authorities() {
+    let desk = author_desk();
+    desk.done("authority new -o list");
+    desk.done("authority add list --key author.key.pub --role author --name Northlight");
+    let list = api::Base64Url::encode(&desk.read("list"));
+    let version = format!(r#"{{"version":2,"list":"{list}","at":"2026-11-23T16:00:00Z","actor":"olga"}}"#);
+    let server = Server::start(&desk, &[(204, ""), (200, &version)]);
+    assert_eq!(server.run(&desk, "authority publish list").status, 0);
+    assert_eq!(server.run(&desk, "authority fetch -o fetched").status, 0);
+    assert_eq!(desk.read("fetched"), desk.read("list"));
+    let asked = server.asked();
+    assert_eq!(asked[0].line, "PUT /api/v1/authorities HTTP/1.1");
+    assert!(asked[0].has("content-type: application/cbor") && asked[0].body == desk.read("list"));
+    assert_eq!(desk.run("authority publish author.key").status, 2, "a key is no list");
+}
+
+#[test]
 fn lists_devices_page_by_page() {
     let desk = Desk::new();
     let device = |name: &str| {

@@ -2,8 +2,10 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
 use suit::{AuthorityList, AuthorityPolicy, ComponentId, Role, Uuid};
+use ureq::http::Method;
 
 use crate::{
+    client::ServerArgs,
     failure::{Answer, Failure},
     files::{self, Input, Mode},
     keys::{self, KeyFile},
@@ -23,6 +25,10 @@ pub(crate) enum Authority {
     Remove(Remove),
     /// Show a list
     Ls(Ls),
+    /// Give the list to the server, which accepts releases by it from then on
+    Publish(Publish),
+    /// Fetch the list that the server accepts releases by
+    Fetch(Fetch),
 }
 
 #[derive(Debug, Args)]
@@ -89,6 +95,26 @@ pub(crate) struct Ls {
     list: PathBuf,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct Publish {
+    /// The list
+    list: PathBuf,
+    #[command(flatten)]
+    server: ServerArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Fetch {
+    /// Where to write the list
+    #[arg(short, long, value_name = "FILE")]
+    output: PathBuf,
+    #[command(flatten)]
+    server: ServerArgs,
+}
+
+/// Where the server keeps its list.
+const PATH: &str = "/api/v1/authorities";
+
 pub(crate) fn run(command: Authority, printer: &Printer) -> Result<Answer, Failure> {
     match command {
         Authority::New(command) => {
@@ -107,6 +133,19 @@ pub(crate) fn run(command: Authority, printer: &Printer) -> Result<Answer, Failu
             files::write(&path, &make(*list.policy(), kept)?.to_bytes(), Mode::Public, printer)?;
         }
         Authority::Ls(Ls { list }) => ls(&read(&list)?, printer),
+        Authority::Publish(Publish { list, server }) => {
+            let bytes = read(&list)?.to_bytes();
+            let reply = server.client()?.upload::<()>(Method::PUT, PATH, api::AUTHORITIES, &bytes)?;
+            return reply.answer(printer, |()| Ok(Answer::Yes));
+        }
+        Authority::Fetch(Fetch { output, server }) => {
+            let reply = server.client()?.get::<api::AuthoritiesVersion>(PATH)?;
+            return reply.answer(printer, |version| {
+                files::write(&output, &version.list.0, Mode::Public, printer)?;
+                printer.note(format!("version {} of {}, by {}", version.version, version.at, version.actor));
+                Ok(Answer::Yes)
+            });
+        }
     }
     Ok(Answer::Yes)
 }
