@@ -25,10 +25,13 @@ pub fn normalize(input: &[u8], limit: usize) -> Result<Vec<u8>, Error> {
     Ok(writer.into_bytes())
 }
 
-/// Copies the item at `at`; recursion is bounded by `depth`.
+/// Copies the item at `at`, which may have `depth` levels of containers: as many as [`Reader::skip`] lets pass.
+///
+/// [`Reader::skip`]: crate::Reader::skip
 fn item(input: &[u8], at: usize, depth: usize, out: &mut Writer) -> Result<usize, Error> {
     let head = Head::read(input, at, 0)?;
-    let depth = depth.checked_sub(1).ok_or(Error::new(at, Reason::TooDeep))?;
+    // Asked only for what is in a container: an empty one, like anything else without content, is no level.
+    let below = || depth.checked_sub(1).ok_or(Error::new(at, Reason::TooDeep));
     let mut next = at + head.len;
     match head.kind() {
         Type::Bytes | Type::Text => {
@@ -44,7 +47,7 @@ fn item(input: &[u8], at: usize, depth: usize, out: &mut Writer) -> Result<usize
             let mut items = Writer::new();
             let mut count = 0;
             while more(input, next, head, count) {
-                next = item(input, next, depth, &mut items)?;
+                next = item(input, next, below()?, &mut items)?;
                 count += 1;
             }
             next = close(input, next, head)?;
@@ -55,8 +58,8 @@ fn item(input: &[u8], at: usize, depth: usize, out: &mut Writer) -> Result<usize
             while more(input, next, head, entries.len()) {
                 let key_at = next;
                 let (mut key, mut value) = (Writer::new(), Writer::new());
-                next = item(input, next, depth, &mut key)?;
-                next = item(input, next, depth, &mut value)?;
+                next = item(input, next, below()?, &mut key)?;
+                next = item(input, next, below()?, &mut value)?;
                 entries.push((key.into_bytes(), key_at, value.into_bytes()));
             }
             next = close(input, next, head)?;
@@ -74,7 +77,7 @@ fn item(input: &[u8], at: usize, depth: usize, out: &mut Writer) -> Result<usize
         }
         Type::Tag => {
             out.tag(head.argument);
-            next = item(input, next, depth, out)?;
+            next = item(input, next, below()?, out)?;
         }
         Type::Unsigned => {
             out.uint(head.argument);

@@ -89,6 +89,9 @@ fn accepts_nesting_at_the_limit() {
     let mut bytes = vec![0x81; MAX_DEPTH];
     bytes.push(0x00);
     assert_eq!(Reader::new(&bytes).raw(), Ok(bytes.as_slice()));
+    assert_eq!(normalize(&bytes, bytes.len()).as_deref(), Ok(bytes.as_slice()));
+    bytes.insert(0, 0x81);
+    assert_eq!(normalize(&bytes, bytes.len()), Err(Error::new(MAX_DEPTH, Reason::TooDeep)));
 }
 
 #[test]
