@@ -3,6 +3,7 @@
 use std::io::Write as _;
 use std::net::UdpSocket;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
@@ -20,7 +21,7 @@ pub(crate) fn measure(effort: Effort) -> Result<Section> {
     for others in effort.of(&[None, Some(1_000)][..], &[None, Some(0), Some(10_000), Some(100_000)]) {
         let Some(lab) = Lab::new() else { return Ok(Section::skipped(TITLE, "it needs root")) };
         let enforcer = match others {
-            Some(others) => Some(lab.enforce(*others)?),
+            Some(others) => Some(lab.enforce(*others, Arc::new(()))?),
             None => {
                 empty_table(&lab.gateway)?;
                 None

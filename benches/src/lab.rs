@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use gateway::{
-    AddressRange, Binding, DeviceId, Enforcer, Mac, Peer, PolicyId, Program, Service, Side, Site, Start,
-    Wanted,
+    AddressRange, Binding, DeviceId, Enforcer, Mac, Observer, Peer, PolicyId, Program, Service, Side, Site,
+    Start, Wanted,
 };
 use mud::{Family, Ports, Protocol, Verdict};
 use testkit::netns::{Namespace, Network};
@@ -44,7 +44,7 @@ impl Lab {
     }
 
     /// Enforcement at this gateway, with the device and as many others besides, all under [`release`].
-    pub(crate) fn enforce(&self, others: u32) -> Result<Enforcer> {
+    pub(crate) fn enforce(&self, others: u32, observer: Arc<dyn Observer>) -> Result<Enforcer> {
         let mut site = Site::new("lan0").context("an interface")?;
         site.own = vec![GATEWAY];
         let mut devices = vec![(binding(own_id()?, MAC_BYTES, DEVICE), release())];
@@ -53,7 +53,7 @@ impl Lab {
         }
         let policies = [(release(), permitting(9000)?), (next_release(), permitting(9001)?)].into();
         let wanted = Wanted { policies, devices, ..Wanted::default() };
-        self.gateway.enter(|| Enforcer::open(site, wanted, Arc::new(()))).context("taking up enforcement")
+        self.gateway.enter(|| Enforcer::open(site, wanted, observer)).context("taking up enforcement")
     }
 
     /// A socket of the device that speaks to [`TARGET`].

@@ -1,8 +1,8 @@
 //! From bad evidence to the last packet that passed.
 
 use std::net::UdpSocket;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
@@ -22,7 +22,7 @@ use crate::sample::{Sample, time};
 pub(crate) fn measure(effort: Effort) -> Result<Section> {
     let Some(lab) = Lab::new() else { return Ok(Section::skipped(TITLE, "it needs root")) };
     let story = Story::new();
-    let mut enforcer = lab.enforce(effort.of(100, 10_000))?;
+    let mut enforcer = lab.enforce(effort.of(100, 10_000), Arc::new(()))?;
     let (device, host) = (lab.sender()?, lab.receiver()?);
     device.set_read_timeout(Some(PATIENCE)).context("a time limit")?;
     let runs = effort.of(5, 50);

@@ -161,7 +161,7 @@ impl Rewriter {
     /// Writes the item at an offset; gives the offset behind it.
     fn item(&mut self, bytes: &[u8], at: usize) -> Option<usize> {
         let (major, value, mut next) = head(bytes, at)?;
-        let count = if major < 2 || major > 5 { 0 } else { usize::try_from(value).ok()? };
+        let count = if !(2..=5).contains(&major) { 0 } else { usize::try_from(value).ok()? };
         match major {
             2 => {
                 let content = bytes.get(next..next.checked_add(count)?)?;
