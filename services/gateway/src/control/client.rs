@@ -35,7 +35,17 @@ pub enum ClientError {
     Status(u16),
 }
 
+impl ClientError {
+    /// Whether the same call would come to nothing again.
+    pub fn is_final(&self) -> bool {
+        matches!(self, Self::Status(400 | 413 | 415 | 422))
+    }
+}
+
 impl Client {
+    /// How long the server may wait for news.
+    pub const WAIT: Duration = Duration::from_secs(25);
+
     /// A client that believes servers whose certificate chains to the configured issuers, and no others.
     pub fn new(config: &Config) -> Result<Self, StartError> {
         if !config.server.starts_with("https://") {
@@ -73,9 +83,9 @@ impl Client {
         Ok(Self { agent, server, token_file: config.token_file.clone() })
     }
 
-    /// What the server has, at once when it is newer than `since`, else as soon as it is, else after a while.
-    pub fn state(&self, since: u64) -> Result<GatewayState, ClientError> {
-        let url = format!("{}/api/v1/gateway/state?since={since}&wait={}", self.server, WAIT.as_secs());
+    /// What the server has: at once when it is newer than `since`, else as soon as it is, or after `wait`.
+    pub fn state(&self, since: u64, wait: Duration) -> Result<GatewayState, ClientError> {
+        let url = format!("{}/api/v1/gateway/state?since={since}&wait={}", self.server, wait.as_secs());
         let request = self.agent.get(url).header("authorization", self.authorization()?);
         let mut answer = request.call().map_err(call)?;
         if !answer.status().is_success() {
@@ -105,8 +115,6 @@ fn call(error: ureq::Error) -> ClientError {
     ClientError::Call(Box::new(error))
 }
 
-/// How long the server may wait for news.
-const WAIT: Duration = Duration::from_secs(25);
 /// How long a whole call may take.
 const CALL: Duration = Duration::from_secs(40);
 /// How long a connection may take to open.

@@ -15,7 +15,7 @@ use trust::{Code, Reason};
 use super::admission::Door;
 use super::hex::{self, hex};
 use super::names;
-use super::outbox::Outbox;
+use super::outbox::{MAX_WAITING, Outbox};
 use super::state::{Assessment, Changed, PolicyKey, State, Target};
 use super::{Anchors, Attested, Journal, Saved, SavedName, SavedPolicy};
 use crate::{Binding, DeviceId, Enforcer, Error, Mac, Observer, PolicyId, Shared, Site, Wanted};
@@ -382,7 +382,8 @@ impl Controller {
         let unfit =
             inner.unfit.iter().map(|(key, why)| (format!("release:{}", hex(key.release.as_bytes())), why));
         let refused = inner.state.refused().iter().map(|(object, why)| (object.clone(), why)).chain(unfit);
-        let refused = refused.map(|(object, why)| Refused { object, reason: reason(why) }).collect();
+        let refused = refused.map(|(object, why)| Refused { object, reason: reason(why) });
+        let refused = refused.take(MAX_WAITING).collect();
         self.outbox.stand(staged, refused);
     }
 }

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use api::{Applied, Binding, GatewayReport, Refused, Staged, Violation};
 
+use super::State;
 use crate::{DeviceId, ViolationKind};
 
-/// Reports of one sort that wait at most.
+/// Violations that wait, and entries of one sort in one report, at most.
 pub const MAX_WAITING: usize = 4096;
 
 /// Reports that wait, and a bell for whoever sends them.
@@ -59,7 +60,7 @@ impl Outbox {
     pub fn applied(&self, applied: Applied) {
         self.with(|waiting| {
             waiting.applied.push_back(applied);
-            while waiting.applied.len() > MAX_WAITING {
+            while waiting.applied.len() > State::MAX_DEVICES {
                 waiting.applied.pop_front();
             }
             waiting.due = true;
@@ -69,10 +70,9 @@ impl Outbox {
     /// Where a device was admitted.
     pub fn bound(&self, binding: Binding) {
         self.with(|waiting| {
-            if waiting.bindings.len() < MAX_WAITING || waiting.bindings.contains_key(&binding.ueid) {
-                waiting.bindings.insert(binding.ueid.clone(), binding);
-                waiting.due = true;
-            }
+            // No more than there are devices.
+            waiting.bindings.insert(binding.ueid.clone(), binding);
+            waiting.due = true;
         });
     }
 
@@ -115,21 +115,24 @@ impl Outbox {
                 counted.total.clone()
             })
             .collect();
-        GatewayReport {
-            gateway: gateway.to_owned(),
-            staged: waiting.staged.clone(),
-            refused: waiting.refused.clone(),
-            applied: waiting.applied.drain(..).collect(),
-            violations,
-            bindings: std::mem::take(&mut waiting.bindings).into_values().collect(),
+        let some = waiting.applied.len().min(MAX_WAITING);
+        let applied = waiting.applied.drain(..some).collect();
+        let mut bindings = Vec::new();
+        while bindings.len() < MAX_WAITING
+            && let Some((_, binding)) = waiting.bindings.pop_first()
+        {
+            bindings.push(binding);
         }
+        waiting.due = !waiting.applied.is_empty() || !waiting.bindings.is_empty();
+        let (staged, refused) = (waiting.staged.clone(), waiting.refused.clone());
+        GatewayReport { gateway: gateway.to_owned(), staged, refused, applied, violations, bindings }
     }
 
     /// Takes back a report that did not arrive. What came since is newer.
     pub fn put_back(&self, report: GatewayReport) {
         self.with(|waiting| {
             for applied in report.applied.into_iter().rev() {
-                if waiting.applied.len() < MAX_WAITING {
+                if waiting.applied.len() < State::MAX_DEVICES {
                     waiting.applied.push_front(applied);
                 }
             }
@@ -280,6 +283,18 @@ mod tests {
         let report = outbox.collect("gw", Duration::ZERO);
         assert_eq!(report.applied.iter().map(|a| a.ueid.as_str()).collect::<Vec<_>>(), ["01", "02"]);
         assert_eq!(report.violations.iter().map(|v| v.count).collect::<Vec<_>>(), [2]);
+    }
+
+    #[test]
+    fn many_devices_are_told_in_several_reports() {
+        let outbox = Outbox::default();
+        for device in 0..=MAX_WAITING {
+            outbox.bound(Binding { ueid: format!("{device:04}"), mac: String::new(), addresses: vec![] });
+        }
+        // The second one is due at once.
+        let told = [(); 2].map(|()| outbox.collect("gw", Duration::from_secs(60)).bindings.len());
+        assert_eq!(told, [MAX_WAITING, 1]);
+        assert_eq!(outbox.collect("gw", Duration::ZERO).bindings, []);
     }
 
     #[test]

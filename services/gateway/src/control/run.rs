@@ -193,12 +193,14 @@ impl Gateway {
 
 /// Asks for news for ever. Without a server everything stays until signed results end.
 fn follow(client: &Client, controller: &Controller, stop: &Stop) {
-    let mut revision = 0;
+    // Who knows nothing takes what there is, at once.
+    let (mut revision, mut wait) = (0, Duration::ZERO);
     let mut failures = 0;
     while !stop.is_set() {
-        match client.state(revision) {
+        match client.state(revision, wait) {
             Ok(answer) => {
                 failures = 0;
+                wait = Client::WAIT;
                 // A server that was restored from a backup may be behind.
                 revision = answer.revision;
                 let now = now_ms() / 1000;
@@ -224,6 +226,8 @@ fn send(client: &Client, outbox: &Outbox, name: &str, stop: &Stop) {
         }
         match client.report(&report) {
             Ok(()) => failures = 0,
+            // It would stand in the way of all that follow.
+            Err(error) if error.is_final() => tracing::error!(%error, "a report was refused and is dropped"),
             Err(error) => {
                 outbox.put_back(report);
                 failures += 1;

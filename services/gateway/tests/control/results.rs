@@ -21,8 +21,9 @@ fn admitted(release: &Made) -> State {
 fn a_result_counts_by_its_signature_its_device_its_key_and_its_time() {
     let (release, other) = (Made::of("1.0.0", 1), Made::of("2.0.0", 2));
     let good = || Finding::good(1, &release);
-    // (finding, refused with, target is that of the release, reasons)
-    let rows: Vec<(&str, Finding, Option<Code>, bool, Vec<Code>)> = vec![
+    /// What is tried, the finding, what it is refused with, whether the release's policy applies, and the reasons.
+    type Row = (&'static str, Finding, Option<Code>, bool, Vec<Code>);
+    let rows: Vec<Row> = vec![
         ("newer and good", good(), None, true, vec![]),
         ("newer and bad", Finding::bad(1), None, false, vec![Code::DigestMismatch]),
         (
