@@ -17,7 +17,7 @@ use crate::sample::{Sample, time};
 pub(crate) fn measure(effort: Effort) -> Result<Section> {
     let (rounds, moves) = effort.of((5, 10), (60, 20));
     let mut lanes = Vec::new();
-    for others in effort.of(&[10, 1_000][..], &[10, 10_000, 100_000]) {
+    for others in effort.of(&[100, 1_000][..], &[100, 10_000, 100_000]) {
         let Some(lab) = Lab::new() else { return Ok(Section::skipped(TITLE, "it needs root")) };
         let (sender, events) = channel();
         let enforcer = lab.enforce(*others, Arc::new(sender))?;
