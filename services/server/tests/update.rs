@@ -156,6 +156,27 @@ fn canary_that_refuses_halts_the_campaign_until_a_person_resumes_it() {
 }
 
 #[test]
+fn device_that_falls_away_from_its_release_is_offered_it_again() {
+    let fleet = Fleet::new(2);
+    let tokens = [fleet.token(0, b"app 1.0.0"), fleet.token(1, b"app 1.0.0")];
+    let campaign = fleet.campaign(1);
+    fleet.site.act(&format!("{campaign}/start")).expect(204);
+    for (device, token) in tokens.iter().enumerate() {
+        fleet.site.until("it is offered", || fleet.offered(device, token).is_some());
+        fleet.token(device, b"app 1.1.0");
+    }
+    fleet.site.until("the campaign is done", || fleet.state(&campaign) == "done");
+    assert_eq!(fleet.offered(1, &tokens[1]), None);
+
+    let token = fleet.token(1, b"app 1.1.0, changed");
+    fleet.site.until("it is offered again", || fleet.offered(1, &token).is_some());
+    assert_eq!(fleet.offered(0, &tokens[0]), None, "the other one is well");
+    assert_eq!(fleet.state(&campaign), "running");
+    fleet.token(1, b"app 1.1.0");
+    fleet.site.until("the campaign is done again", || fleet.state(&campaign) == "done");
+}
+
+#[test]
 fn canary_that_falls_silent_fails_by_time() {
     let fleet = Fleet::with(1, |config| config.trial_limit = Duration::from_secs(60));
     let token = fleet.token(0, b"app 1.0.0");

@@ -198,6 +198,21 @@ impl Store {
         rows.iter().map(offer).collect()
     }
 
+    /// A device's part in the newest campaign that was started and not ended by a person.
+    pub async fn newest_part(&self, device: &DeviceId) -> Result<Option<Offer>, Error> {
+        let row = sqlx::query(
+            "SELECT campaigns.*, d.id AS action, d.campaign, d.device, d.wave, d.state AS part_state,
+             d.reason AS part_reason, d.at
+             FROM campaign_devices AS d JOIN campaigns ON campaigns.id = d.campaign
+             WHERE d.device = $1 AND campaigns.state NOT IN ('draft', 'stopped')
+             ORDER BY campaigns.id DESC LIMIT 1",
+        )
+        .bind(device.as_bytes())
+        .fetch_optional(&self.readers)
+        .await?;
+        row.as_ref().map(offer).transpose()
+    }
+
     /// A part in any campaign, with its campaign.
     pub async fn offer(&self, action: ActionId) -> Result<Option<Offer>, Error> {
         let row = sqlx::query(

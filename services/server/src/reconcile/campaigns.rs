@@ -97,7 +97,8 @@ fn overdue(app: &App, campaign: &Campaign, part: &CampaignDevice, step: DevicePr
     })
 }
 
-async fn change(
+/// Moves a campaign by itself.
+pub(super) async fn change(
     app: &App,
     campaign: &Campaign,
     to: CampaignState,

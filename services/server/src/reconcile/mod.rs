@@ -2,6 +2,7 @@
 //! and on a period, and nothing depends on when.
 
 mod campaigns;
+mod cures;
 mod references;
 
 use std::{future::Future, sync::Arc, time::Duration};
@@ -36,6 +37,7 @@ pub(crate) async fn run(app: Arc<App>) {
             attempt("references", references::reconcile(&app, standings_changed)).await;
         }
         attempt("expiry", expiry(&app)).await;
+        attempt("cures", cures::reconcile(&app)).await;
         attempt("campaigns", campaigns::reconcile(&app)).await;
         if app.now() >= next_sweep {
             attempt("sessions", forget_sessions(&app)).await;
