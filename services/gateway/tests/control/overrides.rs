@@ -112,8 +112,14 @@ fn a_server_cannot_forget_or_bring_back_an_override() {
     // The operator ends it with another of the same id, which begins later.
     let ended = Override { not_before: NOW + 1, expires: NOW + 2, ..order(1, deny()) }.sign(&key(OPERATOR));
     state.take_in(&with(&release, &[ended]), NOW);
-    state.take_in(&with(&release, &[signed]), NOW);
+    state.take_in(&with(&release, std::slice::from_ref(&signed)), NOW);
     assert_eq!(under(&state, 1, NOW + 2), 0);
+
+    // Also when the other has ended, and the first would not have.
+    for _ in 0..2 {
+        state.take_in(&with(&release, std::slice::from_ref(&signed)), NOW + 3);
+        assert_eq!(under(&state, 1, NOW + 3), 0);
+    }
 }
 
 #[test]

@@ -16,7 +16,7 @@ use api::{GatewayDevice, GatewayRelease, GatewayState};
 use crypto::{Digest, HashAlgorithm, PublicKey};
 use eat::Tier;
 use mud::MudUrl;
-use trust::{Code, Reason, Release, SignedOverride, Violation};
+use trust::{Code, MAX_OVERRIDE_TIME, Reason, Release, SignedOverride, Violation};
 
 use super::hex::{self, hex, unhex};
 use super::{Anchors, Attested, attested};
@@ -31,6 +31,8 @@ pub struct State {
     rejected: BTreeMap<Digest, Reason>,
     revoked: BTreeSet<Digest>,
     overrides: BTreeMap<[u8; 16], InForce>,
+    /// The last word under an id whose end has come. What it replaced may have a later end, and stays replaced.
+    ended: BTreeMap<[u8; 16], InForce>,
     devices: BTreeMap<DeviceId, Device>,
     holders: BTreeMap<IpAddr, DeviceId>,
     refused: BTreeMap<String, Reason>,
@@ -115,6 +117,7 @@ impl State {
             rejected: BTreeMap::new(),
             revoked: BTreeSet::new(),
             overrides: BTreeMap::new(),
+            ended: BTreeMap::new(),
             devices: BTreeMap::new(),
             holders: BTreeMap::new(),
             refused: BTreeMap::new(),
@@ -294,10 +297,10 @@ impl State {
             }
         };
         let content = signed.content();
-        let newer = self
-            .overrides
-            .get(&content.id)
-            .is_none_or(|other| content.not_before > other.signed.content().not_before);
+        let newer = [&self.overrides, &self.ended]
+            .into_iter()
+            .filter_map(|known| known.get(&content.id))
+            .all(|other| content.not_before > other.signed.content().not_before);
         if newer && content.expires > now && self.overrides.len() < Self::MAX_OVERRIDES {
             self.overrides.insert(content.id, InForce { signed, bytes: bytes.to_vec() });
             self.changed.site = true;
@@ -370,9 +373,16 @@ impl State {
 
     /// Forgets overrides past their end, and releases that nobody lists and no device runs.
     fn forget(&mut self, now: i64) {
-        let before = self.overrides.len();
-        self.overrides.retain(|_, item| item.signed.content().expires > now);
-        self.changed.site |= self.overrides.len() != before;
+        let before = (self.overrides.len(), self.ended.len());
+        self.ended.extend(self.overrides.extract_if(.., |_, item| item.signed.content().expires <= now));
+        // What began before it has ended by then.
+        self.ended.retain(|_, item| now < item.signed.content().not_before.saturating_add(MAX_OVERRIDE_TIME));
+        while self.ended.len() > Self::MAX_OVERRIDES {
+            let began = |id: &[u8; 16]| self.ended.get(id).map(|item| item.signed.content().not_before);
+            let Some(oldest) = self.ended.keys().copied().min_by_key(began) else { break };
+            self.ended.remove(&oldest);
+        }
+        self.changed.site |= (self.overrides.len(), self.ended.len()) != before;
 
         let runs: BTreeSet<Digest> =
             self.devices.values().filter_map(|device| device.result.as_ref()?.outcome.release).collect();

@@ -63,7 +63,12 @@ impl State {
     pub fn saved_site(&self) -> SavedSite {
         SavedSite {
             revoked: self.revoked.iter().map(|digest| hex(digest.as_bytes())).collect(),
-            overrides: self.overrides.values().map(|item| Base64Url(item.bytes.clone())).collect(),
+            overrides: self
+                .overrides
+                .values()
+                .chain(self.ended.values())
+                .map(|item| Base64Url(item.bytes.clone()))
+                .collect(),
             policies: Vec::new(),
         }
     }
