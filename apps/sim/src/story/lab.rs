@@ -82,6 +82,7 @@ const FIRST_CAMS: usize = 3;
 pub(crate) const SERVER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(198, 51, 100, 2)), 8443);
 /// The gateway on the LAN.
 pub(crate) const GATEWAY: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 77, 0, 1));
+pub(crate) const GATEWAY_V6: IpAddr = IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0x77, 0, 0, 0, 0, 1));
 /// Where devices prove themselves to it.
 pub(crate) const ADMISSION_PORT: u16 = 8480;
 /// Names of the gateway and of the model of the bridge that devices are behind.
@@ -227,7 +228,10 @@ impl Lab {
         let device = &mut self.devices[index];
         let mut command = leashed(&self.programs, &device.space, &self.programs.agent);
         command.args(["run", "--server", &format!("https://{SERVER}"), "--ca"]).arg(certificate);
-        command.args(["--gateway", &format!("http://{GATEWAY}:{ADMISSION_PORT}"), "--data"]).arg(&device.data);
+        for gateway in [GATEWAY, GATEWAY_V6] {
+            command.args(["--gateway", &format!("http://{}", SocketAddr::new(gateway, ADMISSION_PORT))]);
+        }
+        command.arg("--data").arg(&device.data);
         for (option, milliseconds) in [("--attest-ms", ATTEST_MS), ("--poll-ms", POLL_MS), ("--trial-ms", TRIAL_MS)] {
             command.args([option, &milliseconds.to_string()]);
         }
@@ -407,7 +411,7 @@ impl Patience {
 fn join(network: &Network, gw: &Namespace, wan: &Namespace) -> std::io::Result<()> {
     gw.add_bridge(LAN, "02:00:00:00:77:01")?;
     gw.ip(&format!("addr add {GATEWAY}/24 dev {LAN}"))?;
-    gw.ip(&format!("addr add 2001:db8:77::1/64 dev {LAN} nodad"))?;
+    gw.ip(&format!("addr add {GATEWAY_V6}/64 dev {LAN} nodad"))?;
     gw.ip(&format!("addr add fe80::1/64 dev {LAN} nodad"))?;
     network.link((gw, WAN), (wan, WAN))?;
     gw.ip(&format!("addr add 198.51.100.1/24 dev {WAN}"))?;

@@ -71,7 +71,8 @@ pub(super) fn override_flow(lab: &mut Lab, script: &mut Script) -> Result<(), Er
         difference.unwrap_or_else(|| format!("{} services answer, {denied} does not", allowed.len())),
     );
 
-    // The same override with an end that can be waited for.
+    // The same override with an end that can be waited for. It replaces the first, since it begins later.
+    wanted.not_before = now();
     wanted.expires = now() + SHORT_TIME;
     lab.client.send_bytes("POST", "/api/v1/overrides", api::COSE, &wanted.sign(&lab.keys.network))?;
     let opened = lab.until_answers(&plugs, denied, true);

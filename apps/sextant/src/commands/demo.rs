@@ -1,0 +1,102 @@
+use std::{
+    env, io,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+use clap::Args;
+use sim::story::{self, Programs, Step};
+
+use crate::{
+    failure::{Answer, Failure},
+    printer::Printer,
+};
+
+/// Tell the whole story on this machine: virtual networks, real programs, the real packet filter.
+///
+/// Each step is checked from packets that arrive or do not, and from signed objects. Without --exit everything goes on
+/// afterwards, for looking around, until it is interrupted.
+#[derive(Debug, Args)]
+pub(crate) struct Demo {
+    /// End after the story; the status says whether every step held
+    #[arg(long)]
+    exit: bool,
+    /// How many devices there are
+    #[arg(long, value_name = "N", default_value_t = story::MIN_DEVICES)]
+    devices: usize,
+}
+
+pub(crate) fn run(command: Demo, printer: &Printer) -> Result<Answer, Failure> {
+    let failed = |error: &dyn std::error::Error| Failure::new("the story cannot be told").because(error);
+    let stop = stop_on_signals().map_err(|error| failed(&error))?;
+    let programs = env::current_exe().map_err(|error| failed(&error))?;
+    let programs = Programs::beside(&programs).map_err(|error| failed(&error))?;
+    let mut hear = |step: &Step| {
+        if !printer.is_json() {
+            printer.data(describe(step).as_bytes());
+        }
+    };
+    let told = story::tell(&programs, command.devices, &stop, &mut hear).map_err(|error| failed(&error))?;
+    if printer.is_json() {
+        let mut text = serde_json::to_vec_pretty(&told.steps).map_err(|error| failed(&error))?;
+        text.push(b'\n');
+        printer.data(&text);
+    }
+    if !command.exit {
+        printer.note(format_args!("everything goes on: {}", told.page()));
+        printer.note("interrupt to end it");
+        while !stop.load(Ordering::Relaxed) {
+            thread::sleep(POLL);
+        }
+    }
+    Ok(told.held().into())
+}
+
+/// How soon an interrupt is noticed.
+const POLL: Duration = Duration::from_millis(100);
+
+/// A step in one line, and a line for each check.
+fn describe(step: &Step) -> String {
+    let word = |held: bool| if held { "held" } else { "BROKEN" };
+    let mut text = format!("{} {} ({}, {} ms)\n", step.step, step.title, word(step.held), step.millis);
+    for check in &step.checks {
+        let mark = if check.held { ' ' } else { '!' };
+        text.push_str(&format!(
+            "  {mark} {}: {}\n",
+            check.claim,
+            check.observed.trim().replace('\n', "\n      ")
+        ));
+    }
+    text
+}
+
+/// A flag that an interrupt raises, so that what was made is removed in order. A second one ends the process at once.
+fn stop_on_signals() -> io::Result<Arc<AtomicBool>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let stop = Arc::new(AtomicBool::new(false));
+    let raised = Arc::clone(&stop);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    thread::Builder::new().spawn(move || {
+        runtime.block_on(async {
+            let (Ok(mut interrupt), Ok(mut terminate)) =
+                (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+            else {
+                return;
+            };
+            loop {
+                tokio::select! {
+                    _ = interrupt.recv() => {}
+                    _ = terminate.recv() => {}
+                }
+                if raised.swap(true, Ordering::Relaxed) {
+                    std::process::exit(2);
+                }
+            }
+        });
+    })?;
+    Ok(stop)
+}
