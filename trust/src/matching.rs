@@ -51,6 +51,22 @@ impl Expected {
     }
 }
 
+impl Candidate<'_> {
+    /// Whether everything measured is in this release, and everything it requires was measured. Nothing measured is no
+    /// proof of anything.
+    fn covers(&self, measured: &BTreeMap<&str, &Measured>, allow_extra: bool) -> bool {
+        let mut agreed = 0;
+        let expected_hold = self.expected.iter().all(|expected| match measured.get(expected.name.as_str()) {
+            Some(component) => {
+                agreed += 1;
+                expected.agrees(component)
+            }
+            None => !expected.required,
+        });
+        expected_hold && agreed > 0 && (allow_extra || agreed == measured.len())
+    }
+}
+
 /// Finds the one release that covers everything that was measured.
 ///
 /// Releases are never mixed and never matched in part: a device whose components are each known, but from different
@@ -71,12 +87,13 @@ pub fn find_release(
     if candidates.is_empty() {
         return Err([Code::NoReference.into()].into());
     }
+    // Explaining is dear, and only needed when nothing matches.
+    if let Some(found) = candidates.iter().find(|candidate| candidate.covers(&by_name, allow_extra)) {
+        return Ok(found.release);
+    }
     let mut best: Option<(usize, &Candidate<'_>, Vec<Reason>)> = None;
     for candidate in candidates {
-        let (agreed, faults) = compare(&by_name, candidate, allow_extra);
-        if faults.is_empty() {
-            return Ok(candidate.release);
-        }
+        let (agreed, faults) = explain(&by_name, candidate, allow_extra);
         let rank = if named == Some(candidate.release) { usize::MAX } else { agreed };
         if best.as_ref().is_none_or(|(other, ..)| *other < rank) {
             best = Some((rank, candidate, faults));
@@ -101,8 +118,8 @@ pub fn find_release(
     Err(best.map(|(.., faults)| faults).unwrap_or_default())
 }
 
-/// How many components agree with one release, and what keeps it from matching.
-fn compare(
+/// How many components agree with one release, and what keeps it from covering what was measured.
+fn explain(
     measured: &BTreeMap<&str, &Measured>,
     candidate: &Candidate<'_>,
     allow_extra: bool,
