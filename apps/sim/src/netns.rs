@@ -36,6 +36,16 @@ pub struct Namespace {
     name: String,
 }
 
+/// Whether this process may make virtual networks: it is root, and the programs that make them are there.
+pub fn is_possible() -> bool {
+    let starts = |program: &str| {
+        let mut asked = Command::new(program);
+        asked.arg("-V").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        asked.status().is_ok_and(|status| status.success())
+    };
+    rustix::process::geteuid().is_root() && ["ip", "nft", "bridge"].into_iter().all(starts)
+}
+
 /// Where named namespaces are.
 const SPACES: &str = "/run/netns";
 /// Files that a namespace has in place of those of the machine.

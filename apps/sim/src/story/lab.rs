@@ -15,6 +15,7 @@ use std::{
 };
 
 use cose::{Key, Purpose, TrustAnchor, TrustAnchors};
+use trust::Policy;
 
 use super::{
     Programs,
@@ -91,6 +92,11 @@ const LAN: &str = "lan0";
 const WAN: &str = "wan0";
 /// The network operator's key among the anchors.
 const NETWORK_KEY: &str = "override.key";
+/// The operator's policy: results of a minute, and dropped packets that count for a few seconds, so that a demonstration
+/// sees both end.
+const POLICY: &str = "policy.cbor";
+const RESULT_LIFETIME: i64 = 60;
+const VIOLATION_WINDOW: i64 = 6;
 /// Number of the first device in every kind of address.
 const FIRST_DEVICE: usize = 11;
 
@@ -130,6 +136,8 @@ impl Lab {
         for (name, bytes) in [("authorities.cbor", &authorities), (NETWORK_KEY, &network_key)] {
             fs::write(anchors.join(name), bytes).map_err(made(name))?;
         }
+        let policy = Policy { result_lifetime: RESULT_LIFETIME, violation_window: VIOLATION_WINDOW, ..Policy::default() };
+        fs::write(folder.path(POLICY), policy.encode()).map_err(made(POLICY))?;
         let data = folder.path("server");
         let mut server = start_server(programs, &wan, &data, &folder)?;
         let door = forward(&wan, SERVER).map_err(made("the door to the server"))?;
@@ -432,7 +440,8 @@ fn start_server(programs: &Programs, wan: &Namespace, data: &Path, folder: &Fold
     let mut command = leashed(programs, wan, &programs.sextant);
     command.arg("up").arg("--data").arg(data);
     command.args(["--listen", &format!("[::]:{}", SERVER.port()), "--name", &SERVER.ip().to_string()]);
-    command.args(["--site", "Sextant demo", "--result-lifetime", "60s"]);
+    command.args(["--site", "Sextant demo"]);
+    command.arg("--policy").arg(folder.path(POLICY));
     command.arg("--override-key").arg(folder.path("anchors").join(NETWORK_KEY));
     command.args(["--attestations-a-minute", "600", "--poll-interval", "1s", "--period", "1s"]);
     Process::start("server", command, &folder.0)
@@ -457,6 +466,7 @@ fn start_gateway(
 /// A command in a namespace that ends with us, however we end.
 fn leashed(programs: &Programs, space: &Namespace, program: &Path) -> Command {
     let mut command = space.command(&programs.sextant);
+    command.env("NO_COLOR", "1");
     command.args(["sim", "leash", "--parent", &std::process::id().to_string(), "--"]).arg(program);
     command
 }

@@ -234,14 +234,14 @@ fn attack_device(lab: &mut Lab, script: &mut Script) -> Result<(), Error> {
         let path = lab.folder.path("attack.suit");
         fs::write(&path, &envelope).map_err(Error::io("a release"))?;
         let mut install = Command::new(&lab.programs.agent);
-        install.args(["install", "--data"]).arg(&lab.devices[target].data).arg(&path);
+        install.args(["install", "--data"]).arg(&lab.devices[target].data).arg(&path).env("NO_COLOR", "1");
         let output = install.output().map_err(Error::io("sextant-agent install"))?;
         let said = String::from_utf8_lossy(&output.stderr);
         let last = said.lines().last().unwrap_or_default();
         script.check(
             format!("a device refuses {what}: {code}"),
             output.status.code() == Some(1) && said.contains(code.as_str()),
-            format!("{} {last}", output.status),
+            last.split_once("refused").map_or(last, |(_, why)| why).trim_start_matches(": "),
         );
     }
     let after = digest_of(&lab.running_image(&lab.devices[target])?)?;
