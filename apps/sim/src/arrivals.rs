@@ -3,9 +3,7 @@
 use std::{
     io::{self, BufRead as _, BufReader},
     net::IpAddr,
-    sync::{
-        Arc, Condvar, Mutex, MutexGuard, PoisonError,
-    },
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -56,7 +54,10 @@ impl Arrivals {
         let waited = shared.changed.wait_timeout_while(log, PATIENCE, |log| !log.stands);
         let stands = waited.map(|(log, _)| log.stands).unwrap_or_default();
         if !stands {
-            return Err(io::Error::new(io::ErrorKind::AddrNotAvailable, "the virtual Internet does not stand"));
+            return Err(io::Error::new(
+                io::ErrorKind::AddrNotAvailable,
+                "the virtual Internet does not stand",
+            ));
         }
         Ok(Self(shared))
     }

@@ -8,7 +8,8 @@ use std::{
 };
 
 use rustix::net::{
-    AddressFamily, RecvFlags, SendFlags, SocketAddrAny, SocketFlags, SocketType, ipproto, recvfrom, sendto, socket_with,
+    AddressFamily, RecvFlags, SendFlags, SocketAddrAny, SocketFlags, SocketType, ipproto, recvfrom, sendto,
+    socket_with,
     sockopt::{Timeout, set_socket_timeout},
 };
 
@@ -51,7 +52,8 @@ pub(crate) fn answers(to: IpAddr, patience: Duration) -> io::Result<bool> {
         };
         let packet = buffer.get(..length).unwrap_or_default();
         // Raw sockets give IPv4 packets with their header, and IPv6 packets without.
-        let header = if to.is_ipv4() { usize::from(packet.first().map_or(0, |byte| byte & 0x0f)) * 4 } else { 0 };
+        let header =
+            if to.is_ipv4() { usize::from(packet.first().map_or(0, |byte| byte & 0x0f)) * 4 } else { 0 };
         let answer = packet.get(header..).unwrap_or_default();
         let is_ours = answer.len() >= ECHO_LEN && answer[0] == reply && answer[4..6] == identifier;
         if is_ours && source.and_then(ip_of) == Some(to) {
@@ -66,7 +68,8 @@ fn ip_of(address: SocketAddrAny) -> Option<IpAddr> {
 
 /// The Internet checksum (RFC 1071).
 fn checksum(bytes: &[u8]) -> u16 {
-    let words = bytes.chunks(2).map(|pair| u32::from(pair[0]) << 8 | u32::from(pair.get(1).copied().unwrap_or(0)));
+    let words =
+        bytes.chunks(2).map(|pair| u32::from(pair[0]) << 8 | u32::from(pair.get(1).copied().unwrap_or(0)));
     let mut sum: u32 = words.sum();
     while sum > 0xffff {
         sum = (sum & 0xffff) + (sum >> 16);

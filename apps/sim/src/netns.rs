@@ -210,7 +210,8 @@ fn move_in(space: &File) -> io::Result<()> {
 fn remove_stale() {
     let Ok(entries) = fs::read_dir(SPACES) else { return };
     for name in entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()) {
-        let maker = name.strip_prefix(MARK).and_then(|rest| rest.split('-').next()).and_then(|pid| pid.parse().ok());
+        let maker =
+            name.strip_prefix(MARK).and_then(|rest| rest.split('-').next()).and_then(|pid| pid.parse().ok());
         let is_gone = |pid: u32| !Path::new("/proc").join(pid.to_string()).exists();
         if maker.is_some_and(is_gone) {
             remove(&name);

@@ -34,11 +34,11 @@ pub enum Service {
 pub fn probe(space: &Namespace, targets: &[Target], patience: Duration) -> io::Result<BTreeSet<Target>> {
     space.enter(|| {
         thread::scope(|scope| {
-            let tries: Vec<_> = targets
-                .iter()
-                .map(|target| (target, scope.spawn(|| target.answers(patience))))
-                .collect();
-            let answered = tries.into_iter().filter_map(|(target, probe)| probe.join().unwrap_or(false).then_some(*target));
+            let tries: Vec<_> =
+                targets.iter().map(|target| (target, scope.spawn(|| target.answers(patience)))).collect();
+            let answered = tries
+                .into_iter()
+                .filter_map(|(target, probe)| probe.join().unwrap_or(false).then_some(*target));
             answered.collect()
         })
     })

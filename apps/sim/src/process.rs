@@ -133,7 +133,9 @@ mod tests {
         let mut process = Process::start("speaker", command, &folder).unwrap();
         process.child.wait().unwrap();
         let error = process.check().unwrap_err();
-        assert!(matches!(&error, Error::Ended { name, log } if name == "speaker" && log.contains("last words")));
+        assert!(
+            matches!(&error, Error::Ended { name, log } if name == "speaker" && log.contains("last words"))
+        );
         fs::remove_dir_all(&folder).unwrap();
     }
 

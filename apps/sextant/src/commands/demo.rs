@@ -33,19 +33,26 @@ pub(crate) struct Demo {
 pub(crate) fn run(command: Demo, printer: &Printer) -> Result<Answer, Failure> {
     let failed = |error: &dyn std::error::Error| Failure::new("the story cannot be told").because(error);
     let stop = stop_on_signals().map_err(|error| failed(&error))?;
-    let programs = env::current_exe().map_err(|error| failed(&error))?;
-    let programs = Programs::beside(&programs).map_err(|error| failed(&error))?;
     let mut hear = |step: &Step| {
         if !printer.is_json() {
             printer.data(describe(step).as_bytes());
         }
     };
-    let told = story::tell(&programs, command.devices, &stop, &mut hear).map_err(|error| failed(&error))?;
-    if printer.is_json() {
-        let mut text = serde_json::to_vec_pretty(&told.steps).map_err(|error| failed(&error))?;
-        text.push(b'\n');
-        printer.data(&text);
+    if !sim::netns::is_possible() {
+        printer.warning(
+            "virtual networks need root, ip, bridge and nft: the story is told in this process instead",
+        );
+        printer.warning(
+            "MUD's packet oracle stands for the kernel; no process, socket or packet filter is tried",
+        );
+        let steps = story::imagine(&mut hear).map_err(|error| failed(&error))?;
+        show_all(&steps, printer)?;
+        return Ok(steps.iter().all(|step| step.held).into());
     }
+    let programs = env::current_exe().map_err(|error| failed(&error))?;
+    let programs = Programs::beside(&programs).map_err(|error| failed(&error))?;
+    let told = story::tell(&programs, command.devices, &stop, &mut hear).map_err(|error| failed(&error))?;
+    show_all(&told.steps, printer)?;
     if !command.exit {
         printer.note(format_args!("everything goes on: {}", told.page()));
         printer.note("interrupt to end it");
@@ -54,6 +61,17 @@ pub(crate) fn run(command: Demo, printer: &Printer) -> Result<Answer, Failure> {
         }
     }
     Ok(told.held().into())
+}
+
+/// All steps at once, for programs.
+fn show_all(steps: &[Step], printer: &Printer) -> Result<(), Failure> {
+    if printer.is_json() {
+        let text = serde_json::to_vec_pretty(steps);
+        let mut text = text.map_err(|error| Failure::new("the steps cannot be written").because(&error))?;
+        text.push(b'\n');
+        printer.data(&text);
+    }
+    Ok(())
 }
 
 /// How soon an interrupt is noticed.

@@ -5,7 +5,10 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
 };
 
-use mud::{CONTROLLER_DNS, ConnState, Direction, IpPrefix, Packet, PacketFields, Policy, Remote, Resolved, Verdict, oracle};
+use mud::{
+    CONTROLLER_DNS, ConnState, Direction, IpPrefix, Packet, PacketFields, Policy, Remote, Resolved, Verdict,
+    oracle,
+};
 
 use crate::{
     AppFlow, InternetSettings,
@@ -68,7 +71,8 @@ pub(crate) const ENERGY: &str = "energy.brightwork.example";
 pub(crate) const TRACKER: &str = "tracker.example";
 
 /// Last number of each host's addresses.
-const HOSTS: [(&str, u8); 6] = [(CLOUD, 10), (EVENTS, 11), (MEDIA, 12), (HUB, 20), (ENERGY, 21), (TRACKER, 66)];
+const HOSTS: [(&str, u8); 6] =
+    [(CLOUD, 10), (EVENTS, 11), (MEDIA, 12), (HUB, 20), (ENERGY, 21), (TRACKER, 66)];
 /// Where every host answers.
 const TCP_PORTS: [u16; 5] = [23, 443, 554, 8080, 8883];
 const UDP_PORTS: [u16; 4] = [443, 5004, 5683, 5684];
@@ -140,7 +144,11 @@ pub(crate) fn v6(host: u8) -> IpAddr {
 
 /// Addresses of a host.
 pub(crate) fn addresses(name: &str) -> Vec<IpAddr> {
-    HOSTS.iter().filter(|(host, _)| *host == name).flat_map(|(_, number)| [v4(*number), v6(*number)]).collect()
+    HOSTS
+        .iter()
+        .filter(|(host, _)| *host == name)
+        .flat_map(|(_, number)| [v4(*number), v6(*number)])
+        .collect()
 }
 
 /// Every address of the Internet, the name server's included.
@@ -157,10 +165,15 @@ pub(crate) fn name_server() -> SocketAddr {
 /// The Internet: every host answers on every port, so that only the gateway decides what arrives.
 pub(crate) fn internet() -> InternetSettings {
     let hosts = || HOSTS.iter().flat_map(|(name, _)| addresses(name));
-    let at = |ports: &'static [u16]| hosts().flat_map(move |address| ports.iter().map(move |port| SocketAddr::new(address, *port)));
+    let at = |ports: &'static [u16]| {
+        hosts().flat_map(move |address| ports.iter().map(move |port| SocketAddr::new(address, *port)))
+    };
     InternetSettings {
         dns: vec![name_server(), SocketAddr::new(v6(NAME_SERVER), NAME_PORT)],
-        names: HOSTS.iter().map(|(name, _)| ((*name).to_owned(), addresses(name))).collect::<BTreeMap<_, _>>(),
+        names: HOSTS
+            .iter()
+            .map(|(name, _)| ((*name).to_owned(), addresses(name)))
+            .collect::<BTreeMap<_, _>>(),
         ttl: NAME_LIFETIME,
         tcp: at(&TCP_PORTS).collect(),
         udp: at(&UDP_PORTS).collect(),
@@ -184,7 +197,9 @@ pub(crate) fn permitted(policy: &Policy, resolver: IpAddr) -> Vec<Target> {
         resolved.insert(Remote::Name(name.to_owned()), addresses(name).into_iter().map(IpPrefix::host));
     }
     resolved.insert(Remote::Controller(CONTROLLER_DNS.to_owned()), [IpPrefix::host(resolver)]);
-    let passes = |target: &Target| oracle(policy, &resolved, &first_packet(target), ConnState::New).verdict == Verdict::Accept;
+    let passes = |target: &Target| {
+        oracle(policy, &resolved, &first_packet(target), ConnState::New).verdict == Verdict::Accept
+    };
     matrix().into_iter().filter(passes).collect()
 }
 
@@ -218,7 +233,11 @@ mod tests {
         let context = mud::Context { fetched_url: Some(version.model.mud_url()), ..mud::Context::default() };
         let parsed = mud::parse(version.mud, &context).expect("fixtures are MUD files");
         let compiled = mud::compile(&parsed.file);
-        let worst = parsed.findings.iter().chain(&compiled.findings).filter(|finding| finding.severity != mud::Severity::Note);
+        let worst = parsed
+            .findings
+            .iter()
+            .chain(&compiled.findings)
+            .filter(|finding| finding.severity != mud::Severity::Note);
         assert_eq!(worst.count(), 0, "{}: {:?} {:?}", version.number, parsed.findings, compiled.findings);
         assert!(!compiled.policy.breadth().needs_approval());
         compiled.policy
@@ -226,8 +245,10 @@ mod tests {
 
     /// Names of the services a release may use, for reading.
     fn reachable(version: &Version) -> Vec<String> {
-        let mut reached: Vec<String> =
-            permitted(&policy(version), Ipv4Addr::new(10, 77, 0, 1).into()).iter().map(ToString::to_string).collect();
+        let mut reached: Vec<String> = permitted(&policy(version), Ipv4Addr::new(10, 77, 0, 1).into())
+            .iter()
+            .map(ToString::to_string)
+            .collect();
         reached.sort();
         reached
     }
@@ -236,8 +257,12 @@ mod tests {
     fn releases_reach_what_their_files_say_in_both_families() {
         let cam = |more: &[&str]| {
             let mut all = vec![
-                "ping 203.0.113.10", "ping 2001:db8:aa::10", "tcp 203.0.113.10:443", "tcp [2001:db8:aa::10]:443",
-                "udp 203.0.113.10:5683", "udp [2001:db8:aa::10]:5683",
+                "ping 203.0.113.10",
+                "ping 2001:db8:aa::10",
+                "tcp 203.0.113.10:443",
+                "tcp [2001:db8:aa::10]:443",
+                "udp 203.0.113.10:5683",
+                "udp [2001:db8:aa::10]:5683",
             ];
             all.extend(more);
             all.sort_unstable();
@@ -246,7 +271,12 @@ mod tests {
         assert_eq!(reachable(&CAM_1_0), cam(&["tcp 203.0.113.11:8883", "tcp [2001:db8:aa::11]:8883"]));
         assert_eq!(
             reachable(&CAM_1_1),
-            cam(&["tcp 203.0.113.12:554", "tcp [2001:db8:aa::12]:554", "udp 203.0.113.12:5004", "udp [2001:db8:aa::12]:5004"])
+            cam(&[
+                "tcp 203.0.113.12:554",
+                "tcp [2001:db8:aa::12]:554",
+                "udp 203.0.113.12:5004",
+                "udp [2001:db8:aa::12]:5004"
+            ])
         );
         assert_eq!(reachable(&PLUG_1_0).len(), 6);
         assert_eq!(reachable(&PLUG_1_1).len(), 8);
@@ -257,7 +287,8 @@ mod tests {
         for version in [CAM_1_0, CAM_1_1, PLUG_1_0, PLUG_1_1] {
             let permitted = permitted(&policy(&version), Ipv4Addr::new(10, 77, 0, 1).into());
             for flow in version.app_flows() {
-                let service = if flow.protocol == "tcp" { Service::Tcp(flow.port) } else { Service::Udp(flow.port) };
+                let service =
+                    if flow.protocol == "tcp" { Service::Tcp(flow.port) } else { Service::Udp(flow.port) };
                 for address in addresses(&flow.host) {
                     assert!(permitted.contains(&Target { address, service }), "{} {flow:?}", version.number);
                 }

@@ -29,7 +29,8 @@ const MAX_ANSWER: u64 = 64 << 20;
 impl Client {
     /// A client that believes only this certificate (PEM).
     pub(crate) fn new(address: SocketAddr, certificate: &[u8], token: Option<&str>) -> Result<Self, Error> {
-        let certificate = Certificate::from_pem(certificate).map_err(Error::object("the server's certificate"))?;
+        let certificate =
+            Certificate::from_pem(certificate).map_err(Error::object("the server's certificate"))?;
         let tls = TlsConfig::builder()
             .root_certs(RootCerts::Specific(Arc::new(vec![certificate])))
             .unversioned_rustls_crypto_provider(Arc::new(aws_lc_rs::default_provider()))
@@ -56,11 +57,20 @@ impl Client {
         self.read(&format!("GET {path}"), self.send("GET", path, None))
     }
 
-    pub(crate) fn post<T: DeserializeOwned>(&self, path: &str, media_type: &str, body: &[u8]) -> Result<T, Error> {
+    pub(crate) fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        media_type: &str,
+        body: &[u8],
+    ) -> Result<T, Error> {
         self.read(&format!("POST {path}"), self.send("POST", path, Some((media_type, body))))
     }
 
-    pub(crate) fn post_json<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, Error> {
+    pub(crate) fn post_json<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T, Error> {
         let body = serde_json::to_vec(body).map_err(Error::object("a request cannot be written"))?;
         self.post(path, JSON, &body)
     }
@@ -76,7 +86,13 @@ impl Client {
     }
 
     /// Sends something whose answer does not matter beyond that it is good.
-    pub(crate) fn send_bytes(&self, method: &str, path: &str, media_type: &str, body: &[u8]) -> Result<(), Error> {
+    pub(crate) fn send_bytes(
+        &self,
+        method: &str,
+        path: &str,
+        media_type: &str,
+        body: &[u8],
+    ) -> Result<(), Error> {
         let request = format!("{method} {path}");
         self.bytes(&request, self.send(method, path, Some((media_type, body)))).map(drop)
     }
@@ -97,13 +113,20 @@ impl Client {
         answer.map(|answer| answer.status().as_u16()).map_err(http(&format!("GET {path}")))
     }
 
-    fn send(&self, method: &str, path: &str, body: Option<(&str, &[u8])>) -> Result<Response<ureq::Body>, ureq::Error> {
+    fn send(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<(&str, &[u8])>,
+    ) -> Result<Response<ureq::Body>, ureq::Error> {
         let mut request = Request::builder().method(method).uri(format!("{}{path}", self.base));
         if let Some(token) = &self.token {
             request = request.header("authorization", format!("Bearer {token}"));
         }
         match body {
-            Some((media_type, body)) => self.agent.run(request.header("content-type", media_type).body(body)?),
+            Some((media_type, body)) => {
+                self.agent.run(request.header("content-type", media_type).body(body)?)
+            }
             None => self.agent.run(request.body(())?),
         }
     }
@@ -114,10 +137,15 @@ impl Client {
         answer: Result<Response<ureq::Body>, ureq::Error>,
     ) -> Result<T, Error> {
         let bytes = self.bytes(request, answer)?;
-        serde_json::from_slice(&bytes).map_err(|source| Error::Http { request: request.to_owned(), source: source.into() })
+        serde_json::from_slice(&bytes)
+            .map_err(|source| Error::Http { request: request.to_owned(), source: source.into() })
     }
 
-    fn bytes(&self, request: &str, answer: Result<Response<ureq::Body>, ureq::Error>) -> Result<Vec<u8>, Error> {
+    fn bytes(
+        &self,
+        request: &str,
+        answer: Result<Response<ureq::Body>, ureq::Error>,
+    ) -> Result<Vec<u8>, Error> {
         let mut answer = answer.map_err(http(request))?;
         let status = answer.status().as_u16();
         let bytes = answer.body_mut().with_config().limit(MAX_ANSWER).read_to_vec().map_err(http(request))?;

@@ -39,12 +39,12 @@ pub(crate) struct Published {
 
 /// Whose signatures a release gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Signed {
-    ByNobody,
-    ByAuthor,
-    ByAuthorAndOperator,
-    /// By the author of the other maker's products, and by the operator.
-    ByOtherAuthor,
+pub(crate) enum Signatures {
+    None,
+    Author,
+    AuthorAndOperator,
+    /// The author of the other maker's products, and the operator.
+    OtherAuthor,
 }
 
 /// Name of the key of the owner of the devices.
@@ -76,25 +76,35 @@ impl Keys {
     pub(crate) fn authorities(&self) -> Result<AuthorityList, Error> {
         let author = |model: Model| {
             let maker = self.maker(model);
-            let mut entry = Authority::new(maker.author.public_key().clone(), &maker.kid, model.vendor(), Role::Author);
+            let mut entry =
+                Authority::new(maker.author.public_key().clone(), &maker.kid, model.vendor(), Role::Author);
             entry.vendor = Some(Uuid::vendor(model.vendor()));
             entry
         };
-        let operator = Authority::new(self.operator.public_key().clone(), OPERATOR_KID, "operator", Role::Operator);
+        let operator =
+            Authority::new(self.operator.public_key().clone(), OPERATOR_KID, "operator", Role::Operator);
         let policy = AuthorityPolicy { operators: 1, ..AuthorityPolicy::default() };
         AuthorityList::new(policy, vec![author(Model::PorchCam), author(Model::DeskPlug), operator])
             .map_err(Error::object("the authority list cannot be made"))
     }
 
     pub(crate) fn anchors(&self) -> Result<ReleaseAnchors, Error> {
-        Ok(ReleaseAnchors { authorities: self.authorities()?, mud_issuers: Vec::new(), broad_mud_approved: false })
+        Ok(ReleaseAnchors {
+            authorities: self.authorities()?,
+            mud_issuers: Vec::new(),
+            broad_mud_approved: false,
+        })
     }
 
     /// Makes and signs a release around an application.
     pub(crate) fn publish(&self, version: Version, program: &[u8]) -> Result<Published, Error> {
-        let envelope = self.sign(&self.draft(version, program)?, Signed::ByAuthorAndOperator, version.model)?;
-        let release = Release::accept(&envelope, &self.anchors()?, now())
-            .map_err(Error::object(format!("{} {} is refused", version.model.class(), version.number)))?;
+        let envelope =
+            self.sign(&self.draft(version, program)?, Signatures::AuthorAndOperator, version.model)?;
+        let release = Release::accept(&envelope, &self.anchors()?, now()).map_err(Error::object(format!(
+            "{} {} is refused",
+            version.model.class(),
+            version.number
+        )))?;
         let digest = hex(release.manifest_digest().as_bytes());
         Ok(Published { version, envelope, digest, release })
     }
@@ -127,22 +137,27 @@ impl Keys {
         })
     }
 
-    pub(crate) fn sign(&self, draft: &ReleaseDraft, signed: Signed, model: Model) -> Result<Vec<u8>, Error> {
+    pub(crate) fn sign(
+        &self,
+        draft: &ReleaseDraft,
+        signed: Signatures,
+        model: Model,
+    ) -> Result<Vec<u8>, Error> {
         let mut envelope = draft.build().map_err(Error::object("a release cannot be made"))?;
         let (own, other) = match model {
             Model::PorchCam => (&self.northlight, &self.brightwork),
             Model::DeskPlug => (&self.brightwork, &self.northlight),
         };
         match signed {
-            Signed::ByNobody => {}
-            Signed::ByAuthor | Signed::ByAuthorAndOperator => {
+            Signatures::None => {}
+            Signatures::Author | Signatures::AuthorAndOperator => {
                 envelope.sign(&own.author, Some(&own.kid));
             }
-            Signed::ByOtherAuthor => {
+            Signatures::OtherAuthor => {
                 envelope.sign(&other.author, Some(&other.kid));
             }
         }
-        if matches!(signed, Signed::ByAuthorAndOperator | Signed::ByOtherAuthor) {
+        if matches!(signed, Signatures::AuthorAndOperator | Signatures::OtherAuthor) {
             envelope.sign(&self.operator, Some(OPERATOR_KID));
         }
         Ok(envelope.to_bytes())
@@ -172,7 +187,8 @@ impl Maker {
 pub(crate) fn new_key() -> Result<SigningKey, Error> {
     let mut filled = Ok(());
     let mut fill = |bytes: &mut [u8]| filled = getrandom::fill(bytes);
-    let key = SigningKey::generate(SignatureAlgorithm::Es256, &mut fill).map_err(Error::object("no key can be made"));
+    let key = SigningKey::generate(SignatureAlgorithm::Es256, &mut fill)
+        .map_err(Error::object("no key can be made"));
     filled.map_err(Error::object("the operating system gives no random bytes"))?;
     key
 }
@@ -224,9 +240,9 @@ mod tests {
         let anchors = keys.anchors().unwrap();
         let draft = keys.draft(CAM_1_0, b"program").unwrap();
         for (signed, code) in [
-            (Signed::ByNobody, trust::Code::UnsignedManifest),
-            (Signed::ByAuthor, trust::Code::OperatorSignatureMissing),
-            (Signed::ByOtherAuthor, trust::Code::AuthorOutOfScope),
+            (Signatures::None, trust::Code::UnsignedManifest),
+            (Signatures::Author, trust::Code::OperatorSignatureMissing),
+            (Signatures::OtherAuthor, trust::Code::AuthorOutOfScope),
         ] {
             let envelope = keys.sign(&draft, signed, Model::PorchCam).unwrap();
             assert_eq!(Release::accept(&envelope, &anchors, now()).unwrap_err().code, code, "{signed:?}");

@@ -1,8 +1,8 @@
-//! The place of the story: namespaces, real processes in them, and a door for people.
+//! The lab: real processes in the place of the story, and a door for people.
 
 use std::{
     env, fs,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    net::SocketAddr,
     os::unix::fs::{DirBuilderExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
     process::Command,
@@ -22,6 +22,7 @@ use super::{
     catalog::{self, CAM_1_0, CAM_1_1, Model, PLUG_1_0, PLUG_1_1},
     client::Client,
     keys::{Keys, Published},
+    place::{ADMISSION_PORT, Device, GATEWAY, GATEWAY_V6, LAN, MAX_DEVICES, MIN_DEVICES, SERVER, WAN, join},
 };
 use crate::{
     Arrivals, Error, Process, forward,
@@ -52,44 +53,11 @@ pub(crate) struct Lab {
     _network: Network,
 }
 
-/// A device of the story.
-pub(crate) struct Device {
-    pub(crate) name: String,
-    pub(crate) model: Model,
-    pub(crate) group: &'static str,
-    pub(crate) ueid: String,
-    pub(crate) space: Namespace,
-    pub(crate) v4: IpAddr,
-    pub(crate) v6: IpAddr,
-    pub(crate) data: PathBuf,
-    agent: Option<Process>,
-}
-
 /// A folder that goes with its lab.
 pub(crate) struct Folder(PathBuf);
 
-/// Groups: those that get updates, and the one that was forgotten.
-pub(crate) const CAMS: &str = "porch";
-pub(crate) const LATE: &str = "attic";
-pub(crate) const PLUGS: &str = "desks";
-/// How many devices the story needs.
-pub const MIN_DEVICES: usize = 6;
-/// How many it has room for.
-pub const MAX_DEVICES: usize = 60;
-/// Cameras that get updates, the forgotten one after them, then two plugs; further devices are one of each in turn.
-const FIRST_CAMS: usize = 3;
-
-/// Where the server is for devices and gateway.
-pub(crate) const SERVER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(198, 51, 100, 2)), 8443);
-/// The gateway on the LAN.
-pub(crate) const GATEWAY: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 77, 0, 1));
-pub(crate) const GATEWAY_V6: IpAddr = IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0x77, 0, 0, 0, 0, 1));
-/// Where devices prove themselves to it.
-pub(crate) const ADMISSION_PORT: u16 = 8480;
-/// Names of the gateway and of the model of the bridge that devices are behind.
+/// Name of the gateway in reports.
 const GATEWAY_NAME: &str = "gw-1";
-const LAN: &str = "lan0";
-const WAN: &str = "wan0";
 /// The network operator's key among the anchors.
 const NETWORK_KEY: &str = "override.key";
 /// The operator's policy: results of a minute, and dropped packets that count for a few seconds, so that a demonstration
@@ -97,9 +65,6 @@ const NETWORK_KEY: &str = "override.key";
 const POLICY: &str = "policy.cbor";
 const RESULT_LIFETIME: i64 = 60;
 const VIOLATION_WINDOW: i64 = 6;
-/// Number of the first device in every kind of address.
-const FIRST_DEVICE: usize = 11;
-
 /// How often a device attests and polls, in milliseconds: often, since a person is watching.
 const ATTEST_MS: u64 = 1500;
 const POLL_MS: u64 = 1000;
@@ -117,7 +82,8 @@ impl Lab {
         let folder = Folder::new()?;
         let app = fs::read(&programs.app).map_err(Error::io(programs.app.display().to_string()))?;
         let keys = Keys::generate()?;
-        let [cam, plug, new_cam, new_plug] = [CAM_1_0, PLUG_1_0, CAM_1_1, PLUG_1_1].map(|version| keys.publish(version, &app));
+        let [cam, plug, new_cam, new_plug] =
+            [CAM_1_0, PLUG_1_0, CAM_1_1, PLUG_1_1].map(|version| keys.publish(version, &app));
 
         let made = Error::io;
         let mut network = Network::new().map_err(made("the virtual network"))?;
@@ -126,9 +92,12 @@ impl Lab {
         join(&network, &gw, &wan).map_err(made("the links of the gateway"))?;
         let mut devices = Vec::new();
         for index in 0..count {
-            devices.push(Device::place(&mut network, &gw, &folder, index).map_err(made("a device's namespace"))?);
+            devices.push(
+                Device::place(&mut network, &gw, &folder, index).map_err(made("a device's namespace"))?,
+            );
         }
-        let arrivals = Arrivals::at_internet(&wan, catalog::internet()).map_err(made("the virtual Internet"))?;
+        let arrivals =
+            Arrivals::at_internet(&wan, catalog::internet()).map_err(made("the virtual Internet"))?;
 
         let anchors = folder.subfolder("anchors")?;
         let authorities = keys.authorities()?.to_bytes();
@@ -136,7 +105,11 @@ impl Lab {
         for (name, bytes) in [("authorities.cbor", &authorities), (NETWORK_KEY, &network_key)] {
             fs::write(anchors.join(name), bytes).map_err(made(name))?;
         }
-        let policy = Policy { result_lifetime: RESULT_LIFETIME, violation_window: VIOLATION_WINDOW, ..Policy::default() };
+        let policy = Policy {
+            result_lifetime: RESULT_LIFETIME,
+            violation_window: VIOLATION_WINDOW,
+            ..Policy::default()
+        };
         fs::write(folder.path(POLICY), policy.encode()).map_err(made(POLICY))?;
         let data = folder.path("server");
         let mut server = start_server(programs, &wan, &data, &folder)?;
@@ -157,7 +130,8 @@ impl Lab {
         fs::write(&token_file, gateway_token.token).map_err(made("the gateway's token"))?;
         let gateway = start_gateway(programs, &gw, &folder, &data, &token_file)?;
 
-        let results = TrustAnchors::new(vec![TrustAnchor::new(verifier.public().clone(), Purpose::Result, "verifier")]);
+        let results =
+            TrustAnchors::new(vec![TrustAnchor::new(verifier.public().clone(), Purpose::Result, "verifier")]);
         let mut lab = Self {
             programs: programs.clone(),
             app,
@@ -185,7 +159,10 @@ impl Lab {
     }
 
     /// Ends the server, lets something be done to its data, and starts it again.
-    pub(crate) fn restart_server(&mut self, meanwhile: impl FnOnce(&Path) -> Result<(), Error>) -> Result<(), Error> {
+    pub(crate) fn restart_server(
+        &mut self,
+        meanwhile: impl FnOnce(&Path) -> Result<(), Error>,
+    ) -> Result<(), Error> {
         let data = self.folder.path("server");
         self.server.stop(START);
         meanwhile(&data)?;
@@ -205,7 +182,9 @@ impl Lab {
     /// Where the pages are, for a person on this machine.
     pub(crate) fn page(&self) -> String {
         let link = fs::read_to_string(self.folder.path("server.log")).unwrap_or_default();
-        let path = link.split_whitespace().find_map(|word| word.split_once("/welcome?").map(|(_, code)| code.to_owned()));
+        let path = link
+            .split_whitespace()
+            .find_map(|word| word.split_once("/welcome?").map(|(_, code)| code.to_owned()));
         match path {
             Some(code) => format!("{}/welcome?{code}", self.client.base()),
             None => self.client.base().to_owned(),
@@ -240,7 +219,9 @@ impl Lab {
             command.args(["--gateway", &format!("http://{}", SocketAddr::new(gateway, ADMISSION_PORT))]);
         }
         command.arg("--data").arg(&device.data);
-        for (option, milliseconds) in [("--attest-ms", ATTEST_MS), ("--poll-ms", POLL_MS), ("--trial-ms", TRIAL_MS)] {
+        for (option, milliseconds) in
+            [("--attest-ms", ATTEST_MS), ("--poll-ms", POLL_MS), ("--trial-ms", TRIAL_MS)]
+        {
             command.args([option, &milliseconds.to_string()]);
         }
         device.agent = Some(Process::start(&device.name, command, &self.folder.0)?);
@@ -260,15 +241,18 @@ impl Lab {
             let mut init = Command::new(agent);
             init.args(["init", "--data"]).arg(&device.data).arg("--authorities").arg(&authorities);
             init.args(["--vendor-domain", device.model.vendor(), "--class", device.model.class()]);
-            init.args(["--component", &format!("{}:{}", super::keys::COMPONENT, self.app.len() + IMAGE_ROOM)]);
+            init.args([
+                "--component",
+                &format!("{}:{}", super::keys::COMPONENT, self.app.len() + IMAGE_ROOM),
+            ]);
             let printed = run(init)?;
             #[derive(serde::Deserialize)]
             struct Identification {
                 ueid: String,
                 key: String,
             }
-            let printed: Identification =
-                serde_json::from_slice(&printed).map_err(Error::object("what `sextant-agent init` printed"))?;
+            let printed: Identification = serde_json::from_slice(&printed)
+                .map_err(Error::object("what `sextant-agent init` printed"))?;
             let mut install = Command::new(agent);
             install.args(["install", "--data"]).arg(&device.data).arg(self.factory_file(device.model));
             run(install)?;
@@ -307,59 +291,8 @@ impl Lab {
     }
 }
 
-impl Device {
-    /// A namespace behind the gateway, like a device that was just plugged in.
-    fn place(network: &mut Network, gw: &Namespace, folder: &Folder, index: usize) -> std::io::Result<Self> {
-        let (model, group, name) = describe(index);
-        let space = network.add(&format!("dev{index}"))?;
-        let port = format!("p{index}");
-        network.link((gw, &port), (&space, "eth0"))?;
-        gw.enslave(&port, LAN)?;
-        let number = FIRST_DEVICE + index;
-        let last = u8::try_from(number).unwrap_or(u8::MAX);
-        let v4 = IpAddr::from([10, 77, 0, last]);
-        let v6 = IpAddr::from(Ipv6Addr::new(0x2001, 0xdb8, 0x77, 0, 0, 0, 0, u16::from(last)));
-        space.ip(&format!("link set eth0 address 02:00:00:00:00:{last:02x}"))?;
-        space.ip(&format!("addr add {v4}/24 dev eth0"))?;
-        space.ip(&format!("addr add {v6}/128 dev eth0 nodad"))?;
-        space.ip(&format!("route add default via {GATEWAY}"))?;
-        space.ip("-6 route add default via fe80::1 dev eth0")?;
-        space.use_resolver(GATEWAY)?;
-        let data = folder.path(&name);
-        Ok(Self { name, model, group, ueid: String::new(), space, v4, v6, data, agent: None })
-    }
-
-    /// Its addresses.
-    pub(crate) fn addresses(&self) -> [IpAddr; 2] {
-        [self.v4, self.v6]
-    }
-
-    /// Its agent, if it runs.
-    pub(crate) fn agent(&mut self) -> Option<&mut Process> {
-        self.agent.as_mut()
-    }
-
-    /// Ends its agent.
-    pub(crate) fn stop_agent(&mut self) {
-        self.agent = None;
-    }
-}
-
 /// Room in a device beyond the program itself, in bytes: for its settings.
 const IMAGE_ROOM: usize = 1 << 20;
-
-/// Model, group and name of a device.
-fn describe(index: usize) -> (Model, &'static str, String) {
-    let late = FIRST_CAMS;
-    let plugs = MIN_DEVICES - late - 1;
-    match index {
-        _ if index < FIRST_CAMS => (Model::PorchCam, CAMS, format!("cam-{}", index + 1)),
-        _ if index == late => (Model::PorchCam, LATE, "cam-late".to_owned()),
-        _ if index < MIN_DEVICES => (Model::DeskPlug, PLUGS, format!("plug-{}", index - late)),
-        _ if index % 2 == 0 => (Model::PorchCam, CAMS, format!("cam-{}", FIRST_CAMS + (index - MIN_DEVICES) / 2 + 1)),
-        _ => (Model::DeskPlug, PLUGS, format!("plug-{}", plugs + (index - MIN_DEVICES) / 2 + 1)),
-    }
-}
 
 /// Waits for the first run of a server: its certificate, its credential for us, its first answer.
 fn reach_server(
@@ -415,28 +348,12 @@ impl Patience {
     }
 }
 
-/// Addresses and links of the gateway and the Internet behind it.
-fn join(network: &Network, gw: &Namespace, wan: &Namespace) -> std::io::Result<()> {
-    gw.add_bridge(LAN, "02:00:00:00:77:01")?;
-    gw.ip(&format!("addr add {GATEWAY}/24 dev {LAN}"))?;
-    gw.ip(&format!("addr add {GATEWAY_V6}/64 dev {LAN} nodad"))?;
-    gw.ip(&format!("addr add fe80::1/64 dev {LAN} nodad"))?;
-    network.link((gw, WAN), (wan, WAN))?;
-    gw.ip(&format!("addr add 198.51.100.1/24 dev {WAN}"))?;
-    gw.ip(&format!("addr add 2001:db8:99::1/64 dev {WAN} nodad"))?;
-    wan.ip(&format!("addr add {}/24 dev {WAN}", SERVER.ip()))?;
-    wan.ip(&format!("addr add 2001:db8:99::2/64 dev {WAN} nodad"))?;
-    for address in catalog::all_addresses() {
-        let length = if address.is_ipv4() { "32 dev lo" } else { "128 dev lo nodad" };
-        wan.ip(&format!("addr add {address}/{length}"))?;
-    }
-    gw.ip(&format!("route add 203.0.113.0/24 via {}", SERVER.ip()))?;
-    gw.ip("-6 route add 2001:db8:aa::/64 via 2001:db8:99::2")?;
-    wan.ip("route add default via 198.51.100.1")?;
-    wan.ip("-6 route add default via 2001:db8:99::1")
-}
-
-fn start_server(programs: &Programs, wan: &Namespace, data: &Path, folder: &Folder) -> Result<Process, Error> {
+fn start_server(
+    programs: &Programs,
+    wan: &Namespace,
+    data: &Path,
+    folder: &Folder,
+) -> Result<Process, Error> {
     let mut command = leashed(programs, wan, &programs.sextant);
     command.arg("up").arg("--data").arg(data);
     command.args(["--listen", &format!("[::]:{}", SERVER.port()), "--name", &SERVER.ip().to_string()]);

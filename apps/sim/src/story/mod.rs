@@ -4,9 +4,11 @@
 
 mod catalog;
 mod client;
+mod imagined;
 mod keys;
 mod lab;
 mod observe;
+mod place;
 mod steps;
 
 use std::{
@@ -18,8 +20,9 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
+pub use self::imagined::imagine;
 use self::lab::Lab;
-pub use self::lab::{MAX_DEVICES, MIN_DEVICES};
+pub use self::place::{MAX_DEVICES, MIN_DEVICES};
 use crate::Error;
 
 /// The binaries that the story is told with.
@@ -80,7 +83,11 @@ impl Programs {
             let what = format!("{} is not there: build the whole workspace first", path.display());
             Err(Error::Io { what, source: std::io::ErrorKind::NotFound.into() })
         };
-        Ok(Self { sextant: sextant.to_owned(), agent: sibling("sextant-agent")?, app: sibling("sextant-sim-app")? })
+        Ok(Self {
+            sextant: sextant.to_owned(),
+            agent: sibling("sextant-agent")?,
+            app: sibling("sextant-sim-app")?,
+        })
     }
 }
 
@@ -100,6 +107,13 @@ impl Script {
     /// Adds a check.
     pub(crate) fn check(&mut self, claim: impl Into<String>, held: bool, observed: impl fmt::Display) {
         self.0.push(Check { claim: claim.into(), held, observed: observed.to_string() });
+    }
+
+    /// The step, now that it is over. One that checked nothing did not hold.
+    fn finish(self, number: u8, title: &str, begun: Instant) -> Step {
+        let held = !self.0.is_empty() && self.0.iter().all(|check| check.held);
+        let millis = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        Step { step: number, title: title.to_owned(), held, checks: self.0, millis }
     }
 
     /// Adds a check that something came true: what was seen, or why it was not.
@@ -137,9 +151,7 @@ pub fn tell(
             Err(Error::Interrupted) => return Err(Error::Interrupted),
             Err(error) => script.check("the step can be carried out", false, error.chain()),
         }
-        let held = !script.0.is_empty() && script.0.iter().all(|check| check.held);
-        let millis = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let step = Step { step: number, title: (*title).to_owned(), held, checks: script.0, millis };
+        let step = script.finish(number, title, begun);
         hear(&step);
         told.push(step);
     }

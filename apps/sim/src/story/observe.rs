@@ -19,7 +19,8 @@ use trust::{Bundle, BundleAnchors, Decision, Outcome, Release};
 use super::{
     catalog,
     keys::{hex, now},
-    lab::{Device, GATEWAY, Lab},
+    lab::Lab,
+    place::{Device, GATEWAY},
 };
 use crate::{Arrival, Error, Target, netns::Namespace, now_ms, probe};
 
@@ -101,7 +102,12 @@ impl Lab {
     }
 
     /// Waits until the newest results of these devices affirm a release; gives when the evidence of the last one came.
-    pub(crate) fn until_affirmed(&mut self, devices: &[usize], release: &str, within: Duration) -> Result<u64, Error> {
+    pub(crate) fn until_affirmed(
+        &mut self,
+        devices: &[usize],
+        release: &str,
+        within: Duration,
+    ) -> Result<u64, Error> {
         self.until("every device attests its release", within, |lab| {
             let mut latest = 0;
             for index in devices {
@@ -128,7 +134,12 @@ impl Lab {
     ///
     /// The application asks for its names by itself, and only names it asked for have addresses in the rules. So the
     /// declared services are waited for one by one, and then the whole Internet is tried once.
-    pub(crate) fn until_exactly(&mut self, index: usize, release: &Release, within: Duration) -> Result<String, Error> {
+    pub(crate) fn until_exactly(
+        &mut self,
+        index: usize,
+        release: &Release,
+        within: Duration,
+    ) -> Result<String, Error> {
         let declared = declared(release);
         self.until("the declared flows are open", within, |lab| {
             let wanted: Vec<Target> = declared.iter().copied().collect();
@@ -142,16 +153,27 @@ impl Lab {
         let difference = describe_difference(&declared, &reached);
         match difference {
             None => Ok(format!("{} of {} services answer", reached.len(), catalog::matrix().len())),
-            Some(difference) => Err(Error::TooLate { what: "exactly the declared flows are open".to_owned(), within, last: difference }),
+            Some(difference) => Err(Error::TooLate {
+                what: "exactly the declared flows are open".to_owned(),
+                within,
+                last: difference,
+            }),
         }
     }
 
     /// What answers each of these devices, all probed at once.
-    pub(crate) fn each_answering(&self, devices: &[usize], targets: &[Target]) -> Result<Vec<BTreeSet<Target>>, Error> {
+    pub(crate) fn each_answering(
+        &self,
+        devices: &[usize],
+        targets: &[Target],
+    ) -> Result<Vec<BTreeSet<Target>>, Error> {
         let spaces: Vec<&Namespace> = devices.iter().map(|index| &self.devices[*index].space).collect();
         let answers: std::io::Result<Vec<_>> = thread::scope(|scope| {
-            let probes: Vec<_> = spaces.iter().map(|space| scope.spawn(|| probe(space, targets, ANSWER))).collect();
-            let joined = probes.into_iter().map(|probe| probe.join().unwrap_or_else(|_| Err(std::io::ErrorKind::Other.into())));
+            let probes: Vec<_> =
+                spaces.iter().map(|space| scope.spawn(|| probe(space, targets, ANSWER))).collect();
+            let joined = probes
+                .into_iter()
+                .map(|probe| probe.join().unwrap_or_else(|_| Err(std::io::ErrorKind::Other.into())));
             joined.collect()
         });
         answers.map_err(Error::io("probes from devices"))
@@ -160,10 +182,11 @@ impl Lab {
     /// The newest decision about a device, made again here from its signed objects with our own anchors.
     pub(crate) fn decided(&self, device: &Device) -> Result<Decision, Error> {
         let id = self.detail(device)?.device.decision;
-        let id = id.ok_or_else(|| Error::object(format!("{}", device.name))("no decision was made yet"))?;
+        let id = id.ok_or_else(|| Error::object(device.name.clone())("no decision was made yet"))?;
         let answer: api::DecisionBundle = self.client.get(&format!("/api/v1/decisions/{id}"))?;
         let bundle = Bundle::decode(&answer.bundle.0).map_err(Error::object("a decision bundle"))?;
-        let network = TrustAnchor::new(self.keys.network.public_key().clone(), Purpose::Override, "network operator");
+        let network =
+            TrustAnchor::new(self.keys.network.public_key().clone(), Purpose::Override, "network operator");
         let anchors = BundleAnchors {
             authorities: self.keys.authorities()?,
             mud_issuers: Vec::new(),
@@ -183,18 +206,32 @@ impl Lab {
         self.until(what, within, |lab| {
             let decision = lab.decided(&lab.devices[index])?;
             let codes: Vec<&str> = decision.reasons.iter().map(|reason| reason.code.as_str()).collect();
-            let text = format!("{} ({}), on {} signed objects", decision.posture.as_str(), codes.join(", "), decision.rests_on.len());
+            let text = format!(
+                "{} ({}), on {} signed objects",
+                decision.posture.as_str(),
+                codes.join(", "),
+                decision.rests_on.len()
+            );
             Ok(if is_so(&decision) { Ok(text) } else { Err(text) })
         })
     }
 
     /// Waits until packets of a stream arrive no more; gives when the last one did.
-    pub(crate) fn until_silent(&mut self, index: usize, since_ms: u64, within: Duration) -> Result<u64, Error> {
+    pub(crate) fn until_silent(
+        &mut self,
+        index: usize,
+        since_ms: u64,
+        within: Duration,
+    ) -> Result<u64, Error> {
         self.until("packets stop arriving", within, |lab| {
             let arrived = lab.arrived(&lab.devices[index], since_ms);
             let last = arrived.iter().map(|arrival| arrival.at_ms).max().unwrap_or(since_ms);
             let silent = now_ms().saturating_sub(last);
-            Ok(if silent > SILENCE_MS { Ok(last) } else { Err(format!("{} arrived, the last {silent} ms ago", arrived.len())) })
+            Ok(if silent > SILENCE_MS {
+                Ok(last)
+            } else {
+                Err(format!("{} arrived, the last {silent} ms ago", arrived.len()))
+            })
         })
     }
 
@@ -217,8 +254,10 @@ impl Lab {
         }
         let mut people = Vec::new();
         for line in self.audit_after(sequence)? {
-            let record: Record = serde_json::from_str(&line.record).map_err(Error::object("an audit record"))?;
-            let is_program = ["server", "device", "gateway"].iter().any(|kind| record.actor.starts_with(kind));
+            let record: Record =
+                serde_json::from_str(&line.record).map_err(Error::object("an audit record"))?;
+            let is_program =
+                ["server", "device", "gateway"].iter().any(|kind| record.actor.starts_with(kind));
             if !is_program && !people.contains(&record.actor) {
                 people.push(format!("{} ({})", record.actor, record.action));
             }
@@ -268,7 +307,9 @@ pub(crate) fn declared(release: &Release) -> BTreeSet<Target> {
 
 /// The first services that are open and should not be, or the reverse.
 pub(crate) fn describe_difference(declared: &BTreeSet<Target>, reached: &BTreeSet<Target>) -> Option<String> {
-    let list = |targets: Vec<&Target>| targets.iter().take(4).map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let list = |targets: Vec<&Target>| {
+        targets.iter().take(4).map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    };
     let (wide, narrow): (Vec<_>, Vec<_>) =
         (reached.difference(declared).collect(), declared.difference(reached).collect());
     if wide.is_empty() && narrow.is_empty() {

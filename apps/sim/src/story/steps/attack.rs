@@ -5,7 +5,10 @@ use std::{fs, net::SocketAddr, path::Path, process::Command, time::Duration};
 use cbor::MapBuilder;
 use cose::{Key, Sign1Builder};
 use crypto::SigningKey;
-use eat::{Appraisal, AttestationResult, Category, Evidence, Nonce, SignedResult, Tier, TrustVector, Ueid, VerifierId};
+use eat::{
+    Appraisal, AttestationResult, Category, Evidence, Nonce, SignedResult, Tier, TrustVector, Ueid,
+    VerifierId,
+};
 use trust::{Code, DraftMud, ReleaseDraft, SUBMOD};
 use x509::cms;
 
@@ -14,9 +17,10 @@ use crate::{
     story::{
         Script,
         catalog::Model,
-        keys::{Published, Signed, hex, now},
-        lab::{ADMISSION_PORT, CAMS, Device, GATEWAY, LATE, Lab},
+        keys::{Keys, Published, Signatures, hex, now},
+        lab::Lab,
         observe::Judged,
+        place::{ADMISSION_PORT, CAMS, Device, GATEWAY, LATE},
     },
 };
 
@@ -43,7 +47,9 @@ pub(super) fn attack(lab: &mut Lab, script: &mut Script) -> Result<(), Error> {
 
 /// Evidence that is not what it should be.
 fn attack_verifier(lab: &mut Lab, script: &mut Script) -> Result<(), Error> {
-    let [first, second, ..] = lab.group(CAMS)[..] else { return Err(Error::object("the lab")("cameras expected")) };
+    let [first, second, ..] = lab.group(CAMS)[..] else {
+        return Err(Error::object("the lab")("cameras expected"));
+    };
     let release = lab.new_cam.digest.clone();
     lab.until_affirmed(&[first, second], &release, MENDED)?;
     let victim = &lab.devices[second];
@@ -82,7 +88,12 @@ fn refused(script: &mut Script, what: &str, code: Code, verdict: &Verdict) {
     script.check(
         format!("{what} is refused: {code}"),
         found && verdict.tier == Tier::Contraindicated && !verdict.token,
-        format!("{} ({}), {} token", verdict.tier, verdict.codes.join(", "), if verdict.token { "a" } else { "no" }),
+        format!(
+            "{} ({}), {} token",
+            verdict.tier,
+            verdict.codes.join(", "),
+            if verdict.token { "a" } else { "no" }
+        ),
     );
 }
 
@@ -95,7 +106,8 @@ fn submit(lab: &Lab, evidence: impl FnOnce(&Nonce) -> Result<Vec<u8>, Error>) ->
     let result = answer.sextant_result.ok_or("no result").map_err(Error::object("a session"))?;
     let signed = SignedResult::decode_cwt(&result.0).map_err(Error::object("a result"))?;
     let verified = signed.verify(&lab.results, now(), None).map_err(Error::object("a result"))?;
-    let reasons = verified.appraisal(SUBMOD).map(|appraisal| appraisal.reasons.as_slice()).unwrap_or_default();
+    let reasons =
+        verified.appraisal(SUBMOD).map(|appraisal| appraisal.reasons.as_slice()).unwrap_or_default();
     Ok(Verdict {
         tier: verified.tier(),
         codes: reasons.iter().map(|reason| reason.code.clone()).collect(),
@@ -115,10 +127,12 @@ fn claims_of(lab: &Lab, device: &Device, judged: &Judged) -> Result<eat::Evidenc
 
 /// A result that nobody who is trusted signed, given to the gateway by a device that would gain from it.
 fn attack_gateway(lab: &mut Lab, script: &mut Script) -> Result<(), Error> {
-    let [late] = lab.group(LATE)[..] else { return Err(Error::object("the lab")("a forgotten camera expected")) };
+    let [late] = lab.group(LATE)[..] else {
+        return Err(Error::object("the lab")("a forgotten camera expected"));
+    };
     let device = &lab.devices[late];
     let key = device_key(device)?;
-    let forged = forged_result(device, &key, &lab.new_cam, &lab.keys.stranger)?;
+    let forged = forged_result(&ueid(device)?, &key, &lab.new_cam, &lab.keys.stranger)?;
     let (status, answer) = admit(device, &key, &forged)?;
     script.check(
         format!("a result signed by another key is refused by the gateway: {}", Code::ResultSigner),
@@ -131,12 +145,18 @@ fn attack_gateway(lab: &mut Lab, script: &mut Script) -> Result<(), Error> {
 }
 
 /// A result as a verifier would make it for a device that runs the newest release.
-fn forged_result(device: &Device, key: &SigningKey, release: &Published, signer: &SigningKey) -> Result<Vec<u8>, Error> {
+pub(in crate::story) fn forged_result(
+    device: &Ueid,
+    key: &SigningKey,
+    release: &Published,
+    signer: &SigningKey,
+) -> Result<Vec<u8>, Error> {
     let verifier = VerifierId { developer: "nobody".to_owned(), build: "0".to_owned() };
     let mut result = AttestationResult::new(verifier, now(), now() + 3600);
-    result.ueid = Some(ueid(device)?);
+    result.ueid = Some(device.clone());
     result.confirmation = Some(key.public_key().clone());
-    let vector = TrustVector::new().with(Category::InstanceIdentity, AFFIRMED).with(Category::Executables, AFFIRMED);
+    let vector =
+        TrustVector::new().with(Category::InstanceIdentity, AFFIRMED).with(Category::Executables, AFFIRMED);
     let mut appraisal = Appraisal::new(vector);
     appraisal.release = Some(release.release.manifest_digest().as_bytes().to_vec());
     result.submods.insert(SUBMOD.to_owned(), appraisal);
@@ -159,7 +179,9 @@ fn admit(device: &Device, key: &SigningKey, result: &[u8]) -> Result<(u16, Strin
             .build()
             .new_agent();
         let challenge = agent.get(&url).call()?.body_mut().read_to_string()?;
-        let nonce = serde_json::from_str::<Challenge>(&challenge).map(|challenge| challenge.nonce.0).unwrap_or_default();
+        let nonce = serde_json::from_str::<Challenge>(&challenge)
+            .map(|challenge| challenge.nonce.0)
+            .unwrap_or_default();
         let mut payload = MapBuilder::new();
         for (label, bytes) in
             [(ADMISSION_NONCE, nonce.as_slice()), (ADMISSION_UEID, id.as_bytes()), (ADMISSION_RESULT, result)]
@@ -168,7 +190,10 @@ fn admit(device: &Device, key: &SigningKey, result: &[u8]) -> Result<(u16, Strin
                 w.bytes(bytes);
             });
         }
-        let proof = Sign1Builder::new().kid(id.as_bytes()).external_aad(ADMISSION_CONTEXT).sign(key, &payload.into_bytes());
+        let proof = Sign1Builder::new()
+            .kid(id.as_bytes())
+            .external_aad(ADMISSION_CONTEXT)
+            .sign(key, &payload.into_bytes());
         let mut answer = agent.post(&url).header("content-type", api::COSE).send(&proof[..])?;
         Ok((answer.status().as_u16(), answer.body_mut().read_to_string()?))
     };
@@ -181,20 +206,31 @@ fn attack_release(lab: &mut Lab, script: &mut Script) -> Result<(), Error> {
     let mut version = lab.new_cam.version;
     version.sequence += 1;
     let draft = lab.keys.draft(version, &lab.app)?;
-    let swapped = swap_mud(lab, &draft)?;
+    let swapped = swap_mud(&lab.keys, &draft)?;
     let attacks = [
-        ("a swapped MUD file", &swapped, Signed::ByAuthorAndOperator, Code::MudSignerMismatch),
-        ("an unsigned manifest", &draft, Signed::ByNobody, Code::UnsignedManifest),
-        ("a valid signature by an author of other devices", &draft, Signed::ByOtherAuthor, Code::AuthorOutOfScope),
-        ("the author's signature without the operator's", &draft, Signed::ByAuthor, Code::OperatorSignatureMissing),
+        ("a swapped MUD file", &swapped, Signatures::AuthorAndOperator, Code::MudSignerMismatch),
+        ("an unsigned manifest", &draft, Signatures::None, Code::UnsignedManifest),
+        (
+            "a valid signature by an author of other devices",
+            &draft,
+            Signatures::OtherAuthor,
+            Code::AuthorOutOfScope,
+        ),
+        (
+            "the author's signature without the operator's",
+            &draft,
+            Signatures::Author,
+            Code::OperatorSignatureMissing,
+        ),
     ];
     for (what, draft, signed, code) in attacks {
         let envelope = lab.keys.sign(draft, signed, Model::PorchCam)?;
         let (held, seen) = match lab.upload(&envelope) {
             Ok(accepted) => (false, format!("accepted as {}", accepted.manifest_digest)),
-            Err(Error::Refused { problem, .. }) => {
-                (problem.status == 422 && problem.code == code.as_str(), format!("{} {}", problem.status, problem.code))
-            }
+            Err(Error::Refused { problem, .. }) => (
+                problem.status == 422 && problem.code == code.as_str(),
+                format!("{} {}", problem.status, problem.code),
+            ),
             Err(error) => return Err(error),
         };
         script.check(format!("{what} is refused: {code}"), held, seen);
@@ -203,8 +239,8 @@ fn attack_release(lab: &mut Lab, script: &mut Script) -> Result<(), Error> {
 }
 
 /// The same release with its MUD file signed by somebody else, while the manifest pins the maker's key.
-fn swap_mud(lab: &Lab, draft: &ReleaseDraft) -> Result<ReleaseDraft, Error> {
-    let other = &lab.keys.brightwork;
+pub(in crate::story) fn swap_mud(keys: &Keys, draft: &ReleaseDraft) -> Result<ReleaseDraft, Error> {
+    let other = &keys.brightwork;
     let swap = |mud: &DraftMud| -> Result<DraftMud, Error> {
         let signature = cms::sign_detached(&mud.file, &other.mud_signer, &other.certificate, &[], now())
             .map_err(Error::object("a MUD file cannot be signed"))?;
@@ -223,7 +259,7 @@ fn attack_device(lab: &mut Lab, script: &mut Script) -> Result<(), Error> {
         ("a lower sequence number", lab.cam.envelope.clone(), Code::SequenceTooLow),
         (
             "the author's signature without the operator's",
-            lab.keys.sign(&draft, Signed::ByAuthor, Model::PorchCam)?,
+            lab.keys.sign(&draft, Signatures::Author, Model::PorchCam)?,
             Code::OperatorSignatureMissing,
         ),
     ];
@@ -257,7 +293,8 @@ fn attack_device(lab: &mut Lab, script: &mut Script) -> Result<(), Error> {
 fn attack_database(lab: &mut Lab, script: &mut Script) -> Result<(), Error> {
     let cams = lab.group(CAMS);
     let release = lab.new_cam.clone();
-    let value = release.release.expected().first().ok_or("none").map_err(Error::object("expected values"))?.clone();
+    let value =
+        release.release.expected().first().ok_or("none").map_err(Error::object("expected values"))?.clone();
     // A row of the table: digest of the manifest, component, expected digest.
     let head = [release.release.manifest_digest().as_bytes(), value.name.as_bytes()].concat();
     let row = [head.as_slice(), value.digest.as_bytes()].concat();
@@ -283,18 +320,28 @@ fn attack_database(lab: &mut Lab, script: &mut Script) -> Result<(), Error> {
         Ok(Ok(format!("{} devices", cams.len())))
     });
     script.came_true(
-        format!("the release gives no expected values any more, and its devices are unknown: {}", Code::ReferenceTampered),
+        format!(
+            "the release gives no expected values any more, and its devices are unknown: {}",
+            Code::ReferenceTampered
+        ),
         found,
     )?;
     let closed = lab.until("the devices are cut off", PATIENCE, |lab| {
         let reached = lab.reached(&lab.devices[cams[0]])?;
-        Ok(if reached.is_empty() { Ok("no service answers") } else { Err(format!("{} services answer", reached.len())) })
+        Ok(if reached.is_empty() {
+            Ok("no service answers")
+        } else {
+            Err(format!("{} services answer", reached.len()))
+        })
     });
     script.came_true("and they reach update only", closed)?;
 
     lab.restart_server(|data| replace(data, &altered, &row).map(drop))?;
     let back = lab.until_affirmed(&cams, &release.digest, MENDED);
-    script.came_true("with the row as it was, they are affirmed again", back.map(|_| format!("{} devices", cams.len())))?;
+    script.came_true(
+        "with the row as it was, they are affirmed again",
+        back.map(|_| format!("{} devices", cams.len())),
+    )?;
     Ok(())
 }
 
@@ -306,8 +353,12 @@ fn replace(data: &Path, from: &[u8], to: &[u8]) -> Result<usize, Error> {
     for path in entries.flatten().map(|entry| entry.path()).filter(|path| path.is_file()) {
         let failed = || Error::io(path.display().to_string());
         let mut bytes = fs::read(&path).map_err(failed())?;
-        let places: Vec<usize> =
-            bytes.windows(from.len()).enumerate().filter(|(_, window)| *window == from).map(|(at, _)| at).collect();
+        let places: Vec<usize> = bytes
+            .windows(from.len())
+            .enumerate()
+            .filter(|(_, window)| *window == from)
+            .map(|(at, _)| at)
+            .collect();
         for at in &places {
             bytes[*at..*at + to.len()].copy_from_slice(to);
         }

@@ -11,8 +11,9 @@ use crate::{
     story::{
         Script,
         catalog::{self, CLOUD},
-        lab::{CAMS, Lab, SERVER},
+        lab::Lab,
         observe::Stream,
+        place::{CAMS, SERVER},
     },
 };
 
@@ -48,7 +49,11 @@ pub(super) fn tamper(lab: &mut Lab, script: &mut Script) -> Result<(), Error> {
     script.check(
         "each change is found in the next evidence, which the result contradicts",
         findings.len() == expected && findings.iter().all(|code| code == Code::DigestMismatch.as_str()),
-        format!("{} of {expected} changes: {}", findings.len(), findings.first().map_or("none", String::as_str)),
+        format!(
+            "{} of {expected} changes: {}",
+            findings.len(),
+            findings.first().map_or("none", String::as_str)
+        ),
     );
     let worst = latencies.last().copied().unwrap_or(u64::MAX);
     let median = latencies.get(latencies.len() / 2).copied().unwrap_or(u64::MAX);
@@ -67,8 +72,13 @@ pub(super) fn tamper(lab: &mut Lab, script: &mut Script) -> Result<(), Error> {
         format!("{} probes, {open} answered", catalog::matrix().len() * cams.len()),
     );
     let server = Target { address: SERVER.ip(), service: Service::Tcp(SERVER.port()) };
-    let update: usize = lab.each_answering(&cams, &[server])?.iter().map(std::collections::BTreeSet::len).sum();
-    script.check("the way to attestation and update stays open", update == cams.len(), format!("{update} of {} devices", cams.len()));
+    let update: usize =
+        lab.each_answering(&cams, &[server])?.iter().map(std::collections::BTreeSet::len).sum();
+    script.check(
+        "the way to attestation and update stays open",
+        update == cams.len(),
+        format!("{update} of {} devices", cams.len()),
+    );
     Ok(())
 }
 
@@ -82,7 +92,11 @@ fn cut_all(lab: &mut Lab, cams: &[usize], halt: bool) -> Result<(Vec<u64>, Vec<S
         streams.push(Stream::start(&lab.devices[*index].space, cloud)?);
         lab.until("the stream arrives", NOTICED, |lab| {
             let count = lab.arrived(&lab.devices[*index], since).len();
-            Ok(if count > OPEN { Ok(()) } else { Err(format!("{count} packets of {}", lab.devices[*index].name)) })
+            Ok(if count > OPEN {
+                Ok(())
+            } else {
+                Err(format!("{count} packets of {}", lab.devices[*index].name))
+            })
         })?;
     }
     let changed_at = now_ms();
@@ -93,7 +107,9 @@ fn cut_all(lab: &mut Lab, cams: &[usize], halt: bool) -> Result<(Vec<u64>, Vec<S
     for index in cams {
         let (received, code) = lab.until("the change shows in evidence", NOTICED, |lab| {
             let judged = lab.judged(&lab.devices[*index])?;
-            let bad = judged.iter().filter(|judged| judged.received_ms >= changed_at && judged.tier == Tier::Contraindicated);
+            let bad = judged
+                .iter()
+                .filter(|judged| judged.received_ms >= changed_at && judged.tier == Tier::Contraindicated);
             let first = bad.min_by_key(|judged| judged.received_ms);
             Ok(match first {
                 Some(judged) => Ok((judged.received_ms, judged.codes.first().cloned().unwrap_or_default())),
@@ -129,7 +145,9 @@ pub(super) fn repair(lab: &mut Lab, script: &mut Script) -> Result<(), Error> {
     let mended = lab.until_affirmed(&cams, &release.digest, MENDED);
     script.came_true(
         "every changed device attests its release again",
-        mended.map(|last| format!("{} devices, {} ms after they went on", cams.len(), last.saturating_sub(begun))),
+        mended.map(|last| {
+            format!("{} devices, {} ms after they went on", cams.len(), last.saturating_sub(begun))
+        }),
     )?;
     let expected = release.release.expected().first().map(|expected| expected.digest);
     let mut whole = 0;
@@ -180,8 +198,11 @@ impl Lab {
     /// A device may be mended soon, and its flows open again: so the first pause counts.
     fn until_cut(&mut self, index: usize, received_ms: u64, within: Duration) -> Result<u64, Error> {
         self.until("packets stop arriving", within, |lab| {
-            let mut times: Vec<u64> =
-                lab.arrived(&lab.devices[index], received_ms.saturating_sub(PAUSE_MS)).iter().map(|arrival| arrival.at_ms).collect();
+            let mut times: Vec<u64> = lab
+                .arrived(&lab.devices[index], received_ms.saturating_sub(PAUSE_MS))
+                .iter()
+                .map(|arrival| arrival.at_ms)
+                .collect();
             times.push(now_ms());
             times.sort_unstable();
             let pause = times.windows(2).find(|pair| pair[1] - pair[0] > PAUSE_MS && pair[1] > received_ms);

@@ -5,9 +5,9 @@ use std::{collections::BTreeSet, net::SocketAddr, time::Duration};
 use crate::{
     Error, Service, Target, now_ms,
     story::{
-        Script,
-        catalog,
-        lab::{ADMISSION_PORT, GATEWAY, Lab, PLUGS, SERVER},
+        Script, catalog,
+        lab::Lab,
+        place::{ADMISSION_PORT, GATEWAY, PLUGS, SERVER},
     },
 };
 
@@ -46,7 +46,11 @@ pub(super) fn join(lab: &mut Lab, script: &mut Script) -> Result<(), Error> {
         );
     }
     let arrived: usize = lab.devices.iter().map(|device| lab.arrived(device, since).len()).sum();
-    script.check("no packet of a device arrives at any other host", arrived == 0, format!("{arrived} arrived"));
+    script.check(
+        "no packet of a device arrives at any other host",
+        arrived == 0,
+        format!("{arrived} arrived"),
+    );
 
     let neighbour = &lab.devices[0];
     let other = &lab.devices[all.len() - 1];
@@ -70,7 +74,13 @@ pub(super) fn join(lab: &mut Lab, script: &mut Script) -> Result<(), Error> {
     script.check(
         "devices do not reach each other",
         open.is_empty(),
-        format!("{} probes from {} to {}, {} answered", targets.len(), other.name, neighbour.name, open.len()),
+        format!(
+            "{} probes from {} to {}, {} answered",
+            targets.len(),
+            other.name,
+            neighbour.name,
+            open.len()
+        ),
     );
 
     let status = lab.client.anonymous().status("/api/v1/devices")?;
@@ -83,7 +93,11 @@ pub(super) fn attest(lab: &mut Lab, script: &mut Script) -> Result<(), Error> {
     for release in [lab.cam.clone(), lab.plug.clone()] {
         lab.upload(&release.envelope)?;
         script.came_true(
-            format!("the gateway has the policy of {} {}", release.version.model.class(), release.version.number),
+            format!(
+                "the gateway has the policy of {} {}",
+                release.version.model.class(),
+                release.version.number
+            ),
             lab.until_staged(&release.digest, RULES),
         )?;
     }
@@ -113,34 +127,39 @@ pub(super) fn attest(lab: &mut Lab, script: &mut Script) -> Result<(), Error> {
         let device = &lab.devices[index];
         let (name, release) = (device.name.clone(), lab.first_release(device.model).release.clone());
         let outcome = lab.until_exactly(index, &release, RULES);
-        script.came_true(format!("{name} reaches exactly what its release declares, over IPv4 and IPv6"), outcome)?;
+        script.came_true(
+            format!("{name} reaches exactly what its release declares, over IPv4 and IPv6"),
+            outcome,
+        )?;
     }
 
-    let mut early = Vec::new();
-    for index in 0..lab.devices.len() {
-        let device = &lab.devices[index];
-        let name = device.name.clone();
-        let seen = lab.until("the program's packets arrive", RULES, |lab| {
-            let arrived = lab.arrived(&lab.devices[index], 0);
-            Ok(arrived.iter().map(|arrival| arrival.at_ms).min().ok_or_else(|| format!("nothing from {name}")))
-        });
-        match (seen, &first[index]) {
-            (Ok(seen), Ok(_)) => {
-                let oldest = lab.judged(&lab.devices[index])?.last().map_or(0, |judged| judged.received_ms);
-                if seen < oldest {
-                    early.push(name);
-                }
-            }
-            (Err(Error::Interrupted), _) => return Err(Error::Interrupted),
-            _ => early.push(name),
+    let mut astray = Vec::new();
+    for (index, received) in first.iter().enumerate() {
+        if received.is_err() || !follows_evidence(lab, index)? {
+            astray.push(lab.devices[index].name.clone());
         }
     }
     script.check(
         "packets of every program arrive, and none before its device attested",
-        early.is_empty(),
-        if early.is_empty() { format!("{} devices", lab.devices.len()) } else { early.join(", ") },
+        astray.is_empty(),
+        if astray.is_empty() { format!("{} devices", lab.devices.len()) } else { astray.join(", ") },
     );
     Ok(())
+}
+
+/// Whether packets of a device's program arrive, and the first one after its first evidence came.
+fn follows_evidence(lab: &mut Lab, index: usize) -> Result<bool, Error> {
+    let arrived = lab.until("the program's packets arrive", RULES, |lab| {
+        let arrived = lab.arrived(&lab.devices[index], 0);
+        Ok(arrived.iter().map(|arrival| arrival.at_ms).min().ok_or_else(|| "none".to_owned()))
+    });
+    let arrived = match arrived {
+        Ok(at) => at,
+        Err(Error::TooLate { .. }) => return Ok(false),
+        Err(error) => return Err(error),
+    };
+    let oldest = lab.judged(&lab.devices[index])?.last().map(|judged| judged.received_ms);
+    Ok(oldest.is_some_and(|received| received <= arrived))
 }
 
 fn tcp(at: SocketAddr) -> Target {

@@ -6,6 +6,7 @@ mod join;
 mod network;
 mod update;
 
+pub(super) use self::attack::{forged_result, swap_mud};
 use super::{Script, lab::Lab};
 use crate::Error;
 
@@ -18,7 +19,10 @@ pub(super) const STEPS: &[(&str, Tell)] = &[
     ("A release with other network needs: policy first, then canary, then the rest", update::update),
     ("One byte of an installed image changes: the next evidence cuts the device off", cure::tamper),
     ("The update repairs it, and it is released with no human step", cure::repair),
-    ("A release is revoked: a device that still runs it is outdated, and reaches update only", update::revoke),
+    (
+        "A release is revoked: a device that still runs it is outdated, and reaches update only",
+        update::revoke,
+    ),
     ("The network operator overrides one flow until a date, across an update", network::override_flow),
     ("A compromised program goes where its release never asked to", network::violate),
     ("Attacks, each refused with its reason", attack::attack),

@@ -16,8 +16,9 @@ use crate::{
         Script,
         catalog::{self, HUB, Model, TRACKER},
         keys::{now, random},
-        lab::{Device, Lab, PLUGS},
+        lab::Lab,
         observe::{declared, describe_difference},
+        place::{Device, PLUGS},
     },
 };
 
@@ -35,7 +36,9 @@ const OVERRIDDEN_PORT: u16 = 443;
 pub(super) fn override_flow(lab: &mut Lab, script: &mut Script) -> Result<(), Error> {
     let plugs = lab.group(PLUGS);
     let first = plugs[0];
-    let [v4, v6] = catalog::addresses(HUB)[..] else { return Err(Error::object("the hub")("two addresses expected")) };
+    let [v4, v6] = catalog::addresses(HUB)[..] else {
+        return Err(Error::object("the hub")("two addresses expected"));
+    };
     let denied = Target { address: v4, service: Service::Tcp(OVERRIDDEN_PORT) };
     let twin = Target { address: v6, service: Service::Tcp(OVERRIDDEN_PORT) };
     script.check(
@@ -56,7 +59,10 @@ pub(super) fn override_flow(lab: &mut Lab, script: &mut Script) -> Result<(), Er
     lab.upload(&new.envelope)?;
     let campaign = start_campaign(lab, &new, PLUGS, 0)?;
     let updated = lab.until_affirmed(&plugs, &new.digest, CAMPAIGN);
-    script.came_true("the devices are updated meanwhile", updated.map(|_| format!("{} devices", plugs.len())))?;
+    script.came_true(
+        "the devices are updated meanwhile",
+        updated.map(|_| format!("{} devices", plugs.len())),
+    )?;
     lab.until_done(campaign.id, CAMPAIGN)?;
     let mut allowed = declared(&new.release);
     allowed.remove(&denied);
@@ -121,7 +127,8 @@ pub(super) fn violate(lab: &mut Lab, script: &mut Script) -> Result<(), Error> {
     let astray = lab.devices.len() - 1;
     let neighbour = 0;
     // What was dropped while it was tried out and updated counts for a while.
-    let calm = lab.until_decided(astray, "nothing dropped counts any more", RULES, |decision| !decision.violating);
+    let calm =
+        lab.until_decided(astray, "nothing dropped counts any more", RULES, |decision| !decision.violating);
     script.came_true("before, it is not violating", calm)?;
     let known: BTreeSet<(String, u16)> = targets_of(&lab.detail(&lab.devices[astray])?);
 
@@ -137,10 +144,15 @@ pub(super) fn violate(lab: &mut Lab, script: &mut Script) -> Result<(), Error> {
     let sent_at = now_ms();
     let mut tried: Vec<Target> = Vec::new();
     for address in catalog::addresses(TRACKER) {
-        tried.extend([Service::Tcp(443), Service::Udp(443), Service::Ping].map(|service| Target { address, service }));
+        tried.extend(
+            [Service::Tcp(443), Service::Udp(443), Service::Ping].map(|service| Target { address, service }),
+        );
     }
     for address in lab.devices[neighbour].addresses() {
-        tried.extend([Service::Tcp(NEIGHBOUR_PORT), Service::Udp(NEIGHBOUR_PORT), Service::Ping].map(|service| Target { address, service }));
+        tried.extend(
+            [Service::Tcp(NEIGHBOUR_PORT), Service::Udp(NEIGHBOUR_PORT), Service::Ping]
+                .map(|service| Target { address, service }),
+        );
     }
     let hub = catalog::addresses(HUB)[0];
     tried.extend(SCANNED.map(|port| Target { address: hub, service: Service::Tcp(port) }));
@@ -183,15 +195,23 @@ pub(super) fn violate(lab: &mut Lab, script: &mut Script) -> Result<(), Error> {
         format!("{} probes, {} answered", tried.len(), open.len()),
     );
     let permitted = declared(&lab.new_plug.release);
-    let stray = lab.arrived(&lab.devices[astray], since).into_iter().filter(|arrival| !is_declared(arrival, &permitted));
+    let stray = lab
+        .arrived(&lab.devices[astray], since)
+        .into_iter()
+        .filter(|arrival| !is_declared(arrival, &permitted));
     let stray = stray.count();
     script.check("and none of it arrives", stray == 0, format!("{stray} undeclared packets arrived"));
 
-    let neighbours: BTreeSet<String> = lab.devices[neighbour].addresses().iter().map(ToString::to_string).collect();
+    let neighbours: BTreeSet<String> =
+        lab.devices[neighbour].addresses().iter().map(ToString::to_string).collect();
     let seen = lab.until("neighbour and scan are reported", Duration::from_secs(10), |lab| {
-        let targets: BTreeSet<_> = targets_of(&lab.detail(&lab.devices[astray])?).difference(&known).cloned().collect();
+        let targets: BTreeSet<_> =
+            targets_of(&lab.detail(&lab.devices[astray])?).difference(&known).cloned().collect();
         let near = targets.iter().filter(|(address, _)| neighbours.contains(address)).count();
-        let scanned = targets.iter().filter(|(address, port)| *address == hub.to_string() && SCANNED.contains(port)).count();
+        let scanned = targets
+            .iter()
+            .filter(|(address, port)| *address == hub.to_string() && SCANNED.contains(port))
+            .count();
         let text = format!("{near} targets at the neighbour, {scanned} of {} scanned ports", SCANNED.len());
         Ok(if near > 0 && scanned > 1 { Ok(text) } else { Err(text) })
     });
@@ -200,7 +220,10 @@ pub(super) fn violate(lab: &mut Lab, script: &mut Script) -> Result<(), Error> {
         decision.violating && decision.reasons.iter().any(|reason| reason.code == Code::ForbiddenFlow)
     };
     let decided = lab.until_decided(astray, "the device is violating", RULES, violating);
-    script.came_true("its posture gains `violating`, and the signed objects give this decision again", decided)?;
+    script.came_true(
+        "its posture gains `violating`, and the signed objects give this decision again",
+        decided,
+    )?;
     Ok(())
 }
 

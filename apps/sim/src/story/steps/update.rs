@@ -11,8 +11,9 @@ use crate::{
         Script,
         catalog::{self, CLOUD, EVENTS, MEDIA},
         keys::Published,
-        lab::{CAMS, LATE, Lab, SERVER},
+        lab::Lab,
         observe::{Stream, declared},
+        place::{CAMS, LATE, SERVER},
     },
 };
 
@@ -41,7 +42,10 @@ pub(super) fn update(lab: &mut Lab, script: &mut Script) -> Result<(), Error> {
         waits && idle,
         if waits { Code::PolicyNotStaged.as_str() } else { "it does not say that it waits" },
     );
-    script.came_true("the gateway stages the policy before any device runs the release", lab.until_staged(&new.digest, RULES))?;
+    script.came_true(
+        "the gateway stages the policy before any device runs the release",
+        lab.until_staged(&new.digest, RULES),
+    )?;
 
     let names = |lab: &Lab, since: &BTreeMap<usize, u64>| {
         let mut order: Vec<(u64, String)> =
@@ -73,7 +77,8 @@ pub(super) fn update(lab: &mut Lab, script: &mut Script) -> Result<(), Error> {
     let others_at = first.iter().filter(|(index, _)| !is_canary(index)).map(|(_, at)| *at).min();
     script.check(
         "evidence of the new release comes from the canary first, from the rest after it",
-        matches!((canaries_at, others_at), (Some(canaries), Some(others)) if canaries < others) && first.len() == cams.len(),
+        matches!((canaries_at, others_at), (Some(canaries), Some(others)) if canaries < others)
+            && first.len() == cams.len(),
         names(lab, &first),
     );
 
@@ -122,8 +127,14 @@ fn hold_back(lab: &mut Lab, release: &Published) -> Result<(Campaign, bool, bool
 }
 
 /// Makes a campaign for a group and starts it.
-pub(super) fn start_campaign(lab: &Lab, release: &Published, group: &str, canary: u32) -> Result<Campaign, Error> {
-    let new = NewCampaign { release: release.digest.clone(), group: Some(group.to_owned()), model: None, canary };
+pub(super) fn start_campaign(
+    lab: &Lab,
+    release: &Published,
+    group: &str,
+    canary: u32,
+) -> Result<Campaign, Error> {
+    let new =
+        NewCampaign { release: release.digest.clone(), group: Some(group.to_owned()), model: None, canary };
     let campaign: Campaign = lab.client.post_json("/api/v1/campaigns", &new)?;
     lab.client.send_json("POST", &format!("/api/v1/campaigns/{}/start", campaign.id), &())?;
     Ok(campaign)
@@ -132,7 +143,9 @@ pub(super) fn start_campaign(lab: &Lab, release: &Published, group: &str, canary
 /// Step 6.
 pub(super) fn revoke(lab: &mut Lab, script: &mut Script) -> Result<(), Error> {
     let old = lab.cam.clone();
-    let [late] = lab.group(LATE)[..] else { return Err(Error::object("the lab")("one camera was forgotten in the attic")) };
+    let [late] = lab.group(LATE)[..] else {
+        return Err(Error::object("the lab")("one camera was forgotten in the attic"));
+    };
     let cams = lab.group(CAMS);
     let plug = lab.devices.len() - 1;
     script.came_true(
@@ -173,7 +186,11 @@ pub(super) fn revoke(lab: &mut Lab, script: &mut Script) -> Result<(), Error> {
     script.check(
         "it reaches update and nothing else",
         reached.is_empty() && update.len() == 1,
-        format!("{} services answer, the server {}", reached.len(), if update.is_empty() { "does not" } else { "does" }),
+        format!(
+            "{} services answer, the server {}",
+            reached.len(),
+            if update.is_empty() { "does not" } else { "does" }
+        ),
     );
     let others = [(cams[0], &lab.new_cam), (plug, &lab.plug)].map(|(index, release)| {
         let wanted: Vec<Target> = declared(&release.release).into_iter().collect();
@@ -198,7 +215,8 @@ impl Lab {
             let gateways: Vec<api::Gateway> = lab.client.get("/api/v1/gateways")?;
             let staged = gateways.iter().all(|gateway| gateway.staged.contains(&digest));
             let names: Vec<&str> = gateways.iter().map(|gateway| gateway.name.as_str()).collect();
-            let refused = || gateways.iter().flat_map(|gateway| &gateway.refused).map(|refused| format!("{refused:?}"));
+            let refused =
+                || gateways.iter().flat_map(|gateway| &gateway.refused).map(|refused| format!("{refused:?}"));
             Ok(if staged && !gateways.is_empty() {
                 Ok(names.join(", "))
             } else {
