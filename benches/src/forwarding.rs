@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use gateway::Enforcer;
-use testkit::netns::Namespace;
+use sim::netns::Namespace;
 
 use crate::Effort;
 use crate::lab::Lab;

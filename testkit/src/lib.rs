@@ -1,9 +1,8 @@
-//! Vectors, fixtures and virtual networks for tests. A development dependency only: no shipped crate imports it.
+//! Vectors and fixtures for tests. A development dependency only: no shipped crate imports it.
 
 #![forbid(unsafe_code)]
 #![allow(clippy::print_stderr, reason = "skips are said aloud on standard error")]
 
-pub mod netns;
 mod vectors;
 
 // Public interface

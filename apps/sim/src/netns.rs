@@ -101,15 +101,20 @@ impl Namespace {
     }
 
     /// Runs something on a thread in the namespace. Sockets, threads and children made there belong to it.
-    pub fn enter<T: Send>(&self, act: impl FnOnce() -> T + Send) -> io::Result<T> {
-        let space = self.open()?;
-        thread::scope(|scope| {
-            let thread = scope.spawn(move || {
-                move_in(&space)?;
-                Ok(act())
+    ///
+    /// # Panics
+    /// When the namespace is gone, which it is not before its [`Network`] is dropped; and when `act` does.
+    pub fn enter<T: Send>(&self, act: impl FnOnce() -> T + Send) -> T {
+        let outcome = thread::scope(|scope| {
+            let thread = scope.spawn(|| {
+                self.open()
+                    .and_then(|space| move_in(&space))
+                    .expect("a namespace lasts as long as its network");
+                act()
             });
-            thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-        })
+            thread.join()
+        });
+        outcome.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     }
 
     /// The same on a thread that goes on by itself.
@@ -144,8 +149,8 @@ impl Namespace {
     /// Sets a kernel parameter of the namespace.
     pub fn sysctl(&self, key: &str, value: &str) -> io::Result<()> {
         let path = PathBuf::from("/proc/sys").join(key.replace('.', "/"));
-        let set = self.enter(|| fs::write(&path, value))?;
-        set.map_err(|error| io::Error::new(error.kind(), format!("{key}: {error}")))
+        self.enter(|| fs::write(&path, value))
+            .map_err(|error| io::Error::new(error.kind(), format!("{key}: {error}")))
     }
 
     /// Gives the namespace its own name server.
@@ -172,7 +177,7 @@ impl Namespace {
 
     /// A TCP connection from the namespace.
     pub fn connect(&self, to: SocketAddr, patience: Duration) -> io::Result<TcpStream> {
-        self.enter(|| TcpStream::connect_timeout(&to, patience))?
+        self.enter(|| TcpStream::connect_timeout(&to, patience))
     }
 
     /// Whether a TCP connection to the address is accepted in time.
@@ -182,17 +187,17 @@ impl Namespace {
 
     /// Whether a datagram to the address is echoed in time.
     pub fn udp(&self, to: SocketAddr, patience: Duration) -> bool {
-        self.enter(|| echo::is_echoed(to, patience)).unwrap_or(false)
+        self.enter(|| echo::is_echoed(to, patience))
     }
 
     /// Whether the address answers an echo request within a second.
     pub fn ping(&self, to: IpAddr) -> bool {
-        self.enter(|| icmp::answers(to, Duration::from_secs(1))).is_ok_and(|answer| answer.unwrap_or(false))
+        self.enter(|| icmp::answers(to, Duration::from_secs(1))).unwrap_or(false)
     }
 
     /// Echoes TCP and UDP at an address of the namespace, from that address.
     pub fn echo(&self, at: SocketAddr) -> io::Result<EchoServer> {
-        let sockets = self.enter(|| io::Result::Ok((TcpListener::bind(at)?, UdpSocket::bind(at)?)))?;
+        let sockets = self.enter(|| io::Result::Ok((TcpListener::bind(at)?, UdpSocket::bind(at)?)));
         let (tcp, udp) = sockets?;
         EchoServer::start(tcp, udp)
     }

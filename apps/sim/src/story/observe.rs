@@ -121,13 +121,13 @@ impl Lab {
     }
 
     /// What answers a device, of the whole Internet.
-    pub(crate) fn reached(&self, device: &Device) -> Result<BTreeSet<Target>, Error> {
+    pub(crate) fn reached(&self, device: &Device) -> BTreeSet<Target> {
         self.answering(device, &catalog::matrix())
     }
 
     /// What answers a device, of these targets.
-    pub(crate) fn answering(&self, device: &Device, targets: &[Target]) -> Result<BTreeSet<Target>, Error> {
-        probe(&device.space, targets, ANSWER).map_err(Error::io(format!("probes from {}", device.name)))
+    pub(crate) fn answering(&self, device: &Device, targets: &[Target]) -> BTreeSet<Target> {
+        probe(&device.space, targets, ANSWER)
     }
 
     /// Waits until a device reaches exactly what its release declares; gives what it reaches.
@@ -143,13 +143,13 @@ impl Lab {
         let declared = declared(release);
         self.until("the declared flows are open", within, |lab| {
             let wanted: Vec<Target> = declared.iter().copied().collect();
-            let open = lab.answering(&lab.devices[index], &wanted)?;
+            let open = lab.answering(&lab.devices[index], &wanted);
             Ok(match wanted.iter().find(|target| !open.contains(target)) {
                 Some(closed) => Err(format!("{closed} does not answer")),
                 None => Ok(()),
             })
         })?;
-        let reached = self.reached(&self.devices[index])?;
+        let reached = self.reached(&self.devices[index]);
         let difference = describe_difference(&declared, &reached);
         match difference {
             None => Ok(format!("{} of {} services answer", reached.len(), catalog::matrix().len())),
@@ -162,21 +162,14 @@ impl Lab {
     }
 
     /// What answers each of these devices, all probed at once.
-    pub(crate) fn each_answering(
-        &self,
-        devices: &[usize],
-        targets: &[Target],
-    ) -> Result<Vec<BTreeSet<Target>>, Error> {
-        let spaces: Vec<&Namespace> = devices.iter().map(|index| &self.devices[*index].space).collect();
-        let answers: std::io::Result<Vec<_>> = thread::scope(|scope| {
+    pub(crate) fn each_answering(&self, devices: &[usize], targets: &[Target]) -> Vec<BTreeSet<Target>> {
+        let spaces = devices.iter().map(|index| &self.devices[*index].space);
+        thread::scope(|scope| {
             let probes: Vec<_> =
-                spaces.iter().map(|space| scope.spawn(|| probe(space, targets, ANSWER))).collect();
-            let joined = probes
-                .into_iter()
-                .map(|probe| probe.join().unwrap_or_else(|_| Err(std::io::ErrorKind::Other.into())));
-            joined.collect()
-        });
-        answers.map_err(Error::io("probes from devices"))
+                spaces.map(|space| scope.spawn(move || probe(space, targets, ANSWER))).collect();
+            let joined = probes.into_iter().map(thread::ScopedJoinHandle::join);
+            joined.map(|answered| answered.unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
+        })
     }
 
     /// The newest decision about a device, made again here from its signed objects with our own anchors.

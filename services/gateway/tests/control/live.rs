@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use api::{Applied, Base64Url, GatewayReport, Profile, Violation};
 use gateway::control::{Config, Gateway, Journal};
-use testkit::netns::Namespace;
+use sim::netns::Namespace;
 use trust::Code;
 
 use crate::lab::{ANSWER, Lab, SILENCE, at, ip, marks, v4, v6};
@@ -99,7 +99,8 @@ fn a_gateway_enforces_what_is_signed_and_needs_no_server_to_go_on() {
     let identity = Identity::new(SERVER, &config.ca);
     let services =
         [("203.0.113.10", 443), ("203.0.113.11", 443), ("203.0.113.11", 23), ("2001:db8:aa::13", 8443)];
-    let _services: Vec<_> = services.iter().map(|(host, port)| lab.wan.echo(at(host, *port))).collect();
+    let _services: Vec<_> =
+        services.iter().map(|(host, port)| lab.wan.echo(at(host, *port)).unwrap()).collect();
     let release = Parts { now: now(), ..Parts::of("1.0.0", 1) }.made();
     let next = Parts { now: now(), ..Parts::of("1.1.0", 2).reaching("203.0.113.11", 443) }.made();
     let [device, other] = lab.devices.as_slice() else { panic!("two devices") };

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use api::{GatewayReport, GatewayState};
 use rustls::pki_types::PrivateKeyDer;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
-use testkit::netns::Namespace;
+use sim::netns::Namespace;
 
 pub(crate) const TOKEN: &str = "the-token";
 

@@ -68,7 +68,7 @@ impl Random {
 fn kernel_and_oracle_agree_on_random_policies() {
     let Some(lab) = Lab::new(1) else { return };
     let _servers: Vec<_> =
-        HOSTS.iter().flat_map(|host| PORTS.map(|port| lab.wan.echo(at(host, port)))).collect();
+        HOSTS.iter().flat_map(|host| PORTS.map(|port| lab.wan.echo(at(host, port)).unwrap())).collect();
     lab.gw.enter(|| {
         let (mut enforcer, _events) = lab.open(Wanted::default());
         let mut random = Random(0x00c0_ffee);
@@ -169,7 +169,8 @@ fn every_profile_of_the_corpus_loads() {
 #[test]
 fn members_of_a_class_change_in_place() {
     let Some(lab) = Lab::new(1) else { return };
-    let _servers: Vec<_> = ["203.0.113.10", "203.0.113.13"].map(|host| lab.wan.echo(at(host, 443))).into();
+    let _servers: Vec<_> =
+        ["203.0.113.10", "203.0.113.13"].map(|host| lab.wan.echo(at(host, 443)).unwrap()).into();
     lab.gw.enter(|| {
         let (mut enforcer, _events) = lab.open(Wanted::default());
         let starts = crate::lab::class(gateway::Side::From, Class::LocalNetworks, Protocol::Tcp, 443);

@@ -11,7 +11,7 @@ use hickory_proto::op::{Message, Query, ResponseCode};
 use hickory_proto::rr::rdata::{A, AAAA, CNAME};
 use hickory_proto::rr::{Name, RData, Record, RecordType};
 use mud::{Family, Protocol};
-use testkit::netns::Namespace;
+use sim::netns::Namespace;
 
 use crate::lab::{
     ANSWER, Lab, SILENCE, UPDATE_ONLY, allow, at, await_event, binding, class, id, ip, program,
@@ -116,7 +116,7 @@ fn policy() -> Program {
 fn a_device_reaches_what_its_names_resolve_to_and_nothing_else() {
     let Some(lab) = Lab::new(2) else { return };
     let hosts = ["203.0.113.10", "203.0.113.11", "203.0.113.12", "2001:db8:aa::10"];
-    let _servers: Vec<_> = hosts.iter().map(|host| lab.wan.echo(at(host, 443))).collect();
+    let _servers: Vec<_> = hosts.iter().map(|host| lab.wan.echo(at(host, 443)).unwrap()).collect();
     let zone: Zone = Arc::new(Mutex::new(vec![
         ("api.maker.example.", Some("edge.cdn.example."), vec![ip("203.0.113.10"), ip("2001:db8:aa::10")]),
         ("other.example.", None, vec![ip("203.0.113.12")]),

@@ -33,7 +33,8 @@ fn wanted() -> (Wanted, PolicyId) {
 #[test]
 fn rules_outlive_the_program_and_a_return_leaves_them_alone() {
     let Some(lab) = Lab::new(2) else { return };
-    let _servers: Vec<_> = ["203.0.113.10", "203.0.113.11"].map(|host| lab.wan.echo(at(host, 443))).into();
+    let _servers: Vec<_> =
+        ["203.0.113.10", "203.0.113.11"].map(|host| lab.wan.echo(at(host, 443)).unwrap()).into();
     lab.gw.enter(|| {
         let (enforcer, _events) = lab.open(wanted().0);
         drop(enforcer);
@@ -41,8 +42,10 @@ fn rules_outlive_the_program_and_a_return_leaves_them_alone() {
         assert!(!lab.devices[0].tcp(at("203.0.113.11", 443), SILENCE));
 
         let generation = || {
-            String::from_utf8(lab.gw.command("nft", &["-a", "list", "table", "inet", "sextant"]).stdout)
-                .unwrap()
+            String::from_utf8(
+                lab.gw.output("nft", &["-a", "list", "table", "inet", "sextant"]).unwrap().stdout,
+            )
+            .unwrap()
         };
         let before = generation();
         let (_enforcer, events) = lab.open(wanted().0);
@@ -60,7 +63,8 @@ fn rules_outlive_the_program_and_a_return_leaves_them_alone() {
 #[test]
 fn a_return_applies_what_changed_meanwhile() {
     let Some(lab) = Lab::new(2) else { return };
-    let _servers: Vec<_> = ["203.0.113.10", "203.0.113.11"].map(|host| lab.wan.echo(at(host, 443))).into();
+    let _servers: Vec<_> =
+        ["203.0.113.10", "203.0.113.11"].map(|host| lab.wan.echo(at(host, 443)).unwrap()).into();
     lab.gw.enter(|| {
         drop(lab.open(wanted().0));
         let mut stream = lab.devices[0].connect(at("203.0.113.10", 443), ANSWER).unwrap();
@@ -83,7 +87,7 @@ fn a_return_applies_what_changed_meanwhile() {
 #[test]
 fn a_return_cuts_what_died_with_the_program_between_commit_and_cut() {
     let Some(lab) = Lab::new(2) else { return };
-    let _servers: Vec<_> = ["203.0.113.10"].map(|host| lab.wan.echo(at(host, 443))).into();
+    let _servers: Vec<_> = ["203.0.113.10"].map(|host| lab.wan.echo(at(host, 443)).unwrap()).into();
     lab.gw.enter(|| {
         let (mut wanted, _policy) = wanted();
         drop(lab.open(wanted));
@@ -102,7 +106,7 @@ fn a_return_cuts_what_died_with_the_program_between_commit_and_cut() {
         }
         let file = std::env::temp_dir().join(format!("sextant-{}.nft", std::process::id()));
         std::fs::write(&file, commands).unwrap();
-        let output = lab.gw.command("nft", &["-f", file.to_str().unwrap()]);
+        let output = lab.gw.output("nft", &["-f", file.to_str().unwrap()]).unwrap();
         std::fs::remove_file(&file).unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         stream.set_read_timeout(Some(ANSWER)).unwrap();
@@ -122,7 +126,7 @@ fn a_return_cuts_what_died_with_the_program_between_commit_and_cut() {
 #[test]
 fn interference_is_undone_in_one_transaction() {
     let Some(lab) = Lab::new(2) else { return };
-    let _server = lab.wan.echo(at("203.0.113.10", 443));
+    let _server = lab.wan.echo(at("203.0.113.10", 443)).unwrap();
     lab.gw.enter(|| {
         let (mut enforcer, events) = lab.open(wanted().0);
         let _opening = events.try_iter().count();
@@ -132,7 +136,7 @@ fn interference_is_undone_in_one_transaction() {
             "delete table inet sextant",
             "flush map inet sextant dev_from4 ; flush map inet sextant dev_to4 ; flush map inet sextant dev_from6",
         ] {
-            let done = lab.gw.command("nft", &[interference]);
+            let done = lab.gw.output("nft", &[interference]).unwrap();
             assert!(done.status.success(), "{interference}: {}", String::from_utf8_lossy(&done.stderr));
             enforcer.assign(&[(id(0), UPDATE_ONLY)]).unwrap();
             assert!(events.try_iter().any(|event| matches!(event, Event::Rebuilt { .. })), "{interference}");
@@ -141,7 +145,7 @@ fn interference_is_undone_in_one_transaction() {
             assert_eq!(marks(&lab.gw).len(), 12);
         }
         // Without an operation of ours, the periodic comparison finds it.
-        lab.gw.command("nft", &["flush map inet sextant dev_from4"]);
+        lab.gw.output("nft", &["flush map inet sextant dev_from4"]).unwrap();
         assert!(!lab.devices[0].tcp(at("203.0.113.10", 443), SILENCE));
         enforcer.reconcile().unwrap();
         assert!(lab.devices[0].tcp(at("203.0.113.10", 443), ANSWER));

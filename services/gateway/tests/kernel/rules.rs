@@ -19,8 +19,8 @@ use crate::lab::{
 #[test]
 fn nothing_passes_before_a_device_is_admitted() {
     let Some(lab) = Lab::new(1) else { return };
-    let _server = lab.wan.echo(at("203.0.113.10", 443));
-    lab.gw.sysctl("net.ipv4.ip_forward", "1");
+    let _server = lab.wan.echo(at("203.0.113.10", 443)).unwrap();
+    lab.gw.sysctl("net.ipv4.ip_forward", "1").unwrap();
     assert!(lab.devices[0].tcp(at("203.0.113.10", 443), ANSWER), "the network works without rules");
     lab.gw.enter(|| {
         let (_enforcer, _events) = lab.open(Wanted::default());
@@ -34,9 +34,9 @@ fn only_what_the_policy_lists_passes() {
     let Some(lab) = Lab::new(2) else { return };
     let hosts = ["203.0.113.10", "203.0.113.11", "2001:db8:aa::10", "2001:db8:aa::11"];
     let _servers: Vec<_> =
-        hosts.iter().flat_map(|host| [443, 444].map(|port| lab.wan.echo(at(host, port)))).collect();
+        hosts.iter().flat_map(|host| [443, 444].map(|port| lab.wan.echo(at(host, port)).unwrap())).collect();
     let _inside: Vec<_> =
-        [v4(0), v6(0)].map(|address| lab.devices[0].echo(SocketAddr::new(address, 8080))).into();
+        [v4(0), v6(0)].map(|address| lab.devices[0].echo(SocketAddr::new(address, 8080)).unwrap()).into();
     lab.gw.enter(|| {
         let (mut enforcer, _events) = lab.open(Wanted::default());
         let any = |side, family, protocol| allow(side, family, Peer::Any, protocol, 8080);
@@ -75,8 +75,8 @@ fn only_what_the_policy_lists_passes() {
 #[test]
 fn management_and_admission_stay_open_and_nothing_else_of_the_gateway_does() {
     let Some(lab) = Lab::new(2) else { return };
-    let _management = lab.wan.echo(at("203.0.113.10", 8443));
-    let _services: Vec<_> = [53, 22, 7443].map(|port| lab.gw.echo(at("10.77.0.1", port))).into();
+    let _management = lab.wan.echo(at("203.0.113.10", 8443)).unwrap();
+    let _services: Vec<_> = [53, 22, 7443].map(|port| lab.gw.echo(at("10.77.0.1", port)).unwrap()).into();
     lab.gw.enter(|| {
         let mut site = lab.site();
         site.management = vec![Endpoint { address: ip("203.0.113.10"), protocol: 6, port: 8443 }];
@@ -112,7 +112,7 @@ fn management_and_admission_stay_open_and_nothing_else_of_the_gateway_does() {
 fn devices_reach_each_other_only_if_both_policies_permit() {
     let Some(lab) = Lab::new(3) else { return };
     let targets = [SocketAddr::new(v4(1), 8080), SocketAddr::new(v6(1), 8080)];
-    let _servers: Vec<_> = targets.map(|target| lab.devices[1].echo(target)).into();
+    let _servers: Vec<_> = targets.map(|target| lab.devices[1].echo(target).unwrap()).into();
     lab.gw.enter(|| {
         let (mut enforcer, _events) = lab.open(Wanted::default());
         let maker = Class::Manufacturer("maker.example".into(), Strength::Strong);
@@ -144,7 +144,7 @@ fn devices_reach_each_other_only_if_both_policies_permit() {
 #[test]
 fn a_borrowed_address_has_no_use() {
     let Some(lab) = Lab::new(2) else { return };
-    let _server = lab.wan.echo(at("203.0.113.10", 443));
+    let _server = lab.wan.echo(at("203.0.113.10", 443)).unwrap();
     lab.gw.enter(|| {
         let (mut enforcer, _events) = lab.open(Wanted::default());
         let policy = enforcer.stage(program(vec![reach("203.0.113.10", Protocol::Udp, 443)])).unwrap();
@@ -154,10 +154,10 @@ fn a_borrowed_address_has_no_use() {
 
         // The second device takes the first one's address, and tells the network so.
         let thief = &lab.devices[1];
-        thief.ip("addr flush dev eth0");
-        thief.ip(&format!("addr add {}/24 dev eth0", v4(0)));
-        thief.ip("route replace default via 10.77.0.1");
-        thief.command("ping", &["-c", "1", "-W", "1", "10.77.0.1"]);
+        thief.ip("addr flush dev eth0").unwrap();
+        thief.ip(&format!("addr add {}/24 dev eth0", v4(0))).unwrap();
+        thief.ip("route replace default via 10.77.0.1").unwrap();
+        thief.output("ping", &["-c", "1", "-W", "1", "10.77.0.1"]).unwrap();
         assert!(!thief.udp(at("203.0.113.10", 443), SILENCE));
         assert!(lab.devices[0].udp(at("203.0.113.10", 443), ANSWER), "its owner still gets its packets");
         assert!(matches!(
@@ -170,7 +170,7 @@ fn a_borrowed_address_has_no_use() {
 #[test]
 fn no_packet_is_lost_while_policies_change() {
     let Some(lab) = Lab::new(1) else { return };
-    let _server = lab.wan.echo(at("203.0.113.10", 443));
+    let _server = lab.wan.echo(at("203.0.113.10", 443)).unwrap();
     lab.gw.enter(|| {
         let (mut enforcer, _events) = lab.open(Wanted::default());
         let wide = || {
@@ -220,7 +220,8 @@ fn no_packet_is_lost_while_policies_change() {
 #[test]
 fn narrowing_cuts_open_flows_and_no_others() {
     let Some(lab) = Lab::new(2) else { return };
-    let _servers: Vec<_> = ["203.0.113.10", "203.0.113.11"].map(|host| lab.wan.echo(at(host, 443))).into();
+    let _servers: Vec<_> =
+        ["203.0.113.10", "203.0.113.11"].map(|host| lab.wan.echo(at(host, 443)).unwrap()).into();
     lab.gw.enter(|| {
         let (mut enforcer, events) = lab.open(Wanted::default());
         let both =
@@ -264,7 +265,8 @@ fn narrowing_cuts_open_flows_and_no_others() {
 #[test]
 fn denials_before_accepts_keep_their_order() {
     let Some(lab) = Lab::new(1) else { return };
-    let _servers: Vec<_> = ["203.0.113.10", "203.0.113.11"].map(|host| lab.wan.echo(at(host, 443))).into();
+    let _servers: Vec<_> =
+        ["203.0.113.10", "203.0.113.11"].map(|host| lab.wan.echo(at(host, 443)).unwrap()).into();
     lab.gw.enter(|| {
         let (mut enforcer, _events) = lab.open(Wanted::default());
         let deny =
@@ -285,7 +287,8 @@ fn policies_in_use_cannot_be_discarded_and_unused_ones_leave_nothing() {
     lab.gw.enter(|| {
         let (mut enforcer, _events) = lab.open(Wanted::default());
         let listing = || {
-            String::from_utf8(lab.gw.command("nft", &["list", "table", "inet", "sextant"]).stdout).unwrap()
+            String::from_utf8(lab.gw.output("nft", &["list", "table", "inet", "sextant"]).unwrap().stdout)
+                .unwrap()
         };
         let before = listing();
         let maker = Class::Manufacturer("\"; } flush ruleset ; {".into(), Strength::Strong);
@@ -314,7 +317,7 @@ fn policies_in_use_cannot_be_discarded_and_unused_ones_leave_nothing() {
 #[test]
 fn a_policy_that_the_kernel_refuses_stands_in_nobodys_way() {
     let Some(lab) = Lab::new(1) else { return };
-    let _server = lab.wan.echo(at("203.0.113.10", 443));
+    let _server = lab.wan.echo(at("203.0.113.10", 443)).unwrap();
     lab.gw.enter(|| {
         let (mut enforcer, events) = lab.open(Wanted::default());
         let good = enforcer.stage(program(vec![reach("203.0.113.10", Protocol::Tcp, 443)])).unwrap();
@@ -379,7 +382,7 @@ fn transactions_are_framed_and_apply_as_a_whole() {
 #[test]
 fn a_cut_stream_stays_cut_and_neighbours_are_pinned() {
     let Some(lab) = Lab::new(1) else { return };
-    let _server = lab.wan.echo(at("203.0.113.10", 443));
+    let _server = lab.wan.echo(at("203.0.113.10", 443)).unwrap();
     lab.gw.enter(|| {
         let (mut enforcer, _events) = lab.open(Wanted::default());
         let policy = enforcer.stage(program(vec![reach("203.0.113.10", Protocol::Tcp, 443)])).unwrap();
@@ -392,7 +395,7 @@ fn a_cut_stream_stays_cut_and_neighbours_are_pinned() {
         stream.write_all(b"x").unwrap();
         assert!(stream.read(&mut [0; 1]).is_err());
         assert!(lab.devices[0].tcp(at("203.0.113.10", 443), ANSWER));
-        let neighbours = lab.gw.command("ip", &["neigh", "show", "dev", "lan0"]).stdout;
+        let neighbours = lab.gw.output("ip", &["neigh", "show", "dev", "lan0"]).unwrap().stdout;
         let neighbours = String::from_utf8(neighbours).unwrap();
         for address in [v4(0), v6(0)] {
             let pinned = format!("{address} lladdr {} PERMANENT", crate::lab::mac(0));
@@ -405,13 +408,13 @@ fn a_cut_stream_stays_cut_and_neighbours_are_pinned() {
 fn ports_do_not_hear_each_other_even_without_isolation() {
     let Some(lab) = Lab::new(2) else { return };
     let target = SocketAddr::new(v4(1), 8080);
-    let _server = lab.devices[1].echo(target);
+    let _server = lab.devices[1].echo(target).unwrap();
     for (port, device, other) in [("p0", 0, 1), ("p1", 1, 0)] {
-        lab.gw.command("bridge", &["link", "set", "dev", port, "isolated", "off"]);
+        lab.gw.output("bridge", &["link", "set", "dev", port, "isolated", "off"]).unwrap();
         // As a device would that knows its neighbour and does not ask.
         let line =
             format!("neigh replace {} lladdr {} dev eth0 nud permanent", v4(other), crate::lab::mac(other));
-        lab.devices[device].ip(&line);
+        lab.devices[device].ip(&line).unwrap();
     }
     assert!(lab.devices[0].tcp(target, ANSWER), "without rules they are on one link");
     lab.gw.enter(|| {

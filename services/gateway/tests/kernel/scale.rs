@@ -23,7 +23,7 @@ fn synthetic(index: u32) -> Binding {
 fn ten_thousand_devices_move_one_by_one_and_all_together() {
     let Some(lab) = Lab::new(2) else { return };
     let target: SocketAddr = at("203.0.113.10", 443);
-    let _server = lab.wan.echo(target);
+    let _server = lab.wan.echo(target).unwrap();
     const COUNT: u32 = 10_000;
     lab.gw.enter(|| {
         let policy = gateway::PolicyId::staged(16).unwrap();

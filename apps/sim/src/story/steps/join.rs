@@ -25,7 +25,7 @@ pub(super) fn join(lab: &mut Lab, script: &mut Script) -> Result<(), Error> {
     let since = now_ms();
 
     let needed = [tcp(SERVER), tcp(SocketAddr::new(GATEWAY, ADMISSION_PORT))];
-    let answered = lab.each_answering(&all, &needed)?;
+    let answered = lab.each_answering(&all, &needed);
     let complete = answered.iter().filter(|answered| answered.len() == needed.len()).count();
     script.check(
         "every device reaches the server and the gateway's admission service",
@@ -35,7 +35,7 @@ pub(super) fn join(lab: &mut Lab, script: &mut Script) -> Result<(), Error> {
 
     let matrix = catalog::matrix();
     let (v4, v6): (Vec<Target>, Vec<Target>) = matrix.iter().partition(|target| target.address.is_ipv4());
-    let reached = lab.each_answering(&all, &matrix)?;
+    let reached = lab.each_answering(&all, &matrix);
     for (family, targets) in [("IPv4", &v4), ("IPv6", &v6)] {
         let open: BTreeSet<&Target> =
             reached.iter().flatten().filter(|target| targets.contains(target)).collect();
@@ -69,7 +69,7 @@ pub(super) fn join(lab: &mut Lab, script: &mut Script) -> Result<(), Error> {
                 .map(|service| Target { address, service })
         })
         .collect();
-    let open = lab.answering(other, &targets)?;
+    let open = lab.answering(other, &targets);
     drop(servers);
     script.check(
         "devices do not reach each other",
