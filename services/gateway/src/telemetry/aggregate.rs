@@ -1,4 +1,4 @@
-//! One report at once for the first packet of a kind, then one a minute with the count.
+//! One report at once for the first packet of a kind and for the first after a silence, else one a minute with the count.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -27,30 +27,43 @@ struct Key {
 #[derive(Debug)]
 struct Seen {
     log: Log,
+    /// When it was last told.
     since: Instant,
+    /// When it last happened.
+    last: Instant,
+    /// How often since it was told.
     count: u64,
 }
 
 impl Aggregate {
     /// How long counts are gathered before they are told.
     pub const PERIOD: Duration = Duration::from_secs(60);
+    /// After this much silence a kind is news again: somebody tries anew, and whoever watches must see it now.
+    pub const SILENCE: Duration = Duration::from_secs(2);
     /// Kinds kept at a time.
     pub const CAPACITY: usize = 4096;
 
-    /// Takes one logged packet; gives the report if it is the first of its kind. Whose it is, is left open.
+    /// Takes one logged packet; gives the report if it is news. Whose it is, is left open.
     pub fn observe(&mut self, log: Log, now: Instant) -> Option<Violation> {
         let full = self.kinds.len() >= Self::CAPACITY;
         match self.kinds.entry(key(&log)) {
-            Entry::Occupied(mut seen) => {
-                seen.get_mut().count += 1;
-                None
+            Entry::Occupied(mut place) => {
+                let seen = place.get_mut();
+                seen.count += 1;
+                let silence = now.saturating_duration_since(std::mem::replace(&mut seen.last, now));
+                if silence < Self::SILENCE {
+                    return None;
+                }
+                let told = std::mem::replace(&mut seen.since, now);
+                seen.log = log;
+                Some(report(&seen.log, std::mem::take(&mut seen.count), now.saturating_duration_since(told)))
             }
             Entry::Vacant(_) if full => {
                 self.overflow += 1;
                 None
             }
             Entry::Vacant(place) => {
-                let seen = place.insert(Seen { log, since: now, count: 0 });
+                let seen = place.insert(Seen { log, since: now, last: now, count: 0 });
                 Some(report(&seen.log, 1, Duration::ZERO))
             }
         }
@@ -132,6 +145,26 @@ mod tests {
 
         assert_eq!(aggregate.tick(start + Aggregate::PERIOD * 2), [], "a quiet minute is not told");
         assert!(aggregate.observe(log([10, 0, 0, 2], 23), start + Aggregate::PERIOD * 2).is_some());
+    }
+
+    #[test]
+    fn tells_a_new_try_after_a_silence_at_once_and_misses_no_packet() {
+        let mut aggregate = Aggregate::default();
+        let start = Instant::now();
+        let mut told = u64::from(aggregate.observe(log([10, 0, 0, 2], 23), start).is_some());
+        // Never silent for long enough: gathered.
+        for try_at in 1..=3u64 {
+            let now = start + Aggregate::SILENCE * try_at as u32 - Duration::from_millis(try_at);
+            assert_eq!(aggregate.observe(log([10, 0, 0, 2], 23), now), None, "try {try_at}");
+        }
+        let again = start + Aggregate::SILENCE * 4;
+        let mut late = log([10, 0, 0, 2], 23);
+        late.flow.source_port = 999;
+        let report = aggregate.observe(late, again).unwrap();
+        assert_eq!((report.count, report.over, report.flow.source_port), (4, again - start, 999));
+        told += report.count;
+        assert_eq!(told, 5);
+        assert_eq!(aggregate.tick(again + Aggregate::PERIOD), [], "nothing is left to tell");
     }
 
     #[test]
