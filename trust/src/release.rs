@@ -7,7 +7,7 @@ use core::fmt;
 
 use coswid::{Tag, TagKind};
 use crypto::{Digest, HashAlgorithm};
-use mud::{Context, PolicyDiff, Severity};
+use mud::{ConnState, Context, IpPrefix, Packet, PolicyDiff, Remote, Resolved, Severity, Verdict, oracle};
 use suit::{AuthorityList, Envelope, Signer, VendorId, Verified};
 use x509::{
     Certificate,
@@ -194,6 +194,16 @@ impl Release {
 }
 
 impl NetworkNeeds {
+    /// Whether the file lets a flow start with this packet, whose far end was looked up by this name.
+    pub fn declare(&self, packet: &Packet, name: Option<&str>) -> bool {
+        let mut resolved = Resolved::default();
+        if let Some(name) = name {
+            let name = name.trim_end_matches('.').to_ascii_lowercase();
+            resolved.insert(Remote::Name(name), [IpPrefix::host(packet.remote)]);
+        }
+        oracle(&self.policy, &resolved, packet, ConnState::New).verdict == Verdict::Accept
+    }
+
     fn verify(
         verified: &Verified<'_>,
         binding: &suit::MudBinding<'_>,

@@ -241,6 +241,16 @@ fn dropped_packets_mark_a_device_as_violating() {
     let gateway = fleet.site.token("gateway", "gw-1");
     fleet.token(0, b"app 1.0.0");
     let (ueid, at) = (fleet.devices[0].ueid(), common::NOW * 1000);
+    // Neither a flow that the release declares, dropped for whatever reason, nor what others send is its fault.
+    let drop = |direction: &str, port: u16| {
+        json!({ "ueid": ueid, "mac": "02:00:00:00:00:01", "src": "10.0.0.2", "dst": "203.0.113.8", "protocol": "tcp",
+            "sport": 40000, "dport": port, "direction": direction, "group": 10, "count": 3, "first_ms": at - 9,
+            "last_ms": at - 9, "name": "api.northlight.example" })
+    };
+    let innocent =
+        json!({ "gateway": "gw-1", "violations": [drop("from-device", 443), drop("to-device", 22)] });
+    fleet.report(&gateway, innocent);
+    assert_eq!(fleet.site.device(&fleet.devices[0])["violating"], false);
     fleet.report(
         &gateway,
         json!({ "gateway": "gw-1",

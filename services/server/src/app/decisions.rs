@@ -11,7 +11,7 @@ use trust::{
     SignedOverride, Violation, decide,
 };
 
-use crate::app::{App, Failure, bundle, reasons, releases::Book};
+use crate::app::{App, Failure, bundle, reasons, releases::Book, violations::is_forbidden};
 
 /// How often a decision is made again when something newer comes between.
 const MAX_TRIES: usize = 8;
@@ -118,13 +118,14 @@ impl App {
     ) -> Result<Surroundings, Failure> {
         let release = outcome.and_then(|outcome| outcome.release).map(ReleaseId::new);
         let standings = release.map(|release| book.standings(&release)).unwrap_or_default();
-        let mud_url = release
-            .and_then(|release| book.get(&release)?.verified.as_ref().ok()?.release.network_needs())
-            .map(|needs| needs.url.clone());
+        let needs =
+            release.and_then(|release| book.get(&release)?.verified.as_ref().ok()?.release.network_needs());
+        let mud_url = needs.map(|needs| needs.url.clone());
         let since = now.plus_seconds(-self.config.policy.violation_window);
         let violations = self.store.violations(Some(&device.id), since, MAX_VIOLATIONS).await?;
         let violations = violations
             .into_iter()
+            .filter(|(_, violation)| is_forbidden(violation, needs))
             .map(|(_, violation)| Violation {
                 at: violation.last.seconds(),
                 count: violation.count,

@@ -15,6 +15,7 @@ pub(crate) mod limiter;
 pub(crate) mod objects;
 pub(crate) mod reasons;
 pub(crate) mod releases;
+pub(crate) mod violations;
 
 use std::{
     collections::BTreeSet,
