@@ -434,8 +434,11 @@ async fn bind(
     at: Timestamp,
 ) -> Result<(), Error> {
     let addresses = serde_json::to_string(&binding.addresses).map_err(|_| Error::Corrupt("addresses"))?;
-    sqlx::query(
-        "INSERT OR REPLACE INTO bindings (gateway, device, mac, addresses, at) VALUES ($1, $2, $3, $4, $5)",
+    let changed = sqlx::query(
+        "INSERT INTO bindings (gateway, device, mac, addresses, at) VALUES ($1, $2, $3, $4, $5)
+         ON CONFLICT (gateway, device) DO UPDATE
+         SET mac = excluded.mac, addresses = excluded.addresses, at = excluded.at
+         WHERE mac <> excluded.mac OR addresses <> excluded.addresses",
     )
     .bind(gateway.to_owned())
     .bind(binding.device.as_bytes().to_vec())
@@ -444,6 +447,10 @@ async fn bind(
     .bind(at.micros())
     .execute(&mut transaction.connection)
     .await?;
+    // Devices prove themselves again with each result; only a change is worth a record.
+    if changed.rows_affected() == 0 {
+        return Ok(());
+    }
     transaction.audit(AuditEntry {
         at,
         actor: format!("gateway:{gateway}"),

@@ -235,7 +235,7 @@ fn events(entries: &[TimelineEntry]) -> Markup {
     html! {
         section.card.c5 id="events" aria-labelledby="h-events" {
             header { h2 id="h-events" { "Just now" } }
-            @if entries.is_empty() { p.dim { "Nothing has happened yet." } } @else { (timeline(entries, false)) }
+            @if entries.is_empty() { p.dim { "Nothing has happened yet." } } @else { (timeline(entries, true)) }
         }
     }
 }

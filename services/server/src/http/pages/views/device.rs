@@ -44,7 +44,7 @@ pub(in crate::http::pages) async fn device(
         Sentence::default().text("id ").code(device.id.to_string()),
     ];
     facts.extend(DigestChip::new(&device.thumbprint).map(|key| Sentence::default().text("key ").digest(key)));
-    let events = detail.timeline.iter();
+    let events = timeline::news(detail.timeline.clone());
     Ok(DevicePage {
         frame,
         crumbs: vec![
@@ -60,7 +60,10 @@ pub(in crate::http::pages) async fn device(
         flows: flows(app, &device, &detail),
         chain: chain::chain(app, &device, &detail, result.as_ref()),
         evidence: result.as_ref().and_then(evidence::evidence),
-        timeline: events.map(|event| timeline::entry(now, event, timeline::words(event).into())).collect(),
+        timeline: events
+            .iter()
+            .map(|event| timeline::entry(now, event, timeline::words(event).into()))
+            .collect(),
         timeline_all: None,
     })
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use api::{CampaignState, DeviceProgress};
+use api::{CampaignState, DeviceProgress, EventOfDevice};
 use store::{Device, DeviceFilter, DeviceId, Timestamp};
 
 use super::{age, device_href, frame, posture, sentence, timeline};
@@ -254,9 +254,10 @@ fn card(wave: u32, cells: Vec<Cell>, current: bool) -> Wave {
 async fn events(app: &App, devices: &[Device], now: Timestamp) -> Result<Vec<TimelineEntry>, Failure> {
     let by_subject: HashMap<String, &Device> =
         devices.iter().map(|device| (format!("device:{}", device.id), device)).collect();
-    let records = app.store.audit_latest(EVENTS).await?;
-    let line = |record: &store::AuditRecord| {
-        let event = event(record)?;
+    // Routine is passed over, so more is read than is shown.
+    let records = app.store.audit_latest(EVENTS * 64).await?;
+    let events = timeline::news(records.iter().filter_map(event).collect());
+    let line = |event: EventOfDevice| {
         let what = timeline::words(&event);
         let says = match by_subject.get(&event.subject) {
             Some(device) => {
@@ -264,9 +265,9 @@ async fn events(app: &App, devices: &[Device], now: Timestamp) -> Result<Vec<Tim
             }
             None => what.into(),
         };
-        Some(timeline::entry(now, &event, says))
+        timeline::entry(now, &event, says)
     };
-    Ok(records.iter().filter_map(line).collect())
+    Ok(events.into_iter().take(EVENTS as usize).map(line).collect())
 }
 
 fn first_steps() -> EmptyFleet {

@@ -1,6 +1,9 @@
 //! Events in words: the same on the overview and on the page of a device.
 
+use std::collections::HashMap;
+
 use api::EventOfDevice;
+use serde_json::Value;
 use store::Timestamp;
 
 use crate::{
@@ -23,6 +26,26 @@ pub(super) fn entry(now: Timestamp, event: &EventOfDevice, says: Sentence) -> Ti
     };
     let detail = format!("#{} {}", event.sequence, event.actor);
     TimelineEntry { at: words::clock_fine(at.micros()), dot, says, detail: Some(detail.into()) }
+}
+
+/// Of events, newest first, those that changed something: a device that is judged as before is no news.
+pub(super) fn news(events: Vec<EventOfDevice>) -> Vec<EventOfDevice> {
+    let mut before: HashMap<(String, String), Vec<Value>> = HashMap::new();
+    let mut kept: Vec<EventOfDevice> = Vec::new();
+    for event in events.into_iter().rev() {
+        let says = ["posture", "access", "tier", "release", "reasons"];
+        let verdict = says.iter().map(|name| event.detail.get(*name).cloned().unwrap_or_default()).collect();
+        let is_verdict = matches!(event.action.as_str(), "decision.make" | "evidence.appraise");
+        let key = (event.subject.clone(), event.action.clone());
+        if !is_verdict || before.get(&key) != Some(&verdict) {
+            kept.push(event);
+        }
+        if is_verdict {
+            before.insert(key, verdict);
+        }
+    }
+    kept.reverse();
+    kept
 }
 
 /// What happened.
@@ -72,5 +95,39 @@ pub(super) const fn cure(posture: Posture) -> &'static str {
         }
         Posture::Outdated => "It is to move to the current release.",
         Posture::Trusted => "It may reach what its release asks for.",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn event(sequence: i64, subject: &str, action: &str, detail: Value) -> EventOfDevice {
+        let (at, actor) = ("2026-11-23T12:00:00Z".to_owned(), "server".to_owned());
+        EventOfDevice { sequence, at, actor, action: action.to_owned(), subject: subject.to_owned(), detail }
+    }
+
+    #[test]
+    fn verdicts_are_news_only_when_they_change() {
+        let decision = |sequence, subject: &str, posture: &str| {
+            event(
+                sequence,
+                subject,
+                "decision.make",
+                json!({ "posture": posture, "access": "release", "id": sequence }),
+            )
+        };
+        let events = vec![
+            decision(6, "device:a", "trusted"),
+            decision(5, "device:a", "untrusted"),
+            event(4, "device:a", "gateway.bind", json!({ "mac": "02:00:00:00:00:01" })),
+            decision(3, "device:b", "trusted"),
+            decision(2, "device:a", "trusted"),
+            decision(1, "device:a", "trusted"),
+        ];
+        let kept: Vec<i64> = news(events).iter().map(|event| event.sequence).collect();
+        assert_eq!(kept, [6, 5, 4, 3, 1]);
     }
 }
