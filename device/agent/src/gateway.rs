@@ -99,7 +99,8 @@ mod tests {
 
     #[test]
     fn takes_urls_none_and_nothing() {
-        let of = |options: &[&str]| Gateway::new(&options.iter().map(ToString::to_string).collect::<Vec<_>>());
+        let of =
+            |options: &[&str]| Gateway::new(&options.iter().map(ToString::to_string).collect::<Vec<_>>());
         assert!(of(&["none"]).unwrap().is_none());
         assert!(of(&[]).unwrap().unwrap().bases.is_empty());
         let both = of(&["http://192.0.2.1:8480/", "http://[2001:db8::1]:8480"]).unwrap().unwrap();
