@@ -36,7 +36,9 @@ impl Gateway {
             return Err(Error::Usage(format!("--gateway is neither an http URL nor none: {url}")));
         }
         let bases = options.iter().map(|url| url.trim_end_matches('/').to_owned()).collect();
-        Ok(Some(Self { agent: limited(Agent::config_builder()).build().new_agent(), bases }))
+        // Admissions are far apart: a connection kept for the next one would be closed by then.
+        let config = limited(Agent::config_builder()).max_idle_connections(0);
+        Ok(Some(Self { agent: config.build().new_agent(), bases }))
     }
 
     /// At each address: asks for a nonce, has it answered, and hands the answer in.
