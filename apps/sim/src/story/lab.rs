@@ -3,7 +3,7 @@
 use std::{
     env, fs,
     net::SocketAddr,
-    os::unix::fs::{DirBuilderExt as _, PermissionsExt as _},
+    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
     process::Command,
     sync::{
@@ -15,6 +15,7 @@ use std::{
 };
 
 use cose::{Key, Purpose, TrustAnchor, TrustAnchors};
+use rustix::process::geteuid;
 use trust::Policy;
 
 use super::{
@@ -56,6 +57,8 @@ pub(crate) struct Lab {
 /// A folder that goes with its lab.
 pub(crate) struct Folder(PathBuf);
 
+/// Folders of stories, before the number of the process that tells it.
+const FOLDER: &str = "sextant-demo-";
 /// Name of the gateway in reports.
 const GATEWAY_NAME: &str = "gw-1";
 /// The network operator's key among the anchors.
@@ -401,8 +404,8 @@ pub(crate) fn run(mut command: Command) -> Result<Vec<u8>, Error> {
 
 impl Folder {
     fn new() -> Result<Self, Error> {
-        let path = env::temp_dir().join(format!("sextant-demo-{}", std::process::id()));
-        let _gone = fs::remove_dir_all(&path);
+        remove_stale_folders();
+        let path = env::temp_dir().join(format!("{FOLDER}{}", std::process::id()));
         let made = fs::DirBuilder::new().mode(0o700).create(&path);
         made.map_err(Error::io(path.display().to_string()))?;
         Ok(Self(path))
@@ -417,6 +420,22 @@ impl Folder {
         fs::create_dir_all(&path).map_err(Error::io(path.display().to_string()))?;
         fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).map_err(Error::io("permissions"))?;
         Ok(path)
+    }
+}
+
+/// Removes our folders of stories whose teller could not.
+fn remove_stale_folders() {
+    let Ok(entries) = fs::read_dir(env::temp_dir()) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let teller = name.to_str().and_then(|name| name.strip_prefix(FOLDER)?.parse::<u32>().ok());
+        let is_gone =
+            |pid: u32| pid == std::process::id() || !Path::new("/proc").join(pid.to_string()).exists();
+        let is_ours =
+            || entry.metadata().is_ok_and(|found| found.is_dir() && found.uid() == geteuid().as_raw());
+        if teller.is_some_and(is_gone) && is_ours() {
+            let _gone = fs::remove_dir_all(entry.path());
+        }
     }
 }
 
