@@ -70,11 +70,6 @@ impl Arrivals {
         };
         log.arrivals.iter().filter(wanted).cloned().collect()
     }
-
-    /// How much arrived in all.
-    pub fn count(&self) -> usize {
-        self.0.lock().arrivals.len()
-    }
 }
 
 impl Shared {

@@ -1,5 +1,8 @@
-//! What surrounds real devices and gateways in a demonstration or a test: an application with real network needs, and a
-//! virtual Internet that records what arrives.
+//! What surrounds real devices and gateways in a demonstration or a test: virtual networks, an application with real
+//! network needs, a virtual Internet that records what arrives, and probes. And [`story`], which tells with them what the
+//! system is for.
+//!
+//! Server, gateway and agent are never linked in: they are run as programs, and believed in nothing they say of themselves.
 
 #![forbid(unsafe_code)]
 

@@ -45,11 +45,6 @@ impl Process {
         Ok(Self { name: name.to_owned(), child, log })
     }
 
-    /// Its name for people.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
     /// An error if it has ended.
     pub fn check(&mut self) -> Result<(), Error> {
         match self.child.try_wait() {
