@@ -223,3 +223,30 @@ fn builds_the_example_of_the_documentation() {
     desk.refused("suit simulate r.suit --key author.key.pub", "not-found");
     desk.done("suit lint r.suit");
 }
+
+#[test]
+fn says_what_changes_from_one_release_to_the_next() {
+    let desk = author_desk();
+    let recipe = |name: &str, sequence: &str, more: &str| {
+        let text = common::RECIPE.replace("sequence = 7", &format!("sequence = {sequence}"));
+        desk.write(name, format!("{text}{more}"));
+        desk.done(&format!("suit build {name} --key author.key -o {name}.suit"));
+    };
+    recipe("old", "7", common::NEEDS);
+    let needs = String::from_utf8(desk.read("welcome-cam.json")).expect("JSON is text");
+    desk.write("app.bin", b"another image of the welcome cam");
+    recipe("same-needs", "8", common::NEEDS);
+    let told = desk.done("suit diff old.suit same-needs.suit");
+    assert!(told.contains("sequence number: 7 → 8") && told.contains("app: sha256:"), "{told}");
+
+    desk.write("welcome-cam.json", needs.replace("443", "8443"));
+    recipe("wider", "8", common::NEEDS);
+    let told = desk.refused("suit diff old.suit wider.suit", "wider");
+    assert!(told.contains("8443"), "{told}");
+    // A release without needs asks for nothing: less than before, and more the other way round.
+    recipe("none", "9", "");
+    desk.done("suit diff old.suit none.suit");
+    desk.refused("suit diff old.suit old.suit", "sequence-too-low");
+    desk.refused("suit diff none.suit old.suit", "sequence-too-low");
+    desk.failed("suit diff old.suit app.bin", "not a SUIT envelope");
+}

@@ -1,4 +1,5 @@
 mod build;
+mod diff;
 mod lint;
 mod sign;
 mod simulate;
@@ -29,6 +30,8 @@ pub(crate) enum Suit {
     Verify(verify::Verify),
     /// Say what is unwise in a release
     Lint(lint::Lint),
+    /// Say what changes from one release to another
+    Diff(diff::Diff),
     /// Process a release on a device in memory
     Simulate(simulate::Simulate),
     /// Show a release with every command
@@ -51,6 +54,7 @@ pub(crate) fn run(command: Suit, printer: &Printer) -> Result<Answer, Failure> {
         Suit::Sever(command) => sign::sever(&command, printer),
         Suit::Verify(command) => verify::run(&command, printer),
         Suit::Lint(command) => lint::run(&command, printer),
+        Suit::Diff(command) => diff::run(&command, printer),
         Suit::Simulate(command) => simulate::run(&command, printer),
         Suit::Inspect(command) => inspect(&command, printer),
     }
