@@ -84,8 +84,8 @@ impl Device {
     }
 
     /// Its agent, if it runs.
-    pub(crate) fn agent(&mut self) -> Option<&mut Process> {
-        self.agent.as_mut()
+    pub(crate) fn agent(&self) -> Option<&Process> {
+        self.agent.as_ref()
     }
 
     /// Ends its agent.
