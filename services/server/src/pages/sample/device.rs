@@ -201,7 +201,7 @@ fn chain() -> TrustChain {
             item("Confirmed, 14:11:48.60", "gw-harbour", None, ChainOutcome::Good),
         ],
         comparison: Comparison::Differs,
-        command: Some("sextant decision verify d-7f3k2".into()),
+        command: Some("sextant decision verify decision.json".into()),
     }
 }
 

@@ -27,7 +27,11 @@ pub(super) fn chain(
         (false, false) => Comparison::Differs,
         _ => Comparison::Impossible,
     };
-    let command = device.decision.map(|decision| format!("sextant decision verify {decision}").into());
+    let command = device.decision.map(|decision| {
+        let verify =
+            "sextant decision verify decision.json --authorities authorities.cbor --verifier verifier.pub";
+        format!("sextant decision fetch {decision} -o decision.json && {verify}").into()
+    });
     TrustChain { promised, measured, followed: followed(device, detail, result), comparison, command }
 }
 
