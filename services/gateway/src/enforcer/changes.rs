@@ -79,8 +79,8 @@ pub(super) fn delete_class(tx: &mut Transaction, class: &Class) {
 
 /// Makes a policy count.
 pub(super) fn link(tx: &mut Transaction, id: PolicyId, names: &PolicyNames) {
-    nft!(*tx, "add element inet sextant pol_from {", id, ": jump", names.chain(Side::From), "}");
-    nft!(*tx, "add element inet sextant pol_to {", id, ": jump", names.chain(Side::To), "}");
+    nft!(*tx, "add element inet sextant pol_from {", id, ": goto", names.chain(Side::From), "}");
+    nft!(*tx, "add element inet sextant pol_to {", id, ": goto", names.chain(Side::To), "}");
 }
 
 /// Makes a policy not count any more.

@@ -3,16 +3,19 @@
 //! A packet costs the same whatever the number of devices: its (MAC, address) pair is looked up for a policy
 //! number, the number for a chain. Devices are map elements only, so moving one is two elements in one transaction,
 //! and the values are plain marks, so the kernel has no chains to walk again.
+//!
+//! The kernel interprets rules one expression at a time, so every packet is asked as little as possible: once where it
+//! comes from, once what its connection is, and what matched says by `goto` that nothing else needs to be asked.
 
 use std::net::IpAddr;
 
-use super::{Name, Transaction, nft};
+use super::{Name, Part, Transaction, nft};
 use crate::{Error, Interface};
 
 /// What this gateway is asked to guard. Fixed for the life of an enforcer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Site {
-    /// Interfaces behind which the devices are: usually one bridge.
+    /// Interfaces behind which the devices are, at least one: usually one bridge.
     pub lan: Vec<Interface>,
     /// Ports of that bridge, between which no frame may pass directly.
     pub ports: Vec<Interface>,
@@ -55,9 +58,6 @@ pub struct Endpoint {
     pub port: u16,
 }
 
-/// Mark of a packet that its policy permits. Policy numbers are small.
-pub(crate) const PERMITTED: u32 = u32::MAX;
-
 /// NFLOG groups: what a device may not start, what may not be started toward it, strangers, other resolvers.
 pub(crate) const NFLOG_GROUPS: [u16; 4] = [10, 11, 12, 13];
 
@@ -78,18 +78,30 @@ fn body(site: &Site) -> Transaction {
     nft!(tx, "add table inet sextant");
     sets(&mut tx, site);
     violations(&mut tx);
-    binding(&mut tx);
-    forward(&mut tx);
+    judgement(&mut tx);
+    forward(&mut tx, site);
     input(&mut tx, site);
-    output(&mut tx);
+    output(&mut tx, site);
     tx
 }
 
-fn sets(tx: &mut Transaction, site: &Site) {
-    nft!(*tx, "add set inet sextant lan { type ifname ; }");
-    if !site.lan.is_empty() {
-        nft!(*tx, "add element inet sextant lan {", site.lan, "}");
+/// The interfaces of the LAN as nft compares them best: one by its name, several through a set that never changes.
+struct Lan<'s>(&'s [Interface]);
+
+impl Part for Lan<'_> {
+    fn put(&self, out: &mut Transaction) {
+        match self.0 {
+            [one] => one.put(out),
+            several => {
+                "{".put(out);
+                several.put(out);
+                "}".put(out);
+            }
+        }
     }
+}
+
+fn sets(tx: &mut Transaction, site: &Site) {
     nft!(*tx, "add map inet sextant dev_from4 { type ether_addr . ipv4_addr : mark ; }");
     nft!(*tx, "add map inet sextant dev_from6 { type ether_addr . ipv6_addr : mark ; }");
     nft!(*tx, "add map inet sextant dev_to4 { type ipv4_addr : mark ; }");
@@ -165,6 +177,7 @@ fn violations(tx: &mut Transaction) {
     nft!(*tx, VIOLATION_TO, "counter drop");
 
     nft!(*tx, "add chain inet sextant stranger");
+    nft!(*tx, STRANGER, "ct state invalid drop");
     // Nobody is admitted who has not attested, so that way is open to those who are not admitted too.
     nft!(*tx, STRANGER, "ip daddr . meta l4proto . th dport @mgmt4 accept");
     nft!(*tx, STRANGER, "ip6 daddr . meta l4proto . th dport @mgmt6 accept");
@@ -172,49 +185,65 @@ fn violations(tx: &mut Transaction) {
     nft!(*tx, STRANGER, "counter drop");
 }
 
-/// Marks a packet from the LAN with its policy; a pair that no device has leaves the mark at zero.
-fn binding(tx: &mut Transaction) {
+/// How a packet finds its policy, and what the policy says. Each chain comes back when the packet may go on.
+fn judgement(tx: &mut Transaction) {
+    // From the LAN: marked with the policy of its (MAC, address) pair, or a stranger's.
     nft!(*tx, "add chain inet sextant bind");
-    nft!(*tx, "add rule inet sextant bind meta mark set 0");
-    nft!(
-        *tx,
-        "add rule inet sextant bind meta nfproto ipv4 meta mark set ether saddr . ip saddr map @dev_from4"
-    );
-    nft!(
-        *tx,
-        "add rule inet sextant bind meta nfproto ipv6 meta mark set ether saddr . ip6 saddr map @dev_from6"
-    );
-    nft!(*tx, "add rule inet sextant bind meta mark 0 goto stranger");
+    nft!(*tx, "add rule inet sextant bind meta mark set ether saddr . ip saddr map @dev_from4 return");
+    nft!(*tx, "add rule inet sextant bind meta mark set ether saddr . ip6 saddr map @dev_from6 return");
+    nft!(*tx, "add rule inet sextant bind goto stranger");
+
+    // A policy returns what it permits and drops everything else; so does a mark that no policy has.
+    nft!(*tx, "add chain inet sextant judge_from");
+    nft!(*tx, "add rule inet sextant judge_from meta mark vmap @pol_from");
+    nft!(*tx, "add rule inet sextant judge_from drop");
+
+    nft!(*tx, "add chain inet sextant judge_to");
+    nft!(*tx, "add rule inet sextant judge_to meta mark vmap @pol_to");
+    nft!(*tx, "add rule inet sextant judge_to drop");
+
+    nft!(*tx, "add chain inet sextant toward_device");
+    nft!(*tx, "add rule inet sextant toward_device meta mark set ip daddr map @dev_to4 goto judge_to");
+    nft!(*tx, "add rule inet sextant toward_device meta mark set ip6 daddr map @dev_to6 goto judge_to");
+    nft!(*tx, "add rule inet sextant toward_device drop");
+
+    // Marks are ours up to here; what comes after the filter need not know them.
+    nft!(*tx, "add chain inet sextant pass");
+    nft!(*tx, "add rule inet sextant pass meta mark set 0 accept");
+
+    // Errors about a connection belong to it. Other helpers' connections are judged as any that begins.
+    nft!(*tx, "add chain inet sextant related");
+    nft!(*tx, "add rule inet sextant related meta l4proto { icmp , ipv6-icmp } goto pass");
 }
 
 /// Between devices and the rest, and between devices: both ends' policies must permit.
-fn forward(tx: &mut Transaction) {
+fn forward(tx: &mut Transaction, site: &Site) {
+    let lan = Lan(&site.lan);
     nft!(*tx, "add chain inet sextant forward { type filter hook forward priority 0 ; policy drop ; }");
+    nft!(*tx, "add chain inet sextant from_lan");
+
+    nft!(*tx, FORWARD, "iifname", lan, "goto from_lan");
     // Traffic that touches no device is other people's business.
-    nft!(*tx, FORWARD, "iifname != @lan oifname != @lan accept");
-    nft!(*tx, FORWARD, "ct state invalid drop");
+    nft!(*tx, FORWARD, "oifname !=", lan, "accept");
+    nft!(*tx, FORWARD, KNOWN);
+    nft!(*tx, FORWARD, NOT_A_START, "counter drop");
+    nft!(*tx, FORWARD, "jump toward_device");
+    nft!(*tx, FORWARD, "goto pass");
+
     // Every packet, not just the first: a stranger must not speak within a device's open connection.
-    nft!(*tx, FORWARD, "iifname @lan jump bind");
-    nft!(*tx, FORWARD, "ct state established meta mark set 0 accept");
-    nft!(*tx, FORWARD, "ct state related meta l4proto { icmp , ipv6-icmp } meta mark set 0 accept");
-    nft!(*tx, FORWARD, "meta l4proto tcp tcp flags & ( fin | syn | rst | ack ) != syn counter drop");
-    nft!(*tx, FORWARD, "iifname @lan meta mark vmap @pol_from");
-    // A policy number without chain falls through to here.
-    nft!(*tx, FORWARD, "iifname @lan meta mark !=", PERMITTED, "drop");
-    // Marks are ours up to here; what comes after the filter need not know them.
-    nft!(*tx, FORWARD, "oifname != @lan meta mark set 0 accept");
-    nft!(*tx, FORWARD, "meta mark set 0");
-    nft!(*tx, FORWARD, "meta nfproto ipv4 meta mark set ip daddr map @dev_to4");
-    nft!(*tx, FORWARD, "meta nfproto ipv6 meta mark set ip6 daddr map @dev_to6");
-    nft!(*tx, FORWARD, "meta mark vmap @pol_to");
-    nft!(*tx, FORWARD, "meta mark !=", PERMITTED, "drop");
-    nft!(*tx, FORWARD, "meta mark set 0 accept");
+    nft!(*tx, FROM_LAN, "jump bind");
+    nft!(*tx, FROM_LAN, KNOWN);
+    nft!(*tx, FROM_LAN, NOT_A_START, "counter drop");
+    nft!(*tx, FROM_LAN, "jump judge_from");
+    nft!(*tx, FROM_LAN, "oifname !=", lan, "goto pass");
+    nft!(*tx, FROM_LAN, "jump toward_device");
+    nft!(*tx, FROM_LAN, "goto pass");
 }
 
 /// From devices to the gateway itself.
 fn input(tx: &mut Transaction, site: &Site) {
     nft!(*tx, "add chain inet sextant input { type filter hook input priority 0 ; policy drop ; }");
-    nft!(*tx, INPUT, "iifname != @lan accept");
+    nft!(*tx, INPUT, "iifname !=", Lan(&site.lan), "accept");
     nft!(*tx, INPUT, "ct state invalid drop");
     // Devices do not announce routers, nor better ones (RFC 6105); what else a link needs (RFC 4861, RFC 3810).
     nft!(*tx, INPUT, "icmpv6 type { nd-router-advert , nd-redirect } counter drop");
@@ -236,20 +265,18 @@ fn input(tx: &mut Transaction, site: &Site) {
         nft!(*tx, INPUT, "tcp dport", port, "accept");
     }
     nft!(*tx, INPUT, "jump bind");
-    nft!(*tx, INPUT, "ct state established accept");
-    nft!(*tx, INPUT, "ct state related meta l4proto { icmp , ipv6-icmp } accept");
-    nft!(*tx, INPUT, "meta l4proto tcp tcp flags & ( fin | syn | rst | ack ) != syn counter drop");
+    nft!(*tx, INPUT, KNOWN);
+    nft!(*tx, INPUT, NOT_A_START, "counter drop");
     nft!(*tx, INPUT, "meta l4proto { tcp , udp } meta l4proto . th dport != @services goto violation_from");
-    nft!(*tx, INPUT, "meta mark vmap @pol_from");
-    nft!(*tx, INPUT, "meta mark !=", PERMITTED, "drop");
-    nft!(*tx, INPUT, "accept");
+    nft!(*tx, INPUT, "jump judge_from");
+    nft!(*tx, INPUT, "goto pass");
 }
 
 /// From the gateway to devices: everything but the advice to go round it, which Linux gives over IPv6 whenever a
 /// packet leaves where it came from, and which no setting turns off (RFC 4861, section 8).
-fn output(tx: &mut Transaction) {
+fn output(tx: &mut Transaction, site: &Site) {
     nft!(*tx, "add chain inet sextant output { type filter hook output priority 0 ; policy accept ; }");
-    nft!(*tx, "add rule inet sextant output oifname @lan icmpv6 type nd-redirect drop");
+    nft!(*tx, "add rule inet sextant output oifname", Lan(&site.lan), "icmpv6 type nd-redirect drop");
 }
 
 /// The second lock: frames between ports of the bridge are dropped even if port isolation is lost. Stateless,
@@ -275,10 +302,16 @@ pub(crate) fn bridge(site: &Site) -> Option<Transaction> {
 }
 
 const FORWARD: &str = "add rule inet sextant forward";
+const FROM_LAN: &str = "add rule inet sextant from_lan";
 const INPUT: &str = "add rule inet sextant input";
 const VIOLATION_FROM: &str = "add rule inet sextant violation_from";
 const VIOLATION_TO: &str = "add rule inet sextant violation_to";
 const STRANGER: &str = "add rule inet sextant stranger";
+
+/// What belongs to a connection that was judged when it began.
+const KNOWN: &str = "ct state vmap { established : goto pass , related : jump related , invalid : drop }";
+/// A TCP segment outside any connection that does not begin one.
+const NOT_A_START: &str = "meta l4proto tcp tcp flags & ( fin | syn | rst | ack ) != syn";
 
 /// Sets that packets fill: bounded, and forgetful.
 const SEEN: &str = "size 65535 ; flags dynamic , timeout ; timeout 10m ;";

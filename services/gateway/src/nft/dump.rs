@@ -148,7 +148,7 @@ fn number(value: &Value) -> Option<u32> {
 }
 
 fn target(verdict: &Value) -> Option<Name> {
-    name(verdict.get("jump")?, "target")
+    name(verdict.get("goto")?, "target")
 }
 
 /// nft writes a range as one address, as a prefix or by its ends.

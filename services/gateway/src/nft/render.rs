@@ -2,7 +2,6 @@
 
 use mud::{Family, Ports, Protocol, Verdict};
 
-use super::base::PERMITTED;
 use super::program::{Extra, Peers, Program, Rule, Service, Side};
 use super::{Name, Part, Transaction, nft};
 use crate::{AddressRange, Class, PolicyId};
@@ -62,6 +61,7 @@ pub(crate) fn class_set(class: &Class, family: Family) -> Name {
 }
 
 /// Makes the sets and chains of a policy. Class sets must exist; no packet comes here before a verdict map says so.
+/// A chain returns the packets that its policy permits and lets no other out.
 pub(crate) fn render(names: &PolicyNames, program: &Program, send_errors: bool) -> Transaction {
     let mut tx = Transaction::new();
     for side in [Side::From, Side::To] {
@@ -94,13 +94,22 @@ pub(crate) fn render(names: &PolicyNames, program: &Program, send_errors: bool) 
     for (side, last) in [(Side::From, "goto violation_from"), (Side::To, "goto violation_to")] {
         let chain = names.chain(side);
         nft!(tx, "add chain inet sextant", chain);
+        let own = || program.rules.iter().filter(|rule| rule.side == side);
+        let mut rules = Transaction::new();
+        for rule in own() {
+            nft!(rules, RULE, chain, Peer(names, rule), Spoken(rule), Judged(rule, send_errors));
+        }
+        let mut management = Transaction::new();
         if program.management && side == Side::From {
-            nft!(tx, RULE, chain, "ip daddr . meta l4proto . th dport @mgmt4", Permit);
-            nft!(tx, RULE, chain, "ip6 daddr . meta l4proto . th dport @mgmt6", Permit);
+            nft!(management, RULE, chain, "ip daddr . meta l4proto . th dport @mgmt4 return");
+            nft!(management, RULE, chain, "ip6 daddr . meta l4proto . th dport @mgmt6 return");
         }
-        for rule in program.rules.iter().filter(|rule| rule.side == side) {
-            nft!(tx, RULE, chain, Peer(names, rule), Spoken(rule), Judged(rule, send_errors));
-        }
+        // Nothing a file denies may cut the way to attestation and update. Where it denies nothing, the order is
+        // free, and its own flows are the many.
+        let denies = own().any(|rule| rule.verdict != Verdict::Accept);
+        let (first, second) = if denies { (management, rules) } else { (rules, management) };
+        tx.append(&first);
+        tx.append(&second);
         nft!(tx, RULE, chain, last);
     }
     tx
@@ -117,17 +126,6 @@ pub(crate) fn address_type(family: Family) -> &'static str {
     match family {
         Family::V4 => "ipv4_addr",
         Family::V6 => "ipv6_addr",
-    }
-}
-
-/// Tells the base chain that this policy permits the packet, which may not be the last word.
-struct Permit;
-
-impl Part for Permit {
-    fn put(&self, out: &mut Transaction) {
-        "meta mark set".put(out);
-        PERMITTED.put(out);
-        "return".put(out);
     }
 }
 
@@ -230,7 +228,7 @@ impl Part for Judged<'_> {
     fn put(&self, out: &mut Transaction) {
         let Self(rule, send_errors) = self;
         match rule.verdict {
-            Verdict::Accept => Permit.put(out),
+            Verdict::Accept => "return".put(out),
             Verdict::Reject if *send_errors => "counter reject with icmpx admin-prohibited".put(out),
             Verdict::Drop | Verdict::Reject => "counter drop".put(out),
         }
