@@ -38,6 +38,7 @@ demo: build
 bench: setup
 	@command -v valgrind >/dev/null || test "$$(id -u)" != 0 || ! command -v apt-get >/dev/null || \
 		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq valgrind >/dev/null; }
+	$(CARGO) build --release --locked --workspace
 	$(CARGO) run --release --locked --package sextant-benches -- docs/benchmarks.md
 
 # Every decoder for a bounded time. Seeds are the test vectors.

@@ -20,6 +20,7 @@ mod report;
 mod sample;
 mod suit_process;
 mod tamper;
+mod whole_path;
 
 use std::process::ExitCode;
 
@@ -48,7 +49,7 @@ impl Effort {
 /// A measurement and its name for `--only`.
 type Measurement = (&'static str, fn(Effort) -> Result<Section>);
 
-const MEASUREMENTS: [Measurement; 7] = [
+const MEASUREMENTS: [Measurement; 8] = [
     ("attestation", attestation::measure),
     ("suit", suit_process::measure),
     ("callgrind", callgrind::measure),
@@ -56,6 +57,7 @@ const MEASUREMENTS: [Measurement; 7] = [
     ("policy-move", policy_move::measure),
     ("forwarding", forwarding::measure),
     ("tamper", tamper::measure),
+    ("whole-path", whole_path::measure),
 ];
 
 fn main() -> ExitCode {

@@ -10,6 +10,7 @@ mod lab;
 mod observe;
 mod place;
 mod steps;
+mod tampering;
 
 use std::{
     fmt,
@@ -23,6 +24,7 @@ use serde::{Deserialize, Serialize};
 pub use self::imagined::imagine;
 use self::lab::Lab;
 pub use self::place::{MAX_DEVICES, MIN_DEVICES};
+pub use self::tampering::time_tampering;
 use crate::Error;
 
 /// The binaries that the story is told with.
