@@ -71,10 +71,7 @@ impl Given {
 
 impl Names for Observed {
     fn standing(&self, source: IpAddr, name: &str) -> Standing {
-        match self.enforcer.standing(source, name) {
-            Standing::Unlisted { device, .. } if self.needed.contains(name) => Standing::Listed(device),
-            other => other,
-        }
+        needed_or(self.enforcer.standing(source, name), self.needed.contains(name))
     }
 
     fn learn(&self, name: &str, addresses: &[IpAddr], lifetime: u32) -> Result<(), Error> {
@@ -95,6 +92,14 @@ impl Names for Observed {
     }
 }
 
+/// What is needed is told to everybody, and to whoever's policy lists it as well, as any name of that policy.
+fn needed_or(standing: Standing, needed: bool) -> Standing {
+    match standing {
+        Standing::Unlisted { .. } | Standing::Stranger if needed => Standing::Needed,
+        other => other,
+    }
+}
+
 /// What a restart makes of remembered addresses: the names with as many seconds as are left.
 pub(super) fn wanted(saved: &[SavedName], now: i64) -> Vec<(String, Vec<IpAddr>, u32)> {
     let left =
@@ -104,3 +109,24 @@ pub(super) fn wanted(saved: &[SavedName], now: i64) -> Vec<(String, Vec<IpAddr>,
 
 /// Addresses whose names are remembered.
 const CAPACITY: usize = 16_384;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::DeviceId;
+
+    #[test]
+    fn needed_names_are_for_everybody() {
+        let device = DeviceId::new(&[1]).unwrap();
+        let unlisted = Standing::Unlisted { device: device.clone(), restricted: true };
+        for (standing, needed, expected) in [
+            (Standing::Stranger, true, Standing::Needed),
+            (Standing::Stranger, false, Standing::Stranger),
+            (unlisted.clone(), true, Standing::Needed),
+            (unlisted.clone(), false, unlisted),
+            (Standing::Listed(device.clone()), true, Standing::Listed(device)),
+        ] {
+            assert_eq!(needed_or(standing, needed), expected);
+        }
+    }
+}

@@ -306,6 +306,12 @@ impl Place {
         site.own = own;
         site.admission = Some(config.admission_port);
         site.management = management;
+        let service = |protocol, port| move |address: &IpAddr| Endpoint { address: *address, protocol, port };
+        if !config.dns_upstream.is_empty() {
+            site.basics.extend(listen.iter().map(service(UDP, DNS)));
+            site.basics.extend(listen.iter().map(service(TCP, DNS)));
+        }
+        site.basics.extend(config.ntp.iter().map(service(UDP, NTP)));
         let single = |address: &IpAddr| AddressRange::of_prefix(*address, u8::MAX);
         let local =
             config.local_networks.iter().map(|(address, length)| AddressRange::of_prefix(*address, *length));
@@ -419,8 +425,10 @@ impl Stop {
 const DNS: u16 = 53;
 /// Port of `https`.
 const HTTPS: u16 = 443;
+const NTP: u16 = 123;
 /// IP protocol number.
 const TCP: u8 = 6;
+const UDP: u8 = 17;
 /// How late a due decision may be, and the end of the process be noticed.
 const TICK: Duration = Duration::from_millis(250);
 /// How often the kernel is compared with what it should hold.

@@ -114,6 +114,12 @@ impl Forwarder {
         let name = plain(question.name());
         let (device, listed) = match self.standing(source, &name).await {
             Standing::Stranger => return without_data(query, ResponseCode::Refused),
+            Standing::Needed => {
+                return match self.ask(question).await {
+                    Some(answer) => release(query, question, answer),
+                    None => without_data(query, ResponseCode::ServFail),
+                };
+            }
             Standing::Listed(device) => (device, true),
             Standing::Unlisted { device, restricted } => {
                 self.tell(&device, &name, restricted);

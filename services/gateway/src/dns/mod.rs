@@ -26,6 +26,9 @@ pub trait Names: Send + Sync {
 /// A device's relation to a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Standing {
+    /// Whoever asks needs the name to become trusted: it is that of the product's own servers, to which the rules
+    /// already open a way. Its answer changes no rule, and may be private as the site's own names are.
+    Needed,
     /// No device has this address.
     Stranger,
     /// The device's policy lists the name.

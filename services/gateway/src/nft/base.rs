@@ -26,6 +26,9 @@ pub struct Site {
     /// Endpoints of the product itself (attestation, update, onboarding): open to every device that is not blocked,
     /// and to those that are not admitted yet.
     pub management: Vec<Endpoint>,
+    /// DNS and time for those that are not admitted yet: without a name or a clock nobody attests. What an admitted
+    /// device may ask is for its policy to say.
+    pub basics: Vec<Endpoint>,
     /// Send an ICMP error where a file says `reject`, instead of reading it as `drop` (RFC 8520, section 2).
     pub send_errors: bool,
     /// Turn packet forwarding on once the rules are in force.
@@ -41,6 +44,7 @@ impl Site {
             own: Vec::new(),
             admission: None,
             management: Vec::new(),
+            basics: Vec::new(),
             send_errors: false,
             forwarding: true,
         })
@@ -109,21 +113,23 @@ fn sets(tx: &mut Transaction, site: &Site) {
     nft!(*tx, "add map inet sextant pol_from { type mark : verdict ; }");
     nft!(*tx, "add map inet sextant pol_to { type mark : verdict ; }");
 
-    nft!(*tx, "add set inet sextant mgmt4 { type ipv4_addr . inet_proto . inet_service ; }");
-    nft!(*tx, "add set inet sextant mgmt6 { type ipv6_addr . inet_proto . inet_service ; }");
+    endpoints(tx, ["mgmt4", "mgmt6"], &site.management);
+    endpoints(tx, ["basic4", "basic6"], &site.basics);
     // Of the gateway's own services a policy opens these at most, whatever it says of local networks.
     nft!(*tx, "add set inet sextant services { type inet_proto . inet_service ; }");
     nft!(*tx, "add element inet sextant services { udp . 53 , tcp . 53 , udp . 123 }");
-    for Endpoint { address, protocol, port } in site.management.iter().copied() {
-        match address {
-            IpAddr::V4(_) => {
-                nft!(*tx, "add element inet sextant mgmt4 {", address, ".", protocol, ".", port, "}")
-            }
-            IpAddr::V6(_) => {
-                nft!(*tx, "add element inet sextant mgmt6 {", address, ".", protocol, ".", port, "}")
-            }
-        }
-        nft!(*tx, "add element inet sextant services {", protocol, ".", port, "}");
+    for Endpoint { protocol, port, .. } in &site.management {
+        nft!(*tx, "add element inet sextant services {", *protocol, ".", *port, "}");
+    }
+}
+
+/// A set of services for each family.
+fn endpoints(tx: &mut Transaction, [v4, v6]: [&'static str; 2], of: &[Endpoint]) {
+    nft!(*tx, "add set inet sextant", v4, "{ type ipv4_addr . inet_proto . inet_service ; }");
+    nft!(*tx, "add set inet sextant", v6, "{ type ipv6_addr . inet_proto . inet_service ; }");
+    for Endpoint { address, protocol, port } in of {
+        let set = if address.is_ipv4() { v4 } else { v6 };
+        nft!(*tx, "add element inet sextant", set, "{", *address, ".", *protocol, ".", *port, "}");
     }
 }
 
@@ -179,8 +185,12 @@ fn violations(tx: &mut Transaction) {
     nft!(*tx, "add chain inet sextant stranger");
     nft!(*tx, STRANGER, "ct state invalid drop");
     // Nobody is admitted who has not attested, so that way is open to those who are not admitted too.
-    nft!(*tx, STRANGER, "ip daddr . meta l4proto . th dport @mgmt4 accept");
-    nft!(*tx, STRANGER, "ip6 daddr . meta l4proto . th dport @mgmt6 accept");
+    for set in ["@mgmt4", "@basic4"] {
+        nft!(*tx, STRANGER, "ip daddr . meta l4proto . th dport", set, "accept");
+    }
+    for set in ["@mgmt6", "@basic6"] {
+        nft!(*tx, STRANGER, "ip6 daddr . meta l4proto . th dport", set, "accept");
+    }
     nft!(*tx, STRANGER, "update @rate_stranger { ether saddr", EACH, "}", ALL, "log group 12", HEADERS);
     nft!(*tx, STRANGER, "counter drop");
 }

@@ -5,13 +5,15 @@ use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
 
 use gateway::{
-    AddressRange, Class, Enforcer, Event, Forwarder, Peer, Program, Shared, Side, Start, Upstream, Wanted,
+    AddressRange, Class, Endpoint, Enforcer, Event, Forwarder, Names, Peer, Program, Shared, Side, Standing,
+    Start, Upstream, Wanted,
 };
 use hickory_proto::op::{Message, Query, ResponseCode};
 use hickory_proto::rr::rdata::{A, AAAA, CNAME};
 use hickory_proto::rr::{Name, RData, Record, RecordType};
 use mud::{Family, Protocol};
 use sim::netns::Namespace;
+use tokio::runtime::Runtime;
 
 use crate::lab::{
     ANSWER, Lab, SILENCE, UPDATE_ONLY, allow, at, await_event, binding, class, id, ip, program,
@@ -112,6 +114,30 @@ fn policy() -> Program {
     program(starts)
 }
 
+fn two_threads() -> Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
+}
+
+/// Runs the resolver of the gateway, and the one that it asks. Call from a thread in the gateway's namespace.
+fn serve(
+    lab: &Lab,
+    runtime: &Runtime,
+    zone: &Zone,
+    names: Arc<dyn Names>,
+    observer: Arc<dyn gateway::Observer>,
+) {
+    let socket = lab.wan.enter(|| std::net::UdpSocket::bind("198.51.100.2:53").unwrap());
+    runtime.spawn(upstream(socket, Arc::clone(zone)));
+    let servers = Upstream { servers: vec![at("198.51.100.2", 53)], private_domains: vec![] };
+    let forwarder = Forwarder::new(names, observer, servers);
+    let (udp, tcp) = runtime.block_on(async {
+        let udp = tokio::net::UdpSocket::bind("10.77.0.1:53").await.unwrap();
+        (udp, tokio::net::TcpListener::bind("10.77.0.1:53").await.unwrap())
+    });
+    runtime.spawn(Arc::clone(&forwarder).serve_udp(udp));
+    runtime.spawn(forwarder.serve_tcp(tcp));
+}
+
 #[test]
 fn a_device_reaches_what_its_names_resolve_to_and_nothing_else() {
     let Some(lab) = Lab::new(2) else { return };
@@ -133,18 +159,8 @@ fn a_device_reaches_what_its_names_resolve_to_and_nothing_else() {
         enforcer.admit(binding(1), UPDATE_ONLY).unwrap();
         let shared = Shared::new(enforcer);
 
-        let runtime =
-            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        let socket = lab.wan.enter(|| std::net::UdpSocket::bind("198.51.100.2:53").unwrap());
-        runtime.spawn(upstream(socket, Arc::clone(&zone)));
-        let servers = Upstream { servers: vec![at("198.51.100.2", 53)], private_domains: vec![] };
-        let forwarder = Forwarder::new(Arc::new(shared.clone()), observer, servers);
-        let (udp, tcp) = runtime.block_on(async {
-            let udp = tokio::net::UdpSocket::bind("10.77.0.1:53").await.unwrap();
-            (udp, tokio::net::TcpListener::bind("10.77.0.1:53").await.unwrap())
-        });
-        runtime.spawn(Arc::clone(&forwarder).serve_udp(udp));
-        runtime.spawn(forwarder.serve_tcp(tcp));
+        let runtime = two_threads();
+        serve(&lab, &runtime, &zone, Arc::new(shared.clone()), observer);
 
         let [device, restricted] = lab.devices.as_slice() else { panic!("two devices") };
         assert!(!device.tcp(at("203.0.113.10", 443), SILENCE), "nobody has asked yet");
@@ -208,5 +224,60 @@ fn a_device_reaches_what_its_names_resolve_to_and_nothing_else() {
             later
         });
         assert!(device.tcp(at("203.0.113.11", 443), ANSWER), "policy {later}");
+    });
+}
+
+/// The enforcer's names, and one that everybody needs.
+struct WithOneNeeded(Shared);
+
+impl Names for WithOneNeeded {
+    fn standing(&self, source: IpAddr, name: &str) -> Standing {
+        if name == "sextant.example" { Standing::Needed } else { self.0.standing(source, name) }
+    }
+
+    fn learn(&self, name: &str, addresses: &[IpAddr], lifetime: u32) -> Result<(), gateway::Error> {
+        self.0.learn(name, addresses, lifetime)
+    }
+}
+
+#[test]
+fn a_stranger_learns_where_the_server_is_and_what_time_it_is_and_nothing_else() {
+    let Some(lab) = Lab::new(1) else { return };
+    let stranger = &lab.devices[0];
+    let _servers: Vec<_> =
+        [443, 444].into_iter().map(|port| lab.wan.echo(at("203.0.113.13", port)).unwrap()).collect();
+    let _clocks: Vec<_> =
+        ["203.0.113.10", "203.0.113.11"].map(|host| lab.wan.echo(at(host, 123)).unwrap()).into();
+    // A server of the site has a private address, which its name may tell.
+    let zone: Zone = Arc::new(Mutex::new(vec![
+        ("sextant.example.", None, vec![ip("192.168.0.13")]),
+        ("other.example.", None, vec![ip("203.0.113.12")]),
+    ]));
+    lab.gw.enter(|| {
+        let (sender, _events) = channel();
+        let observer = Arc::new(sender);
+        let mut site = lab.site();
+        let endpoint = |address: &str, protocol, port| Endpoint { address: ip(address), protocol, port };
+        site.management = vec![endpoint("203.0.113.13", 6, 443)];
+        site.basics = vec![
+            endpoint("10.77.0.1", 17, 53),
+            endpoint("10.77.0.1", 6, 53),
+            endpoint("203.0.113.10", 17, 123),
+        ];
+        let enforcer = Enforcer::open(site, Wanted::default(), Arc::clone(&observer) as _).unwrap();
+        let runtime = two_threads();
+        serve(&lab, &runtime, &zone, Arc::new(WithOneNeeded(Shared::new(enforcer))), observer);
+
+        for tcp in [false, true] {
+            let answer = ask(stranger, "Sextant.example.", RecordType::A, tcp).expect("an answer");
+            assert_eq!(addresses(&answer), [ip("192.168.0.13")]);
+            let answer = ask(stranger, "other.example.", RecordType::A, tcp).expect("a refusal");
+            assert_eq!((answer.metadata.response_code, answer.answers.len()), (ResponseCode::Refused, 0));
+        }
+        assert!(stranger.tcp(at("203.0.113.13", 443), ANSWER), "the way to attestation");
+        assert!(stranger.udp(at("203.0.113.10", 123), ANSWER), "the time");
+        assert!(!stranger.tcp(at("203.0.113.13", 444), SILENCE), "another port");
+        assert!(!stranger.udp(at("203.0.113.11", 123), SILENCE), "another clock");
+        assert!(!stranger.udp(at("203.0.113.10", 53), SILENCE), "another resolver");
     });
 }

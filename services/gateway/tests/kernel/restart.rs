@@ -9,6 +9,8 @@ use mud::Protocol;
 
 use crate::lab::{ANSWER, Lab, SILENCE, UPDATE_ONLY, at, binding, id, marks, program, reach};
 
+/// How often the program is killed in the middle of its changes; twenty times without it.
+const KILLS: &str = "SEXTANT_TEST_KILLS";
 /// Names the namespace in which a copy of this program is to flap a device between two policies for ever.
 const FLAP: &str = "SEXTANT_TEST_FLAP";
 
@@ -179,7 +181,8 @@ fn an_nft_that_dies_is_replaced() {
 fn killed_at_any_moment_the_rules_are_the_old_or_the_new() {
     let Some(lab) = Lab::new(2) else { return };
     let this = std::env::current_exe().unwrap();
-    for round in 0..20 {
+    let kills = std::env::var(KILLS).map_or(20, |count| count.parse().unwrap());
+    for round in 0..kills {
         let mut child = Command::new("ip")
             .args(["netns", "exec", lab.gw.name()])
             .arg(&this)
@@ -189,16 +192,17 @@ fn killed_at_any_moment_the_rules_are_the_old_or_the_new() {
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        // As many changes as rounds, so that the end comes at another point each time.
+        // Another number of changes each time, so that the end comes at another point.
+        let changes = 2 + round % 20;
         let seen = lines
             .by_ref()
             .map_while(Result::ok)
             .filter(|line| line.contains("changed"))
-            .take(2 + round)
+            .take(changes)
             .count();
         child.kill().unwrap();
         child.wait().unwrap();
-        assert_eq!(seen, 2 + round);
+        assert_eq!(seen, changes);
         let marks = marks(&lab.gw);
         assert_eq!(marks.len(), 12, "{marks:?}");
         for (address, index) in [("\"10.77.0.11\"", 0), ("2001:db8:77::12", 1)] {
