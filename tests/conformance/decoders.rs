@@ -3,8 +3,13 @@
 //! A decoder here goes as far as anybody's bytes may go: it verifies with keys that signed nothing, and where there is
 //! an encoder it writes what was read and reads it again.
 
-use cose::{MacKey, TrustAnchors};
-use crypto::{HashAlgorithm, PublicKey, SigningKey};
+use std::sync::LazyLock;
+
+use cose::{DecryptionKey, DecryptionKeys, MacKey, RecipientKey, TrustAnchors};
+use crypto::{
+    AgreementKey, ContentAlgorithm, ContentKey, HashAlgorithm, HssSigningKey, KeyWrapAlgorithm, KeyWrapKey,
+    PublicKey, SigningKey,
+};
 use eat::{Evidence, MeasuredComponent, Nonce, SignedResult, Token};
 use suit::{Authority, AuthorityList, Envelope, Role};
 use trust::{Bundle, Override, Policy, SignedOverride};
@@ -53,6 +58,15 @@ pub(crate) const DECODERS: &[Decoder] = &[
     },
     Decoder { name: "cose_sign", read: cose_sign, loose_end: false, levels: 0, folders: &["coswid/hirs"] },
     Decoder { name: "cose_mac0", read: cose_mac0, loose_end: false, levels: 0, folders: &["rats/psa-tfm"] },
+    Decoder {
+        name: "cose_encrypt",
+        read: cose_encrypt,
+        loose_end: false,
+        levels: 0,
+        folders: &["suit/firmware-encryption", "suit/libcsuit"],
+    },
+    Decoder { name: "cose_encrypt0", read: cose_encrypt0, loose_end: false, levels: 0, folders: &[] },
+    Decoder { name: "hss_signature", read: hss_signature, loose_end: false, levels: 0, folders: &[] },
     Decoder { name: "cose_key", read: cose_key, loose_end: false, levels: 0, folders: &["suit/keys"] },
     Decoder {
         name: "x509_certificate",
@@ -191,7 +205,58 @@ fn cose_mac0(bytes: &[u8]) -> bool {
     known
 }
 
+fn cose_encrypt(bytes: &[u8]) -> bool {
+    let forms = [cose::Encrypt::decode(bytes), cose::Encrypt::decode_untagged(bytes)];
+    let known = forms.iter().any(Result::is_ok);
+    for message in forms.into_iter().flatten() {
+        assert!(message.open(&*STRANGERS, &[], b"another use").is_err());
+    }
+    known
+}
+
+fn cose_encrypt0(bytes: &[u8]) -> bool {
+    let forms = [cose::Encrypt0::decode(bytes), cose::Encrypt0::decode_untagged(bytes)];
+    let known = forms.iter().any(Result::is_ok);
+    for message in forms.into_iter().flatten() {
+        let algorithm = message.algorithm();
+        let key = ContentKey::from_bytes(algorithm, &vec![77; algorithm.key_len()]).expect("its length");
+        let opened = message.decrypt(&key, None, &[]);
+        assert!(opened.is_err() || !algorithm.is_authenticated());
+        let other = ContentAlgorithm::ALL.into_iter().find(|other| *other != algorithm).expect("several");
+        let key = ContentKey::from_bytes(other, &vec![77; other.key_len()]).expect("its length");
+        assert!(message.open(&key, &[]).is_err());
+    }
+    known
+}
+
+/// A public key and a signature by it, of a message that is always the same; and a state without its digest.
+fn hss_signature(bytes: &[u8]) -> bool {
+    let digest = crypto::Digest::of(HashAlgorithm::Sha256, bytes);
+    if let Ok(key) = HssSigningKey::decode(&[bytes, digest.as_bytes()].concat()) {
+        HssSigningKey::decode(&key.encode()).expect("was written by us");
+    }
+    let Some((key, signature)) = bytes.split_at_checked(HSS_PUBLIC_LEN) else { return false };
+    let Ok(key) = PublicKey::from_hss(key) else { return false };
+    assert!(key.verify(b"another message", signature).is_err());
+    key.verify(HSS_MESSAGE, signature).is_ok()
+}
+
 fn cose_key(bytes: &[u8]) -> bool {
+    let own = DecryptionKey::decode(bytes);
+    let recipient = RecipientKey::decode(bytes);
+    let encrypts = own.is_ok() || recipient.is_ok();
+    if let Ok(own) = own {
+        let again = DecryptionKey::decode(&own.encode_secret()).expect("was written by us");
+        assert_eq!((again.algorithm(), again.kid()), (own.algorithm(), own.kid()));
+    }
+    if let Ok(recipient) = recipient {
+        let again = RecipientKey::decode(&recipient.encode()).expect("was written by us");
+        assert_eq!((again.algorithm(), again.kid()), (recipient.algorithm(), recipient.kid()));
+    }
+    verification_key(bytes) || encrypts
+}
+
+fn verification_key(bytes: &[u8]) -> bool {
     let Ok(key) = cose::Key::decode(bytes) else { return false };
     let again = cose::Key::decode(&key.encode()).expect("was written by us");
     assert_eq!(again.public(), key.public());
@@ -332,6 +397,17 @@ fn device_state(bytes: &[u8]) -> bool {
     true
 }
 
+/// Keys that nothing was encrypted to, tried whatever identifier a message names.
+static STRANGERS: LazyLock<DecryptionKeys> = LazyLock::new(|| {
+    let wrap = |wrap: KeyWrapAlgorithm| {
+        let key = KeyWrapKey::from_bytes(wrap, &vec![77; wrap.key_len()]).expect("its length");
+        DecryptionKey::key_wrap(key, b"")
+    };
+    let agree =
+        |wrap| DecryptionKey::agreement(AgreementKey::from_bytes(&[77; 32]).expect("a scalar"), wrap, b"");
+    DecryptionKeys::new(KeyWrapAlgorithm::ALL.into_iter().flat_map(|one| [wrap(one), agree(one)]).collect())
+});
+
 /// A key that signed nothing.
 fn stranger() -> PublicKey {
     key(77).public_key().clone()
@@ -342,6 +418,12 @@ fn strangers() -> AuthorityList {
     let author = Authority::new(stranger(), &[], "stranger", Role::Author);
     AuthorityList::with_default_policy(vec![author]).expect("a list")
 }
+
+/// Length of an HSS public key (RFC 8554, section 6.1).
+const HSS_PUBLIC_LEN: usize = 60;
+
+/// What the signatures among the inputs sign.
+pub(crate) const HSS_MESSAGE: &[u8] = b"message";
 
 /// More than any input here has.
 const LIMIT: usize = 1 << 24;

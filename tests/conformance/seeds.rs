@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crypto::{Digest, HashAlgorithm};
+use crypto::{Digest, HashAlgorithm, HssSigningKey, LmotsType, LmsType};
 use device_core::BootState;
 use eat::{MeasuredComponent, Measurement};
 use mud::{Direction, Family, Protocol, Remote};
@@ -10,7 +10,7 @@ use trust::{
     Bundle, BundledEvidence, BundledRelease, Effect, Flow, Override, Policy, References, Scope, Standing,
 };
 
-use crate::decoders::Decoder;
+use crate::decoders::{Decoder, HSS_MESSAGE};
 use crate::fixture::{APPLICATION, Cast, MUD_FILE, NOW, key};
 
 /// All inputs for a decoder, with names.
@@ -46,7 +46,26 @@ fn own(decoder: &str) -> Vec<(String, Vec<u8>)> {
             let key = cose::MacKey::new(HashAlgorithm::Sha256, &[5; 32]).expect("long enough");
             vec![cose::Mac0Builder::new().kid(b"shared").authenticate(&key, b"payload")]
         }
-        "cose_key" => vec![cose::Key::from_public(cast.author.public_key()).with_kid(b"author").encode()],
+        "cose_encrypt" => encrypted(),
+        "cose_encrypt0" => {
+            let made = crypto::ContentAlgorithm::ALL.into_iter().map(|algorithm| {
+                let key = crypto::ContentKey::from_bytes(algorithm, &vec![5; algorithm.key_len()]);
+                let key = key.expect("its length");
+                cose::Encrypt0Builder::new().kid(b"shared").encrypt(&key, b"payload", &mut ones)
+            });
+            made.collect::<Result<_, _>>().expect("encrypts")
+        }
+        "hss_signature" => hash_based(),
+        "cose_key" => {
+            let private = crypto::AgreementKey::from_bytes(&[5; 32]).expect("a scalar");
+            let wrap = crypto::KeyWrapAlgorithm::A128Kw;
+            let private = cose::DecryptionKey::agreement(private, wrap, b"device");
+            vec![
+                cose::Key::from_public(cast.author.public_key()).with_kid(b"author").encode(),
+                private.encode_secret().to_vec(),
+                private.recipient_key().expect("a key").encode().to_vec(),
+            ]
+        }
         "x509_certificate" => vec![cast.issuer.as_der().to_vec(), cast.certificate.as_der().to_vec()],
         "x509_cms" => vec![cast.mud_signature()],
         "suit_envelope" => vec![cast.envelope(1, APPLICATION)],
@@ -80,6 +99,46 @@ fn own(decoder: &str) -> Vec<(String, Vec<u8>)> {
         other => panic!("{other} has no input of its own"),
     };
     made.into_iter().enumerate().map(|(index, bytes)| (format!("own-{index}"), bytes)).collect()
+}
+
+/// Randomness of which nobody asks more than that it is there.
+fn ones(bytes: &mut [u8]) {
+    bytes.fill(1);
+}
+
+/// One message for a device and a group with each algorithm for content.
+fn encrypted() -> Vec<Vec<u8>> {
+    let device = crypto::AgreementKey::from_bytes(&[5; 32]).expect("a scalar").public_key().clone();
+    let device = cose::RecipientKey::agreement(device, crypto::KeyWrapAlgorithm::A128Kw, b"device");
+    let group =
+        crypto::KeyWrapKey::from_bytes(crypto::KeyWrapAlgorithm::A256Kw, &[5; 32]).expect("its length");
+    let group = cose::RecipientKey::key_wrap(group, b"group");
+    let made = crypto::ContentAlgorithm::ALL.into_iter().map(|algorithm| {
+        let builder = cose::EncryptBuilder::new(algorithm).recipient(&device).recipient(&group).salt(b"salt");
+        builder.encrypt(b"payload", &mut ones)
+    });
+    made.collect::<Result<_, _>>().expect("encrypts")
+}
+
+/// Public keys with a signature each: every width, and two levels; and a state without its digest.
+fn hash_based() -> Vec<Vec<u8>> {
+    let one = |ots| vec![(LmsType::H5, ots)];
+    let two = vec![(LmsType::H5, LmotsType::W4); 2];
+    let keys = LmotsType::ALL.into_iter().map(one).chain([two]);
+    let mut made: Vec<Vec<u8>> = keys
+        .map(|levels| {
+            let mut key = HssSigningKey::from_seed(&levels, &[5; 32]).expect("heights that are signed with");
+            let public = key.public_key().as_bytes().to_vec();
+            let reserved = key.reserve().expect("unused");
+            let stored = reserved.state().to_vec();
+            let signature = reserved.confirm(&stored).and_then(|key| key.sign(HSS_MESSAGE)).expect("signs");
+            [public, signature].concat()
+        })
+        .collect();
+    let key = HssSigningKey::from_seed(&one(LmotsType::W1), &[5; 32]).expect("a height that is signed with");
+    let state = key.encode();
+    made.push(state[..state.len() - HashAlgorithm::Sha256.len()].to_vec());
+    made
 }
 
 fn result(cast: &Cast) -> Vec<u8> {

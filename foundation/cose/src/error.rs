@@ -14,6 +14,11 @@ pub enum Error {
     PayloadMissing,
     /// The caller gave a payload for a message that carries its own.
     PayloadTwice,
+    /// The caller gave no recipient, or more than a message may have.
+    Recipients,
+    /// A cryptographic step failed for something the caller gave: randomness, a buffer, additional data that the algorithm
+    /// does not authenticate.
+    Crypto(crypto::Error),
 }
 
 /// Why a well-formed object is not believed.
@@ -36,6 +41,10 @@ pub enum Distrust {
     BadKey,
     /// The key's own `alg` or `key_ops` forbid its use.
     KeyUse,
+    /// No key that fits unwraps the key of the content.
+    BadWrappedKey,
+    /// The unwrapped key has another length than the content's algorithm wants.
+    BadContentKey,
 }
 
 /// Something this crate does not implement.
@@ -56,6 +65,10 @@ pub enum Feature {
     Curve(i64),
     /// A point in compressed form.
     CompressedPoint,
+    /// A header parameter with this number, which cannot be ignored.
+    Header(i64),
+    /// Recipients of a recipient.
+    NestedRecipients,
 }
 
 impl From<cbor::Error> for Error {
@@ -67,6 +80,12 @@ impl From<cbor::Error> for Error {
 impl From<Distrust> for Error {
     fn from(distrust: Distrust) -> Self {
         Self::Untrusted(distrust)
+    }
+}
+
+impl From<crypto::Error> for Error {
+    fn from(error: crypto::Error) -> Self {
+        Self::Crypto(error)
     }
 }
 
@@ -84,6 +103,8 @@ impl fmt::Display for Error {
             Self::Unsupported(feature) => write!(f, "{feature} is not supported"),
             Self::PayloadMissing => f.write_str("payload is detached and was not given"),
             Self::PayloadTwice => f.write_str("payload is attached and was also given apart"),
+            Self::Recipients => f.write_str("message needs recipients, and not too many"),
+            Self::Crypto(_) => f.write_str("cryptographic step failed"),
         }
     }
 }
@@ -101,6 +122,8 @@ impl fmt::Display for Distrust {
             Self::BadTag => f.write_str("authentication tag does not verify"),
             Self::BadKey => f.write_str("key parameters are not a valid key"),
             Self::KeyUse => f.write_str("key forbids this use of itself"),
+            Self::BadWrappedKey => f.write_str("no key unwraps the content key"),
+            Self::BadContentKey => f.write_str("content key has the wrong length for its algorithm"),
         }
     }
 }
@@ -115,6 +138,8 @@ impl fmt::Display for Feature {
             Self::KeyType(kty) => write!(f, "key type {kty}"),
             Self::Curve(crv) => write!(f, "curve {crv}"),
             Self::CompressedPoint => f.write_str("a compressed curve point"),
+            Self::Header(label) => write!(f, "header parameter {label}"),
+            Self::NestedRecipients => f.write_str("recipients of a recipient"),
         }
     }
 }
@@ -123,6 +148,7 @@ impl core::error::Error for Error {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         match self {
             Self::Malformed(source) => Some(source),
+            Self::Crypto(source) => Some(source),
             _ => None,
         }
     }

@@ -235,6 +235,18 @@ impl<'b> Headers<'b> {
         Ok(Self { protected_raw, protected, unprotected, algorithm, content_type, kid, x5chain, x5t })
     }
 
+    /// The algorithm from either bucket, and whether it is protected.
+    pub(crate) fn algorithm(&self) -> Option<(i64, bool)> {
+        self.algorithm.map(|algorithm| (algorithm.id, algorithm.protected))
+    }
+
+    /// A byte string in either bucket, and its offset.
+    pub(crate) fn bytes(&self, label: i64) -> Result<Option<(&'b [u8], usize)>, cbor::Error> {
+        let label = Label::Int(label);
+        let entry = self.protected.find(label).or_else(|| self.unprotected.find(label));
+        entry.map(|entry| Ok((Reader::new(entry.value).at_offset(entry.at).bytes()?, entry.at))).transpose()
+    }
+
     /// The algorithm, which must be in the protected bucket.
     pub(crate) fn protected_algorithm(&self) -> Result<i64, Error> {
         match self.algorithm {

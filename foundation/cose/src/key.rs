@@ -22,7 +22,7 @@ pub struct Key {
 }
 
 impl Key {
-    /// Reads a key of type EC2 or OKP.
+    /// Reads a key of type EC2, OKP or HSS-LMS; the last has no private form, for it has state.
     ///
     /// Its `alg`, if it names one, must be that of its curve; its `key_ops`, if it lists any, must contain verify, or
     /// sign for a private key. Members this crate does not know are ignored.
@@ -38,10 +38,8 @@ impl Key {
             });
         }
         members.check_operations(&[if members.d.is_some() { labels::OP_SIGN } else { labels::OP_VERIFY }])?;
-        let secret = match members.d.clone() {
-            Some(mut d) => Some(SigningKey::from_bytes(algorithm, d.bytes()?).map_err(|_| Distrust::BadKey)?),
-            None => None,
-        };
+        let secret = members.d()?.map(|d| SigningKey::from_bytes(algorithm, d)).transpose();
+        let secret = secret.map_err(|_| Distrust::BadKey)?;
         let public = match (members.public(algorithm)?, &secret) {
             (Some(public), Some(secret)) if public != *secret.public_key() => {
                 return Err(Distrust::BadKey.into());
@@ -124,7 +122,11 @@ impl Key {
 
     /// Writes the members in their order; the private key is the last, so that no growing of the buffer copies it.
     fn write(&self, key_ops: Option<&[i64]>, secret: Option<&[u8]>) -> Vec<u8> {
-        let required = 3 + usize::from(self.public.ec2_coordinates().is_some());
+        let required = match key_type(&self.public) {
+            labels::KTY_HSS_LMS => 2,
+            labels::KTY_EC2 => 4,
+            _ => 3,
+        };
         let optional = [self.kid.is_some(), self.alg.is_some(), key_ops.is_some(), secret.is_some()];
         let count = required + optional.into_iter().filter(|present| *present).count();
         Writer::encode(|w| {
@@ -141,7 +143,11 @@ impl Key {
                     w.int(*operation);
                 }
             }
-            w.int(labels::KEY_CRV).int(curve(&self.public));
+            let Some(curve) = curve(&self.public) else {
+                w.int(labels::KEY_PUB).bytes(self.public.as_bytes());
+                return;
+            };
+            w.int(labels::KEY_CRV).int(curve);
             match self.public.ec2_coordinates() {
                 Some((x, y)) => w.int(labels::KEY_X).bytes(x).int(labels::KEY_Y).bytes(y),
                 None => w.int(labels::KEY_X).bytes(self.public.as_bytes()),
@@ -154,14 +160,20 @@ impl Key {
 }
 
 /// Thumbprint of a public key: the digest of its required members alone, in deterministic encoding (RFC 9679,
-/// section 4).
+/// section 4; for HSS-LMS section 4.4).
 pub fn thumbprint(key: &PublicKey, algorithm: HashAlgorithm) -> Digest {
     let mut members = MapBuilder::new();
     members.int(labels::KEY_KTY, |w| {
         w.int(key_type(key));
     });
+    let Some(curve) = curve(key) else {
+        members.int(labels::KEY_PUB, |w| {
+            w.bytes(key.as_bytes());
+        });
+        return Digest::of(algorithm, &members.into_bytes());
+    };
     members.int(labels::KEY_CRV, |w| {
-        w.int(curve(key));
+        w.int(curve);
     });
     let (x, y) = match key.ec2_coordinates() {
         Some((x, y)) => (x, Some(y)),
@@ -180,16 +192,21 @@ fn key_type(key: &PublicKey) -> i64 {
     match key.algorithm() {
         SignatureAlgorithm::Es256 | SignatureAlgorithm::Es384 => labels::KTY_EC2,
         SignatureAlgorithm::Ed25519 => labels::KTY_OKP,
+        SignatureAlgorithm::HssLms => labels::KTY_HSS_LMS,
     }
 }
 
-fn curve(key: &PublicKey) -> i64 {
+fn curve(key: &PublicKey) -> Option<i64> {
     match key.algorithm() {
-        SignatureAlgorithm::Es256 => labels::CRV_P256,
-        SignatureAlgorithm::Es384 => labels::CRV_P384,
-        SignatureAlgorithm::Ed25519 => labels::CRV_ED25519,
+        SignatureAlgorithm::Es256 => Some(labels::CRV_P256),
+        SignatureAlgorithm::Es384 => Some(labels::CRV_P384),
+        SignatureAlgorithm::Ed25519 => Some(labels::CRV_ED25519),
+        SignatureAlgorithm::HssLms => None,
     }
 }
+
+/// The two coordinates of a point.
+type Coordinates<'b> = (&'b [u8], &'b [u8]);
 
 /// The members of a COSE_Key of any type. What -1 to -4 mean depends on the type, so they wait as readers.
 pub(crate) struct Members<'b> {
@@ -197,7 +214,7 @@ pub(crate) struct Members<'b> {
     pub(crate) kid: Option<&'b [u8]>,
     pub(crate) alg: Option<i64>,
     pub(crate) key_ops: Option<Vec<i64>>,
-    /// -1: the curve, or a symmetric key.
+    /// -1: the curve, a symmetric key, or an HSS-LMS public key.
     first: Option<Reader<'b>>,
     x: Option<Reader<'b>>,
     y: Option<Reader<'b>>,
@@ -257,7 +274,33 @@ impl<'b> Members<'b> {
         Ok(self.first.clone().ok_or_else(|| missing(labels::KEY_K))?.bytes()?)
     }
 
+    /// The coordinates of a key on P-256 in full width, where it states them.
+    pub(crate) fn p256(&self) -> Result<Option<Coordinates<'b>>, Error> {
+        let curve = self.first.clone().ok_or_else(|| missing(labels::KEY_CRV))?.int()?;
+        if curve != labels::CRV_P256 {
+            return Err(Feature::Curve(curve).into());
+        }
+        self.coordinates()
+    }
+
+    /// The private part.
+    pub(crate) fn d(&self) -> Result<Option<&'b [u8]>, Error> {
+        Ok(self.d.clone().map(|mut d| d.bytes()).transpose()?)
+    }
+
+    fn coordinates(&self) -> Result<Option<Coordinates<'b>>, Error> {
+        let Some(mut x) = self.x.clone() else { return Ok(None) };
+        let mut y = self.y.clone().ok_or_else(|| missing(labels::KEY_Y))?;
+        if y.peek()? == Type::Bool {
+            return Err(Feature::CompressedPoint.into());
+        }
+        Ok(Some((x.bytes()?, y.bytes()?)))
+    }
+
     fn signature_algorithm(&self) -> Result<SignatureAlgorithm, Error> {
+        if self.kty == labels::KTY_HSS_LMS {
+            return Ok(SignatureAlgorithm::HssLms);
+        }
         if !matches!(self.kty, labels::KTY_EC2 | labels::KTY_OKP) {
             return Err(Feature::KeyType(self.kty).into());
         }
@@ -272,22 +315,22 @@ impl<'b> Members<'b> {
 
     /// The public key the object states; coordinates have full width (RFC 9053, section 7.1.1).
     fn public(&self, algorithm: SignatureAlgorithm) -> Result<Option<PublicKey>, Error> {
-        let Some(mut x) = self.x.clone() else { return Ok(None) };
-        let x = x.bytes()?;
+        if algorithm == SignatureAlgorithm::HssLms {
+            let key = self.first.clone().ok_or_else(|| missing(labels::KEY_PUB))?.bytes()?;
+            return PublicKey::from_hss(key).map(Some).map_err(|_| Distrust::BadKey.into());
+        }
         let key = if algorithm == SignatureAlgorithm::Ed25519 {
-            PublicKey::from_ed25519(x)
+            let Some(mut x) = self.x.clone() else { return Ok(None) };
+            PublicKey::from_ed25519(x.bytes()?)
         } else {
-            let mut y = self.y.clone().ok_or_else(|| missing(labels::KEY_Y))?;
-            if y.peek()? == Type::Bool {
-                return Err(Feature::CompressedPoint.into());
-            }
-            PublicKey::from_ec2(algorithm, x, y.bytes()?)
+            let Some((x, y)) = self.coordinates()? else { return Ok(None) };
+            PublicKey::from_ec2(algorithm, x, y)
         };
         key.map(Some).map_err(|_| Distrust::BadKey.into())
     }
 }
 
-fn missing(label: i64) -> Error {
+pub(crate) fn missing(label: i64) -> Error {
     cbor::Error::new(0, Reason::MissingKey(label)).into()
 }
 

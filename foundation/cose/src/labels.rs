@@ -1,9 +1,13 @@
 //! Numbers from the COSE registries, under their registered names.
 
+/// CBOR tag of COSE_Encrypt0 (RFC 9052, section 2).
+pub const TAG_ENCRYPT0: u64 = 16;
 /// CBOR tag of COSE_Mac0 (RFC 9052, section 2).
 pub const TAG_MAC0: u64 = 17;
 /// CBOR tag of COSE_Sign1 (RFC 9052, section 2).
 pub const TAG_SIGN1: u64 = 18;
+/// CBOR tag of COSE_Encrypt (RFC 9052, section 2).
+pub const TAG_ENCRYPT: u64 = 96;
 /// CBOR tag of COSE_Sign (RFC 9052, section 2).
 pub const TAG_SIGN: u64 = 98;
 
@@ -15,6 +19,10 @@ pub const CRIT: i64 = 2;
 pub const CONTENT_TYPE: i64 = 3;
 /// Header parameter: key identifier (RFC 9052, section 3.1).
 pub const KID: i64 = 4;
+/// Header parameter: initialisation vector (RFC 9052, section 3.1).
+pub const IV: i64 = 5;
+/// Header parameter: part of an initialisation vector (RFC 9052, section 3.1).
+pub const PARTIAL_IV: i64 = 6;
 /// Header parameter: CWT claims (RFC 9597, section 2).
 pub const CWT_CLAIMS: i64 = 15;
 /// Header parameter: certificate chain, end entity first (RFC 9360, section 2).
@@ -23,6 +31,13 @@ pub const X5CHAIN: i64 = 33;
 pub const X5T: i64 = 34;
 /// Header parameter: URI of a certificate chain (RFC 9360, section 2).
 pub const X5U: i64 = 35;
+
+/// Header parameter of a recipient: ephemeral key of the sender (RFC 9053, section 6.3.1).
+pub const EPHEMERAL_KEY: i64 = -1;
+/// Header parameter of a recipient: salt of the key derivation (RFC 9053, section 5.1).
+pub const SALT: i64 = -20;
+/// Header parameters of a recipient: identity, nonce and other of both parties (RFC 9053, section 5.2).
+pub const PARTY_INFO: core::ops::RangeInclusive<i64> = -26..=-21;
 
 /// Key parameter: key type (RFC 9052, section 7.1).
 pub const KEY_KTY: i64 = 1;
@@ -42,6 +57,8 @@ pub const KEY_Y: i64 = -3;
 pub const KEY_D: i64 = -4;
 /// Key parameter of symmetric keys: the key (RFC 9053, section 7.3).
 pub const KEY_K: i64 = -1;
+/// Key parameter of HSS/LMS keys: public key (RFC 8778, section 6).
+pub const KEY_PUB: i64 = -1;
 
 /// Key type: octet key pair (RFC 9053, section 7).
 pub const KTY_OKP: i64 = 1;
@@ -49,6 +66,8 @@ pub const KTY_OKP: i64 = 1;
 pub const KTY_EC2: i64 = 2;
 /// Key type: symmetric (RFC 9053, section 7).
 pub const KTY_SYMMETRIC: i64 = 4;
+/// Key type: HSS/LMS hash-based signatures (RFC 8778, section 6).
+pub const KTY_HSS_LMS: i64 = 5;
 
 /// Curve: P-256 (RFC 9053, section 7.1).
 pub const CRV_P256: i64 = 1;
@@ -61,6 +80,14 @@ pub const CRV_ED25519: i64 = 6;
 pub const OP_SIGN: i64 = 1;
 /// Key operation: verify a signature (RFC 9052, section 7.1).
 pub const OP_VERIFY: i64 = 2;
+/// Key operation: wrap a key (RFC 9052, section 7.1).
+pub const OP_WRAP: i64 = 5;
+/// Key operation: unwrap a key (RFC 9052, section 7.1).
+pub const OP_UNWRAP: i64 = 6;
+/// Key operation: derive a key (RFC 9052, section 7.1).
+pub const OP_DERIVE_KEY: i64 = 7;
+/// Key operation: derive bits (RFC 9052, section 7.1).
+pub const OP_DERIVE_BITS: i64 = 8;
 /// Key operation: create a MAC (RFC 9052, section 7.1).
 pub const OP_MAC_CREATE: i64 = 9;
 /// Key operation: verify a MAC (RFC 9052, section 7.1).
@@ -72,3 +99,10 @@ pub const HMAC_256_256: i64 = 5;
 pub const HMAC_384_384: i64 = 6;
 /// Algorithm: HMAC with SHA-512, untruncated (RFC 9053, section 3.1).
 pub const HMAC_512_512: i64 = 7;
+
+/// Algorithm: ECDH-ES with HKDF-SHA-256, then AES key wrap with 128 bits (RFC 9053, section 6.4.1).
+pub const ECDH_ES_A128KW: i64 = -29;
+/// Algorithm: ECDH-ES with HKDF-SHA-256, then AES key wrap with 192 bits (RFC 9053, section 6.4.1).
+pub const ECDH_ES_A192KW: i64 = -30;
+/// Algorithm: ECDH-ES with HKDF-SHA-256, then AES key wrap with 256 bits (RFC 9053, section 6.4.1).
+pub const ECDH_ES_A256KW: i64 = -31;

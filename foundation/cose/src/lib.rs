@@ -1,8 +1,9 @@
-//! COSE signatures, MACs, keys, thumbprints and trust anchors (RFC 9052, RFC 9053, RFC 9679).
+//! COSE signatures, MACs, encryption, keys, thumbprints and trust anchors (RFC 9052, RFC 9053, RFC 9459, RFC 9679).
 //!
 //! Messages borrow from the received bytes and are verified over them. A decoded message is well-formed and trusted by
 //! nobody: only its `verify` functions, with keys or [`TrustAnchors`] of the caller's, say whose it is. An algorithm
-//! must be named in the protected bucket and be the one of the key; a key has one purpose.
+//! must be named in the protected bucket and be the one of the key; a key has one purpose, and those that decrypt
+//! ([`DecryptionKey`]) are of another type than those that verify.
 //!
 //! ```
 //! # use sextant_cose::{Error, Purpose, Sign1, Sign1Builder, TrustAnchor, TrustAnchors};
@@ -17,7 +18,7 @@
 //! # Ok::<(), Error>(())
 //! ```
 //!
-//! It does not read claims (`eat`), does not walk certificate chains (`x509`), and does not encrypt.
+//! It does not read claims (`eat`) and does not walk certificate chains (`x509`).
 
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), no_std)]
@@ -28,11 +29,16 @@ pub mod labels;
 
 mod anchors;
 mod builder;
+mod content;
+mod encrypt;
+mod encrypt_builder;
+mod encryption_key;
 mod error;
 mod header;
 mod key;
 mod mac0;
 mod message;
+mod recipient;
 mod sign;
 mod sign1;
 mod structure;
@@ -42,10 +48,14 @@ mod tests;
 
 // Public interface
 pub use anchors::{MAX_CANDIDATES, Purpose, TrustAnchor, TrustAnchors};
+pub use encrypt::{Encrypt, Encrypt0, MAX_RECIPIENTS};
+pub use encrypt_builder::{Encrypt0Builder, EncryptBuilder};
+pub use encryption_key::{DecryptionKey, DecryptionKeys, KeyStore, RecipientAlgorithm, RecipientKey};
 pub use error::{Distrust, Error, Feature};
 pub use header::{Bucket, ContentType, Headers, Label, MAX_CERTIFICATES, MAX_HEADERS};
 pub use key::{Key, MAX_KEY_LEN, thumbprint};
 pub use mac0::{MIN_MAC_KEY_LEN, Mac0, Mac0Builder, MacKey};
 pub use message::MAX_MESSAGE_LEN;
+pub use recipient::{MAX_DECRYPTION_TRIES, Recipient};
 pub use sign::{MAX_SIGNATURES, Sign, SignBuilder, Signature, Signer};
 pub use sign1::{Sign1, Sign1Builder};

@@ -1,4 +1,4 @@
-//! The bytes that are signed or authenticated (RFC 9052, sections 4.4 and 6.3).
+//! The bytes that are signed or authenticated (RFC 9052, sections 4.4, 5.3 and 6.3).
 
 use alloc::vec::Vec;
 
@@ -7,6 +7,8 @@ use cbor::Writer;
 pub(crate) const SIGNATURE1: &str = "Signature1";
 pub(crate) const SIGNATURE: &str = "Signature";
 pub(crate) const MAC0: &str = "MAC0";
+pub(crate) const ENCRYPT0: &str = "Encrypt0";
+pub(crate) const ENCRYPT: &str = "Encrypt";
 
 /// An encoded map without entries: an empty protected bucket some senders write instead of `h''`.
 const EMPTY_MAP: &[u8] = &[0xa0];
@@ -29,7 +31,14 @@ pub(crate) fn to_be_authenticated(
     })
 }
 
+/// Enc_structure: what a content encryption algorithm authenticates beside the ciphertext.
+pub(crate) fn additional_data(context: &str, protected: &[u8], external_aad: &[u8]) -> Vec<u8> {
+    Writer::encode(|w| {
+        w.array(3).text(context).bytes(as_authenticated(protected)).bytes(external_aad);
+    })
+}
+
 /// The received bytes of a protected bucket, save that an empty one always counts as `h''` (RFC 9052, section 4.4).
-fn as_authenticated(protected: &[u8]) -> &[u8] {
+pub(crate) fn as_authenticated(protected: &[u8]) -> &[u8] {
     if protected == EMPTY_MAP { &[] } else { protected }
 }

@@ -108,11 +108,16 @@ pub enum SignatureAlgorithm {
     Es384,
     /// Ed25519 (RFC 8032).
     Ed25519,
+    /// HSS/LMS with SHA-256 (RFC 8554, RFC 8778). Its private keys have state: see [`crate::HssSigningKey`].
+    HssLms,
 }
 
 impl SignatureAlgorithm {
     /// Every signature algorithm this crate implements.
-    pub const ALL: [Self; 3] = [Self::Es256, Self::Es384, Self::Ed25519];
+    pub const ALL: [Self; 4] = [Self::Es256, Self::Es384, Self::Ed25519, Self::HssLms];
+
+    /// The algorithms whose private keys have no state: those of [`crate::SigningKey`].
+    pub const STATELESS: [Self; 3] = [Self::Es256, Self::Es384, Self::Ed25519];
 
     /// COSE number written when signing: the one every implementation reads (RFC 9053, section 2).
     pub const fn cose_id(self) -> i64 {
@@ -120,15 +125,17 @@ impl SignatureAlgorithm {
             Self::Es256 => -7,
             Self::Es384 => -35,
             Self::Ed25519 => -8,
+            Self::HssLms => -46,
         }
     }
 
-    /// COSE number of the fully specified form: ESP256, ESP384, Ed25519 (RFC 9864, section 2).
+    /// COSE number of the fully specified form: ESP256, ESP384, Ed25519 (RFC 9864, section 2); HSS/LMS has but one.
     pub const fn fully_specified_cose_id(self) -> i64 {
         match self {
             Self::Es256 => -9,
             Self::Es384 => -51,
             Self::Ed25519 => -19,
+            Self::HssLms => -46,
         }
     }
 
@@ -142,12 +149,13 @@ impl SignatureAlgorithm {
         Self::ALL.into_iter().find(|algorithm| algorithm.matches_cose_id(id))
     }
 
-    /// Name in the JOSE and COSE registries: `ES256`, `ES384`, `Ed25519`.
+    /// Name in the JOSE and COSE registries: `ES256`, `ES384`, `Ed25519`, `HSS-LMS`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Es256 => "ES256",
             Self::Es384 => "ES384",
             Self::Ed25519 => "Ed25519",
+            Self::HssLms => "HSS-LMS",
         }
     }
 
@@ -156,28 +164,30 @@ impl SignatureAlgorithm {
         Self::ALL.into_iter().find(|algorithm| algorithm.name() == name)
     }
 
-    /// Length of its signatures in bytes: r‖s of fixed width for ECDSA (RFC 9053, section 2.1).
-    pub const fn signature_len(self) -> usize {
+    /// Length of its signatures in bytes: r‖s of fixed width for ECDSA (RFC 9053, section 2.1). `None` for HSS/LMS,
+    /// where it depends on the key.
+    pub const fn signature_len(self) -> Option<usize> {
         match self {
-            Self::Es256 | Self::Ed25519 => 64,
-            Self::Es384 => 96,
+            Self::Es256 | Self::Ed25519 => Some(64),
+            Self::Es384 => Some(96),
+            Self::HssLms => None,
         }
     }
 
-    /// Length of a private key in bytes: the scalar for ECDSA, the seed for Ed25519.
+    /// Length of a private key in bytes: the scalar for ECDSA, the seed for Ed25519 and HSS/LMS.
     pub const fn secret_len(self) -> usize {
         match self {
-            Self::Es256 | Self::Ed25519 => 32,
+            Self::Es256 | Self::Ed25519 | Self::HssLms => 32,
             Self::Es384 => 48,
         }
     }
 
-    /// Width of one coordinate of the curve, where keys have two (`None` for Ed25519).
+    /// Width of one coordinate of the curve, where keys have two (`None` for Ed25519 and HSS/LMS).
     pub const fn coordinate_len(self) -> Option<usize> {
         match self {
             Self::Es256 => Some(32),
             Self::Es384 => Some(48),
-            Self::Ed25519 => None,
+            Self::Ed25519 | Self::HssLms => None,
         }
     }
 }

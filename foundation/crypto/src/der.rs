@@ -1,4 +1,4 @@
-//! The DER of single keys and of ECDSA signatures: SubjectPublicKeyInfo (RFC 5280, section 4.1; RFC 5480; RFC 8410),
+//! The DER of single keys and of ECDSA signatures: SubjectPublicKeyInfo (RFC 5280, section 4.1; RFC 5480; RFC 8410; RFC 9802),
 //! OneAsymmetricKey (RFC 5958), ECPrivateKey (RFC 5915) and ECDSA-Sig-Value (RFC 3279, section 2.2.3).
 //!
 //! Strict: definite lengths in their shortest form, nothing after the outermost element.
@@ -29,6 +29,9 @@ const SECP256R1: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
 const SECP384R1: &[u8] = &[0x2b, 0x81, 0x04, 0x00, 0x22];
 /// 1.3.101.112, id-Ed25519.
 const ED25519: &[u8] = &[0x2b, 0x65, 0x70];
+
+/// 1.2.840.113549.1.9.16.3.17, id-alg-hss-lms-hashsig.
+const HSS_LMS: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x09, 0x10, 0x03, 0x11];
 
 /// A private key as its container states it; whether it is one is for the back end to say.
 pub(crate) struct PrivateKeyParts<'b> {
@@ -73,6 +76,8 @@ pub(crate) fn read_pkcs8(pkcs8: &[u8]) -> Result<PrivateKeyParts<'_>, Error> {
         SignatureAlgorithm::Ed25519 => {
             PrivateKeyParts { algorithm, secret: key.element(OCTET_STRING)?, public: None }
         }
+        // A private key with state is no thing to be copied around in a container without one.
+        SignatureAlgorithm::HssLms => return Err(Error::UnsupportedAlgorithm),
     };
     key.end()?;
     if info.peek() == Some(CONTEXT_0) {
@@ -102,7 +107,9 @@ pub(crate) fn write_pkcs8(algorithm: SignatureAlgorithm, secret: &[u8], public: 
         SignatureAlgorithm::Es256 | SignatureAlgorithm::Es384 => {
             write_ec_private_key(algorithm, secret, Some(public), false)
         }
-        SignatureAlgorithm::Ed25519 => Zeroizing::new(element(OCTET_STRING, secret)),
+        SignatureAlgorithm::Ed25519 | SignatureAlgorithm::HssLms => {
+            Zeroizing::new(element(OCTET_STRING, secret))
+        }
     };
     // Room for everything, so that no reallocation leaves a copy of the secret behind.
     let mut info = Zeroizing::new(Vec::with_capacity(key.len() + 64));
@@ -172,6 +179,7 @@ fn read_algorithm_identifier(reader: &mut Reader<'_>) -> Result<SignatureAlgorit
     let algorithm = match identifier.element(OBJECT_IDENTIFIER)? {
         EC_PUBLIC_KEY => read_named_curve(&mut identifier)?,
         ED25519 => SignatureAlgorithm::Ed25519,
+        HSS_LMS => SignatureAlgorithm::HssLms,
         _ => return Err(Error::UnsupportedAlgorithm),
     };
     identifier.end()?;
@@ -232,6 +240,7 @@ fn algorithm_identifier(algorithm: SignatureAlgorithm) -> Vec<u8> {
             push_element(&mut identifier, OBJECT_IDENTIFIER, curve);
             identifier
         }
+        None if algorithm == SignatureAlgorithm::HssLms => element(OBJECT_IDENTIFIER, HSS_LMS),
         None => element(OBJECT_IDENTIFIER, ED25519),
     };
     element(SEQUENCE, &identifier)
@@ -241,7 +250,7 @@ fn curve_oid(algorithm: SignatureAlgorithm) -> Option<&'static [u8]> {
     match algorithm {
         SignatureAlgorithm::Es256 => Some(SECP256R1),
         SignatureAlgorithm::Es384 => Some(SECP384R1),
-        SignatureAlgorithm::Ed25519 => None,
+        SignatureAlgorithm::Ed25519 | SignatureAlgorithm::HssLms => None,
     }
 }
 

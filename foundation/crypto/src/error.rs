@@ -20,6 +20,28 @@ pub enum Error {
     UnsupportedCompressedPoint,
     /// The operation does not exist for keys of this algorithm: the caller mixed up key types.
     WrongKeyType,
+    /// The initialisation vector has another length than the algorithm wants.
+    MalformedIv,
+    /// The bytes are not the state of a private HSS key: damaged, cut short, or of another format.
+    MalformedState,
+    /// The authentication tag is not that of the ciphertext, or is missing.
+    BadTag,
+    /// The wrapped key was not wrapped with this key-encryption key.
+    BadWrappedKey,
+    /// More data than the algorithm protects with one initialisation vector, or derives from one secret.
+    TooLong,
+    /// The caller's buffer is shorter than what is to be written.
+    BufferTooShort,
+    /// The caller gave additional data to an algorithm that authenticates none.
+    NotAuthenticated,
+    /// The caller wanted to go to an offset in a ciphertext whose tag covers all of it.
+    NotSeekable,
+    /// Every one-time key of the private HSS key was used.
+    KeyExhausted,
+    /// The caller wants signatures with one-time keys that may have been used.
+    StateWentBack,
+    /// What the caller read back is not the state that had to be stored.
+    StateNotStored,
     /// The caller's source of randomness gave no usable private key in many attempts.
     BadEntropy,
 }
@@ -33,6 +55,17 @@ impl fmt::Display for Error {
             Self::UnsupportedAlgorithm => f.write_str("key algorithm or curve is not supported"),
             Self::UnsupportedCompressedPoint => f.write_str("compressed curve points are not supported"),
             Self::WrongKeyType => f.write_str("operation does not exist for keys of this algorithm"),
+            Self::MalformedIv => f.write_str("initialisation vector has the wrong length"),
+            Self::MalformedState => f.write_str("not the state of a private HSS key, or a damaged one"),
+            Self::BadTag => f.write_str("authentication tag does not match the ciphertext"),
+            Self::BadWrappedKey => f.write_str("wrapped key does not match the key-encryption key"),
+            Self::TooLong => f.write_str("more data than the algorithm allows at once"),
+            Self::BufferTooShort => f.write_str("buffer is too short for the result"),
+            Self::NotAuthenticated => f.write_str("algorithm does not authenticate additional data"),
+            Self::NotSeekable => f.write_str("authenticated ciphertext is decrypted from its beginning only"),
+            Self::KeyExhausted => f.write_str("every one-time key of the private key was used"),
+            Self::StateWentBack => f.write_str("one-time keys asked for may have been used"),
+            Self::StateNotStored => f.write_str("state read back is not the one to be stored"),
             Self::BadEntropy => f.write_str("source of randomness gave no usable private key"),
         }
     }

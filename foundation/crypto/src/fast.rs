@@ -6,7 +6,7 @@ use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED,
     ECDSA_P384_SHA384_FIXED_SIGNING, ED25519, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, ParsedPublicKey,
 };
-use aws_lc_rs::{digest, hmac as aws_hmac, rand};
+use aws_lc_rs::{agreement, digest, hmac as aws_hmac, rand};
 
 use crate::{Error, HashAlgorithm, SignatureAlgorithm, der};
 
@@ -42,6 +42,17 @@ pub(crate) fn hmac(algorithm: HashAlgorithm, key: &[u8], message: &[u8], out: &m
     out.copy_from_slice(aws_hmac::sign(&aws_hmac::Key::new(algorithm, key), message).as_ref());
 }
 
+/// Writes the x-coordinate that a scalar and an uncompressed point on P-256 share (ECDH).
+pub(crate) fn agree(secret: &[u8], peer: &[u8], out: &mut [u8; 32]) -> Result<(), Error> {
+    let secret = agreement::PrivateKey::from_private_key(&agreement::ECDH_P256, secret)
+        .map_err(|_| Error::MalformedKey)?;
+    let peer = agreement::UnparsedPublicKey::new(&agreement::ECDH_P256, peer);
+    agreement::agree(&secret, peer, Error::MalformedKey, |shared| {
+        out.copy_from_slice(shared);
+        Ok(())
+    })
+}
+
 /// A parsed public key.
 #[derive(Clone)]
 pub(crate) struct Verifier(ParsedPublicKey);
@@ -53,6 +64,7 @@ impl Verifier {
             SignatureAlgorithm::Es256 => ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, key),
             SignatureAlgorithm::Es384 => ParsedPublicKey::new(&ECDSA_P384_SHA384_FIXED, key),
             SignatureAlgorithm::Ed25519 => ParsedPublicKey::new(&ED25519, key),
+            SignatureAlgorithm::HssLms => return Err(Error::WrongKeyType),
         };
         parsed.map(Self).map_err(|_| Error::MalformedKey)
     }
@@ -79,6 +91,7 @@ impl Signer {
                 let pair = Ed25519KeyPair::from_seed_unchecked(secret).map_err(|_| Error::MalformedKey)?;
                 return Ok(Self::Ed25519(pair));
             }
+            SignatureAlgorithm::HssLms => return Err(Error::WrongKeyType),
         };
         // Without a public key in it: aws-lc computes it from the scalar.
         let key = der::write_ec_private_key(algorithm, secret, None, true);

@@ -2,7 +2,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::hash::{Hash, Hasher};
 
-use crate::{Error, SignatureAlgorithm, backend, der};
+use crate::{Error, SignatureAlgorithm, backend, der, hss};
 
 /// First byte of an uncompressed point (SEC 1, section 2.3.3).
 const UNCOMPRESSED: u8 = 0x04;
@@ -17,10 +17,11 @@ const MAX_LEN: usize = 1 + 2 * 48;
 #[derive(Clone)]
 pub struct PublicKey {
     algorithm: SignatureAlgorithm,
-    // An uncompressed point, or an Ed25519 key; only the first `len` bytes count.
+    // An uncompressed point, an Ed25519 key or an HSS key; only the first `len` bytes count.
     bytes: [u8; MAX_LEN],
     len: usize,
-    verifier: backend::Verifier,
+    // `None` for HSS/LMS, which both back ends leave to this crate.
+    verifier: Option<backend::Verifier>,
 }
 
 impl PublicKey {
@@ -44,7 +45,12 @@ impl PublicKey {
         Self::from_bytes(SignatureAlgorithm::Ed25519, key)
     }
 
-    /// Reads a SubjectPublicKeyInfo (RFC 5280, section 4.1; RFC 5480; RFC 8410).
+    /// An HSS/LMS key from its 60 bytes (RFC 8554, section 6.1): at most eight levels, SHA-256 with 32 bytes throughout.
+    pub fn from_hss(key: &[u8]) -> Result<Self, Error> {
+        Self::from_bytes(SignatureAlgorithm::HssLms, key)
+    }
+
+    /// Reads a SubjectPublicKeyInfo (RFC 5280, section 4.1; RFC 5480; RFC 8410; RFC 9802).
     pub fn from_spki_der(spki: &[u8]) -> Result<Self, Error> {
         let (algorithm, key) = der::read_spki(spki)?;
         Self::from_bytes(algorithm, key)
@@ -70,21 +76,25 @@ impl PublicKey {
     pub fn ed25519_bytes(&self) -> Option<[u8; ED25519_LEN]> {
         match self.algorithm {
             SignatureAlgorithm::Ed25519 => self.as_bytes().try_into().ok(),
-            SignatureAlgorithm::Es256 | SignatureAlgorithm::Es384 => None,
+            SignatureAlgorithm::Es256 | SignatureAlgorithm::Es384 | SignatureAlgorithm::HssLms => None,
         }
     }
 
-    /// The key's bytes as certificates carry and hash them: an uncompressed point, or an Ed25519 key.
+    /// The key's bytes as certificates carry and hash them: an uncompressed point, an Ed25519 key or an HSS key.
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes[..self.len]
     }
 
-    /// Verifies a signature of fixed width: r‖s for ECDSA (RFC 9053, section 2.1), 64 bytes for Ed25519.
+    /// Verifies a signature: r‖s of fixed width for ECDSA (RFC 9053, section 2.1), 64 bytes for Ed25519, an HSS signature
+    /// (RFC 8554, section 6.2).
     pub fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), Error> {
-        if signature.len() != self.algorithm.signature_len() {
+        let Some(verifier) = &self.verifier else {
+            return hss::verify(self.as_bytes(), message, signature);
+        };
+        if self.algorithm.signature_len() != Some(signature.len()) {
             return Err(Error::BadSignature);
         }
-        self.verifier.verify(message, signature)
+        verifier.verify(message, signature)
     }
 
     /// Verifies a signature as X.509 and CMS carry it: ECDSA-Sig-Value (RFC 3279, section 2.2.3), or the 64 bytes of
@@ -96,17 +106,22 @@ impl PublicKey {
         }
     }
 
-    /// From an uncompressed point, or the bytes of an Ed25519 key.
+    /// From an uncompressed point, or the bytes of an Ed25519 or HSS key.
     pub(crate) fn from_bytes(algorithm: SignatureAlgorithm, key: &[u8]) -> Result<Self, Error> {
-        match algorithm.coordinate_len() {
-            Some(width) => match key {
-                [UNCOMPRESSED, coordinates @ ..] if coordinates.len() == 2 * width => {}
-                [0x02 | 0x03, x @ ..] if x.len() == width => return Err(Error::UnsupportedCompressedPoint),
-                _ => return Err(Error::MalformedKey),
-            },
-            None => check_ed25519(key)?,
-        }
-        let verifier = backend::Verifier::new(algorithm, key)?;
+        let verifier = match algorithm {
+            SignatureAlgorithm::HssLms => {
+                hss::check_public_key(key)?;
+                None
+            }
+            SignatureAlgorithm::Ed25519 => {
+                check_ed25519(key)?;
+                Some(backend::Verifier::new(algorithm, key)?)
+            }
+            SignatureAlgorithm::Es256 | SignatureAlgorithm::Es384 => {
+                check_point(algorithm, key)?;
+                Some(backend::Verifier::new(algorithm, key)?)
+            }
+        };
         let mut bytes = [0; MAX_LEN];
         bytes.get_mut(..key.len()).ok_or(Error::MalformedKey)?.copy_from_slice(key);
         Ok(Self { algorithm, bytes, len: key.len(), verifier })
@@ -133,6 +148,16 @@ impl fmt::Debug for PublicKey {
         write!(f, "PublicKey({} ", self.algorithm)?;
         self.as_bytes().iter().try_for_each(|byte| write!(f, "{byte:02x}"))?;
         f.write_str(")")
+    }
+}
+
+/// Refuses points that are not in uncompressed form.
+fn check_point(algorithm: SignatureAlgorithm, key: &[u8]) -> Result<(), Error> {
+    let width = algorithm.coordinate_len().ok_or(Error::WrongKeyType)?;
+    match key {
+        [UNCOMPRESSED, coordinates @ ..] if coordinates.len() == 2 * width => Ok(()),
+        [0x02 | 0x03, x @ ..] if x.len() == width => Err(Error::UnsupportedCompressedPoint),
+        _ => Err(Error::MalformedKey),
     }
 }
 

@@ -1,12 +1,16 @@
 //! The only crate that names a cryptography crate: one face over two back ends.
 //!
-//! It offers what the protocols sign, hash and authenticate with: SHA-2, HMAC, ECDSA on P-256 and P-384, and Ed25519.
+//! It offers what the protocols sign, hash, authenticate and encrypt with: SHA-2, HMAC, HKDF, ECDSA on P-256 and P-384,
+//! Ed25519, HSS/LMS, AES-GCM, AES-CTR, ChaCha20-Poly1305, AES key wrap and ECDH on P-256.
 //! It holds no randomness of its own (a generated key takes its bytes from the caller), no trust decision and no
 //! object format beyond the DER of single keys: COSE lives in `cose`, certificates in `x509`.
 //!
 //! * `soft` (default) is RustCrypto: `no_std`, pure Rust, deterministic ECDSA (RFC 6979).
 //! * `fast` is aws-lc-rs: needs `std`, and takes over every operation when both are present. Its ECDSA signatures
 //!   are randomised; all else gives the same results.
+//!
+//! What aws-lc-rs does not have is one piece of code for both: content encryption in pieces and AES key wrap come from
+//! RustCrypto (which uses the processor's AES where there is one), HSS/LMS is this crate's own over SHA-256.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), no_std)]
@@ -18,13 +22,19 @@ compile_error!(
     "sextant-crypto needs a back end: enable its feature `soft` (devices, no_std) or `fast` (servers, std)"
 );
 
+mod agreement;
 mod algorithm;
+mod cipher;
+mod content;
 mod der;
 mod digest;
 mod error;
+mod hss;
 mod key;
+mod keywrap;
 mod mac;
 mod signing;
+mod stream;
 
 #[cfg(feature = "fast")]
 mod fast;
@@ -41,10 +51,17 @@ use soft as backend;
 mod tests;
 
 // Public interface
+pub use agreement::{AgreementKey, AgreementPublicKey, SharedSecret};
 pub use algorithm::{HashAlgorithm, SignatureAlgorithm};
+pub use content::{ContentAlgorithm, ContentKey};
 pub use digest::{Digest, Hasher, MAX_DIGEST_LEN, NotADigest};
 pub use error::Error;
+pub use hss::{
+    Confirmed, HssSigningKey, LmotsType, LmsType, MAX_HSS_LEVELS, MAX_HSS_SIGNATURE_LEN, Reserved,
+};
 pub use key::PublicKey;
-pub use mac::{constant_time_eq, hmac, hmac_verify};
+pub use keywrap::{KeyWrapAlgorithm, KeyWrapKey, MAX_WRAPPED_KEY_LEN};
+pub use mac::{constant_time_eq, hkdf, hmac, hmac_verify};
 pub use signing::SigningKey;
+pub use stream::{Decrypted, Decryptor, Encryptor, Unverified};
 pub use zeroize::Zeroizing;

@@ -1,7 +1,10 @@
+use alloc::vec::Vec;
+
 use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
 
 use crate::digest::MAX_DIGEST_LEN;
-use crate::{Digest, HashAlgorithm, backend};
+use crate::{Digest, Error, HashAlgorithm, backend};
 
 /// HMAC of the message (RFC 2104), untruncated.
 pub fn hmac(algorithm: HashAlgorithm, key: &[u8], message: &[u8]) -> Digest {
@@ -15,6 +18,35 @@ pub fn hmac(algorithm: HashAlgorithm, key: &[u8], message: &[u8]) -> Digest {
 #[must_use = "a tag that does not match must be refused"]
 pub fn hmac_verify(algorithm: HashAlgorithm, key: &[u8], message: &[u8], tag: &[u8]) -> bool {
     constant_time_eq(hmac(algorithm, key, message).as_bytes(), tag)
+}
+
+/// HKDF (RFC 5869), extract and expand: fills `out` with key material from a secret. An empty salt is none.
+pub fn hkdf(
+    algorithm: HashAlgorithm,
+    secret: &[u8],
+    salt: &[u8],
+    info: &[u8],
+    out: &mut [u8],
+) -> Result<(), Error> {
+    let mut extracted = Zeroizing::new([0; MAX_DIGEST_LEN]);
+    let extracted = &mut extracted[..algorithm.len()];
+    backend::hmac(algorithm, salt, secret, extracted);
+    let mut block = Zeroizing::new([0; MAX_DIGEST_LEN]);
+    let block = &mut block[..algorithm.len()];
+    // Room for everything, so that no reallocation leaves a copy of key material behind.
+    let mut message = Zeroizing::new(Vec::with_capacity(algorithm.len() + info.len() + 1));
+    for (index, piece) in out.chunks_mut(algorithm.len()).enumerate() {
+        let number = u8::try_from(index + 1).map_err(|_| Error::TooLong)?;
+        message.clear();
+        if index > 0 {
+            message.extend_from_slice(block);
+        }
+        message.extend_from_slice(info);
+        message.push(number);
+        backend::hmac(algorithm, extracted, &message, block);
+        piece.copy_from_slice(&block[..piece.len()]);
+    }
+    Ok(())
 }
 
 /// Whether two secrets are equal, in a time that depends on their lengths only.

@@ -12,6 +12,8 @@ use crate::{Error, PublicKey, SignatureAlgorithm, backend};
 const MAX_GENERATE_ATTEMPTS: usize = 16;
 
 /// A private key of one signature algorithm. It cannot be cloned or shown, and is erased when dropped.
+///
+/// It has no state, so it is never one of HSS/LMS: that is a [`crate::HssSigningKey`].
 pub struct SigningKey {
     secret: Zeroizing<Vec<u8>>,
     signer: backend::Signer,
@@ -22,17 +24,11 @@ impl SigningKey {
     /// Makes a key from random bytes of the caller's; `fill` overwrites the whole slice, from the operating
     /// system's generator or a hardware one.
     pub fn generate(algorithm: SignatureAlgorithm, fill: &mut dyn FnMut(&mut [u8])) -> Result<Self, Error> {
-        let mut secret = Zeroizing::new(vec![0; algorithm.secret_len()]);
-        for _ in 0..MAX_GENERATE_ATTEMPTS {
-            fill(&mut secret);
-            // All zeros would be a valid seed, and is the trace of a source that wrote nothing.
-            if secret.iter().any(|byte| *byte != 0)
-                && let Ok(key) = Self::from_bytes(algorithm, &secret)
-            {
-                return Ok(key);
-            }
+        if !SignatureAlgorithm::STATELESS.contains(&algorithm) {
+            return Err(Error::WrongKeyType);
         }
-        Err(Error::BadEntropy)
+        let mut secret = Zeroizing::new(vec![0; algorithm.secret_len()]);
+        random_secret(&mut secret, fill, |secret| Self::from_bytes(algorithm, secret).ok())
     }
 
     /// From a scalar of full width (ECDSA), or the seed (Ed25519; RFC 8032, section 5.1.5).
@@ -87,7 +83,7 @@ impl SigningKey {
             SignatureAlgorithm::Es256 | SignatureAlgorithm::Es384 => {
                 der::ecdsa_signature_from_fixed(&signature)
             }
-            SignatureAlgorithm::Ed25519 => signature,
+            SignatureAlgorithm::Ed25519 | SignatureAlgorithm::HssLms => signature,
         }
     }
 
@@ -104,4 +100,22 @@ impl fmt::Debug for SigningKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Key({})", self.algorithm())
     }
+}
+
+/// Fills a secret with random bytes until they make a key.
+pub(crate) fn random_secret<T>(
+    secret: &mut [u8],
+    fill: &mut dyn FnMut(&mut [u8]),
+    key: impl Fn(&[u8]) -> Option<T>,
+) -> Result<T, Error> {
+    for _ in 0..MAX_GENERATE_ATTEMPTS {
+        fill(secret);
+        // All zeros would be a valid seed, and is the trace of a source that wrote nothing.
+        if secret.iter().any(|byte| *byte != 0)
+            && let Some(key) = key(secret)
+        {
+            return Ok(key);
+        }
+    }
+    Err(Error::BadEntropy)
 }

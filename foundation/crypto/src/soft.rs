@@ -57,6 +57,15 @@ fn hmac_with<M: Mac + KeyInit>(key: &[u8], message: &[u8], out: &mut [u8]) {
     out.copy_from_slice(&mac.finalize().into_bytes());
 }
 
+/// Writes the x-coordinate that a scalar and an uncompressed point on P-256 share (ECDH).
+pub(crate) fn agree(secret: &[u8], peer: &[u8], out: &mut [u8; 32]) -> Result<(), Error> {
+    let secret = p256::SecretKey::from_slice(secret).map_err(|_| Error::MalformedKey)?;
+    let peer = p256::PublicKey::from_sec1_bytes(peer).map_err(|_| Error::MalformedKey)?;
+    let shared = p256::ecdh::diffie_hellman(secret.to_nonzero_scalar(), peer.as_affine());
+    out.copy_from_slice(shared.raw_secret_bytes());
+    Ok(())
+}
+
 /// A parsed public key.
 #[derive(Clone)]
 pub(crate) enum Verifier {
@@ -80,6 +89,7 @@ impl Verifier {
                 .ok()
                 .and_then(|key| ed25519_dalek::VerifyingKey::from_bytes(key).ok())
                 .map(Self::Ed25519),
+            SignatureAlgorithm::HssLms => return Err(Error::WrongKeyType),
         };
         verifier.ok_or(Error::MalformedKey)
     }
@@ -114,6 +124,7 @@ impl Signer {
             SignatureAlgorithm::Ed25519 => {
                 secret.try_into().ok().map(|seed| Self::Ed25519(ed25519_dalek::SigningKey::from_bytes(seed)))
             }
+            SignatureAlgorithm::HssLms => return Err(Error::WrongKeyType),
         };
         signer.ok_or(Error::MalformedKey)
     }

@@ -177,7 +177,7 @@ pub(crate) fn digest_algorithm(reader: &mut Reader<'_>) -> Result<Option<HashAlg
         .map(|(_, algorithm)| algorithm))
 }
 
-/// The curve is the key's: with the hash functions these are the pairs that `crypto` implements.
+/// The curve is the key's: with the hash functions these are the pairs of `crypto`'s private keys.
 pub(crate) const SIGNATURE_ALGORITHMS: [(ObjectIdentifier, SignatureAlgorithm); 3] = [
     (oids::ECDSA_WITH_SHA256, SignatureAlgorithm::Es256),
     (oids::ECDSA_WITH_SHA384, SignatureAlgorithm::Es384),

@@ -65,7 +65,7 @@ pub(crate) fn signature_algorithm(algorithm: SignatureAlgorithm) -> Vec<u8> {
     let (identifier, _) = SIGNATURE_ALGORITHMS
         .into_iter()
         .find(|(_, known)| *known == algorithm)
-        .expect("the table names every algorithm");
+        .expect("the table names every algorithm that a private key here has");
     sequence([&oid(identifier)])
 }
 

@@ -98,7 +98,7 @@ impl Workshop {
 
 #[test]
 fn openssl_verifies_our_chains() {
-    for algorithm in SignatureAlgorithm::ALL {
+    for algorithm in SignatureAlgorithm::STATELESS {
         let Some(workshop) = Workshop::open(algorithm) else { return };
         let verdict =
             workshop.run("verify -x509_strict -CAfile root.pem -untrusted authority.pem signer.pem");

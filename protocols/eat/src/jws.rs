@@ -88,9 +88,8 @@ impl<'t> Jws<'t> {
 
 pub(crate) fn sign(payload: &str, key: &SigningKey, kid: &[u8]) -> String {
     let algorithm = match key.algorithm() {
-        SignatureAlgorithm::Es256 => "ES256",
-        SignatureAlgorithm::Es384 => "ES384",
         SignatureAlgorithm::Ed25519 => "EdDSA",
+        algorithm => algorithm.name(),
     };
     let header = Value::Object(Vec::from([
         ("alg".into(), Value::text(algorithm)),

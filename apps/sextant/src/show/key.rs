@@ -24,6 +24,10 @@ pub(crate) fn jwk(key: &PublicKey) -> Map {
         SignatureAlgorithm::Es256 => ("EC", "P-256"),
         SignatureAlgorithm::Es384 => ("EC", "P-384"),
         SignatureAlgorithm::Ed25519 => ("OKP", "Ed25519"),
+        SignatureAlgorithm::HssLms => {
+            let map = Map::new().with("kty", "AKP").with("alg", key.algorithm().name());
+            return map.with("pub", encoded(key.as_bytes()));
+        }
     };
     let map = Map::new().with("kty", kty).with("crv", crv);
     match key.ec2_coordinates() {

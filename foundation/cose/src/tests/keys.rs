@@ -19,7 +19,7 @@ fn the_thumbprint_is_that_of_the_specification() {
 
 #[test]
 fn the_thumbprint_hashes_the_required_members_alone() {
-    for algorithm in SignatureAlgorithm::ALL {
+    for algorithm in SignatureAlgorithm::STATELESS {
         let secret = key(algorithm, 1);
         let public = secret.public_key().clone();
         let hashed = match public.ec2_coordinates() {
@@ -40,7 +40,7 @@ fn the_thumbprint_hashes_the_required_members_alone() {
 
 #[test]
 fn keys_are_written_and_read_back() {
-    for algorithm in SignatureAlgorithm::ALL {
+    for algorithm in SignatureAlgorithm::STATELESS {
         let private = Key::from_secret(key(algorithm, 1)).with_kid(b"kid");
         let bytes = private.encode_secret().expect("a private key");
         let again = Key::decode(&bytes).expect("a key");
@@ -107,7 +107,7 @@ fn refuses_keys_that_break_a_rule() {
         ("no x", vec![(-2, vec![])], malformed(0, Reason::MissingKey(-2))),
         ("no y", vec![(-3, vec![])], malformed(0, Reason::MissingKey(-3))),
         ("symmetric", vec![(1, int(4))], Feature::KeyType(4).into()),
-        ("HSS-LMS", vec![(1, int(5))], Feature::KeyType(5).into()),
+        ("WalnutDSA", vec![(1, int(6))], Feature::KeyType(6).into()),
         ("P-521", vec![(-1, int(3))], Feature::Curve(3).into()),
         ("X25519", vec![(1, int(1)), (-1, int(4))], Feature::Curve(4).into()),
         ("P-256 as an octet key pair", vec![(1, int(1))], Feature::Curve(1).into()),

@@ -1,5 +1,6 @@
-//! One claim a test: header rules, algorithms, purposes, several signers, MACs and keys.
+//! One claim a test: header rules, algorithms, purposes, several signers, MACs, encryption and keys.
 
+mod encryption;
 mod headers;
 mod keys;
 mod trust;

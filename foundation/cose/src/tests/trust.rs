@@ -2,7 +2,7 @@ use super::*;
 
 #[test]
 fn a_signature_verifies_with_its_key_and_over_its_bytes_only() {
-    for algorithm in SignatureAlgorithm::ALL {
+    for algorithm in SignatureAlgorithm::STATELESS {
         let (key, other) = (key(algorithm, 1), key(algorithm, 2));
         let message = Sign1Builder::new().external_aad(b"aad").sign(&key, PAYLOAD);
         let sign1 = Sign1::decode(&message).expect("well-formed");
@@ -36,7 +36,7 @@ fn a_detached_payload_is_given_exactly_when_it_is_missing() {
 
 #[test]
 fn an_algorithm_counts_in_both_its_numbers_and_only_for_its_own_keys() {
-    for signer in SignatureAlgorithm::ALL {
+    for signer in SignatureAlgorithm::STATELESS {
         let key = key(signer, 1);
         for number in [-7, -9, -35, -51, -8, -19] {
             let protected = Writer::encode(|w| {
@@ -61,8 +61,8 @@ fn an_algorithm_counts_in_both_its_numbers_and_only_for_its_own_keys() {
 fn an_algorithm_nobody_implements_or_that_is_none_is_refused() {
     let key = key(SignatureAlgorithm::Es256, 1);
     let anchors = TrustAnchors::new(vec![anchor(&key, Purpose::Evidence, b"")]);
-    // none, HMAC 256/256, ES512, HSS-LMS, SHA-256
-    for number in [0, 5, -36, -46, -16] {
+    // none, HMAC 256/256, ES512, ES256K, SHA-256
+    for number in [0, 5, -36, -47, -16] {
         let protected = Writer::encode(|w| {
             w.map(1).int(labels::ALG).int(number);
         });

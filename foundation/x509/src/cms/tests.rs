@@ -154,7 +154,7 @@ fn refusal(result: Result<VerifiedSigner, Error>) -> Error {
 #[test]
 fn what_is_signed_is_verified_for_every_algorithm() {
     let (root_key, root) = root();
-    for algorithm in SignatureAlgorithm::ALL {
+    for algorithm in SignatureAlgorithm::STATELESS {
         let key = key(algorithm, 4);
         let signer = subject("MUD signer", &key, 4).issued_by(&root, &root_key).expect("a signer");
         let p7s = sign_detached(CONTENT, &key, &signer, &[root.clone(), signer.clone()], NOW - 1);

@@ -189,10 +189,10 @@ impl VerifiedSigner {
     }
 }
 
-/// The hash function that goes with a signature (RFC 5754, section 3; RFC 8419, section 3).
+/// The hash function that goes with a signature (RFC 5754, section 3; RFC 8419, section 3; RFC 9708, section 5).
 pub(super) const fn digest_algorithm_of(algorithm: SignatureAlgorithm) -> HashAlgorithm {
     match algorithm {
-        SignatureAlgorithm::Es256 => HashAlgorithm::Sha256,
+        SignatureAlgorithm::Es256 | SignatureAlgorithm::HssLms => HashAlgorithm::Sha256,
         SignatureAlgorithm::Es384 => HashAlgorithm::Sha384,
         SignatureAlgorithm::Ed25519 => HashAlgorithm::Sha512,
     }

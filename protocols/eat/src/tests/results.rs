@@ -48,7 +48,7 @@ fn verify(bytes: &[u8], now: i64, expected: Option<&Nonce>) -> Result<Tier, Erro
 
 #[test]
 fn both_forms_say_the_same() {
-    for algorithm in SignatureAlgorithm::ALL {
+    for algorithm in SignatureAlgorithm::STATELESS {
         let key = key_of(algorithm, 1);
         let anchors = anchor(&key, Purpose::Result);
         let cwt = result().sign_cwt(&key, b"kid").unwrap();
@@ -77,7 +77,7 @@ fn a_result_is_bound_to_its_device_and_key() {
 
 #[test]
 fn bindings_to_keys_of_every_algorithm_go_both_ways() {
-    for algorithm in SignatureAlgorithm::ALL {
+    for algorithm in SignatureAlgorithm::STATELESS {
         let bound =
             AttestationResult { confirmation: Some(key_of(algorithm, 5).public_key().clone()), ..result() };
         for bytes in [cwt(&bound), jwt(&bound)] {

@@ -103,18 +103,19 @@ pub(crate) fn read_csv(text: &str) -> Result<Vec<EnrolDevice>, Failure> {
 pub(crate) fn to_jwk(key: &PublicKey, kid: &[u8]) -> Value {
     let kid = Base64Url::encode(kid);
     let alg = match key.algorithm() {
-        SignatureAlgorithm::Es256 => "ES256",
-        SignatureAlgorithm::Es384 => "ES384",
         SignatureAlgorithm::Ed25519 => "EdDSA",
+        algorithm => algorithm.name(),
     };
     match (key.ec2_coordinates(), key.ed25519_bytes()) {
         (Some((x, y)), _) => {
             let crv = if alg == "ES384" { "P-384" } else { "P-256" };
             json!({ "kty": "EC", "crv": crv, "x": Base64Url::encode(x), "y": Base64Url::encode(y), "alg": alg, "kid": kid })
         }
-        (None, bytes) => {
-            let x = bytes.map(|bytes| Base64Url::encode(&bytes)).unwrap_or_default();
-            json!({ "kty": "OKP", "crv": "Ed25519", "x": x, "alg": alg, "kid": kid })
+        (None, Some(x)) => {
+            json!({ "kty": "OKP", "crv": "Ed25519", "x": Base64Url::encode(&x), "alg": alg, "kid": kid })
+        }
+        (None, None) => {
+            json!({ "kty": "AKP", "alg": alg, "pub": Base64Url::encode(key.as_bytes()), "kid": kid })
         }
     }
 }

@@ -1,0 +1,362 @@
+//! Content encryption in pieces, key wrap, agreement and derivation: known answers and refusals.
+
+use testkit::hex;
+
+use super::counting;
+use crate::*;
+
+/// Algorithm, key, IV, additional data, plaintext, ciphertext with its tag.
+type Known = (ContentAlgorithm, &'static str, &'static str, &'static str, String, String);
+
+/// The test cases 4, 10 and 16 of the GCM submission; RFC 8439, section 2.8.2; NIST SP 800-38A, F.5.1, F.5.3 and F.5.5.
+fn known() -> Vec<Known> {
+    let key = "feffe9928665731c6d6a8f9467308308feffe9928665731c6d6a8f9467308308";
+    let (iv, aad) = ("cafebabefacedbaddecaf888", "feedfacedeadbeeffeedfacedeadbeefabaddad2");
+    let plain = "d9313225f88406e5a55909c5aff5269a86a7a9531534f7da2e4c303d8a318a72\
+                 1c3c0c95956809532fcf0e2449a6b525b16aedf5aa0de657ba637b39";
+    let gcm = |algorithm, key_len: usize, cipher: &str, tag: &str| {
+        (algorithm, &key[..key_len], iv, aad, plain.to_owned(), format!("{cipher}{tag}"))
+    };
+    let counter = "f0f1f2f3f4f5f6f7f8f9fafbfcfdfeff";
+    let blocks = "6bc1bee22e409f96e93d7e117393172aae2d8a571e03ac9c9eb76fac45af8e51\
+                  30c81c46a35ce411e5fbc1191a0a52eff69f2445df4f9b17ad2b417be66c3710";
+    let ctr =
+        |algorithm, key, cipher: &str| (algorithm, key, counter, "", blocks.to_owned(), cipher.to_owned());
+    let sunscreen = "Ladies and Gentlemen of the class of '99: If I could offer you only one tip for the future, \
+                     sunscreen would be it.";
+    vec![
+        gcm(
+            ContentAlgorithm::A128Gcm,
+            32,
+            "42831ec2217774244b7221b784d0d49ce3aa212f2c02a4e035c17e2329aca12e\
+             21d514b25466931c7d8f6a5aac84aa051ba30b396a0aac973d58e091",
+            "5bc94fbc3221a5db94fae95ae7121a47",
+        ),
+        gcm(
+            ContentAlgorithm::A192Gcm,
+            48,
+            "3980ca0b3c00e841eb06fac4872a2757859e1ceaa6efd984628593b40ca1e19c\
+             7d773d00c144c525ac619d18c84a3f4718e2448b2fe324d9ccda2710",
+            "2519498e80f1478f37ba55bd6d27618c",
+        ),
+        gcm(
+            ContentAlgorithm::A256Gcm,
+            64,
+            "522dc1f099567d07f47f37a32a84427d643a8cdcbfe5c0c97598a2bd2555d1aa\
+             8cb08e48590dbb3da7b08b1056828838c5f61e6393ba7a0abcc9f662",
+            "76fc6ece0f4e1768cddf8853bb2d551b",
+        ),
+        (
+            ContentAlgorithm::ChaCha20Poly1305,
+            "808182838485868788898a8b8c8d8e8f909192939495969798999a9b9c9d9e9f",
+            "070000004041424344454647",
+            "50515253c0c1c2c3c4c5c6c7",
+            sunscreen.bytes().map(|byte| format!("{byte:02x}")).collect(),
+            "d31a8d34648e60db7b86afbc53ef7ec2a4aded51296e08fea9e2b5a736ee62d63dbea45e8ca9671282fafb69da92728b\
+             1a71de0a9e060b2905d6a5b67ecd3b3692ddbd7f2d778b8c9803aee328091b58fab324e4fad675945585808b4831d7bc\
+             3ff4def08e4b7a9de576d26586cec64b61161ae10b594f09e26a7e902ecbd0600691"
+                .to_owned(),
+        ),
+        ctr(
+            ContentAlgorithm::A128Ctr,
+            "2b7e151628aed2a6abf7158809cf4f3c",
+            "874d6191b620e3261bef6864990db6ce9806f66b7970fdff8617187bb9fffdff\
+             5ae4df3edbd5d35e5b4f09020db03eab1e031dda2fbe03d1792170a0f3009cee",
+        ),
+        ctr(
+            ContentAlgorithm::A192Ctr,
+            "8e73b0f7da0e6452c810f32b809079e562f8ead2522c6b7b",
+            "1abc932417521ca24f2b0459fe7e6e0b090339ec0aa6faefd5ccc2c6f4ce8e94\
+             1e36b26bd1ebc670d1bd1d665620abf74f78a7f6d29809585a97daec58c6b050",
+        ),
+        ctr(
+            ContentAlgorithm::A256Ctr,
+            "603deb1015ca71be2b73aef0857d77811f352c073b6108d72d9810a30914dff4",
+            "601ec313775789a5b7a7f504bbf3d228f443e3ca4d62b59aca84e990cacaf5c5\
+             2b0930daa23de94ce87017ba2d84988ddfc9c58db67aada613c2dd08457941a6",
+        ),
+    ]
+}
+
+/// A key of the algorithm, and an IV for it.
+fn key_and_iv(algorithm: ContentAlgorithm) -> (ContentKey, Vec<u8>) {
+    let key = ContentKey::generate(algorithm, &mut counting()).expect("a key");
+    (key, vec![0xff; algorithm.iv_len()])
+}
+
+/// Decrypts in pieces of one length.
+fn in_pieces(mut decryptor: Decryptor, ciphertext: &[u8], len: usize) -> Result<Vec<u8>, Error> {
+    let mut plaintext = Vec::new();
+    for piece in ciphertext.chunks(len) {
+        let mut out = vec![0; piece.len()];
+        plaintext.extend_from_slice(decryptor.update(piece, &mut out)?.as_unverified());
+    }
+    let proof = decryptor.finish()?;
+    assert_eq!(proof.len(), plaintext.len() as u64);
+    Ok(plaintext)
+}
+
+#[test]
+fn known_plaintexts_encrypt_and_decrypt_to_what_is_published() {
+    let known = known();
+    assert_eq!(known.len(), ContentAlgorithm::ALL.len());
+    for (algorithm, key, iv, aad, plaintext, ciphertext) in known {
+        let key = ContentKey::from_bytes(algorithm, &hex(key)).expect("a key");
+        let (iv, aad, plaintext, ciphertext) = (hex(iv), hex(aad), hex(&plaintext), hex(&ciphertext));
+        assert_eq!(key.encrypt(&iv, &aad, &plaintext).as_ref(), Ok(&ciphertext), "{algorithm}");
+        assert_eq!(key.decrypt(&iv, &aad, &ciphertext).as_deref(), Ok(&plaintext), "{algorithm}");
+    }
+}
+
+#[test]
+fn pieces_of_any_length_decrypt_to_the_same_plaintext() {
+    for algorithm in ContentAlgorithm::ALL {
+        let (key, iv) = key_and_iv(algorithm);
+        for len in [0, 1, 15, 16, 17, 127, 128, 129, 1000] {
+            let plaintext: Vec<u8> = (0..len).map(|index: usize| index as u8).collect();
+            let ciphertext = key.encrypt(&iv, &[], &plaintext).expect("encrypts");
+            assert_eq!(ciphertext.len(), len + algorithm.tag_len());
+            for piece in [1, 2, 7, 15, 16, 17, 31, 64, 200, 5000] {
+                let decryptor = key.decryptor(&iv, &[]).expect("a decryptor");
+                assert_eq!(
+                    in_pieces(decryptor, &ciphertext, piece),
+                    Ok(plaintext.clone()),
+                    "{algorithm} {piece}"
+                );
+                let mut encryptor = key.encryptor(&iv, &[]).expect("an encryptor");
+                let mut again = Vec::new();
+                for piece in plaintext.chunks(piece) {
+                    let mut out = vec![0; piece.len()];
+                    again.extend_from_slice(encryptor.update(piece, &mut out).expect("encrypts"));
+                }
+                again.extend_from_slice(&encryptor.finish());
+                assert_eq!(again, ciphertext, "{algorithm} {piece}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_flipped_bit_of_an_authenticated_message_is_found_out() {
+    for algorithm in ContentAlgorithm::ALL.into_iter().filter(|algorithm| algorithm.is_authenticated()) {
+        let (key, iv) = key_and_iv(algorithm);
+        let ciphertext = key.encrypt(&iv, b"aad", b"twenty bytes of text").expect("encrypts");
+        for bit in 0..ciphertext.len() * 8 {
+            let mut changed = ciphertext.clone();
+            changed[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(key.decrypt(&iv, b"aad", &changed).err(), Some(Error::BadTag), "{algorithm}");
+        }
+        for len in 0..ciphertext.len() {
+            assert_eq!(
+                key.decrypt(&iv, b"aad", &ciphertext[..len]).err(),
+                Some(Error::BadTag),
+                "{algorithm}"
+            );
+        }
+        assert_eq!(key.decrypt(&iv, b"AAD", &ciphertext).err(), Some(Error::BadTag), "{algorithm}");
+        assert_eq!(key.decrypt(&[0; 12], b"aad", &ciphertext).err(), Some(Error::BadTag), "{algorithm}");
+    }
+}
+
+#[test]
+fn the_proof_says_whether_the_plaintext_was_authenticated() {
+    for algorithm in ContentAlgorithm::ALL {
+        let (key, iv) = key_and_iv(algorithm);
+        let ciphertext = key.encrypt(&iv, &[], b"text").expect("encrypts");
+        let mut decryptor = key.decryptor(&iv, &[]).expect("a decryptor");
+        decryptor.update(&ciphertext, &mut vec![0; ciphertext.len()]).expect("decrypts");
+        let proof = decryptor.finish().expect("nothing was changed");
+        assert_eq!((proof.len(), proof.is_authenticated()), (4, algorithm.is_authenticated()));
+    }
+}
+
+#[test]
+fn counter_mode_resumes_at_any_offset_and_no_other_does() {
+    for algorithm in ContentAlgorithm::ALL {
+        // All ones: the counter goes round at its end.
+        let (key, iv) = key_and_iv(algorithm);
+        let plaintext: Vec<u8> = (0..600u32).map(|index| (index * 7) as u8).collect();
+        let ciphertext = key.encrypt(&iv, &[], &plaintext).expect("encrypts");
+        for offset in [0usize, 1, 16, 100, 128, 129, 511, 599, 600] {
+            let mut decryptor = key.decryptor(&iv, &[]).expect("a decryptor");
+            // A first attempt that a power cut ended somewhere else.
+            decryptor.update(&ciphertext[..40], &mut [0; 40]).expect("decrypts");
+            if algorithm.is_authenticated() {
+                assert_eq!(decryptor.seek(offset as u64), Err(Error::NotSeekable));
+                continue;
+            }
+            decryptor.seek(offset as u64).expect("counter mode");
+            let mut out = vec![0; 600 - offset];
+            decryptor.update(&ciphertext[offset..], &mut out).expect("decrypts");
+            assert_eq!(out, plaintext[offset..], "{algorithm} from {offset}");
+            assert_eq!(decryptor.finish().expect("no tag").len(), 600);
+        }
+    }
+}
+
+#[test]
+fn refuses_wrong_lengths_and_what_is_not_authenticated() {
+    for algorithm in ContentAlgorithm::ALL {
+        let (key, iv) = key_and_iv(algorithm);
+        for len in (0..40).filter(|len| *len != algorithm.key_len()) {
+            let refused = ContentKey::from_bytes(algorithm, &vec![1; len]);
+            assert_eq!(refused.err(), Some(Error::MalformedKey), "{algorithm} {len}");
+        }
+        for len in (0..20).filter(|len| *len != algorithm.iv_len()) {
+            let refused = key.decryptor(&vec![0; len], &[]);
+            assert_eq!(refused.err(), Some(Error::MalformedIv), "{algorithm} {len}");
+            assert_eq!(key.encrypt(&vec![0; len], &[], b"").err(), Some(Error::MalformedIv));
+        }
+        let refused = key.decryptor(&iv, b"aad").err();
+        assert_eq!(refused, (!algorithm.is_authenticated()).then_some(Error::NotAuthenticated));
+        let mut encryptor = key.encryptor(&iv, &[]).expect("an encryptor");
+        assert_eq!(encryptor.update(&[0; 5], &mut [0; 4]), Err(Error::BufferTooShort));
+        let mut decryptor = key.decryptor(&iv, &[]).expect("a decryptor");
+        let len = 5 + algorithm.tag_len();
+        assert_eq!(decryptor.update(&vec![0; len], &mut [0; 4]).err(), Some(Error::BufferTooShort));
+        assert_eq!(ContentKey::generate(algorithm, &mut |_| {}).err(), Some(Error::BadEntropy));
+        assert_eq!(ContentAlgorithm::from_cose_id(algorithm.cose_id()), Some(algorithm));
+        assert_eq!(ContentAlgorithm::from_name(algorithm.name()), Some(algorithm));
+    }
+}
+
+#[test]
+fn no_more_is_encrypted_with_one_iv_than_the_algorithm_allows() {
+    let (key, iv) = key_and_iv(ContentAlgorithm::A128Gcm);
+    let mut encryptor = key.encryptor(&iv, &[]).expect("an encryptor");
+    encryptor.0.left = 5;
+    assert_eq!(encryptor.update(&[0; 6], &mut [0; 6]), Err(Error::TooLong));
+    assert!(encryptor.update(&[0; 5], &mut [0; 5]).is_ok());
+    assert_eq!(encryptor.update(&[0; 1], &mut [0; 1]), Err(Error::TooLong));
+}
+
+#[test]
+fn keys_wrap_to_what_is_published() {
+    // RFC 3394, sections 4.1, 4.2, 4.3 and 4.6.
+    let kek = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+    let key = "00112233445566778899aabbccddeeff000102030405060708090a0b0c0d0e0f";
+    let known = [
+        (KeyWrapAlgorithm::A128Kw, 32, "1fa68b0a8112b447aef34bd8fb5a7b829d3e862371d2cfe5"),
+        (KeyWrapAlgorithm::A192Kw, 32, "96778b25ae6ca435f92b5b97c050aed2468ab8a17ad84e5d"),
+        (KeyWrapAlgorithm::A256Kw, 32, "64e8c3f9ce0f5ba263e9777905818a2a93c8191e7d6e8ae7"),
+        (
+            KeyWrapAlgorithm::A256Kw,
+            64,
+            "28c9f404c4b810f4cbccb35cfb87f8263f5786e2d80ed326cbc7f0e71a99f43bfb988b9b7a02dd21",
+        ),
+    ];
+    for (algorithm, digits, wrapped) in known {
+        let kek = KeyWrapKey::from_bytes(algorithm, &hex(&kek[..2 * algorithm.key_len()])).expect("a key");
+        let (key, wrapped) = (hex(&key[..digits]), hex(wrapped));
+        assert_eq!(kek.wrap(&key).as_ref(), Ok(&wrapped), "{algorithm}");
+        assert_eq!(kek.unwrap(&wrapped).as_deref(), Ok(&key), "{algorithm}");
+        for bit in 0..wrapped.len() * 8 {
+            let mut changed = wrapped.clone();
+            changed[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(kek.unwrap(&changed).err(), Some(Error::BadWrappedKey));
+        }
+        for len in (0..wrapped.len()).chain([1000]) {
+            let cut: Vec<u8> = wrapped.iter().copied().cycle().take(len).collect();
+            assert_eq!(kek.unwrap(&cut).err(), Some(Error::BadWrappedKey), "{len} bytes");
+        }
+        for len in [0, 8, 15, 17, 72] {
+            assert_eq!(kek.wrap(&vec![0; len]).err(), Some(Error::MalformedKey), "{len} bytes");
+        }
+        let other = KeyWrapKey::generate(algorithm, &mut counting()).expect("a key");
+        assert_eq!(other.unwrap(&wrapped).err(), Some(Error::BadWrappedKey));
+        assert_eq!(KeyWrapKey::from_bytes(algorithm, &[0; 20]).err(), Some(Error::MalformedKey));
+        assert_eq!(KeyWrapAlgorithm::from_cose_id(algorithm.cose_id()), Some(algorithm));
+    }
+}
+
+// RFC 5903, section 8.1.
+const AGREED_I: &str = "c88f01f510d9ac3f70a292daa2316de544e9aab8afe84049c62a9c57862d1433";
+const AGREED_R: &str = "c6ef9c5d78ae012a011164acb397ce2088685d8f06bf9be0b283ab46476bee53";
+const AGREED: &str = "d6840f6b42f6edafd13116e0e12565202fef8e9ece7dce03812464d04b9442de";
+
+#[test]
+fn two_keys_agree_on_what_is_published() {
+    let keys = [AGREED_I, AGREED_R].map(|key| AgreementKey::from_bytes(&hex(key)).expect("a key"));
+    let (x, y) = keys[0].public_key().coordinates();
+    assert_eq!(x, hex("dad0b65394221cf9b051e1feca5787d098dfe637fc90b9ef945d0c3772581180"));
+    assert_eq!(y, hex("5271a0461cdb8252d61f1c456fa3e59ab1f45b33accf5f58389e0577b8990bb3"));
+    let derive = |secret: SharedSecret| {
+        let mut out = [0; 16];
+        secret.derive(b"salt", b"info", &mut out).expect("short");
+        out
+    };
+    let expected = derive(SharedSecret::from_bytes(hex(AGREED).try_into().expect("32 bytes")));
+    assert_eq!(derive(keys[0].agree(keys[1].public_key()).expect("agrees")), expected);
+    assert_eq!(derive(keys[1].agree(keys[0].public_key()).expect("agrees")), expected);
+    let stranger = AgreementKey::generate(&mut counting()).expect("a key");
+    assert_ne!(derive(stranger.agree(keys[0].public_key()).expect("agrees")), expected);
+}
+
+#[test]
+fn refuses_agreement_keys_that_are_none() {
+    let order = hex("ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551");
+    for secret in [&[0; 32][..], &order, &[1; 31], &[1; 33]] {
+        assert_eq!(AgreementKey::from_bytes(secret).err(), Some(Error::MalformedKey));
+    }
+    assert_eq!(AgreementKey::generate(&mut |_| {}).err(), Some(Error::BadEntropy));
+    let key = AgreementKey::from_bytes(&hex(AGREED_I)).expect("a key");
+    let (x, y) = key.public_key().coordinates();
+    let mut off_curve = y.to_vec();
+    off_curve[31] ^= 1;
+    assert_eq!(AgreementPublicKey::from_ec2(x, &off_curve).err(), Some(Error::MalformedKey));
+    assert_eq!(AgreementPublicKey::from_ec2(&x[1..], y).err(), Some(Error::MalformedKey));
+    assert_eq!(AgreementPublicKey::from_ec2(&[0; 32], &[0; 32]).err(), Some(Error::MalformedKey));
+}
+
+#[test]
+fn key_material_is_derived_as_published() {
+    // RFC 5869, test cases 1 and 3.
+    let known = [
+        (
+            "000102030405060708090a0b0c",
+            "f0f1f2f3f4f5f6f7f8f9",
+            "3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf34007208d5b887185865",
+        ),
+        ("", "", "8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d9d201395faa4b61a96c8"),
+    ];
+    for (salt, info, expected) in known {
+        let mut out = [0; 42];
+        hkdf(HashAlgorithm::Sha256, &[0x0b; 22], &hex(salt), &hex(info), &mut out).expect("short");
+        assert_eq!(out[..], hex(expected));
+    }
+    let derive = |len| hkdf(HashAlgorithm::Sha256, b"secret", &[], &[], &mut vec![0; len]);
+    assert_eq!((derive(255 * 32), derive(255 * 32 + 1)), (Ok(()), Err(Error::TooLong)));
+}
+
+#[test]
+fn secrets_are_not_shown() {
+    let content = ContentKey::from_bytes(ContentAlgorithm::A128Gcm, &[0x5a; 16]).expect("a key");
+    let wrap = KeyWrapKey::from_bytes(KeyWrapAlgorithm::A256Kw, &[0x5a; 32]).expect("a key");
+    let agreement = AgreementKey::from_bytes(&[0x5a; 32]).expect("a key");
+    let shared = agreement.agree(agreement.public_key()).expect("agrees");
+    let hss = HssSigningKey::from_seed(&[(LmsType::H5, LmotsType::W1)], &[0x5a; 32]).expect("a key");
+    let shown = [
+        (format!("{content:?}"), "Key(A128GCM)"),
+        (format!("{wrap:?}"), "Key(A256KW)"),
+        (format!("{agreement:?}"), "Key(ECDH P-256)"),
+        (format!("{shared:?}"), "Key(shared secret)"),
+        (format!("{hss:?}"), "Key(HSS-LMS, 0 of 32 used)"),
+    ];
+    for (shown, expected) in shown {
+        assert_eq!(shown, expected);
+    }
+}
+
+#[cfg(all(feature = "soft", feature = "fast"))]
+#[test]
+fn both_back_ends_agree_on_the_same_secret() {
+    let mut fill = counting();
+    for _ in 0..8 {
+        let keys = [(); 2].map(|()| AgreementKey::generate(&mut fill).expect("a key"));
+        let (mut soft, mut fast) = ([0; 32], [0; 32]);
+        let (secret, peer) = (keys[0].secret_bytes(), keys[1].public_key().as_bytes());
+        crate::soft::agree(&secret, peer, &mut soft).expect("agrees");
+        crate::fast::agree(&secret, peer, &mut fast).expect("agrees");
+        assert_eq!(soft, fast);
+    }
+}
