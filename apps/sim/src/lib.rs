@@ -8,19 +8,24 @@
 
 mod app_image;
 mod arrivals;
+mod client;
 mod echo;
 mod error;
+mod folder;
 mod forward;
 mod icmp;
 mod internet;
 pub mod netns;
+mod patience;
 mod probe;
 mod process;
+mod reach;
 pub mod story;
 
 // Public interface
 pub use app_image::{AppFlow, AppSettings, app_image, app_settings};
 pub use arrivals::{Arrivals, now_ms};
+pub use client::ServerPlace;
 pub use echo::EchoServer;
 pub use error::Error;
 pub use forward::forward;

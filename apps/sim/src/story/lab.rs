@@ -1,33 +1,31 @@
 //! The lab: real processes in the place of the story, and a door for people.
 
 use std::{
-    env, fs,
+    fs,
     net::SocketAddr,
-    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
     process::Command,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    thread,
-    time::{Duration, Instant},
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
 };
 
 use cose::{Key, Purpose, TrustAnchor, TrustAnchors};
-use rustix::process::geteuid;
 use trust::Policy;
 
 use super::{
     Programs,
     catalog::{self, CAM_1_0, CAM_1_1, Model, PLUG_1_0, PLUG_1_1},
-    client::Client,
     keys::{Keys, Published},
     place::{ADMISSION_PORT, Device, GATEWAY, GATEWAY_V6, LAN, MAX_DEVICES, MIN_DEVICES, SERVER, WAN, join},
 };
 use crate::{
-    Arrivals, Error, Process, forward,
+    Arrivals, Error, Process,
+    client::Client,
+    folder::Folder,
+    forward,
     netns::{Namespace, Network},
+    patience::Patience,
+    reach::{START, reach_server},
 };
 
 /// Everything the story plays with. Dropping it ends every process and removes every namespace.
@@ -54,9 +52,6 @@ pub(crate) struct Lab {
     _network: Network,
 }
 
-/// A folder that goes with its lab.
-pub(crate) struct Folder(PathBuf);
-
 /// Folders of stories, before the number of the process that tells it.
 const FOLDER: &str = "sextant-demo-";
 /// Name of the gateway in reports.
@@ -73,16 +68,12 @@ const ATTEST_MS: u64 = 1500;
 const POLL_MS: u64 = 1000;
 /// How long a release on trial has to prove itself, in milliseconds.
 const TRIAL_MS: u64 = 20_000;
-/// How long a process may take until it answers.
-const START: Duration = Duration::from_secs(20);
-/// How often a condition is looked at.
-const LOOK: Duration = Duration::from_millis(40);
 
 impl Lab {
     /// Builds the networks, makes the keys, and starts server and gateway. No device runs yet.
     pub(crate) fn build(programs: &Programs, count: usize, stop: Arc<AtomicBool>) -> Result<Self, Error> {
         let count = count.clamp(MIN_DEVICES, MAX_DEVICES);
-        let folder = Folder::new()?;
+        let folder = Folder::new(FOLDER)?;
         let app = fs::read(&programs.app).map_err(Error::io(programs.app.display().to_string()))?;
         let keys = Keys::generate()?;
         let [cam, plug, new_cam, new_plug] =
@@ -117,7 +108,7 @@ impl Lab {
         let data = folder.path("server");
         let mut server = start_server(programs, &wan, &data, &folder)?;
         let door = forward(&wan, SERVER).map_err(made("the door to the server"))?;
-        let client = reach_server(&mut server, &data, door, &stop)?;
+        let client = reach_server(&mut server, &data, &format!("https://{door}"), &stop)?.client;
 
         // The ceremony: everyone is told whom to believe, by hand and once.
         let verifier = fs::read(data.join("keys/result.key")).map_err(made("the verifier's key"))?;
@@ -227,7 +218,7 @@ impl Lab {
         {
             command.args([option, &milliseconds.to_string()]);
         }
-        device.agent = Some(Process::start(&device.name, command, &self.folder.0)?);
+        device.agent = Some(Process::start(&device.name, command, self.folder.root())?);
         Ok(())
     }
 
@@ -297,60 +288,6 @@ impl Lab {
 /// Room in a device beyond the program itself, in bytes: for its settings.
 const IMAGE_ROOM: usize = 1 << 20;
 
-/// Waits for the first run of a server: its certificate, its credential for us, its first answer.
-fn reach_server(
-    server: &mut Process,
-    data: &Path,
-    door: SocketAddr,
-    stop: &Arc<AtomicBool>,
-) -> Result<Client, Error> {
-    let patience = Patience::new("the server answers", START, Arc::clone(stop));
-    let answer = || -> Result<Client, String> {
-        let read = |name: &str| fs::read(data.join(name)).map_err(|error| format!("{name}: {error}"));
-        let (token, certificate) = (read("admin.token")?, read("tls/cert.pem")?);
-        let token = String::from_utf8_lossy(&token).trim().to_owned();
-        let client = Client::new(door, &certificate, Some(&token)).map_err(|error| error.chain())?;
-        match client.anonymous().status("/healthz") {
-            Ok(200) => Ok(client),
-            Ok(status) => Err(format!("status {status}")),
-            Err(error) => Err(error.chain()),
-        }
-    };
-    loop {
-        server.check()?;
-        match answer() {
-            Ok(client) => return Ok(client),
-            Err(last) => patience.again(last)?,
-        }
-    }
-}
-
-/// How long something is waited for.
-struct Patience {
-    what: String,
-    within: Duration,
-    end: Instant,
-    stop: Arc<AtomicBool>,
-}
-
-impl Patience {
-    fn new(what: &str, within: Duration, stop: Arc<AtomicBool>) -> Self {
-        Self { what: what.to_owned(), within, end: Instant::now() + within, stop }
-    }
-
-    /// Pauses before another look, or says that it is enough.
-    fn again(&self, last: String) -> Result<(), Error> {
-        if self.stop.load(Ordering::Relaxed) {
-            return Err(Error::Interrupted);
-        }
-        if Instant::now() > self.end {
-            return Err(Error::TooLate { what: self.what.clone(), within: self.within, last });
-        }
-        thread::sleep(LOOK);
-        Ok(())
-    }
-}
-
 fn start_server(
     programs: &Programs,
     wan: &Namespace,
@@ -364,7 +301,7 @@ fn start_server(
     command.arg("--policy").arg(folder.path(POLICY));
     command.arg("--override-key").arg(folder.path("anchors").join(NETWORK_KEY));
     command.args(["--attestations-a-minute", "600", "--poll-interval", "1s", "--period", "1s"]);
-    Process::start("server", command, &folder.0)
+    Process::start("server", command, folder.root())
 }
 
 fn start_gateway(
@@ -380,7 +317,7 @@ fn start_gateway(
     command.arg("--anchors").arg(folder.path("anchors")).arg("--data").arg(folder.path("gateway"));
     command.args(["--lan", LAN, "--wan", WAN, "--dns-upstream", &catalog::name_server().to_string()]);
     command.args(["--management", &SERVER.to_string(), "--admission-port", &ADMISSION_PORT.to_string()]);
-    Process::start("gateway", command, &folder.0)
+    Process::start("gateway", command, folder.root())
 }
 
 /// A command in a namespace that ends with us, however we end.
@@ -400,48 +337,4 @@ pub(crate) fn run(mut command: Command) -> Result<Vec<u8>, Error> {
     }
     let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
     Err(Error::Program { command: name, output: said })
-}
-
-impl Folder {
-    fn new() -> Result<Self, Error> {
-        remove_stale_folders();
-        let path = env::temp_dir().join(format!("{FOLDER}{}", std::process::id()));
-        let made = fs::DirBuilder::new().mode(0o700).create(&path);
-        made.map_err(Error::io(path.display().to_string()))?;
-        Ok(Self(path))
-    }
-
-    pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.0.join(name)
-    }
-
-    fn subfolder(&self, name: &str) -> Result<PathBuf, Error> {
-        let path = self.path(name);
-        fs::create_dir_all(&path).map_err(Error::io(path.display().to_string()))?;
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).map_err(Error::io("permissions"))?;
-        Ok(path)
-    }
-}
-
-/// Removes our folders of stories whose teller could not.
-fn remove_stale_folders() {
-    let Ok(entries) = fs::read_dir(env::temp_dir()) else { return };
-    for entry in entries.flatten() {
-        let name = entry.file_name();
-        let teller = name.to_str().and_then(|name| name.strip_prefix(FOLDER)?.parse::<u32>().ok());
-        let is_gone =
-            |pid: u32| pid == std::process::id() || !Path::new("/proc").join(pid.to_string()).exists();
-        let is_ours =
-            || entry.metadata().is_ok_and(|found| found.is_dir() && found.uid() == geteuid().as_raw());
-        if teller.is_some_and(is_gone) && is_ours() {
-            let _gone = fs::remove_dir_all(entry.path());
-        }
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        // A folder in use by somebody who looks into it may stay.
-        let _gone = fs::remove_dir_all(&self.0);
-    }
 }

@@ -3,7 +3,6 @@
 //! itself proves nothing.
 
 mod catalog;
-mod client;
 mod imagined;
 mod keys;
 mod lab;

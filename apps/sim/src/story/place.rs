@@ -5,12 +5,10 @@ use std::{
     path::PathBuf,
 };
 
-use super::{
-    catalog::{self, Model},
-    lab::Folder,
-};
+use super::catalog::{self, Model};
 use crate::{
     Process,
+    folder::Folder,
     netns::{Namespace, Network},
 };
 

@@ -1,6 +1,6 @@
-//! The story's way to talk to the server: as any program would, over HTTPS with its certificate pinned.
+//! A way to talk to the server: as any program would, over HTTPS with its certificate pinned.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use api::Problem;
 use rustls::crypto::aws_lc_rs;
@@ -8,7 +8,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use ureq::{
     Agent,
     http::{Request, Response},
-    tls::{Certificate, RootCerts, TlsConfig},
+    tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem},
 };
 
 use crate::Error;
@@ -26,21 +26,56 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// The largest answer.
 const MAX_ANSWER: u64 = 64 << 20;
 
-impl Client {
-    /// A client that believes only this certificate (PEM).
-    pub(crate) fn new(address: SocketAddr, certificate: &[u8], token: Option<&str>) -> Result<Self, Error> {
-        let certificate =
-            Certificate::from_pem(certificate).map_err(Error::object("the server's certificate"))?;
-        let tls = TlsConfig::builder()
-            .root_certs(RootCerts::Specific(Arc::new(vec![certificate])))
+/// Where a server is, and whom its certificate must descend from.
+#[derive(Clone, Debug)]
+pub struct ServerPlace {
+    url: String,
+    roots: Arc<Vec<Certificate<'static>>>,
+}
+
+impl ServerPlace {
+    /// A server at an https URL without a path, with certificates in PEM.
+    pub fn new(url: &str, certificates: &[u8]) -> Result<Self, Error> {
+        let url = url.trim_end_matches('/').to_owned();
+        if !url.starts_with("https://") {
+            return Err(Error::object("the server's URL")(format!("{url} is not an https URL")));
+        }
+        let failed = |what: &str| Error::object("the server's certificate")(what);
+        let roots = parse_pem(certificates).filter_map(|item| match item {
+            Ok(PemItem::Certificate(certificate)) => Some(Ok(certificate)),
+            Ok(_) => None,
+            Err(error) => Some(Err(error)),
+        });
+        match roots.collect::<Result<Vec<_>, _>>() {
+            Ok(roots) if !roots.is_empty() => Ok(Self { url, roots: Arc::new(roots) }),
+            Ok(_) => Err(failed("there is none in PEM")),
+            Err(error) => Err(failed(&error.to_string())),
+        }
+    }
+
+    /// The URL, without a slash at its end.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// TLS with this server and no other.
+    pub(crate) fn tls(&self) -> TlsConfig {
+        TlsConfig::builder()
+            .root_certs(RootCerts::Specific(Arc::clone(&self.roots)))
             .unversioned_rustls_crypto_provider(Arc::new(aws_lc_rs::default_provider()))
-            .build();
+            .build()
+    }
+}
+
+impl Client {
+    /// A client of this server.
+    pub(crate) fn new(place: &ServerPlace, token: Option<&str>) -> Self {
         let config = Agent::config_builder()
-            .tls_config(tls)
+            .tls_config(place.tls())
             .http_status_as_error(false)
             .timeout_global(Some(PATIENCE))
             .build();
-        Ok(Self { agent: config.into(), base: format!("https://{address}"), token: token.map(str::to_owned) })
+        Self { agent: config.into(), base: place.url.clone(), token: token.map(str::to_owned) }
     }
 
     /// The same without a credential.
