@@ -1,6 +1,6 @@
 //! Times of day and spans as people write them. The protocol crates have no clock; this is theirs.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use jiff::Timestamp;
 
@@ -44,9 +44,21 @@ pub(crate) fn parse_span(text: &str) -> Result<i64, String> {
     Ok(i64::from(number) * seconds)
 }
 
+/// A span that is not nothing.
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    let seconds = u64::try_from(parse_span(text)?).unwrap_or_default();
+    if seconds == 0 { Err("expected more than nothing".to_owned()) } else { Ok(Duration::from_secs(seconds)) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn refuses_to_wait_for_nothing() {
+        assert_eq!(duration("5m"), Ok(Duration::from_secs(300)));
+        assert!(duration("0s").is_err() && duration("soon").is_err());
+    }
 
     #[test]
     fn reads_spans_in_four_units() {

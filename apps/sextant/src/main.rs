@@ -12,6 +12,7 @@ mod commands;
 mod detect;
 mod failure;
 mod files;
+mod interrupt;
 mod keys;
 mod logging;
 mod node;

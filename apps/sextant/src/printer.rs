@@ -15,6 +15,9 @@ pub(crate) struct Printer {
     color: bool,
 }
 
+/// Something that is counted, shown on terminals only.
+pub(crate) struct Meter(Option<indicatif::ProgressBar>);
+
 /// A step that takes long, shown on terminals only.
 pub(crate) struct Progress(Option<indicatif::ProgressBar>);
 
@@ -143,6 +146,16 @@ impl Printer {
         Progress(Some(bar.with_style(style.unwrap_or_else(|_| indicatif::ProgressStyle::default_bar()))))
     }
 
+    /// Something that is counted up to a number.
+    pub(crate) fn meter(&self, what: &'static str, size: u64) -> Meter {
+        if self.quiet || !io::stderr().is_terminal() {
+            return Meter(None);
+        }
+        let style = indicatif::ProgressStyle::with_template("{prefix} {bar:40} {pos}/{len}  {msg}");
+        let bar = indicatif::ProgressBar::new(size).with_prefix(what);
+        Meter(Some(bar.with_style(style.unwrap_or_else(|_| indicatif::ProgressStyle::default_bar()))))
+    }
+
     fn json(&self, value: &impl serde::Serialize) {
         let mut text = serde_json::to_vec_pretty(value).expect("trees and answers are JSON");
         text.push(b'\n');
@@ -215,6 +228,24 @@ impl Progress {
     pub(crate) fn at(&self, position: u64) {
         if let Some(bar) = &self.0 {
             bar.set_position(position);
+        }
+    }
+}
+
+impl Meter {
+    /// So many there are, and what else there is to say.
+    pub(crate) fn at(&self, position: u64, aside: String) {
+        if let Some(bar) = &self.0 {
+            bar.set_message(aside);
+            bar.set_position(position);
+        }
+    }
+}
+
+impl Drop for Meter {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.0 {
+            bar.finish_and_clear();
         }
     }
 }

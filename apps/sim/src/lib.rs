@@ -1,6 +1,6 @@
 //! What surrounds real devices and gateways in a demonstration or a test: virtual networks, an application with real
-//! network needs, a virtual Internet that records what arrives, and probes. And [`story`], which tells with them what the
-//! system is for.
+//! network needs, a virtual Internet that records what arrives, and probes. [`story`] tells with them what the system is
+//! for. [`fleet`] has thousands of devices in this process, to see what a server makes of them.
 //!
 //! Server, gateway and agent are never linked in: they are run as programs, and believed in nothing they say of themselves.
 
@@ -11,6 +11,7 @@ mod arrivals;
 mod client;
 mod echo;
 mod error;
+pub mod fleet;
 mod folder;
 mod forward;
 mod icmp;

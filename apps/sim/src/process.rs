@@ -53,6 +53,16 @@ impl Process {
         }
     }
 
+    /// Its process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Where its log is.
+    pub(crate) fn log(&self) -> &Path {
+        &self.log
+    }
+
     /// The end of its log.
     pub fn tail(&self) -> String {
         tail(&self.log).unwrap_or_else(|error| error.to_string())

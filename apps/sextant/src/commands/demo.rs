@@ -1,18 +1,11 @@
-use std::{
-    env, io,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    thread,
-    time::Duration,
-};
+use std::{env, sync::atomic::Ordering, thread, time::Duration};
 
 use clap::Args;
 use sim::story::{self, Programs, Step};
 
 use crate::{
     failure::{Answer, Failure},
+    interrupt,
     printer::Printer,
 };
 
@@ -32,7 +25,7 @@ pub(crate) struct Demo {
 
 pub(crate) fn run(command: Demo, printer: &Printer) -> Result<Answer, Failure> {
     let failed = |error: &dyn std::error::Error| Failure::new("the story cannot be told").because(error);
-    let stop = stop_on_signals().map_err(|error| failed(&error))?;
+    let stop = interrupt::raised_by_signals().map_err(|error| failed(&error))?;
     let mut hear = |step: &Step| {
         if !printer.is_json() {
             printer.data(describe(step).as_bytes());
@@ -90,31 +83,4 @@ fn describe(step: &Step) -> String {
         ));
     }
     text
-}
-
-/// A flag that an interrupt raises, so that what was made is removed in order. A second one ends the process at once.
-fn stop_on_signals() -> io::Result<Arc<AtomicBool>> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let stop = Arc::new(AtomicBool::new(false));
-    let raised = Arc::clone(&stop);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    thread::Builder::new().spawn(move || {
-        runtime.block_on(async {
-            let (Ok(mut interrupt), Ok(mut terminate)) =
-                (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-            else {
-                return;
-            };
-            loop {
-                tokio::select! {
-                    _ = interrupt.recv() => {}
-                    _ = terminate.recv() => {}
-                }
-                if raised.swap(true, Ordering::Relaxed) {
-                    std::process::exit(2);
-                }
-            }
-        });
-    })?;
-    Ok(stop)
 }

@@ -33,9 +33,8 @@ use crate::{
 pub(crate) enum Command {
     /// Tell the whole story on this machine
     Demo(demo::Demo),
-    /// Parts of simulations
-    #[command(subcommand, hide = true)]
-    Sim(sim::Sim),
+    /// Let a fleet of simulated devices live against a real server
+    Sim(Box<sim::Sim>),
     /// Show any supported object, detected from its content
     Inspect(inspect::Inspect),
     /// Make and show keys
@@ -93,7 +92,7 @@ pub(crate) enum Command {
 pub(crate) fn run(command: Command, printer: &Printer) -> Result<Answer, Failure> {
     match command {
         Command::Demo(command) => demo::run(command, printer),
-        Command::Sim(command) => sim::run(command),
+        Command::Sim(command) => sim::run(*command, printer),
         Command::Inspect(command) => inspect::run(command, printer),
         Command::Key(command) => key::run(command, printer),
         Command::Cert(command) => cert::run(command, printer),

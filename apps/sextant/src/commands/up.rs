@@ -37,7 +37,7 @@ pub(crate) struct Up {
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
     /// How long a result is good for
-    #[arg(long, value_name = "TIME", value_parser = duration)]
+    #[arg(long, value_name = "TIME", value_parser = clock::duration)]
     result_lifetime: Option<Duration>,
     /// Issuer of MUD signers (certificate); without one the manifest's pin is enough
     #[arg(long, value_name = "FILE")]
@@ -49,13 +49,13 @@ pub(crate) struct Up {
     #[arg(long)]
     accept_broad_mud: bool,
     /// What devices wait between polls for updates
-    #[arg(long, value_name = "TIME", value_parser = duration)]
+    #[arg(long, value_name = "TIME", value_parser = clock::duration)]
     poll_interval: Option<Duration>,
     /// How long a device may take from an offer to attesting the release
-    #[arg(long, value_name = "TIME", value_parser = duration)]
+    #[arg(long, value_name = "TIME", value_parser = clock::duration)]
     trial_limit: Option<Duration>,
     /// How often what must be true is looked at without a nudge
-    #[arg(long, value_name = "TIME", value_parser = duration)]
+    #[arg(long, value_name = "TIME", value_parser = clock::duration)]
     period: Option<Duration>,
     /// How often a device may attest
     #[arg(long, value_name = "N")]
@@ -128,21 +128,4 @@ fn role(text: &str) -> Result<Role, String> {
         let known: Vec<&str> = Role::ALL.iter().map(|role| role.as_str()).collect();
         format!("expected one of {}", known.join(", "))
     })
-}
-
-/// A span that is not nothing.
-fn duration(text: &str) -> Result<Duration, String> {
-    let seconds = u64::try_from(clock::parse_span(text)?).unwrap_or_default();
-    if seconds == 0 { Err("expected more than nothing".to_owned()) } else { Ok(Duration::from_secs(seconds)) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn refuses_to_wait_for_nothing() {
-        assert_eq!(duration("5m"), Ok(Duration::from_secs(300)));
-        assert!(duration("0s").is_err() && duration("soon").is_err());
-    }
 }
