@@ -44,6 +44,7 @@ CREATE TABLE devices (
 CREATE UNIQUE INDEX devices_by_name ON devices (name) WHERE retired_at IS NULL;
 CREATE INDEX devices_by_thumbprint ON devices (thumbprint);
 CREATE INDEX devices_by_due ON devices (due) WHERE due IS NOT NULL;
+CREATE INDEX devices_by_posture ON devices (posture, id) WHERE retired_at IS NULL;
 
 CREATE TABLE releases (
     digest      BLOB PRIMARY KEY,
@@ -105,6 +106,7 @@ CREATE TABLE results (
     authentic   INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX results_by_device ON results (device, id);
+CREATE INDEX results_by_time ON results (received_at);
 
 CREATE TABLE decisions (
     id       INTEGER PRIMARY KEY,
@@ -118,6 +120,7 @@ CREATE TABLE decisions (
     body     TEXT NOT NULL
 ) STRICT;
 CREATE INDEX decisions_by_device ON decisions (device, id);
+CREATE INDEX decisions_by_time ON decisions (at);
 
 CREATE TABLE campaigns (
     id         INTEGER PRIMARY KEY,

@@ -1,7 +1,10 @@
 use serde_json::json;
 use sqlx::{Row, sqlite::SqliteRow};
 
-use crate::{ActionId, AuditEntry, CampaignId, Change, DeviceId, Error, ReleaseId, Store, Timestamp};
+use crate::{
+    ActionId, AuditEntry, CampaignId, Change, DeviceId, Error, ReleaseId, Store, Timestamp,
+    writer::Transaction,
+};
 
 /// A campaign to begin, with the devices it is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,6 +94,19 @@ pub struct DeviceChange {
     pub reason: Option<String>,
 }
 
+/// What is left of a running campaign.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Remainder {
+    /// How many parts are not finished.
+    pub open: u64,
+    /// Open parts whose device was found to run the campaign's release, and is in the posture that counts.
+    pub attested: Vec<CampaignDevice>,
+    /// Open parts whose device began and took too long.
+    pub overdue: Vec<CampaignDevice>,
+    /// The first canary that failed.
+    pub failed_canary: Option<CampaignDevice>,
+}
+
 impl Store {
     /// Remembers a campaign in state `draft`, its devices in state `waiting`.
     pub async fn add_campaign(
@@ -170,6 +186,54 @@ impl Store {
         .fetch_all(&self.readers)
         .await?;
         rows.iter().map(part).collect()
+    }
+
+    /// What is left of a campaign: which of its open parts are to be moved, and how many there are. Devices attest by
+    /// being found to run the release in this posture, and are overdue when they began before a time.
+    pub async fn remainder(
+        &self,
+        campaign: &Campaign,
+        posture: &str,
+        began_before: Timestamp,
+    ) -> Result<Remainder, Error> {
+        let rows = sqlx::query(
+            "SELECT d.id AS action, d.campaign, d.device, d.wave, d.state AS part_state, d.reason AS part_reason, d.at,
+             devices.release IS $2 AND devices.posture = $3 AS is_attested
+             FROM campaign_devices AS d JOIN devices ON devices.id = d.device
+             WHERE d.campaign = $1 AND d.state NOT IN ('attested', 'failed')
+             AND ((devices.release IS $2 AND devices.posture = $3)
+              OR (d.state IN ('proceeding', 'reported') AND d.at <= $4)) ORDER BY d.wave, d.id",
+        )
+        .bind(campaign.id.0)
+        .bind(campaign.release.as_bytes())
+        .bind(posture)
+        .bind(began_before.micros())
+        .fetch_all(&self.readers)
+        .await?;
+        let mut remainder = Remainder::default();
+        for row in &rows {
+            let parts = match row.try_get("is_attested")? {
+                true => &mut remainder.attested,
+                false => &mut remainder.overdue,
+            };
+            parts.push(part(row)?);
+        }
+        let row = sqlx::query(
+            "SELECT count(*) FROM campaign_devices WHERE campaign = $1 AND state NOT IN ('attested', 'failed')",
+        )
+        .bind(campaign.id.0)
+        .fetch_one(&self.readers)
+        .await?;
+        remainder.open = row.try_get::<i64, _>(0)?.unsigned_abs();
+        let row = sqlx::query(
+            "SELECT id AS action, campaign, device, wave, state AS part_state, reason AS part_reason, at
+             FROM campaign_devices WHERE campaign = $1 AND wave = 0 AND state = 'failed' ORDER BY id LIMIT 1",
+        )
+        .bind(campaign.id.0)
+        .fetch_optional(&self.readers)
+        .await?;
+        remainder.failed_canary = row.as_ref().map(part).transpose()?;
+        Ok(remainder)
     }
 
     /// How many canaries of a campaign have not attested the release.
@@ -267,40 +331,67 @@ impl Store {
 
     /// Moves one device's part; a conflict when it is no longer in the state it should start from.
     pub async fn change_part(&self, change: DeviceChange, actor: &str, at: Timestamp) -> Result<(), Error> {
+        match self.change_parts(vec![change], actor, at).await? {
+            0 => Err(Error::Conflict("the device's state")),
+            _ => Ok(()),
+        }
+    }
+
+    /// Moves many devices' parts at once. One that is no longer in the state it should start from stays as it is; gives
+    /// how many were moved.
+    pub async fn change_parts(
+        &self,
+        changes: Vec<DeviceChange>,
+        actor: &str,
+        at: Timestamp,
+    ) -> Result<usize, Error> {
         let actor = actor.to_owned();
         self.writer
             .write(move |transaction| {
                 Box::pin(async move {
-                    let DeviceChange { action, from, to, reason } = change;
-                    let row = sqlx::query(
-                        "UPDATE campaign_devices SET state = $1, reason = $2, at = $3
-                         WHERE id = $4 AND state = $5 RETURNING campaign, device",
-                    )
-                    .bind(to.clone())
-                    .bind(reason.clone())
-                    .bind(at.micros())
-                    .bind(action.0)
-                    .bind(from.clone())
-                    .fetch_optional(&mut transaction.connection)
-                    .await?
-                    .ok_or(Error::Conflict("the device's state"))?;
-                    let campaign = CampaignId(row.try_get("campaign")?);
-                    let device =
-                        DeviceId::new(row.try_get("device")?).ok_or(Error::Corrupt("device id"))?;
-                    transaction.audit(AuditEntry {
-                        at,
-                        actor,
-                        action: "campaign.device",
-                        subject: format!("device:{device}"),
-                        detail: json!({ "campaign": campaign.0, "from": from, "to": to, "reason": as_json(reason) }),
-                    });
-                    transaction.changed(Change::Campaign(campaign));
-                    transaction.changed(Change::Device(device));
-                    Ok(())
+                    let mut moved = 0;
+                    for change in changes {
+                        moved += usize::from(move_part(transaction, change, &actor, at).await?);
+                    }
+                    Ok(moved)
                 })
             })
             .await
     }
+}
+
+/// Moves one part inside a transaction, if it is in the state it should start from.
+async fn move_part(
+    transaction: &mut Transaction,
+    change: DeviceChange,
+    actor: &str,
+    at: Timestamp,
+) -> Result<bool, Error> {
+    let DeviceChange { action, from, to, reason } = change;
+    let row = sqlx::query(
+        "UPDATE campaign_devices SET state = $1, reason = $2, at = $3
+         WHERE id = $4 AND state = $5 RETURNING campaign, device",
+    )
+    .bind(to.clone())
+    .bind(reason.clone())
+    .bind(at.micros())
+    .bind(action.0)
+    .bind(from.clone())
+    .fetch_optional(&mut transaction.connection)
+    .await?;
+    let Some(row) = row else { return Ok(false) };
+    let campaign = CampaignId(row.try_get("campaign")?);
+    let device = DeviceId::new(row.try_get("device")?).ok_or(Error::Corrupt("device id"))?;
+    transaction.audit(AuditEntry {
+        at,
+        actor: actor.to_owned(),
+        action: "campaign.device",
+        subject: format!("device:{device}"),
+        detail: json!({ "campaign": campaign.0, "from": from, "to": to, "reason": as_json(reason) }),
+    });
+    transaction.changed(Change::Campaign(campaign));
+    transaction.changed(Change::Device(device));
+    Ok(true)
 }
 
 fn as_json(reason: Option<String>) -> serde_json::Value {

@@ -148,6 +148,24 @@ impl Store {
         rows.iter().map(device).collect()
     }
 
+    /// Devices in service in a posture, ordered by id, after one of them.
+    pub async fn devices_in_posture(
+        &self,
+        posture: &str,
+        after: Option<&DeviceId>,
+        limit: u32,
+    ) -> Result<Vec<Device>, Error> {
+        let rows = sqlx::query(
+            "SELECT * FROM devices WHERE posture = $1 AND retired_at IS NULL AND id > $2 ORDER BY id LIMIT $3",
+        )
+        .bind(posture)
+        .bind(after.map(DeviceId::as_bytes).unwrap_or_default())
+        .bind(limit)
+        .fetch_all(&self.readers)
+        .await?;
+        rows.iter().map(device).collect()
+    }
+
     /// Devices in service that use a key.
     pub async fn devices_with_key(&self, thumbprint: &[u8]) -> Result<Vec<Device>, Error> {
         let rows =

@@ -117,6 +117,40 @@ impl Store {
             .await
     }
 
+    /// Forgets results and decisions from before a time, at most so many of each; those that devices stand on now, and
+    /// results that a remembered decision rests on, stay. Gives whether there may be more. The audit chain keeps that they
+    /// were made.
+    pub async fn forget_results(&self, before: Timestamp, limit: u32) -> Result<bool, Error> {
+        self.writer
+            .write(move |transaction| {
+                Box::pin(async move {
+                    let decisions = sqlx::query(
+                        "DELETE FROM decisions WHERE id IN (SELECT id FROM decisions AS old WHERE at < $1
+                         AND NOT EXISTS (SELECT 1 FROM devices WHERE devices.id = old.device AND devices.decision = old.id)
+                         ORDER BY at LIMIT $2)",
+                    )
+                    .bind(before.micros())
+                    .bind(limit)
+                    .execute(&mut transaction.connection)
+                    .await?;
+                    let results = sqlx::query(
+                        "DELETE FROM results WHERE id IN (SELECT id FROM results AS old WHERE received_at < $1
+                         AND NOT EXISTS (SELECT 1 FROM devices WHERE devices.id = old.device AND devices.result = old.id)
+                         AND NOT EXISTS (SELECT 1 FROM decisions WHERE decisions.device = old.device
+                         AND decisions.result = old.id)
+                         ORDER BY received_at LIMIT $2)",
+                    )
+                    .bind(before.micros())
+                    .bind(limit)
+                    .execute(&mut transaction.connection)
+                    .await?;
+                    let full = u64::from(limit);
+                    Ok(decisions.rows_affected() >= full || results.rows_affected() >= full)
+                })
+            })
+            .await
+    }
+
     /// One result.
     pub async fn result(&self, id: ResultId) -> Result<Option<ResultRecord>, Error> {
         let row = sqlx::query("SELECT * FROM results WHERE id = $1")

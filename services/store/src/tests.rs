@@ -194,6 +194,107 @@ async fn release_round_trips_with_its_expected_values_and_pieces() {
 }
 
 #[tokio::test]
+async fn old_results_and_decisions_are_forgotten_but_for_those_devices_stand_on() {
+    let (_folder, store) = store().await;
+    let id = device(1).id;
+    store.enrol(vec![device(1)], "olga", NOW).await.unwrap();
+    let mut kept = Vec::new();
+    for session in 1..=4 {
+        let received_at = NOW.plus_seconds(i64::from(session));
+        let result = NewResult { received_at, ..result(session, &id) };
+        let decision = NewDecision { at: received_at, ..decision(&id, "trusted", 0) };
+        kept.push(store.record_result(result, Some(decision)).await.unwrap());
+    }
+    // Somebody who is not enrolled.
+    let stranger = NewResult { authentic: false, received_at: NOW, ..result(9, &device(2).id) };
+    let (stranger, _) = store.record_result(stranger, None).await.unwrap();
+    let there = async || {
+        let mut there = Vec::new();
+        for (result, decision) in &kept {
+            let decision = store.decision(decision.unwrap()).await.unwrap().is_some();
+            there.push((store.result(*result).await.unwrap().is_some(), decision));
+        }
+        there
+    };
+    assert!(!store.forget_results(NOW, 10).await.unwrap());
+    assert_eq!(there().await, [(true, true); 4]);
+
+    assert!(store.forget_results(NOW.plus_seconds(3), 2).await.unwrap());
+    assert!(!store.forget_results(NOW.plus_seconds(3), 2).await.unwrap());
+    assert_eq!(there().await, [(false, false), (false, false), (true, true), (true, true)]);
+    assert!(store.result(stranger).await.unwrap().is_none());
+
+    // The last ones stay however old they are.
+    assert!(!store.forget_results(NOW.plus_seconds(1_000_000), 10).await.unwrap());
+    assert_eq!(there().await, [(false, false), (false, false), (false, false), (true, true)]);
+    assert_eq!(store.device(&id).await.unwrap().unwrap().result, Some(kept[3].0));
+    // That they were made stays known.
+    assert_eq!(store.audit_about(&format!("device:{id}"), 50).await.unwrap().len(), 9);
+}
+
+#[tokio::test]
+async fn devices_in_a_posture_come_page_by_page_and_without_retired_ones() {
+    let (_folder, store) = store().await;
+    store.enrol((1..=5).map(device).collect(), "olga", NOW).await.unwrap();
+    for number in [1, 2, 4, 5] {
+        let device = device(number).id;
+        let decision = decision(&device, "untrusted", 0);
+        store.record_result(result(number, &device), Some(decision)).await.unwrap();
+    }
+    store.retire(&device(2).id, "olga", NOW).await.unwrap();
+    let page = async |after: Option<DeviceId>| {
+        let devices = store.devices_in_posture("untrusted", after.as_ref(), 2).await.unwrap();
+        devices.into_iter().map(|device| device.name).collect::<Vec<_>>()
+    };
+    assert_eq!(page(None).await, ["cam-1", "cam-4"]);
+    assert_eq!(page(Some(device(4).id)).await, ["cam-5"]);
+    assert!(page(Some(device(5).id)).await.is_empty());
+}
+
+#[tokio::test]
+async fn what_is_left_of_a_campaign_is_what_must_move_and_how_much_is_open() {
+    let (_folder, store) = store().await;
+    store.enrol((1..=4).map(device).collect(), "olga", NOW).await.unwrap();
+    let ids: Vec<_> = (1..=4).map(|number| device(number).id).collect();
+    let waves = [0, 0, 1, 1];
+    let devices = ids.iter().cloned().zip(waves).collect();
+    let new = NewCampaign { release: release_id(5), selector: "model:welcome-cam".into(), devices };
+    let id = store.add_campaign(new, "olga", NOW).await.unwrap();
+    let campaign = store.campaign(id).await.unwrap().unwrap();
+    let left = async |now: Timestamp| {
+        let left = store.remainder(&campaign, "trusted", now).await.unwrap();
+        let devices =
+            |parts: Vec<CampaignDevice>| parts.into_iter().map(|part| part.device).collect::<Vec<_>>();
+        (left.open, devices(left.attested), devices(left.overdue), left.failed_canary.map(|part| part.device))
+    };
+    assert_eq!(left(NOW).await, (4, vec![], vec![], None));
+
+    // The first runs the release and is trusted; the second runs it and is not.
+    for (number, posture) in [(1, "trusted"), (2, "outdated")] {
+        let device = device(number).id;
+        let decision = decision(&device, posture, 0);
+        store.record_result(result(number, &device), Some(decision)).await.unwrap();
+    }
+    // The third began, the fourth did not.
+    let parts = store.campaign_devices(id).await.unwrap();
+    let change = |part: &CampaignDevice, to: &str| DeviceChange {
+        action: part.id,
+        from: part.state.clone(),
+        to: to.into(),
+        reason: None,
+    };
+    assert_eq!(store.change_parts(vec![change(&parts[2], "proceeding")], "server", NOW).await.unwrap(), 1);
+    assert_eq!(left(NOW.plus_seconds(-1)).await, (4, vec![ids[0].clone()], vec![], None));
+    assert_eq!(left(NOW).await, (4, vec![ids[0].clone()], vec![ids[2].clone()], None));
+
+    // One change that comes too late keeps no other from being made.
+    let late = DeviceChange { from: "reported".into(), ..change(&parts[3], "attested") };
+    let changes = vec![change(&parts[0], "attested"), late, change(&parts[1], "failed")];
+    assert_eq!(store.change_parts(changes, "server", NOW).await.unwrap(), 2);
+    assert_eq!(left(NOW).await, (2, vec![], vec![ids[2].clone()], Some(ids[1].clone())));
+}
+
+#[tokio::test]
 async fn campaign_moves_only_from_the_state_it_is_in() {
     let (_folder, store) = store().await;
     let devices = vec![(device(1).id, 0), (device(2).id, 1)];

@@ -93,11 +93,10 @@ impl App {
             check_offerable(book.get(&campaign.release).ok_or(Failure::NotFound)?)?;
         }
         if state == Some(CampaignState::Halted) && to == CampaignState::Running {
-            for part in self.store.campaign_devices(id).await? {
-                if part.state == DeviceProgress::Failed.as_str() {
-                    self.move_part(&part, DeviceProgress::Waiting, None, actor).await?;
-                }
-            }
+            let parts = self.store.campaign_devices(id).await?;
+            let failed = parts.iter().filter(|part| part.state == DeviceProgress::Failed.as_str());
+            let again = failed.map(|part| (part, DeviceProgress::Waiting, None)).collect();
+            self.move_parts(again, actor).await?;
         }
         let change =
             CampaignChange { campaign: id, from: campaign.state, to: to.as_str().to_owned(), reason: None };
@@ -211,17 +210,26 @@ impl App {
         reason: Option<Reason>,
         actor: &str,
     ) -> Result<(), Failure> {
-        let change = DeviceChange {
+        self.move_parts(vec![(part, to, reason)], actor).await
+    }
+
+    /// Moves devices' parts at once. Those that someone else moved meanwhile, from what they saw, stay.
+    pub(crate) async fn move_parts(
+        &self,
+        moves: Vec<(&CampaignDevice, DeviceProgress, Option<Reason>)>,
+        actor: &str,
+    ) -> Result<(), Failure> {
+        if moves.is_empty() {
+            return Ok(());
+        }
+        let change = |(part, to, reason): (&CampaignDevice, DeviceProgress, Option<Reason>)| DeviceChange {
             action: part.id,
             from: part.state.clone(),
             to: to.as_str().to_owned(),
             reason: reason.as_ref().map(reasons::one_to_json),
         };
-        match self.store.change_part(change, actor, self.now()).await {
-            // Someone else moved it meanwhile, from what they saw.
-            Ok(()) | Err(store::Error::Conflict(_)) => Ok(()),
-            Err(error) => Err(error.into()),
-        }
+        self.store.change_parts(moves.into_iter().map(change).collect(), actor, self.now()).await?;
+        Ok(())
     }
 
     /// Which gateways do not yet have the policy of a release: of those a device is behind, or of all when that is not

@@ -18,44 +18,27 @@ async fn advance(app: &App, campaign: &Campaign) -> Result<(), Failure> {
     if let Some(reason) = withdrawn(app, campaign) {
         return change(app, campaign, CampaignState::Halted, Some(reason)).await;
     }
-    let mut open = 0;
-    let mut failed_canary = None;
-    for part in app.store.campaign_devices(campaign.id).await? {
-        let step = DeviceProgress::from_text(&part.state);
-        let step = match step {
-            Some(DeviceProgress::Attested | DeviceProgress::Failed) | None => step,
-            Some(_) if attested(app, campaign, &part).await? => {
-                app.move_part(&part, DeviceProgress::Attested, None, "server").await?;
-                Some(DeviceProgress::Attested)
-            }
-            Some(step) => match overdue(app, campaign, &part, step) {
-                Some(reason) => {
-                    app.move_part(&part, DeviceProgress::Failed, Some(reason.clone()), "server").await?;
-                    if part.wave == 0 {
-                        failed_canary.get_or_insert(reasons::to_api(&reason));
-                    }
-                    Some(DeviceProgress::Failed)
-                }
-                None => Some(step),
-            },
-        };
-        match step {
-            Some(DeviceProgress::Attested) | None => {}
-            Some(DeviceProgress::Failed) => {
-                if part.wave == 0 {
-                    let told = part.reason.as_deref().and_then(reasons::one_from_json);
-                    failed_canary = failed_canary.or(told);
-                }
-            }
-            Some(_) => open += 1,
-        }
+    let limit = i64::try_from(app.config.trial_limit.as_secs()).unwrap_or(i64::MAX);
+    let began_before = app.now().plus_seconds(-limit);
+    // What a device reported does not count: its newest evidence must have matched the release.
+    let left = app.store.remainder(campaign, Posture::Trusted.as_str(), began_before).await?;
+    let attested = left.attested.iter().map(|part| (part, DeviceProgress::Attested, None));
+    let overdue =
+        left.overdue.iter().map(|part| (part, DeviceProgress::Failed, Some(overdue(app, campaign, part))));
+    let moves: Vec<_> = attested.chain(overdue).collect();
+    let moved = !moves.is_empty();
+    app.move_parts(moves, "server").await?;
+    let late_canary = left.overdue.iter().find(|part| part.wave == 0).map(|_| Code::TrialTimeout);
+    let told = left.failed_canary.and_then(|part| part.reason.as_deref().and_then(reasons::one_from_json));
+    let told = told.map(|reason| Code::from_text(&reason.code).unwrap_or(Code::NotAffirmed));
+    if let Some(code) = late_canary.or(told) {
+        return change(app, campaign, CampaignState::Halted, Some(Reason::new(code))).await;
     }
-    if let Some(reason) = failed_canary {
-        let reason = Reason::new(Code::from_text(&reason.code).unwrap_or(Code::NotAffirmed));
-        return change(app, campaign, CampaignState::Halted, Some(reason)).await;
-    }
-    if open == 0 {
-        return change(app, campaign, CampaignState::Done, None).await;
+    match (moved, left.open) {
+        // A device may have moved its part meanwhile: what is open now, another round finds out.
+        (true, _) => app.nudge.notify_one(),
+        (false, 0) => change(app, campaign, CampaignState::Done, None).await?,
+        (false, _) => {}
     }
     Ok(())
 }
@@ -73,28 +56,13 @@ fn withdrawn(app: &App, campaign: &Campaign) -> Option<Reason> {
     }
 }
 
-/// Whether the device's newest evidence matched the release. What it reported does not count.
-async fn attested(app: &App, campaign: &Campaign, part: &CampaignDevice) -> Result<bool, Failure> {
-    let device = app.store.device(&part.device).await?;
-    Ok(device.is_some_and(|device| {
-        device.release == Some(campaign.release) && device.posture == Posture::Trusted.as_str()
-    }))
-}
-
-/// Whether a device took too long since it began.
-fn overdue(app: &App, campaign: &Campaign, part: &CampaignDevice, step: DeviceProgress) -> Option<Reason> {
-    if !matches!(step, DeviceProgress::Proceeding | DeviceProgress::Reported) {
-        return None;
-    }
-    let limit = app.config.trial_limit.as_secs();
-    let ends = part.at.plus_seconds(i64::try_from(limit).unwrap_or(i64::MAX));
+/// Why a device failed that took too long since it began.
+fn overdue(app: &App, campaign: &Campaign, part: &CampaignDevice) -> Reason {
     let version = app.book().version(&campaign.release).unwrap_or_default().to_owned();
-    (app.now() >= ends).then(|| {
-        Reason::new(Code::TrialTimeout)
-            .with("version", version)
-            .with("s", limit)
-            .with("since", rfc3339(part.at))
-    })
+    Reason::new(Code::TrialTimeout)
+        .with("version", version)
+        .with("s", app.config.trial_limit.as_secs())
+        .with("since", rfc3339(part.at))
 }
 
 /// Moves a campaign by itself.

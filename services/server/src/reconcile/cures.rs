@@ -1,5 +1,5 @@
 use api::{CampaignState, DeviceProgress};
-use store::{Device, DeviceFilter};
+use store::Device;
 use trust::{Code, Posture};
 
 use crate::{
@@ -19,13 +19,13 @@ const MENDABLE: [Code; 5] = [
 /// Offers a release again to devices that attested it and fell away from it. A campaign wants its devices to run its
 /// release, and goes on wanting that when it is done: so nobody has to ask for the cure.
 pub(super) async fn reconcile(app: &App) -> Result<(), Failure> {
-    let untrusted = Some(Posture::Untrusted.as_str().to_owned());
-    let mut filter = DeviceFilter { posture: untrusted, limit: BATCH, ..DeviceFilter::default() };
+    let mut after = None;
     loop {
-        let devices = app.store.devices(&filter).await?;
+        let untrusted = Posture::Untrusted.as_str();
+        let devices = app.store.devices_in_posture(untrusted, after.as_ref(), BATCH).await?;
         let Some(last) = devices.last() else { return Ok(()) };
-        filter.after = Some(last.id.clone());
-        for device in devices.iter().filter(|device| device.retired_at.is_none() && is_mendable(device)) {
+        after = Some(last.id.clone());
+        for device in devices.iter().filter(|device| is_mendable(device)) {
             offer_again(app, device).await?;
         }
     }

@@ -19,6 +19,8 @@ use crate::app::{App, Failure};
 const BATCH: u32 = 256;
 /// How long to gather nudges.
 const BREATH: Duration = Duration::from_millis(20);
+/// How much longer than it worked it rests: a busy fleet nudges all the time, and its rounds are long.
+const REST: u32 = 4;
 /// How often used sessions are forgotten, in seconds.
 const SWEEP: i64 = 60;
 /// How long used sessions are remembered after they could be used again, in seconds.
@@ -33,6 +35,7 @@ pub(crate) async fn run(app: Arc<App>) {
     // Kept from round to round: nudges that never end must not put it off.
     let mut period_ends = Instant::now() + app.config.period;
     loop {
+        let began = Instant::now();
         if standings_changed || periodic {
             attempt("references", references::reconcile(&app, standings_changed)).await;
         }
@@ -41,8 +44,10 @@ pub(crate) async fn run(app: Arc<App>) {
         attempt("campaigns", campaigns::reconcile(&app)).await;
         if app.now() >= next_sweep {
             attempt("sessions", forget_sessions(&app)).await;
+            attempt("results", forget_results(&app)).await;
             next_sweep = app.now().plus_seconds(SWEEP);
         }
+        let breath = BREATH.max(began.elapsed() * REST).min(app.config.period);
 
         (standings_changed, periodic) = (false, false);
         loop {
@@ -65,7 +70,7 @@ pub(crate) async fn run(app: Arc<App>) {
             period_ends = Instant::now() + app.config.period;
         }
         // Nudges that come together are answered together.
-        sleep(BREATH.min(app.config.period)).await;
+        sleep(breath).await;
         loop {
             match changes.try_recv() {
                 Ok(Change::Release(_) | Change::Authorities) | Err(TryRecvError::Lagged(_)) => {
@@ -107,6 +112,14 @@ async fn forget_sessions(app: &App) -> Result<(), Failure> {
     let lifetime = i64::try_from(app.config.session_lifetime.as_secs()).unwrap_or(i64::MAX);
     let before: Timestamp = app.now().plus_seconds(-lifetime.saturating_add(SESSION_MEMORY));
     Ok(app.store.forget_sessions(before).await?)
+}
+
+/// Forgets what is older than it must be, in pieces between which others write.
+async fn forget_results(app: &App) -> Result<(), Failure> {
+    let age = i64::try_from(app.config.keep_results.as_secs()).unwrap_or(i64::MAX);
+    let before: Timestamp = app.now().plus_seconds(-age);
+    while app.store.forget_results(before, BATCH).await? {}
+    Ok(())
 }
 
 async fn attempt(name: &'static str, work: impl Future<Output = Result<(), Failure>>) {
