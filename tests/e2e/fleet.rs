@@ -50,7 +50,8 @@ impl Desk {
     fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder for the test");
         let log = fs::File::create(folder.path().join("log")).expect("a log");
-        let up = "up --data data --listen 127.0.0.1:0 --poll-interval 1s --period 1s --attestations-a-minute 600";
+        let up =
+            "up --data data --listen 127.0.0.1:0 --poll-interval 1s --period 1s --attestations-a-minute 600";
         let running = Command::new(sextant())
             .args(up.split(' '))
             .current_dir(folder.path())
@@ -138,7 +139,9 @@ fn fifty_devices_are_told_apart_when_changed_and_all_end_on_the_new_release() {
     });
     desk.run("key new --alg ES256 -o author.key --public author.pub");
     desk.run("authority new -o authorities.cbor");
-    desk.run("authority add authorities.cbor --key author.pub --role author --name Maker --vendor maker.example");
+    desk.run(
+        "authority add authorities.cbor --key author.pub --role author --name Maker --vendor maker.example",
+    );
     desk.run("authority publish authorities.cbor");
     let first = desk.build("1.0.0", 1);
 

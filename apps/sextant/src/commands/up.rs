@@ -39,6 +39,9 @@ pub(crate) struct Up {
     /// How long a result is good for
     #[arg(long, value_name = "TIME", value_parser = clock::duration)]
     result_lifetime: Option<Duration>,
+    /// How long results and decisions are remembered that no device stands on any more; 30d unless given
+    #[arg(long, value_name = "TIME", value_parser = clock::duration)]
+    keep_results: Option<Duration>,
     /// Issuer of MUD signers (certificate); without one the manifest's pin is enough
     #[arg(long, value_name = "FILE")]
     mud_ca: Vec<PathBuf>,
@@ -106,6 +109,7 @@ fn config(command: Up) -> Result<Config, Failure> {
     config.override_anchors =
         keys::anchors(&keys::KeyFile::read_public(&command.override_key)?, Purpose::Override);
     config.poll_interval = command.poll_interval.unwrap_or(config.poll_interval);
+    config.keep_results = command.keep_results.unwrap_or(config.keep_results);
     config.trial_limit = command.trial_limit.unwrap_or(config.trial_limit);
     config.period = command.period.unwrap_or(config.period);
     config.attestations_a_minute = command.attestations_a_minute.unwrap_or(config.attestations_a_minute);
