@@ -33,7 +33,7 @@ mod tests {
     /// Every verb under its noun, as a person types it.
     fn verbs(command: &clap::Command, path: &str, all: &mut Vec<String>) {
         let subcommands: Vec<_> = command.get_subcommands().filter(|one| !one.is_hide_set()).collect();
-        if command.get_subcommands().next().is_none() {
+        if subcommands.is_empty() {
             all.push(path.to_owned());
         }
         for one in subcommands {

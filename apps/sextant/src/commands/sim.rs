@@ -27,7 +27,7 @@ use crate::{
 /// reports over HTTPS. Without --server a server of its own is started on this machine, with releases and an author, and
 /// removed at the end. The status is 0 when every device that should be trusted is, and no other.
 #[derive(Debug, Args)]
-#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Sim {
     #[command(subcommand)]
     part: Option<Part>,
@@ -238,7 +238,7 @@ fn with_own_server(
     let mut screen = Screen::new(plan, printer);
     let lived = live_in(&mut world, args, plan, stop, &mut screen);
     let mut summary = lived.map_err(|error| failed(&error))?;
-    summary.server_peak_kib = world.server_memory();
+    world.complete(&mut summary);
     Ok(summary)
 }
 
@@ -351,6 +351,12 @@ fn show(summary: &Summary, printer: &Printer) {
     rows.push((
         "most memory",
         format!("fleet {}, server {}", mib(summary.fleet_peak_kib), mib(summary.server_peak_kib)),
+    ));
+    let seconds =
+        |seconds: Option<f64>| seconds.map_or("unknown".to_owned(), |seconds| format!("{seconds:.1} s"));
+    rows.push((
+        "processor time",
+        format!("fleet {}, server {}", seconds(summary.fleet_cpu_s), seconds(summary.server_cpu_s)),
     ));
     rows.extend(summary.wrong_devices.iter().map(|wrong| ("wrong", wrong.clone())));
     let rows: Vec<Vec<String>> = rows.into_iter().map(|(what, value)| vec![what.to_owned(), value]).collect();

@@ -79,16 +79,22 @@ impl<'c> Crew<'c> {
     pub(crate) fn work(&self, mut look_in: impl FnMut(&Self) -> Result<(), Error>) -> Result<(), Error> {
         let threads = self.plan.connections.clamp(1, self.devices.len().max(1));
         thread::scope(|scope| {
+            let mut looked = Ok(());
             for number in 0..threads {
                 let worker = thread::Builder::new().name(format!("fleet-{number}"));
-                worker.spawn_scoped(scope, || self.toil()).map_err(Error::io("starting a thread"))?;
+                if let Err(error) = worker.spawn_scoped(scope, || self.toil()) {
+                    looked = Err(Error::io("starting a thread")(error));
+                    break;
+                }
             }
-            let mut looked = Ok(());
             while !self.is_over() && looked.is_ok() {
                 thread::sleep(LOOK);
                 looked = look_in(self);
             }
-            self.stop.store(looked.is_err() || self.stop.load(Ordering::Relaxed), Ordering::Relaxed);
+            if looked.is_err() {
+                // The scope waits for all threads.
+                self.stop.store(true, Ordering::Relaxed);
+            }
             looked
         })?;
         match self.shift().failure.take() {

@@ -68,6 +68,10 @@ pub struct Summary {
     pub fleet_peak_kib: Option<u64>,
     /// The most memory its own server ever had, in KiB.
     pub server_peak_kib: Option<u64>,
+    /// Seconds of processor time that the fleet used, the making of its devices included.
+    pub fleet_cpu_s: Option<f64>,
+    /// Seconds of processor time that its own server used.
+    pub server_cpu_s: Option<f64>,
     /// How many devices are not as they should be.
     pub wrong: u64,
     /// The first of them, and what is wrong.
@@ -151,6 +155,8 @@ impl Summary {
             received_bytes: metrics.received.load(Ordering::Relaxed),
             fleet_peak_kib: peak_memory("self"),
             server_peak_kib: None,
+            fleet_cpu_s: cpu_seconds("self"),
+            server_cpu_s: None,
             wrong: wrong.len() as u64,
             wrong_devices: wrong.into_iter().take(MAX_NAMED).collect(),
         }
@@ -195,6 +201,21 @@ pub(crate) fn peak_memory(process: &str) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     line.trim().strip_suffix("kB")?.trim().parse().ok()
+}
+
+/// Ticks of a second in what the kernel says of processes: the same on every Linux.
+const TICKS: f64 = 100.0;
+/// Place of the ticks spent outside the kernel in a process's status, counted from behind its name; those spent inside
+/// follow.
+const USER_TICKS: usize = 11;
+
+/// Seconds of processor time that a process used.
+pub(crate) fn cpu_seconds(process: &str) -> Option<f64> {
+    let status = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    // The name stands in brackets, and may hold any of them.
+    let mut fields = status.rsplit_once(')')?.1.split_whitespace().skip(USER_TICKS);
+    let mut ticks = || fields.next()?.parse::<f64>().ok();
+    Some((ticks()? + ticks()?) / TICKS)
 }
 
 #[cfg(test)]
@@ -246,8 +267,13 @@ mod tests {
     }
 
     #[test]
-    fn memory_of_this_process_is_known() {
+    fn memory_and_processor_time_of_this_process_are_known() {
         assert!(peak_memory("self").unwrap() > 100);
         assert_eq!(peak_memory("none"), None);
+        let before = cpu_seconds("self").unwrap();
+        while cpu_seconds("self").unwrap() < before + 0.05 {
+            std::hint::black_box(Metrics::default());
+        }
+        assert_eq!(cpu_seconds("none"), None);
     }
 }

@@ -16,6 +16,7 @@ use trust::{DraftImage, ReleaseDraft};
 use super::{
     model::{Factory, Model},
     operator::Operator,
+    report::{self, Summary},
     seed::{Numbers, Seed},
 };
 use crate::{
@@ -139,9 +140,11 @@ impl World {
         self.server.check()
     }
 
-    /// The most memory its server ever had, in KiB.
-    pub fn server_memory(&self) -> Option<u64> {
-        super::report::peak_memory(&self.server.id().to_string())
+    /// Adds what its server needed to what came of a fleet.
+    pub fn complete(&self, summary: &mut Summary) {
+        let server = self.server.id().to_string();
+        summary.server_peak_kib = report::peak_memory(&server);
+        summary.server_cpu_s = report::cpu_seconds(&server);
     }
 
     pub(crate) fn operator(&self) -> &Operator {
