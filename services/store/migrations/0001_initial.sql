@@ -146,6 +146,7 @@ CREATE TABLE campaign_devices (
     UNIQUE (campaign, device)
 ) STRICT;
 CREATE INDEX campaign_devices_by_device ON campaign_devices (device);
+CREATE INDEX campaign_devices_by_wave ON campaign_devices (campaign, wave, state);
 
 CREATE TABLE gateways (
     name       TEXT PRIMARY KEY,

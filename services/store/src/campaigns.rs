@@ -107,6 +107,10 @@ pub struct Remainder {
     pub failed_canary: Option<CampaignDevice>,
 }
 
+/// Asked at every poll of every device of a campaign: it must not look at devices that are no canaries.
+pub(crate) const OPEN_CANARIES: &str =
+    "SELECT count(*) FROM campaign_devices WHERE campaign = $1 AND wave = 0 AND state <> 'attested'";
+
 impl Store {
     /// Remembers a campaign in state `draft`, its devices in state `waiting`.
     pub async fn add_campaign(
@@ -238,12 +242,7 @@ impl Store {
 
     /// How many canaries of a campaign have not attested the release.
     pub async fn open_canaries(&self, id: CampaignId) -> Result<u64, Error> {
-        let row = sqlx::query(
-            "SELECT count(*) FROM campaign_devices WHERE campaign = $1 AND wave = 0 AND state <> 'attested'",
-        )
-        .bind(id.0)
-        .fetch_one(&self.readers)
-        .await?;
+        let row = sqlx::query(OPEN_CANARIES).bind(id.0).fetch_one(&self.readers).await?;
         Ok(row.try_get::<i64, _>(0)?.unsigned_abs())
     }
 

@@ -233,6 +233,15 @@ async fn old_results_and_decisions_are_forgotten_but_for_those_devices_stand_on(
 }
 
 #[tokio::test]
+async fn whether_canaries_are_open_is_asked_of_canaries_alone() {
+    let (_folder, store) = store().await;
+    let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {}", campaigns::OPEN_CANARIES));
+    let plan = sqlx::query(explain).bind(1).fetch_one(&store.readers).await.unwrap();
+    let plan: String = sqlx::Row::get(&plan, "detail");
+    assert!(plan.contains("campaign_devices_by_wave (campaign=? AND wave=?)"), "{plan}");
+}
+
+#[tokio::test]
 async fn devices_in_a_posture_come_page_by_page_and_without_retired_ones() {
     let (_folder, store) = store().await;
     store.enrol((1..=5).map(device).collect(), "olga", NOW).await.unwrap();
