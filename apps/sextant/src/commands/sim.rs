@@ -323,10 +323,12 @@ fn show(summary: &Summary, printer: &Printer) {
         ("sequence number, as devices run it", counts(&summary.running)),
     ];
     if changed.devices > 0 {
-        let Changed { devices, found, missed, unseen, cured } = *changed;
+        let Changed { devices, found, missed, unseen, mended, cured } = *changed;
         rows.push((
             "changed behind their backs",
-            format!("{devices}: {found} found, {missed} missed, {unseen} not seen since, {cured} cured"),
+            format!(
+                "{devices}: {found} found, {missed} missed, {unseen} not seen since, {mended} mended first; {cured} cured"
+            ),
         ));
     }
     if summary.vanishing > 0 {

@@ -44,6 +44,8 @@ pub(crate) enum Change {
     Missed,
     /// Its evidence was not believed.
     Found,
+    /// An update mended it before it attested.
+    Mended,
 }
 
 /// What surrounds a device while it acts.
@@ -164,6 +166,9 @@ impl SimDevice {
 
     fn attest(&mut self, link: &Link) -> Option<Event> {
         let challenge = link.challenge().ok()?;
+        if self.change == Change::Unseen && self.device.is_intact().ok()? {
+            self.change = Change::Mended;
+        }
         let evidence = self.device.evidence(&challenge.nonce).ok()?;
         let session = link.attest(&challenge, &evidence).ok()?;
         let result = session.sextant_result?.0;

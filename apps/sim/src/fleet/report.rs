@@ -89,6 +89,8 @@ pub struct Changed {
     pub missed: u64,
     /// How many did not attest since.
     pub unseen: u64,
+    /// How many were mended by an update that was under way, before they attested.
+    pub mended: u64,
     /// How many run again what their manifest says.
     pub cured: u64,
 }
@@ -172,6 +174,7 @@ impl Changed {
             found: with(Change::Found),
             missed: with(Change::Missed),
             unseen: with(Change::Unseen),
+            mended: with(Change::Mended),
             cured: changed.filter(|one| one.intact).count() as u64,
         }
     }
@@ -256,6 +259,7 @@ mod tests {
             (Change::Found, true, "trusted", false),
             (Change::Found, true, "untrusted", true),
             (Change::Missed, false, "untrusted", true),
+            (Change::Mended, true, "trusted", false),
         ] {
             let standing = Standing { ueid: "01".into(), tier: None, sequence: None, change, intact };
             let found = fault(&standing, Some(&known(posture)));
