@@ -132,7 +132,7 @@ fn decode_components(reader: &mut Reader<'_>) -> Result<Vec<ComponentId>, Error>
     Ok(components)
 }
 
-fn decode_dependencies(reader: &mut Reader<'_>) -> Result<Vec<Dependency>, Error> {
+pub(crate) fn decode_dependencies(reader: &mut Reader<'_>) -> Result<Vec<Dependency>, Error> {
     let at = reader.position();
     let mut map = reader.map()?;
     if map.remaining() == 0 {

@@ -282,7 +282,7 @@ impl<'b> Wrapper<'b> {
     }
 }
 
-fn wrapped_string<'b>(reader: &mut Reader<'b>) -> Result<Wrapped<'b>, Error> {
+pub(crate) fn wrapped_string<'b>(reader: &mut Reader<'b>) -> Result<Wrapped<'b>, Error> {
     let before = reader.rest();
     let content = reader.bytes()?;
     let item = before.get(..before.len() - reader.rest().len()).unwrap_or_default();

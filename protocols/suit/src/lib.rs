@@ -6,7 +6,8 @@
 //! * [`ReleaseRecipe`], [`ManifestBuilder`] and [`EnvelopeBuilder`] write what a recipient accepts.
 //!
 //! It is not a client: it opens no connection and no file, knows no time, and reads neither the CoSWID nor the MUD
-//! file that a manifest carries or names. It reads one numbering of labels, that of drafts 28 and later.
+//! file that a manifest carries or names. It reads one numbering of labels, that of drafts 28 and later; older ones are
+//! for tools, in the module `legacy` behind the feature of that name.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), no_std)]
@@ -14,6 +15,8 @@
 extern crate alloc;
 
 pub mod labels;
+#[cfg(feature = "legacy")]
+pub mod legacy;
 pub mod limits;
 
 mod authority;

@@ -406,7 +406,7 @@ fn content<'b>(reader: &mut Reader<'b>) -> Result<(&'b [u8], usize), Error> {
     Ok((bytes, reader.position() - bytes.len()))
 }
 
-fn without_offset<'b>(held: &Held<(&'b [u8], usize)>) -> Held<&'b [u8]> {
+pub(crate) fn without_offset<'b>(held: &Held<(&'b [u8], usize)>) -> Held<&'b [u8]> {
     match held {
         Held::Inline((bytes, _)) => Held::Inline(*bytes),
         Held::Restored(digest, (bytes, _)) => Held::Restored(*digest, *bytes),
@@ -414,7 +414,7 @@ fn without_offset<'b>(held: &Held<(&'b [u8], usize)>) -> Held<&'b [u8]> {
     }
 }
 
-fn restore<T>(held: &mut Option<Held<T>>, value: T) {
+pub(crate) fn restore<T>(held: &mut Option<Held<T>>, value: T) {
     if let Some(Held::Severed(digest)) = *held {
         *held = Some(Held::Restored(digest, value));
     }

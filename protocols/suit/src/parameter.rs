@@ -84,7 +84,7 @@ impl<'b> Parameter<'b> {
     }
 
     /// Reads the value of the parameter with a label that stands at `at`.
-    fn decode(label: i64, at: usize, reader: &mut Reader<'b>) -> Result<Self, Error> {
+    pub(crate) fn decode(label: i64, at: usize, reader: &mut Reader<'b>) -> Result<Self, Error> {
         Ok(match label {
             parameter::VENDOR_IDENTIFIER => Self::VendorId(VendorId::decode(reader)?),
             parameter::CLASS_IDENTIFIER => Self::ClassId(Uuid::from(*reader.byte_array()?)),

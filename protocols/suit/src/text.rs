@@ -109,7 +109,7 @@ impl<'b> LanguageText<'b> {
         elements.iter().find(|(other, _)| *other == label).map(|(_, value)| *value)
     }
 
-    fn decode(language: &'b str, reader: &mut Reader<'b>) -> Result<Self, Error> {
+    pub(crate) fn decode(language: &'b str, reader: &mut Reader<'b>) -> Result<Self, Error> {
         let item = reader.clone().raw()?;
         if item.len() > MAX_TEXT_LEN {
             return Err(reader.fail(Reason::TooLong { limit: MAX_TEXT_LEN }).into());
