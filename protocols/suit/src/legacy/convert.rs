@@ -3,13 +3,11 @@
 use alloc::vec::Vec;
 use core::fmt;
 
-use crypto::Digest;
-
 use super::{
     LegacyCommand, LegacyEnvelope, LegacyManifest, LegacyOperation, LegacyParameter, LegacySequence, labels,
 };
 use crate::{
-    BuildError, ComponentIndex, Condition, Directive, Envelope, Image, ManifestBuilder, Parameter,
+    BuildError, ComponentIndex, Condition, Directive, Envelope, Held, Image, ManifestBuilder, Parameter,
     SequenceBuilder, Severable, evaluate,
 };
 
@@ -84,10 +82,9 @@ impl Conversion {
     pub(super) fn of(manifest: &LegacyManifest<'_>, envelope: &LegacyEnvelope<'_>) -> Self {
         let mut translator = Translator {
             components: u32::try_from(manifest.components().len()).unwrap_or(u32::MAX),
-            dependencies: if manifest.numbering().is_before_17() {
-                u32::try_from(manifest.dependencies().len()).unwrap_or(u32::MAX)
-            } else {
-                0
+            dependencies: match manifest.numbering().is_before_17() {
+                true => u32::try_from(manifest.dependencies().len()).unwrap_or(u32::MAX),
+                false => 0,
             },
             lost: Vec::new(),
         };
@@ -157,54 +154,44 @@ impl Translator {
             builder.mud(mud);
         }
         for (section, held) in manifest.sections() {
-            match held.value() {
-                Some(sequence) => {
-                    let sequence = self.sequence(SequenceBuilder::new(), sequence);
-                    builder.section(section, sequence);
-                }
-                None => self.lose_severed(section.severable()),
+            if let Some(sequence) = self.member(&mut builder, section.severable(), held) {
+                let sequence = self.sequence(SequenceBuilder::new(), sequence);
+                builder.section(section, sequence);
             }
-            self.sever(&mut builder, section.severable(), held.digest(), held.value().is_some());
         }
-        if let Some(held) = manifest.coswid() {
-            match held.value() {
-                Some(coswid) => {
-                    builder.coswid(coswid);
-                }
-                None => self.lose_severed(Some(Severable::Coswid)),
-            }
-            self.sever(&mut builder, Some(Severable::Coswid), held.digest(), held.value().is_some());
+        if let Some(held) = manifest.coswid()
+            && let Some(coswid) = self.member(&mut builder, Some(Severable::Coswid), &held)
+        {
+            builder.coswid(coswid);
         }
-        if let Some(held) = manifest.text() {
-            match (held.value(), manifest.text_decoded()) {
-                (None, _) => self.lose_severed(Some(Severable::Text)),
-                (Some(_), Ok(Some(text))) => {
+        match (manifest.text(), manifest.text_decoded()) {
+            (_, Err(_)) => self.lose(None, Inexpressible::Text),
+            (None, Ok(_)) => {}
+            (Some(held), Ok(text)) => {
+                if let (Some(_), Some(text)) = (self.member(&mut builder, Some(Severable::Text), &held), text)
+                {
                     builder.text(&text);
-                    self.sever(&mut builder, Some(Severable::Text), held.digest(), true);
                 }
-                (Some(_), _) => self.lose(None, Inexpressible::Text),
             }
         }
         builder
     }
 
-    /// What was severed is severed again.
-    fn sever(
-        &self,
+    /// A member that is here, or the loss of it. What was severed is severed again.
+    fn member<'h, T>(
+        &mut self,
         builder: &mut ManifestBuilder,
         member: Option<Severable>,
-        digest: Option<&Digest>,
-        is_here: bool,
-    ) {
-        if let (Some(member), Some(_), true) = (member, digest, is_here) {
-            builder.sever(member);
+        held: &'h Held<T>,
+    ) -> Option<&'h T> {
+        match (held, member) {
+            (Held::Restored(..), Some(member)) => {
+                builder.sever(member);
+            }
+            (Held::Severed(_), Some(member)) => self.lose(None, Inexpressible::Absent(member)),
+            _ => {}
         }
-    }
-
-    fn lose_severed(&mut self, member: Option<Severable>) {
-        if let Some(member) = member {
-            self.lose(None, Inexpressible::Absent(member));
-        }
+        held.value()
     }
 
     fn lose(&mut self, at: Option<usize>, what: Inexpressible) {

@@ -27,14 +27,14 @@ pub(super) struct Signs {
 impl Signs {
     /// The one numbering that fits, or the one the caller names. Either way nothing may speak against it.
     pub(super) fn numbering(&self, named: Option<Numbering>) -> Result<Numbering, LegacyError> {
-        let numbering = named.unwrap_or_else(|| self.guess());
+        let numbering = named.unwrap_or_else(|| self.shown());
         match self.contradiction(numbering) {
             None => Ok(numbering),
             Some((evidence, at)) => Err(LegacyError::Mixed { at, numbering, evidence }),
         }
     }
 
-    fn guess(&self) -> Numbering {
+    fn shown(&self) -> Numbering {
         let member = |label| self.members.iter().any(|(other, _, _)| *other == label);
         let severed = |label| self.severed.iter().any(|(other, _)| *other == label);
         let old_hash = self.hash.is_some_and(|(id, _)| is_old_hash(id));
