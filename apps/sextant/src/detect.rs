@@ -8,6 +8,7 @@ use crate::{
     failure::Failure,
     files::Input,
     keys::KeyFile,
+    legacy,
     node::{Map, Node, from_hex},
     pem, show,
 };
@@ -45,7 +46,7 @@ pub(crate) fn tree(input: &Input) -> Result<Map, Failure> {
 }
 
 /// A file of nothing but hexadecimal digits and `#` comments stands for the bytes they name.
-fn hexadecimal(bytes: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn hexadecimal(bytes: &[u8]) -> Option<Vec<u8>> {
     let text = std::str::from_utf8(bytes).ok()?;
     let digits: String = text.lines().map(|line| line.split('#').next().unwrap_or_default()).collect();
     // Shorter texts may mean themselves.
@@ -161,7 +162,7 @@ fn cbor_item(input: &Input) -> Result<Map, Failure> {
     let mut reader = Reader::with_order(&input.bytes, Order::Unique);
     match reader.peek() {
         Ok(Type::Tag) => match reader.tag() {
-            Ok(suit::labels::TAG_ENVELOPE) => envelope(input),
+            Ok(suit::labels::TAG_ENVELOPE | suit::labels::TAG_LEGACY_ENVELOPE) => envelope(input),
             Ok(coswid::CBOR_TAG) => coswid_tag(input),
             Ok(61 | cose::labels::TAG_SIGN1) => signed(input),
             Ok(cose::labels::TAG_SIGN) => sign(input),
@@ -175,6 +176,7 @@ fn cbor_item(input: &Input) -> Result<Map, Failure> {
 }
 
 fn envelope(input: &Input) -> Result<Map, Failure> {
+    legacy::refuse_old(input)?;
     let shown = suit::Envelope::decode(&input.bytes).and_then(|envelope| show::suit::envelope(&envelope));
     shown.map_err(|error| {
         input

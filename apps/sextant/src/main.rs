@@ -14,6 +14,7 @@ mod failure;
 mod files;
 mod interrupt;
 mod keys;
+mod legacy;
 mod logging;
 mod node;
 mod pem;

@@ -6,6 +6,7 @@ use crate::{
     detect,
     failure::{Answer, Failure},
     files::Input,
+    legacy::Legacy,
     printer::Printer,
 };
 
@@ -15,13 +16,19 @@ pub(crate) struct Inspect {
     /// The object, in bytes or hexadecimal digits
     file: PathBuf,
     /// Show CBOR in diagnostic notation instead
-    #[arg(long)]
+    #[arg(long, conflicts_with = "legacy")]
     diagnostic: bool,
+    #[command(flatten)]
+    legacy: Legacy,
 }
 
 pub(crate) fn run(command: Inspect, printer: &Printer) -> Result<Answer, Failure> {
-    let input = Input::read(&command.file)?;
-    let tree = if command.diagnostic { detect::diagnostic(&input)? } else { detect::tree(&input)? };
+    let tree = if command.legacy.is_on() {
+        command.legacy.tree(&command.file)?
+    } else {
+        let input = Input::read(&command.file)?;
+        if command.diagnostic { detect::diagnostic(&input)? } else { detect::tree(&input)? }
+    };
     printer.show(&tree.into());
     Ok(Answer::Yes)
 }

@@ -7,5 +7,6 @@ pub(crate) mod coswid;
 pub(crate) mod ear;
 pub(crate) mod eat;
 pub(crate) mod key;
+pub(crate) mod legacy;
 pub(crate) mod mud;
 pub(crate) mod suit;

@@ -1,6 +1,6 @@
 use suit::{
-    Command, ComponentIndex, Condition, Directive, Envelope, Error, Held, Manifest, Operation, Parameter,
-    Report, Sequence, Severable, Text, labels,
+    Command, ComponentIndex, Condition, Directive, Envelope, Error, Held, Manifest, MudBinding, Operation,
+    Parameter, Report, ReportingPolicy, Sequence, Severable, Text, labels,
 };
 
 use crate::node::{Map, Node};
@@ -21,7 +21,7 @@ pub(crate) fn envelope(envelope: &Envelope<'_>) -> Result<Map, Error> {
 }
 
 /// An authentication block: what it claims.
-fn signature(block: &[u8]) -> Map {
+pub(super) fn signature(block: &[u8]) -> Map {
     if let Ok(message) = cose::Sign1::decode(block) {
         return Map::new()
             .with("algorithm", super::cose::algorithm(message.alg()))
@@ -51,27 +51,28 @@ fn manifest(manifest: &Manifest<'_>) -> Map {
     }
     map.maybe("coswid", manifest.coswid().map(|held| held_node(&held, |bytes| coswid(bytes))))
         .maybe("text", manifest.text().map(|held| held_node(&held, |bytes| text(bytes))))
-        .maybe(
-            "mud",
-            manifest.mud().map(|mud| Map::new().with("url", mud.url).with("signer", Node::shown(mud.signer))),
-        )
+        .maybe("mud", manifest.mud().map(mud))
 }
 
-fn held_node<T, N: Into<Node>>(held: &Held<T>, show: impl Fn(&T) -> N) -> Node {
+pub(super) fn mud(binding: &MudBinding<'_>) -> Map {
+    Map::new().with("url", binding.url).with("signer", Node::shown(binding.signer))
+}
+
+pub(super) fn held_node<T, N: Into<Node>>(held: &Held<T>, show: impl Fn(&T) -> N) -> Node {
     match held {
         Held::Severed(digest) => Map::new().with("severed", Node::shown(digest)).into(),
         Held::Inline(value) | Held::Restored(_, value) => show(value).into(),
     }
 }
 
-fn coswid(bytes: &[u8]) -> Node {
+pub(super) fn coswid(bytes: &[u8]) -> Node {
     match ::coswid::Tag::decode(bytes) {
         Ok(tag) => super::coswid::tag(&tag).into(),
         Err(error) => Map::new().with("unreadable", Node::shown(error)).into(),
     }
 }
 
-fn text(bytes: &[u8]) -> Node {
+pub(super) fn text(bytes: &[u8]) -> Node {
     Node::diagnostic(bytes)
 }
 
@@ -108,12 +109,8 @@ fn command(command: &Command<'_>) -> Node {
     let line = |text: String| Node::Text(format!("{at}: {text}"));
     let nested = |name: &str, value: Node| Node::from(Map::new().with(&format!("{at}: {name}"), value));
     match &command.operation {
-        Operation::Condition(condition, policy) => {
-            line(format!("condition {} (report {:#06b})", self::condition(*condition), policy.0))
-        }
-        Operation::Directive(directive, policy) => {
-            line(format!("directive {} (report {:#06b})", self::directive(*directive), policy.0))
-        }
+        Operation::Condition(condition, policy) => line(condition_words(*condition, *policy)),
+        Operation::Directive(directive, policy) => line(directive_words(*directive, *policy)),
         Operation::SetComponentIndex(index) => line(format!("component {}", index_words(index))),
         Operation::SetParameters(list) => nested("set parameters", parameters(list).into()),
         Operation::OverrideParameters(list) => nested("override parameters", parameters(list).into()),
@@ -138,7 +135,15 @@ fn command(command: &Command<'_>) -> Node {
     }
 }
 
-fn index_words(index: &ComponentIndex) -> String {
+pub(super) fn condition_words(condition: Condition, policy: ReportingPolicy) -> String {
+    format!("condition {} (report {:#06b})", self::condition(condition), policy.0)
+}
+
+pub(super) fn directive_words(directive: Directive, policy: ReportingPolicy) -> String {
+    format!("directive {} (report {:#06b})", self::directive(directive), policy.0)
+}
+
+pub(super) fn index_words(index: &ComponentIndex) -> String {
     match index {
         ComponentIndex::One(index) => index.to_string(),
         ComponentIndex::All => "all".to_owned(),
@@ -153,7 +158,7 @@ fn parameters(list: &[Parameter<'_>]) -> Map {
     })
 }
 
-fn parameter(parameter: &Parameter<'_>) -> (&'static str, Node) {
+pub(super) fn parameter(parameter: &Parameter<'_>) -> (&'static str, Node) {
     match parameter {
         Parameter::VendorId(vendor) => ("vendor-identifier", Node::shown(vendor)),
         Parameter::ClassId(class) => ("class-identifier", Node::shown(class)),
@@ -260,6 +265,6 @@ pub(crate) fn severable(text: &str) -> Result<Severable, String> {
     })
 }
 
-fn sha256(bytes: &[u8]) -> crypto::Digest {
+pub(super) fn sha256(bytes: &[u8]) -> crypto::Digest {
     crypto::Digest::of(crypto::HashAlgorithm::Sha256, bytes)
 }

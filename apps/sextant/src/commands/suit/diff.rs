@@ -11,6 +11,7 @@ use trust::MUD_FILE;
 use crate::{
     failure::{Answer, Failure},
     files::Input,
+    legacy::{self, Legacy},
     node::{Map, Node, hex},
     printer::{Printer, Verdict},
     show,
@@ -26,11 +27,19 @@ pub(crate) struct Diff {
     old: PathBuf,
     /// The release after
     new: PathBuf,
+    #[command(flatten)]
+    legacy: Legacy,
 }
 
 pub(crate) fn run(command: &Diff, printer: &Printer) -> Result<Answer, Failure> {
-    let (old, new) = (Input::read(&command.old)?, Input::read(&command.new)?);
-    let (old, new) = (Contents::read(&old)?, Contents::read(&new)?);
+    let read = |path| {
+        if command.legacy.is_on() {
+            Contents::read_legacy(&Legacy::read(path)?, command.legacy)
+        } else {
+            Contents::read(&Input::read(path)?)
+        }
+    };
+    let (old, new) = (read(&command.old)?, read(&command.new)?);
     let network = mud::diff(&old.policy, &new.policy);
     let facts = Map::new()
         .with("sequence number", change(&old.sequence_number, &new.sequence_number))
@@ -60,10 +69,45 @@ struct Contents {
 impl Contents {
     fn read(input: &Input) -> Result<Self, Failure> {
         let envelope = super::decode(input)?;
+        let found = Self::of(input, &envelope, signers(envelope.signatures()))?;
+        found.ok_or_else(|| Failure::new(format!("{} carries no SBOM", input.name)))
+    }
+
+    /// Reads an envelope of an older draft in the terms of today. Few carry an SBOM: without one, the parts are the
+    /// images that the manifest names.
+    fn read_legacy(input: &Input, legacy: Legacy) -> Result<Self, Failure> {
+        let (old, conversion) = legacy.convert(input)?;
+        let bytes = conversion.envelope().ok_or_else(|| legacy::without_equivalent(input, &conversion))?;
+        let envelope = Envelope::decode(bytes).map_err(|error| super::refused_to_read(input, &error))?;
+        let signers = signers(old.signatures());
+        if let Some(contents) = Self::of(input, &envelope, signers.clone())? {
+            return Ok(contents);
+        }
+        let parts = conversion.images().into_iter().map(|image| {
+            let slot = image.slot.map(|slot| format!(" in slot {slot}")).unwrap_or_default();
+            let size = image.size.map(|size| format!(" of {size} bytes")).unwrap_or_default();
+            (format!("{}{slot}", image.component), format!("{}{size}", image.digest))
+        });
         let manifest =
             envelope.manifest_unverified().map_err(|error| super::refused_to_read(input, &error))?;
-        let sbom = manifest.coswid().and_then(|held| held.value().copied());
-        let sbom = sbom.ok_or_else(|| Failure::new(format!("{} carries no SBOM", input.name)))?;
+        Ok(Self {
+            sequence_number: manifest.sequence_number(),
+            software: "without an SBOM".to_owned(),
+            parts: parts.collect(),
+            policy: policy(input, &envelope)?,
+            signers,
+        })
+    }
+
+    /// Nothing without an SBOM.
+    fn of(
+        input: &Input,
+        envelope: &Envelope<'_>,
+        signers: BTreeSet<String>,
+    ) -> Result<Option<Self>, Failure> {
+        let manifest =
+            envelope.manifest_unverified().map_err(|error| super::refused_to_read(input, &error))?;
+        let Some(sbom) = manifest.coswid().and_then(|held| held.value().copied()) else { return Ok(None) };
         let tag = Tag::decode(sbom).map_err(|error| {
             Failure::new(format!("the SBOM of {} is not understood", input.name)).because(&error)
         })?;
@@ -73,13 +117,13 @@ impl Contents {
             (file.path(), format!("{digest}{version}"))
         });
         let version = tag.version().map(|version| version.text).unwrap_or_default();
-        Ok(Self {
+        Ok(Some(Self {
             sequence_number: manifest.sequence_number(),
             software: format!("{} {version}", tag.software_name()),
             parts: parts.collect(),
-            policy: policy(input, &envelope)?,
-            signers: signers(&envelope),
-        })
+            policy: policy(input, envelope)?,
+            signers,
+        }))
     }
 }
 
@@ -93,9 +137,9 @@ fn policy(input: &Input, envelope: &Envelope<'_>) -> Result<mud::Policy, Failure
 }
 
 /// The keys that claim to have signed, by their identifier.
-fn signers(envelope: &Envelope<'_>) -> BTreeSet<String> {
+fn signers(blocks: &[&[u8]]) -> BTreeSet<String> {
     let kid = |block: &&[u8]| cose::Sign1::decode(block).ok().and_then(|message| message.kid().map(hex));
-    envelope.signatures().iter().filter_map(kid).collect()
+    blocks.iter().filter_map(kid).collect()
 }
 
 fn change<T: std::fmt::Display + PartialEq>(old: &T, new: &T) -> Node {

@@ -2,6 +2,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use coswid::{Tag, TagKind};
+use suit::legacy::Numbering;
 use suit::{
     Authority, AuthorityList, Condition, Envelope, Manifest, Operation, Role, Section, Sequence, Severable,
     Verified,
@@ -12,6 +13,7 @@ use crate::{
     failure::{Answer, Failure},
     files::Input,
     keys,
+    legacy::Legacy,
     node::{Map, Node},
     printer::Printer,
 };
@@ -24,6 +26,8 @@ pub(crate) struct Lint {
     /// Say no at warnings too
     #[arg(long)]
     strict: bool,
+    #[command(flatten)]
+    legacy: Legacy,
 }
 
 /// How much a finding weighs.
@@ -41,13 +45,56 @@ struct Finding {
 }
 
 pub(crate) fn run(command: &Lint, printer: &Printer) -> Result<Answer, Failure> {
-    let input = Input::read(&command.file)?;
-    let envelope = super::decode(&input)?;
     let mut findings = Vec::new();
     let mut say = |weight, code, message: String| findings.push(Finding { weight, code, message });
-    if envelope.signatures().is_empty() {
+    if command.legacy.is_on() {
+        old_release(&Legacy::read(&command.file)?, command.legacy, &mut say)?;
+    } else {
+        let input = Input::read(&command.file)?;
+        let envelope = super::decode(&input)?;
+        signed(envelope.signatures(), &mut say);
+        release(&envelope, &mut say)?;
+    }
+    findings.sort_by_key(|finding| std::cmp::Reverse(finding.weight));
+    let limit = if command.strict { Weight::Warning } else { Weight::Error };
+    let clean = findings.iter().all(|finding| finding.weight < limit);
+    report(&findings, clean, printer);
+    Ok(Answer::from(clean))
+}
+
+/// A release of an older draft: that it is one, what of it cannot be said today, and the rest in the terms of today.
+fn old_release(
+    input: &Input,
+    legacy: Legacy,
+    say: &mut impl FnMut(Weight, &'static str, String),
+) -> Result<(), Failure> {
+    let (old, conversion) = legacy.convert(input)?;
+    if old.numbering() != Numbering::Current {
+        say(Weight::Warning, "legacy-draft", format!("the release is of {}", old.numbering()));
+    }
+    if !old.is_whole() {
+        say(Weight::Error, "digest-mismatch", "the manifest does not have the digest beside it".to_owned());
+    }
+    signed(old.signatures(), say);
+    let weight = if conversion.envelope().is_some() { Weight::Note } else { Weight::Error };
+    for one in conversion.without_equivalent() {
+        say(weight, "no-equivalent", format!("has no equivalent today: {one}"));
+    }
+    let Some(bytes) = conversion.envelope() else { return Ok(()) };
+    let envelope = Envelope::decode(bytes).map_err(|error| super::refused_to_read(input, &error))?;
+    release(&envelope, say)
+}
+
+fn signed(blocks: &[&[u8]], say: &mut impl FnMut(Weight, &'static str, String)) {
+    if blocks.is_empty() {
         say(Weight::Error, "unsigned-manifest", "nobody signed the manifest".to_owned());
     }
+}
+
+fn release(
+    envelope: &Envelope<'_>,
+    say: &mut impl FnMut(Weight, &'static str, String),
+) -> Result<(), Failure> {
     // What any recipient would see: the envelope as signed by a key that is made for this and forgotten.
     let key = keys::generate(crypto::SignatureAlgorithm::Es256)?;
     let believer = Authority::new(key.public_key().clone(), b"lint", "lint", Role::Author);
@@ -60,11 +107,11 @@ pub(crate) fn run(command: &Lint, printer: &Printer) -> Result<Answer, Failure> 
             match Envelope::decode(bytes).map_err(suit::Refusal::from).and_then(|one| one.verify(&list)) {
                 Err(refusal) => Some(refusal),
                 Ok(verified) => {
-                    targets(&verified, &mut say);
-                    images(&verified, &mut say);
-                    sbom(&verified, &mut say);
-                    network(&verified, &mut say);
-                    text(&verified, &mut say);
+                    targets(&verified, say);
+                    images(&verified, say);
+                    sbom(&verified, say);
+                    network(&verified, say);
+                    text(&verified, say);
                     None
                 }
             }
@@ -73,11 +120,7 @@ pub(crate) fn run(command: &Lint, printer: &Printer) -> Result<Answer, Failure> 
     if let Some(refusal) = refusal {
         say(Weight::Error, refusal.code(), refusal.to_string());
     }
-    findings.sort_by_key(|finding| std::cmp::Reverse(finding.weight));
-    let limit = if command.strict { Weight::Warning } else { Weight::Error };
-    let clean = findings.iter().all(|finding| finding.weight < limit);
-    report(&findings, clean, printer);
-    Ok(Answer::from(clean))
+    Ok(())
 }
 
 fn report(findings: &[Finding], clean: bool, printer: &Printer) {

@@ -13,6 +13,7 @@ use crate::{
     detect,
     failure::{Answer, Failure},
     files::Input,
+    legacy::{self, Legacy},
     printer::Printer,
     show,
 };
@@ -43,8 +44,10 @@ pub(crate) struct Inspect {
     /// The envelope
     file: PathBuf,
     /// Show it in diagnostic notation instead
-    #[arg(long)]
+    #[arg(long, conflicts_with = "legacy")]
     diagnostic: bool,
+    #[command(flatten)]
+    legacy: Legacy,
 }
 
 pub(crate) fn run(command: Suit, printer: &Printer) -> Result<Answer, Failure> {
@@ -61,6 +64,10 @@ pub(crate) fn run(command: Suit, printer: &Printer) -> Result<Answer, Failure> {
 }
 
 fn inspect(command: &Inspect, printer: &Printer) -> Result<Answer, Failure> {
+    if command.legacy.is_on() {
+        printer.show(&command.legacy.tree(&command.file)?.into());
+        return Ok(Answer::Yes);
+    }
     let input = Input::read(&command.file)?;
     let tree = if command.diagnostic {
         detect::diagnostic(&input)?
@@ -74,6 +81,7 @@ fn inspect(command: &Inspect, printer: &Printer) -> Result<Answer, Failure> {
 
 /// Decodes an envelope, which nobody vouches for yet.
 pub(crate) fn decode(input: &Input) -> Result<suit::Envelope<'_>, Failure> {
+    legacy::refuse_old(input)?;
     suit::Envelope::decode(&input.bytes).map_err(|error| refused_to_read(input, &error))
 }
 

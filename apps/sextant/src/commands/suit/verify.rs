@@ -10,6 +10,7 @@ use crate::{
     failure::{Answer, Failure},
     files::Input,
     keys::{self, KeyFile},
+    legacy::{self, Legacy},
     node::{Map, Node},
     printer::{Printer, Verdict},
 };
@@ -21,6 +22,12 @@ pub(crate) struct Verify {
     file: PathBuf,
     #[command(flatten)]
     believed: Believed,
+    #[command(flatten)]
+    legacy: Legacy,
+    /// Public key that must have signed an envelope of an older draft; it counts for nothing else. Every one given must
+    /// have
+    #[arg(long = "legacy-key", value_name = "PUB", group = "Believed", requires = "legacy")]
+    legacy_keys: Vec<PathBuf>,
     /// Accept an envelope that lacks images, as gateways and verifiers get it
     #[arg(long)]
     without_images: bool,
@@ -59,6 +66,15 @@ pub(crate) fn verify<'b>(
 }
 
 pub(crate) fn run(command: &Verify, printer: &Printer) -> Result<Answer, Failure> {
+    if command.legacy.is_on() {
+        if command.legacy_keys.is_empty() {
+            return Err(Failure::new("no key is named for older drafts").help(
+                "`--legacy-key` names them; other keys and authority lists speak for drafts of today alone",
+            ));
+        }
+        let input = Legacy::read(&command.file)?;
+        return Ok(printer.answer(legacy::verify(command.legacy, &input, &command.legacy_keys)?));
+    }
     let input = Input::read(&command.file)?;
     let envelope = super::decode(&input)?;
     let verified = match verify(&command.believed, &envelope)? {
