@@ -11,6 +11,7 @@ use crypto::{
     PublicKey, SigningKey,
 };
 use eat::{Evidence, MeasuredComponent, Nonce, SignedResult, Token};
+use suit::legacy::{LegacyEnvelope, LegacyKey, LegacyKeys};
 use suit::{Authority, AuthorityList, Envelope, Role};
 use trust::{Bundle, Override, Policy, SignedOverride};
 use x509::cms::{Detached, SignerPolicy};
@@ -82,6 +83,19 @@ pub(crate) const DECODERS: &[Decoder] = &[
         loose_end: false,
         levels: 0,
         folders: &["suit/manifest-37", "suit/constructed", "suit/update-management", "suit/trust-domains"],
+    },
+    Decoder {
+        name: "suit_legacy",
+        read: suit_legacy,
+        loose_end: false,
+        levels: 0,
+        folders: &[
+            "suit/legacy/draft-09",
+            "suit/legacy/draft-14",
+            "suit/legacy/draft-19",
+            "suit/legacy/draft-25",
+            "suit/libcsuit",
+        ],
     },
     Decoder { name: "suit_authorities", read: suit_authorities, loose_end: false, levels: 1, folders: &[] },
     Decoder {
@@ -287,6 +301,21 @@ fn suit_envelope(bytes: &[u8]) -> bool {
     assert!(Envelope::decode(&stripped).is_ok(), "stays an envelope without payloads");
     let Ok(manifest) = envelope.manifest_unverified() else { return false };
     let _sections: Vec<_> = manifest.sections().collect();
+    true
+}
+
+fn suit_legacy(bytes: &[u8]) -> bool {
+    let Ok(envelope) = LegacyEnvelope::decode(bytes, None) else { return false };
+    let stranger = LegacyKey { key: key(9).public_key().clone(), kid: Vec::new(), name: String::new() };
+    let keys = LegacyKeys::new(vec![stranger]).expect("one key");
+    assert!(envelope.verify(&keys).is_err(), "that key signed nothing");
+    let Ok(manifest) = envelope.manifest_unverified() else { return false };
+    let _text = manifest.text_decoded();
+    let conversion = envelope.convert_unverified().expect("the manifest was read");
+    match conversion.envelope() {
+        Some(today) => assert!(suit_envelope(today), "what is converted is an envelope of today"),
+        None => assert!(!conversion.without_equivalent().is_empty(), "it is said what cannot be converted"),
+    }
     true
 }
 

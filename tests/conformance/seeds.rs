@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use cbor::Writer;
 use crypto::{Digest, HashAlgorithm, HssSigningKey, LmotsType, LmsType};
 use device_core::BootState;
 use eat::{MeasuredComponent, Measurement};
@@ -69,6 +70,7 @@ fn own(decoder: &str) -> Vec<(String, Vec<u8>)> {
         "x509_certificate" => vec![cast.issuer.as_der().to_vec(), cast.certificate.as_der().to_vec()],
         "x509_cms" => vec![cast.mud_signature()],
         "suit_envelope" => vec![cast.envelope(1, APPLICATION)],
+        "suit_legacy" => vec![old_envelope(&cast), cast.envelope(1, APPLICATION)],
         "suit_authorities" => vec![cast.authorities().to_bytes()],
         "coswid_tag" | "coswid_received" => {
             let envelope = cast.envelope(1, APPLICATION);
@@ -169,6 +171,44 @@ fn bundle(cast: &Cast) -> Vec<u8> {
         ..Bundle::default()
     };
     bundle.encode()
+}
+
+/// As RIOT writes them (draft 09): no tag, and the digest in the signature alone.
+fn old_envelope(cast: &Cast) -> Vec<u8> {
+    const SHA256: i64 = 2;
+    let manifest = Writer::encode(|w| {
+        w.map(5).int(1).uint(1).int(2).uint(7).int(3);
+        w.wrap(|w| {
+            w.map(2).int(2).array(1).array(1).bytes(b"app").int(4);
+            w.wrap(|w| {
+                w.array(4).int(20).map(1).int(3);
+                w.wrap(|w| {
+                    let digest = Digest::of(HashAlgorithm::Sha256, APPLICATION);
+                    w.array(2).int(SHA256).bytes(digest.as_bytes());
+                });
+                w.int(1).uint(15);
+            });
+        });
+        w.int(9).wrap(|w| {
+            w.array(6).int(19).map(1).int(21).text("#42").int(21).uint(2).int(3).uint(15);
+        });
+        w.int(10).wrap(|w| {
+            w.array(2).int(3).uint(15);
+        });
+    });
+    let item = Writer::encode(|w| {
+        w.bytes(&manifest);
+    });
+    let digest = Writer::encode(|w| {
+        w.array(2).int(SHA256).bytes(Digest::of(HashAlgorithm::Sha256, &item).as_bytes());
+    });
+    let block = cose::Sign1Builder::new().sign(&cast.author, &digest);
+    Writer::encode(|w| {
+        w.map(3).int(2).wrap(|w| {
+            w.array(1).bytes(&block);
+        });
+        w.int(3).raw(&item).int(42).bytes(APPLICATION);
+    })
 }
 
 fn component() -> MeasuredComponent {
