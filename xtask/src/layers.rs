@@ -60,6 +60,11 @@ const IMPURE: &[&str] = &[
     "tempfile",
 ];
 
+/// Crates of devices, and the feature that none of what they are built from may have: readers of old formats are for
+/// tools.
+const DEVICES: &[&str] = &["sextant-agent", "sextant-device-core"];
+const TOOLS_ONLY: &str = "sextant-suit feature \"legacy\"";
+
 #[derive(Deserialize)]
 struct Metadata {
     packages: Vec<Package>,
@@ -87,7 +92,12 @@ pub(crate) fn check() -> Result<String> {
         bail!("cargo metadata failed: {}", String::from_utf8_lossy(&output.stderr).trim());
     }
     let metadata: Metadata = serde_json::from_slice(&output.stdout).context("reading cargo metadata")?;
-    let faults = faults(&metadata.packages);
+    let mut faults = faults(&metadata.packages);
+    for device in DEVICES {
+        if features(device)?.contains(TOOLS_ONLY) {
+            faults.push(format!("{device} is built with {TOOLS_ONLY}, which is for tools only"));
+        }
+    }
     if faults.is_empty() {
         return Ok(format!(
             "{} crates on {} floors, no import upward",
@@ -96,6 +106,27 @@ pub(crate) fn check() -> Result<String> {
         ));
     }
     bail!("the floors are broken:\n  {}", faults.join("\n  "))
+}
+
+/// Every feature that a crate and what it is built from have, when it is built alone as for a device.
+fn features(package: &str) -> Result<String> {
+    let output = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+        .args([
+            "tree",
+            "--offline",
+            "--package",
+            package,
+            "--edges",
+            "normal,build,features",
+            "--prefix",
+            "none",
+        ])
+        .output()
+        .context("running cargo tree")?;
+    if !output.status.success() {
+        bail!("cargo tree failed: {}", String::from_utf8_lossy(&output.stderr).trim());
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 fn faults(packages: &[Package]) -> Vec<String> {
@@ -152,6 +183,14 @@ mod tests {
     fn the_workspace_keeps_its_floors() {
         let report = check().unwrap();
         println!("{report}");
+    }
+
+    #[test]
+    fn sees_the_feature_for_tools_where_it_is_on() {
+        assert!(features("sextant").unwrap().contains(TOOLS_ONLY), "the check would find it nowhere");
+        for device in DEVICES {
+            assert!(!features(device).unwrap().contains(TOOLS_ONLY), "{device}");
+        }
     }
 
     #[test]
