@@ -13,6 +13,7 @@ mod appraise;
 mod author;
 mod bundle;
 mod decide;
+mod flow;
 mod matching;
 mod overlay;
 mod policy;
@@ -30,10 +31,9 @@ pub use bundle::{Bundle, BundleAnchors, BundledEvidence, BundledRelease, MAX_BUN
 pub use decide::{
     Decision, Hold, Inputs, Outcome, OverlayInForce, Posture, ReleaseStanding, Standing, Violation, decide,
 };
+pub use flow::Flow;
 pub use matching::{Candidate, Expected, Measured, find_release};
-pub use overlay::{
-    Effect, Flow, MAX_OVERRIDE_TEXT, MAX_OVERRIDE_TIME, Override, Scope, SignedOverride, overlay,
-};
+pub use overlay::{Effect, MAX_OVERRIDE_TEXT, MAX_OVERRIDE_TIME, Override, Scope, SignedOverride, overlay};
 pub use policy::{Access, MAX_DURATION, Policy};
 pub use reason::{Code, Reason};
 pub use release::{MUD_FILE, MUD_SIGNATURE, NetworkNeeds, Release, ReleaseAnchors, verify_mud};
