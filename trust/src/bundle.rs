@@ -65,7 +65,7 @@ pub struct Bundle {
     pub overrides: Vec<Vec<u8>>,
     /// Packets dropped lately.
     pub violations: Vec<Violation>,
-    /// A person's block.
+    /// A person's block or quarantine.
     pub hold: Option<Hold>,
 }
 
@@ -273,13 +273,7 @@ impl Bundle {
                 w.array(3).int(violation.at).uint(violation.count).text(&violation.target);
             }
         });
-        map.int_if(HOLD, self.hold.as_ref(), |w, hold| {
-            w.array(3).text(&hold.person).text(&hold.why);
-            match hold.until {
-                Some(until) => w.int(until),
-                None => w.null(),
-            };
-        });
+        map.int_if(HOLD, self.hold.as_ref(), |w, hold| hold.encode(w));
         map.into_bytes()
     }
 
@@ -340,12 +334,7 @@ impl Bundle {
                         bundle.violations.push(Violation { at, count, target });
                     }
                 }
-                HOLD => {
-                    r.array_of(3)?;
-                    let (person, why) = (r.text()?.to_owned(), r.text()?.to_owned());
-                    let until = if r.is_null()? { None } else { Some(r.int()?) };
-                    bundle.hold = Some(Hold { person, why, until });
-                }
+                HOLD => bundle.hold = Some(Hold::decode(r)?),
                 unknown => return Err(CborError::new(at, Malformed::Unknown(unknown))),
             }
         }

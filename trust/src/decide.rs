@@ -4,7 +4,7 @@ use cbor::{MapBuilder, Writer};
 use crypto::Digest;
 use eat::Tier;
 
-use crate::{Access, Code, Policy, Reason};
+use crate::{Access, Code, Hold, Policy, Reason};
 
 /// How far a device can be trusted now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -100,17 +100,6 @@ pub struct Violation {
     pub target: String,
 }
 
-/// A person's block.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Hold {
-    /// Who blocked it.
-    pub person: String,
-    /// Why.
-    pub why: String,
-    /// Until when, in seconds since 1970; `None` until a person ends it.
-    pub until: Option<i64>,
-}
-
 /// An override that touches the device: its id and its time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OverlayInForce {
@@ -135,7 +124,7 @@ pub struct Inputs<'a> {
     pub overlays: &'a [OverlayInForce],
     /// Packets dropped lately.
     pub violations: &'a [Violation],
-    /// A person's block.
+    /// A person's block or quarantine.
     pub hold: Option<&'a Hold>,
     /// The operator's policy.
     pub policy: &'a Policy,
@@ -152,7 +141,7 @@ pub struct Decision {
     pub posture: Posture,
     /// Whether it lately contacted what its release does not ask for.
     pub violating: bool,
-    /// Whether a person blocked it.
+    /// Whether a person blocked or quarantined it.
     pub held: bool,
     /// What it may reach.
     pub access: Access,
@@ -252,14 +241,8 @@ pub fn decide(inputs: &Inputs<'_>) -> Decision {
     };
 
     let violating = violating(inputs.violations, policy, &mut due, &mut reasons);
-    let held = inputs.hold.is_some_and(|hold| hold.until.is_none_or(|until| due.is_ahead(until)));
-    if let (true, Some(hold)) = (held, inputs.hold) {
-        let reason = Reason::new(Code::OperatorBlock).with("person", &hold.person).with("reason", &hold.why);
-        reasons.push(match hold.until {
-            Some(until) => reason.with("until", until),
-            None => reason,
-        });
-    }
+    let hold = inputs.hold.filter(|hold| hold.until.is_none_or(|until| due.is_ahead(until)));
+    reasons.extend(hold.map(Hold::reason));
     for overlay in inputs.overlays {
         if !due.is_ahead(overlay.not_before) && due.is_ahead(overlay.expires) {
             rests_on.push(overlay.object);
@@ -273,14 +256,14 @@ pub fn decide(inputs: &Inputs<'_>) -> Decision {
     if access == Access::Release && release.is_none() {
         access = Access::UpdateOnly;
     }
-    if held {
-        access = Access::Blocked;
+    if let Some(hold) = hold {
+        access = access.min(hold.restriction.access());
     }
     Decision {
         device: inputs.device.to_vec(),
         posture,
         violating,
-        held,
+        held: hold.is_some(),
         access,
         release,
         reasons,

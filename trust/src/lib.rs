@@ -14,6 +14,7 @@ mod author;
 mod bundle;
 mod decide;
 mod flow;
+mod hold;
 mod matching;
 mod overlay;
 mod policy;
@@ -29,9 +30,10 @@ pub use appraise::{Appraised, References, appraise, refuse_evidence};
 pub use author::{DraftError, DraftImage, DraftMud, ReleaseDraft};
 pub use bundle::{Bundle, BundleAnchors, BundledEvidence, BundledRelease, MAX_BUNDLE, Unproven, key_anchors};
 pub use decide::{
-    Decision, Hold, Inputs, Outcome, OverlayInForce, Posture, ReleaseStanding, Standing, Violation, decide,
+    Decision, Inputs, Outcome, OverlayInForce, Posture, ReleaseStanding, Standing, Violation, decide,
 };
 pub use flow::Flow;
+pub use hold::{Hold, Restriction};
 pub use matching::{Candidate, Expected, Measured, find_release};
 pub use overlay::{Effect, MAX_OVERRIDE_TEXT, MAX_OVERRIDE_TIME, Override, Scope, SignedOverride, overlay};
 pub use policy::{Access, MAX_DURATION, Policy};

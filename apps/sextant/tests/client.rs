@@ -191,6 +191,40 @@ fn enrols_a_device_with_its_public_key_only() {
 }
 
 #[test]
+fn quarantines_devices_and_lists_them() {
+    let desk = Desk::new();
+    let conflict = r#"{"type":"about:blank","title":"x","status":409,"detail":"the device is blocked","code":"conflict"}"#;
+    let device = r#"{"items":[{"ueid":"01","name":"porch cam","model":"cam","group":"","posture":"trusted",
+        "access":"update-only","violating":false,"reasons":[{"code":"operator-quarantine"}],"release":null,
+        "version":null,"attested_at":null,"enrolled_at":"2026-11-23T16:00:00Z","decision":7,
+        "hold":{"restriction":"update-only","person":"Nadia","reason":"odd","at":"2026-11-23T16:00:00Z","until":null}}]}"#;
+    let server = Server::start(
+        &desk,
+        &[(204, ""), (204, ""), (409, conflict), (204, ""), (200, device), (200, device)],
+    );
+    let add = "quarantine add 'porch cam' --reason odd";
+    assert_eq!(server.run(&desk, &format!("{add} --until 2027-01-01T00:00:00Z")).status, 0);
+    assert_eq!(server.run(&desk, &format!("{add} --for 2h")).status, 0);
+    let refused = server.run(&desk, add);
+    assert_eq!((refused.status, refused.stdout.as_str()), (1, "no: the device is blocked [conflict]\n"));
+    assert_eq!(server.run(&desk, "quarantine release 'porch cam'").status, 0);
+    let table = server.run(&desk, "quarantine ls");
+    desk.golden("quarantine-ls.txt", &table.stdout);
+    let json: serde_json::Value =
+        serde_json::from_str(&server.run(&desk, "quarantine ls --json").stdout).expect("JSON");
+    assert_eq!(json[0]["hold"]["person"], "Nadia");
+    let asked = server.asked();
+    assert_eq!(asked[0].line, "POST /api/v1/devices/porch%20cam/quarantine HTTP/1.1");
+    assert_eq!(asked[0].body, br#"{"reason":"odd","until":"2027-01-01T00:00:00Z"}"#);
+    let span: api::HoldRequest = serde_json::from_slice(&asked[1].body).expect("a request");
+    assert!(span.until.is_some());
+    assert_eq!(asked[2].body, br#"{"reason":"odd","until":null}"#);
+    assert_eq!(asked[3].line, "DELETE /api/v1/devices/porch%20cam/quarantine HTTP/1.1");
+    assert_eq!(asked[4].line, "GET /api/v1/devices?q=held%3Aupdate-only HTTP/1.1");
+    desk.failed(&format!("{add} --for 2h --until 2027-01-01T00:00:00Z"), "cannot be used with");
+}
+
+#[test]
 fn says_what_to_do_when_the_server_cannot_be_asked() {
     let desk = Desk::new();
     let server = Server::start(&desk, &[(401, ""), (404, ""), (500, "oops"), (200, "{}")]);

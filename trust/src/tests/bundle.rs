@@ -6,9 +6,9 @@ use eat::{SignedResult, Ueid, VerifierId};
 
 use super::fixture::{Device, Maker, NOW, key};
 use crate::{
-    Access, Bundle, BundleAnchors, BundledEvidence, BundledRelease, Inputs, Outcome, Policy, Posture,
-    References, Release, ReleaseStanding, Standing, Subject, appraise, attestation_result, decide,
-    key_anchors,
+    Access, Bundle, BundleAnchors, BundledEvidence, BundledRelease, Code, Hold, Inputs, Outcome, Policy,
+    Posture, References, Release, ReleaseStanding, Restriction, Standing, Subject, appraise,
+    attestation_result, decide, key_anchors,
 };
 
 struct Made {
@@ -18,6 +18,11 @@ struct Made {
 
 /// Attests, signs a result, decides, and keeps everything.
 fn made(device: &Device, standing: Standing) -> Made {
+    made_under(device, standing, None)
+}
+
+/// The same while a person restricts the device.
+fn made_under(device: &Device, standing: Standing, hold: Option<Hold>) -> Made {
     let maker = Maker::new();
     let releases = [maker.release("1.0.0", 1, b"app one"), maker.release("1.1.0", 2, b"app two")];
     let policy = Policy::default();
@@ -56,7 +61,7 @@ fn made(device: &Device, standing: Standing) -> Made {
             releases: &standings,
             overlays: &[],
             violations: &[],
-            hold: None,
+            hold: hold.as_ref(),
             policy: &policy,
             now: NOW + 5,
         });
@@ -77,6 +82,7 @@ fn made(device: &Device, standing: Standing) -> Made {
                 key: Key::from_public(key(8).public_key()).encode(),
             }),
             releases: bundled.collect(),
+            hold: hold.clone(),
             ..Bundle::default()
         };
         let authorities = maker.anchors().authorities;
@@ -108,6 +114,27 @@ fn whoever_has_the_objects_makes_the_same_decision() {
         assert_eq!(bundle, made.bundle);
         let decision = bundle.verify(&made.anchors).unwrap();
         assert_eq!((decision.posture, decision.access), (posture, access));
+    }
+}
+
+#[test]
+fn a_persons_restriction_is_part_of_the_proof() {
+    let device = Device::running(b"app one");
+    let hold = |restriction| Hold { restriction, person: "Nadia".into(), why: "odd".into(), until: None };
+    let rows = [
+        (Restriction::Blocked, Access::Blocked, Code::OperatorBlock),
+        (Restriction::UpdateOnly, Access::UpdateOnly, Code::OperatorQuarantine),
+    ];
+    for (restriction, access, code) in rows {
+        let Made { bundle, anchors } = made_under(&device, Standing::Current, Some(hold(restriction)));
+        let bundle = Bundle::decode(&bundle.encode()).unwrap();
+        let decision = bundle.verify(&anchors).unwrap();
+        assert_eq!((decision.access, decision.reasons[0].code), (access, code));
+        let other = rows.iter().find(|(other, ..)| *other != restriction).map(|(other, ..)| hold(*other));
+        for changed in [None, other] {
+            let changed = Bundle { hold: changed, ..bundle.clone() };
+            assert_eq!(changed.verify(&anchors).unwrap_err().part, "decision");
+        }
     }
 }
 

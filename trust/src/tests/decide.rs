@@ -7,7 +7,7 @@ use eat::Tier;
 
 use crate::{
     Access, Code, Decision, Hold, Inputs, Outcome, OverlayInForce, Policy, Posture, Reason, ReleaseStanding,
-    Standing, Violation, decide,
+    Restriction, Standing, Violation, decide,
 };
 
 const NOW: i64 = 1_800_000_000;
@@ -194,7 +194,7 @@ fn violations_mark_within_their_window_and_restrict_only_by_policy() {
 
 #[test]
 fn a_persons_block_closes_everything_until_its_end() {
-    let hold = Hold { person: "Nadia".into(), why: "smells".into(), until: Some(NOW + 60) };
+    let hold = hold(Restriction::Blocked, Some(NOW + 60));
     let mut case = Case { hold: Some(hold), ..Case::default() };
     let decision = case.decide();
     assert!(decision.held);
@@ -203,6 +203,47 @@ fn a_persons_block_closes_everything_until_its_end() {
     assert_eq!(decision.due, Some(NOW + 60));
     case.now = NOW + 60;
     assert_eq!(case.decide().access, Access::Release);
+}
+
+fn hold(restriction: Restriction, until: Option<i64>) -> Hold {
+    Hold { restriction, person: "Nadia".into(), why: "smells".into(), until }
+}
+
+#[test]
+fn a_persons_quarantine_leaves_the_way_to_the_cure_whatever_the_evidence_says() {
+    let quarantine = |until| Some(hold(Restriction::UpdateOnly, until));
+    let mut case = Case { hold: quarantine(Some(NOW + 60)), ..Case::default() };
+    let decision = case.decide();
+    assert!(decision.held);
+    assert_eq!((decision.posture, decision.access), (Posture::Trusted, Access::UpdateOnly));
+    let reason = Reason::new(Code::OperatorQuarantine);
+    let reason = reason.with("person", "Nadia").with("reason", "smells").with("until", NOW + 60);
+    assert_eq!((decision.reasons.as_slice(), decision.due), ([reason].as_slice(), Some(NOW + 60)));
+    case.now = NOW + 60;
+    assert_eq!((case.decide().held, case.decide().access), (false, Access::Release));
+
+    // Beside all other reasons, and without an end of its own.
+    let case =
+        Case { outcome: Some(refused(Code::DigestMismatch)), hold: quarantine(None), ..Case::default() };
+    let decision = case.decide();
+    assert_eq!(codes(&decision), [Code::DigestMismatch, Code::OperatorQuarantine]);
+    assert_eq!((decision.posture, decision.access), (Posture::Untrusted, Access::UpdateOnly));
+
+    // It never gives what a policy takes.
+    let policy = Policy { outdated_access: Access::Blocked, ..Policy::default() };
+    let releases = release(Standing::Revoked { why: "leak".into() });
+    let case = Case { releases, policy, hold: quarantine(None), ..Case::default() };
+    assert_eq!(case.decide().access, Access::Blocked);
+}
+
+#[test]
+fn a_restriction_that_is_not_known_closes_everything() {
+    for restriction in [Restriction::Blocked, Restriction::UpdateOnly] {
+        assert_eq!(Restriction::from_text(restriction.as_str()), restriction);
+    }
+    for unknown in ["", "Update-only", "release", "none"] {
+        assert_eq!(Restriction::from_text(unknown), Restriction::Blocked, "{unknown}");
+    }
 }
 
 #[test]

@@ -251,7 +251,7 @@ pub(crate) fn listed(index: u8, result: Option<&[u8]>) -> GatewayDevice {
         model: "cam".into(),
         mud_url: None,
         result: result.map(|bytes| Base64Url(bytes.to_vec())),
-        held: false,
+        held: None,
         offered: None,
     }
 }

@@ -5,8 +5,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use store::{DecisionId, ReleaseId};
 use trust::{
-    Bundle, BundledEvidence, BundledRelease, Decision, Hold, OverlayInForce, ReleaseStanding, Standing,
-    Violation,
+    Bundle, BundledEvidence, BundledRelease, Decision, Hold, OverlayInForce, ReleaseStanding, Restriction,
+    Standing, Violation,
 };
 
 use crate::app::{App, Failure, reasons, rfc3339};
@@ -53,6 +53,9 @@ struct StoredViolation {
 
 #[derive(Deserialize)]
 struct StoredHold {
+    /// Without it, from the time when every hold was one: a block.
+    #[serde(default)]
+    restriction: String,
     person: String,
     why: String,
     until: Option<i64>,
@@ -91,7 +94,10 @@ pub(crate) fn inputs(
         "releases": releases,
         "overlays": overlays,
         "violations": violations,
-        "hold": hold.map(|hold| json!({ "person": hold.person, "why": hold.why, "until": hold.until })),
+        "hold": hold.map(|hold| {
+            json!({ "restriction": hold.restriction.as_str(), "person": hold.person, "why": hold.why,
+                "until": hold.until })
+        }),
     })
 }
 
@@ -132,7 +138,12 @@ impl App {
             denied: Vec::new(),
             overrides,
             violations: inputs.violations.into_iter().map(violation).collect(),
-            hold: inputs.hold.map(|hold| Hold { person: hold.person, why: hold.why, until: hold.until }),
+            hold: inputs.hold.map(|hold| Hold {
+                restriction: Restriction::from_text(&hold.restriction),
+                person: hold.person,
+                why: hold.why,
+                until: hold.until,
+            }),
         };
         Ok(DecisionBundle {
             decision: id.0,

@@ -11,7 +11,7 @@ use trust::{
     SignedOverride, Violation, decide,
 };
 
-use crate::app::{App, Failure, bundle, reasons, releases::Book, violations::is_forbidden};
+use crate::app::{App, Failure, bundle, holds, reasons, releases::Book, violations::is_forbidden};
 
 /// How often a decision is made again when something newer comes between.
 const MAX_TRIES: usize = 8;
@@ -137,11 +137,7 @@ impl App {
                 ),
             })
             .collect();
-        let hold = device.hold.as_ref().map(|hold| trust::Hold {
-            person: hold.person.clone(),
-            why: hold.why.clone(),
-            until: hold.until.map(Timestamp::seconds),
-        });
+        let hold = device.hold.as_ref().map(holds::input);
         let overlays = self.overlays(device, mud_url.as_deref(), now).await?;
         Ok(Surroundings { standings, overlays, violations, hold })
     }

@@ -11,6 +11,7 @@ pub(crate) mod devices;
 pub(crate) mod enrolment;
 pub(crate) mod failure;
 pub(crate) mod gateways;
+pub(crate) mod holds;
 pub(crate) mod limiter;
 pub(crate) mod objects;
 pub(crate) mod reasons;

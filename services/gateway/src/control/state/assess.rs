@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use crypto::Digest;
 use trust::{
-    Access, Code, Decision, Hold, Inputs, OverlayInForce, Override, Reason, ReleaseStanding, Standing,
-    decide, overlay,
+    Access, Code, Decision, Hold, Inputs, OverlayInForce, Override, Reason, ReleaseStanding, Restriction,
+    Standing, decide, overlay,
 };
 
 use super::{Device, State};
@@ -80,7 +80,12 @@ impl State {
             })
             .collect();
         let violations: Vec<_> = device.violations.iter().cloned().collect();
-        let hold = device.held.then(|| Hold { person: HOLDER.to_owned(), why: String::new(), until: None });
+        let hold = device.held.map(|held| Hold {
+            restriction: Restriction::from_text(held.as_str()),
+            person: HOLDER.to_owned(),
+            why: String::new(),
+            until: None,
+        });
         let decision = decide(&Inputs {
             device: id.as_bytes(),
             outcome,

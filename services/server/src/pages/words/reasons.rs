@@ -218,4 +218,13 @@ pub(super) const REASONS: &[(&str, &[&str])] = &[
             "A person blocked it.",
         ],
     ),
+    (
+        "operator-quarantine",
+        &[
+            "{person} put it into quarantine: “{reason}”, until {until}.",
+            "{person} put it into quarantine: “{reason}”.",
+            "{person} put it into quarantine.",
+            "A person put it into quarantine.",
+        ],
+    ),
 ];
