@@ -1,11 +1,14 @@
-use alloc::{borrow::ToOwned, format, string::String, vec::Vec};
+use alloc::{borrow::ToOwned, collections::BTreeMap, format, string::String, vec::Vec};
 
 use cbor::{Error as CborError, MapBuilder, Reader, Reason as Malformed};
 use cose::{ContentType, Purpose, Sign1, Sign1Builder, TrustAnchors};
 use crypto::{Digest, HashAlgorithm, SigningKey};
 use mud::{Policy, Verdict};
 
-use crate::{Code, Flow, Reason};
+use crate::{
+    Code, Flow, OverlayInForce, Reason,
+    digest::{digest, encode_digest},
+};
 
 /// Content type of the payload of a signed override.
 const CONTENT_TYPE: &str = "application/vnd.sextant.override+cbor";
@@ -30,6 +33,7 @@ mod labels {
     pub(super) const EFFECT_DENY: u64 = 0;
     pub(super) const EFFECT_ALLOW: u64 = 1;
     pub(super) const EFFECT_IGNORE: u64 = 2;
+    pub(super) const EFFECT_APPROVE: u64 = 3;
 }
 
 /// Which devices an override touches.
@@ -57,6 +61,25 @@ pub enum Effect {
         /// Name of its entry.
         ace: String,
     },
+    /// The network policy of one release may be applied although it asks for much (threat N4). Only for the whole site.
+    Approve(Approval),
+}
+
+/// What the network operator approves: a release, and what of its network needs was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Approval {
+    /// Manifest digest of the release.
+    pub release: Digest,
+    /// SHA-256 of the MUD file that was read: the manifest pins the signer of the file and not the file. Without it
+    /// every file by that signer is approved.
+    pub file: Option<Digest>,
+}
+
+impl Approval {
+    /// Whether it is about this file of this release.
+    pub fn covers(&self, release: &Digest, file: &Digest) -> bool {
+        self.release == *release && self.file.is_none_or(|read| read == *file)
+    }
 }
 
 /// The network operator's last word on what some devices may do, with a reason and an end (RFC 8520, section 1.1).
@@ -109,6 +132,16 @@ impl SignedOverride {
     pub fn object(&self) -> Digest {
         self.object
     }
+
+    /// The override as decisions take it.
+    pub fn overlay(&self) -> OverlayInForce {
+        let Override { not_before, expires, effect, .. } = &self.content;
+        let approves = match effect {
+            Effect::Approve(approval) => Some(*approval),
+            _ => None,
+        };
+        OverlayInForce { object: self.object, not_before: *not_before, expires: *expires, approves }
+    }
 }
 
 impl Override {
@@ -156,6 +189,15 @@ impl Override {
             }
             Effect::Ignore { acl, ace } => {
                 w.array(3).uint(EFFECT_IGNORE).text(acl).text(ace);
+            }
+            Effect::Approve(Approval { release, file }) => {
+                encode_digest(w.array(3).uint(EFFECT_APPROVE), release);
+                match file {
+                    Some(file) => encode_digest(w, file),
+                    None => {
+                        w.null();
+                    }
+                }
             }
         });
         map.int(AUTHOR, |w| {
@@ -207,6 +249,9 @@ impl Override {
         if value.reason.trim().is_empty() {
             return Err(CborError::rule(0, "an override needs a reason"));
         }
+        if matches!(value.effect, Effect::Approve(_)) && value.scope != Scope::Site {
+            return Err(CborError::rule(0, "an approval is for the whole site"));
+        }
         if value.expires <= value.not_before
             || value.expires.saturating_sub(value.not_before) > MAX_OVERRIDE_TIME
         {
@@ -239,9 +284,26 @@ impl Effect {
             (EFFECT_DENY, 2) => Ok(Self::Deny(Flow::decode(reader)?)),
             (EFFECT_ALLOW, 2) => Ok(Self::Allow(Flow::decode(reader)?)),
             (EFFECT_IGNORE, 3) => Ok(Self::Ignore { acl: text(reader)?, ace: text(reader)? }),
+            (EFFECT_APPROVE, 3) => {
+                let release = digest(reader)?;
+                let file = if reader.is_null()? { None } else { Some(digest(reader)?) };
+                Ok(Self::Approve(Approval { release, file }))
+            }
             _ => Err(CborError::rule(at, "effect is not known")),
         }
     }
+}
+
+/// The operator's last word under each id: of several overrides the one that begins last, and of those the first.
+pub fn last_words(overrides: impl IntoIterator<Item = SignedOverride>) -> Vec<SignedOverride> {
+    let mut last: BTreeMap<[u8; 16], SignedOverride> = BTreeMap::new();
+    for item in overrides {
+        let newer = |known: &SignedOverride| item.content.not_before > known.content.not_before;
+        if last.get(&item.content.id).is_none_or(newer) {
+            last.insert(item.content.id, item);
+        }
+    }
+    last.into_values().collect()
 }
 
 /// The policy of a release under the overrides that apply: denials first, then allowances, then what the file says.
@@ -256,6 +318,8 @@ pub fn overlay<'a>(policy: &Policy, overrides: impl IntoIterator<Item = &'a Over
             Effect::Ignore { acl, ace } => {
                 kept.retain(|entry| entry.ace.acl != *acl || entry.ace.ace != *ace)
             }
+            // It opens nothing by itself: it lets the release's own policy be applied.
+            Effect::Approve(_) => {}
         }
     }
     denied.append(&mut allowed);

@@ -124,6 +124,36 @@ fn publishes_a_release_with_its_credential_and_media_type() {
 }
 
 #[test]
+fn says_what_to_run_when_a_release_needs_approval_and_gives_the_approval() {
+    let desk = author_desk();
+    desk.done("suit build plain.toml --key author.key -o r.suit");
+    let problem = r#"{"type":"about:blank","title":"x","status":422,"detail":"mud-needs-approval: breadth 80",
+        "code":"mud-needs-approval","help":"run sextant policy approve 00ff"}"#;
+    let listed = r#"[{"digest":"aa","object":"AQ","received_at":"2026-11-23T16:00:00Z","received_by":"olga",
+        "not_before":"2026-11-23T16:00:00Z","expires":"2026-12-23T16:00:00Z","scope":"release:00ff","reason":"Read it"}]"#;
+    let server = Server::start(&desk, &[(422, problem), (201, r#"{"digest":"aa"}"#), (200, listed)]);
+    let refused = server.run(&desk, "release publish r.suit");
+    assert_eq!(refused.status, 1, "{}", refused.stderr);
+    assert_eq!(
+        refused.stdout,
+        "no: breadth 80 [mud-needs-approval]\nhelp: run sextant policy approve 00ff\n"
+    );
+    let digest = "00".repeat(32);
+    let approve =
+        format!("policy approve {digest} --key operator.key --author Nadia --reason 'Read it' --for 30d");
+    let done = server.run(&desk, &approve);
+    assert_eq!(done.status, 0, "{}", done.stderr);
+    let listed = server.run(&desk, "policy overrides").stdout;
+    assert!(listed.contains("release:00ff") && listed.contains("Read it"), "{listed}");
+    let asked = server.asked();
+    assert_eq!(asked[1].line, "POST /api/v1/overrides HTTP/1.1");
+    assert!(asked[1].has("content-type: application/cose"));
+    let message = cose::Sign1::decode(&asked[1].body).expect("a signature");
+    let content = trust::Override::decode(message.payload().expect("a payload")).expect("an override");
+    assert!(matches!(content.effect, trust::Effect::Approve(_)), "{content:?}");
+}
+
+#[test]
 fn publishes_and_fetches_the_authorities() {
     let desk = author_desk();
     desk.done("authority new -o list");

@@ -22,6 +22,13 @@ struct Inputs {
     overlays: Vec<StoredOverlay>,
     violations: Vec<StoredViolation>,
     hold: Option<StoredHold>,
+    /// Before it was written down, decisions took every accepted file as approved.
+    #[serde(default = "yes")]
+    all_approved: bool,
+}
+
+const fn yes() -> bool {
+    true
 }
 
 #[derive(Deserialize)]
@@ -69,6 +76,7 @@ pub(crate) fn inputs(
     overlays: &[OverlayInForce],
     violations: &[Violation],
     hold: Option<&Hold>,
+    all_approved: bool,
 ) -> Value {
     let standing = |standing: &Standing| match standing {
         Standing::Current => json!({ "state": "current" }),
@@ -94,6 +102,7 @@ pub(crate) fn inputs(
         "releases": releases,
         "overlays": overlays,
         "violations": violations,
+        "all_approved": all_approved,
         "hold": hold.map(|hold| {
             json!({ "restriction": hold.restriction.as_str(), "person": hold.person, "why": hold.why,
                 "until": hold.until })
@@ -144,6 +153,7 @@ impl App {
                 why: hold.why,
                 until: hold.until,
             }),
+            all_approved: inputs.all_approved,
         };
         Ok(DecisionBundle {
             decision: id.0,

@@ -14,6 +14,7 @@ pub(crate) mod gateways;
 pub(crate) mod holds;
 pub(crate) mod limiter;
 pub(crate) mod objects;
+pub(crate) mod overrides;
 pub(crate) mod reasons;
 pub(crate) mod releases;
 pub(crate) mod violations;

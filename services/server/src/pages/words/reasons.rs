@@ -170,8 +170,8 @@ pub(super) const REASONS: &[(&str, &[&str])] = &[
     (
         "mud-needs-approval",
         &[
-            "Its network needs are so wide that a person must approve them: {rule} at {path}.",
-            "Its network needs are so wide that a person must approve them.",
+            "Its network needs are so wide that a person must approve them, and no approval is in force: {rule} at {path}.",
+            "Its network needs are so wide that a person must approve them, and no approval is in force.",
         ],
     ),
     ("result-signer", &["The result was not signed by a trusted verifier."]),
