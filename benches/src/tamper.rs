@@ -109,11 +109,7 @@ impl Story {
 
         let signed = SignedResult::decode_cwt(&result).context("reading the result")?;
         let verified = signed.verify(&self.anchors, NOW, None).context("verifying the result")?;
-        let standing = ReleaseStanding {
-            release: self.release.manifest_digest(),
-            version: self.release.version().to_owned(),
-            standing: Standing::Current,
-        };
+        let standing = ReleaseStanding::of(&self.release, Standing::Current, true);
         let decision = decide(&Inputs {
             device: own_id()?.as_bytes(),
             outcome: Some(&Outcome::of(&verified)),

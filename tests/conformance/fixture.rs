@@ -66,11 +66,7 @@ impl Cast {
 
     /// What the operator believes about releases.
     pub(crate) fn anchors(&self) -> ReleaseAnchors {
-        ReleaseAnchors {
-            authorities: self.authorities(),
-            mud_issuers: vec![self.issuer.clone()],
-            broad_mud_approved: true,
-        }
+        ReleaseAnchors { authorities: self.authorities(), mud_issuers: vec![self.issuer.clone()] }
     }
 
     /// The detached signature of the MUD file.

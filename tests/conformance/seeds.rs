@@ -8,7 +8,8 @@ use device_core::BootState;
 use eat::{MeasuredComponent, Measurement};
 use mud::{Direction, Family, Protocol, Remote};
 use trust::{
-    Bundle, BundledEvidence, BundledRelease, Effect, Flow, Override, Policy, References, Scope, Standing,
+    Approval, Bundle, BundledEvidence, BundledRelease, Effect, Flow, Hold, Override, Policy, References,
+    Restriction, Scope, Standing,
 };
 
 use crate::decoders::{Decoder, HSS_MESSAGE};
@@ -88,7 +89,7 @@ fn own(decoder: &str) -> Vec<(String, Vec<u8>)> {
             vec![signed.unverified().sign_jwt(&cast.verifier, b"verifier").expect("a result").into_bytes()]
         }
         "mud" => vec![MUD_FILE.to_vec()],
-        "trust_override" => vec![signed_override(), an_override().encode()],
+        "trust_override" => vec![signed_override(), an_override().encode(), an_approval(&cast).encode()],
         "trust_policy" => vec![Policy::default().encode()],
         "trust_bundle" => vec![bundle(&cast)],
         "device_state" => {
@@ -168,6 +169,12 @@ fn bundle(cast: &Cast) -> Vec<u8> {
             standing: Standing::Current,
         }],
         overrides: vec![signed_override()],
+        hold: Some(Hold {
+            restriction: Restriction::UpdateOnly,
+            person: "operator".into(),
+            why: "odd".into(),
+            until: Some(NOW),
+        }),
         ..Bundle::default()
     };
     bundle.encode()
@@ -233,6 +240,13 @@ fn an_override() -> Override {
         not_before: NOW,
         expires: NOW + 3600,
     }
+}
+
+fn an_approval(cast: &Cast) -> Override {
+    let release = cast.release(1, APPLICATION).manifest_digest();
+    let file = Some(Digest::of(HashAlgorithm::Sha256, MUD_FILE));
+    let effect = Effect::Approve(Approval { release, file });
+    Override { scope: Scope::Site, effect, ..an_override() }
 }
 
 fn signed_override() -> Vec<u8> {

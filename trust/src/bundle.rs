@@ -13,8 +13,10 @@ use suit::AuthorityList;
 use x509::Certificate;
 
 use crate::{
-    Decision, Hold, Inputs, Outcome, OverlayInForce, Policy, References, Release, ReleaseAnchors,
-    ReleaseStanding, SignedOverride, Standing, Violation, appraise, decide, result::SUBMOD,
+    Decision, Hold, Inputs, Outcome, Policy, References, Release, ReleaseAnchors, ReleaseStanding,
+    SignedOverride, Standing, Violation, appraise, decide,
+    digest::{digest, encode_digest},
+    result::SUBMOD,
 };
 
 /// The largest bundle, in bytes.
@@ -65,8 +67,10 @@ pub struct Bundle {
     pub overrides: Vec<Vec<u8>>,
     /// Packets dropped lately.
     pub violations: Vec<Violation>,
-    /// A person's block.
+    /// A person's block or quarantine.
     pub hold: Option<Hold>,
+    /// Whether the site accepts every broad MUD file.
+    pub all_approved: bool,
 }
 
 /// The anchors of whoever checks a bundle.
@@ -98,8 +102,6 @@ impl Bundle {
             let anchors = ReleaseAnchors {
                 authorities: anchors.authorities.clone(),
                 mud_issuers: anchors.mud_issuers.clone(),
-                // Whether a person approved a broad file shows in its acceptance, which the decision presupposes.
-                broad_mud_approved: true,
             };
             let release = Release::accept(&bundled.envelope, &anchors, bundled.accepted_at);
             releases.push((release.map_err(|reason| unproven("release", reason))?, bundled));
@@ -110,18 +112,15 @@ impl Bundle {
         };
         let standings: Vec<ReleaseStanding> = releases
             .iter()
-            .map(|(release, bundled)| ReleaseStanding {
-                release: release.manifest_digest(),
-                version: release.version().to_owned(),
-                standing: bundled.standing.clone(),
+            .map(|(release, bundled)| {
+                ReleaseStanding::of(release, bundled.standing.clone(), self.all_approved)
             })
             .collect();
         let mut overlays = Vec::new();
         for bytes in &self.overrides {
             let signed = SignedOverride::verify(bytes, &anchors.keys)
                 .map_err(|reason| unproven("override", reason))?;
-            let (not_before, expires) = (signed.content().not_before, signed.content().expires);
-            overlays.push(OverlayInForce { object: signed.object(), not_before, expires });
+            overlays.push(signed.overlay());
         }
         let decision = decide(&Inputs {
             device: &self.device,
@@ -222,6 +221,7 @@ mod labels {
     pub(super) const OVERRIDES: i64 = 9;
     pub(super) const VIOLATIONS: i64 = 10;
     pub(super) const HOLD: i64 = 11;
+    pub(super) const ALL_APPROVED: i64 = 12;
 
     pub(super) const CURRENT: u64 = 0;
     pub(super) const SUPERSEDED: u64 = 1;
@@ -258,7 +258,7 @@ impl Bundle {
         map.int(DENIED, |w| {
             w.array(self.denied.len());
             for digest in &self.denied {
-                w.array(2).int(digest.algorithm().cose_id()).bytes(digest.as_bytes());
+                encode_digest(w, digest);
             }
         });
         map.int(OVERRIDES, |w| {
@@ -273,12 +273,9 @@ impl Bundle {
                 w.array(3).int(violation.at).uint(violation.count).text(&violation.target);
             }
         });
-        map.int_if(HOLD, self.hold.as_ref(), |w, hold| {
-            w.array(3).text(&hold.person).text(&hold.why);
-            match hold.until {
-                Some(until) => w.int(until),
-                None => w.null(),
-            };
+        map.int_if(HOLD, self.hold.as_ref(), |w, hold| hold.encode(w));
+        map.int(ALL_APPROVED, |w| {
+            w.bool(self.all_approved);
         });
         map.into_bytes()
     }
@@ -320,12 +317,7 @@ impl Bundle {
                 }
                 DENIED => {
                     for _ in 0..r.array()? {
-                        let at = r.position();
-                        r.array_of(2)?;
-                        let algorithm = crypto::HashAlgorithm::from_cose_id(r.int()?);
-                        let digest = r.bytes()?;
-                        let digest = algorithm.and_then(|algorithm| Digest::new(algorithm, digest));
-                        bundle.denied.push(digest.ok_or(CborError::rule(at, "not a digest"))?);
+                        bundle.denied.push(digest(r)?);
                     }
                 }
                 OVERRIDES => {
@@ -340,12 +332,8 @@ impl Bundle {
                         bundle.violations.push(Violation { at, count, target });
                     }
                 }
-                HOLD => {
-                    r.array_of(3)?;
-                    let (person, why) = (r.text()?.to_owned(), r.text()?.to_owned());
-                    let until = if r.is_null()? { None } else { Some(r.int()?) };
-                    bundle.hold = Some(Hold { person, why, until });
-                }
+                HOLD => bundle.hold = Some(Hold::decode(r)?),
+                ALL_APPROVED => bundle.all_approved = r.bool()?,
                 unknown => return Err(CborError::new(at, Malformed::Unknown(unknown))),
             }
         }

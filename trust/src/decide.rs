@@ -1,10 +1,10 @@
-use alloc::{string::String, vec::Vec};
+use alloc::{borrow::ToOwned, string::String, vec::Vec};
 
-use cbor::{MapBuilder, Writer};
+use cbor::MapBuilder;
 use crypto::Digest;
 use eat::Tier;
 
-use crate::{Access, Code, Policy, Reason};
+use crate::{Access, Approval, Code, Hold, Policy, Reason, Release, digest::encode_digest};
 
 /// How far a device can be trusted now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -87,6 +87,28 @@ pub struct ReleaseStanding {
     pub version: String,
     /// Where it stands.
     pub standing: Standing,
+    /// Its MUD file, where that asks for so much that it is applied with an approval only.
+    pub broad: Option<Broad>,
+}
+
+/// A MUD file that asks for much.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Broad {
+    /// SHA-256 of the file.
+    pub file: Digest,
+    /// What is broad about it.
+    pub why: Reason,
+}
+
+impl ReleaseStanding {
+    /// A verified release that stands so, on a site that does or does not accept every broad file.
+    pub fn of(release: &Release, standing: Standing, all_approved: bool) -> Self {
+        let broad = release.network_needs().and_then(|needs| {
+            Some(Broad { file: needs.digest, why: needs.broad.clone()? }).filter(|_| !all_approved)
+        });
+        let (digest, version) = (release.manifest_digest(), release.version().to_owned());
+        Self { release: digest, version, standing, broad }
+    }
 }
 
 /// Packets that an enforcement point dropped.
@@ -100,17 +122,6 @@ pub struct Violation {
     pub target: String,
 }
 
-/// A person's block.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Hold {
-    /// Who blocked it.
-    pub person: String,
-    /// Why.
-    pub why: String,
-    /// Until when, in seconds since 1970; `None` until a person ends it.
-    pub until: Option<i64>,
-}
-
 /// An override that touches the device: its id and its time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OverlayInForce {
@@ -120,6 +131,8 @@ pub struct OverlayInForce {
     pub not_before: i64,
     /// Until when.
     pub expires: i64,
+    /// What it approves, if it is an approval.
+    pub approves: Option<Approval>,
 }
 
 /// All that a decision depends on.
@@ -135,7 +148,7 @@ pub struct Inputs<'a> {
     pub overlays: &'a [OverlayInForce],
     /// Packets dropped lately.
     pub violations: &'a [Violation],
-    /// A person's block.
+    /// A person's block or quarantine.
     pub hold: Option<&'a Hold>,
     /// The operator's policy.
     pub policy: &'a Policy,
@@ -152,7 +165,7 @@ pub struct Decision {
     pub posture: Posture,
     /// Whether it lately contacted what its release does not ask for.
     pub violating: bool,
-    /// Whether a person blocked it.
+    /// Whether a person blocked or quarantined it.
     pub held: bool,
     /// What it may reach.
     pub access: Access,
@@ -227,10 +240,6 @@ impl Decision {
     }
 }
 
-fn encode_digest(writer: &mut Writer, digest: &Digest) {
-    writer.array(2).int(digest.algorithm().cose_id()).bytes(digest.as_bytes());
-}
-
 /// Decides what a device may reach. The one place where trust is given; it reads nothing but its inputs.
 pub fn decide(inputs: &Inputs<'_>) -> Decision {
     let Inputs { policy, now, .. } = *inputs;
@@ -252,15 +261,19 @@ pub fn decide(inputs: &Inputs<'_>) -> Decision {
     };
 
     let violating = violating(inputs.violations, policy, &mut due, &mut reasons);
-    let held = inputs.hold.is_some_and(|hold| hold.until.is_none_or(|until| due.is_ahead(until)));
-    if let (true, Some(hold)) = (held, inputs.hold) {
-        let reason = Reason::new(Code::OperatorBlock).with("person", &hold.person).with("reason", &hold.why);
-        reasons.push(match hold.until {
-            Some(until) => reason.with("until", until),
-            None => reason,
-        });
-    }
+    let hold = inputs.hold.filter(|hold| hold.until.is_none_or(|until| due.is_ahead(until)));
+    reasons.extend(hold.map(Hold::reason));
+    let found = inputs.releases.iter().find(|known| Some(known.release) == release);
+    let broad = found.and_then(|known| Some((known.release, known.broad.as_ref()?)));
+    let mut approved = false;
     for overlay in inputs.overlays {
+        if let Some(approval) = &overlay.approves {
+            // One that is about something else neither counts nor ends anything here.
+            if !broad.is_some_and(|(release, broad)| approval.covers(&release, &broad.file)) {
+                continue;
+            }
+            approved |= overlay.not_before <= now && now < overlay.expires;
+        }
         if !due.is_ahead(overlay.not_before) && due.is_ahead(overlay.expires) {
             rests_on.push(overlay.object);
         }
@@ -273,14 +286,18 @@ pub fn decide(inputs: &Inputs<'_>) -> Decision {
     if access == Access::Release && release.is_none() {
         access = Access::UpdateOnly;
     }
-    if held {
-        access = Access::Blocked;
+    if let Some((_, broad)) = broad.filter(|_| !approved) {
+        reasons.push(broad.why.clone());
+        access = access.min(Access::UpdateOnly);
+    }
+    if let Some(hold) = hold {
+        access = access.min(hold.restriction.access());
     }
     Decision {
         device: inputs.device.to_vec(),
         posture,
         violating,
-        held,
+        held: hold.is_some(),
         access,
         release,
         reasons,

@@ -13,6 +13,9 @@ mod appraise;
 mod author;
 mod bundle;
 mod decide;
+mod digest;
+mod flow;
+mod hold;
 mod matching;
 mod overlay;
 mod policy;
@@ -28,11 +31,14 @@ pub use appraise::{Appraised, References, appraise, refuse_evidence};
 pub use author::{DraftError, DraftImage, DraftMud, ReleaseDraft};
 pub use bundle::{Bundle, BundleAnchors, BundledEvidence, BundledRelease, MAX_BUNDLE, Unproven, key_anchors};
 pub use decide::{
-    Decision, Hold, Inputs, Outcome, OverlayInForce, Posture, ReleaseStanding, Standing, Violation, decide,
+    Broad, Decision, Inputs, Outcome, OverlayInForce, Posture, ReleaseStanding, Standing, Violation, decide,
 };
+pub use flow::Flow;
+pub use hold::{Hold, Restriction};
 pub use matching::{Candidate, Expected, Measured, find_release};
 pub use overlay::{
-    Effect, Flow, MAX_OVERRIDE_TEXT, MAX_OVERRIDE_TIME, Override, Scope, SignedOverride, overlay,
+    Approval, Effect, MAX_OVERRIDE_TEXT, MAX_OVERRIDE_TIME, Override, Scope, SignedOverride, last_words,
+    overlay,
 };
 pub use policy::{Access, MAX_DURATION, Policy};
 pub use reason::{Code, Reason};

@@ -1,11 +1,14 @@
-use alloc::{borrow::ToOwned, format, string::String, vec::Vec};
+use alloc::{borrow::ToOwned, collections::BTreeMap, format, string::String, vec::Vec};
 
-use cbor::{Error as CborError, MapBuilder, Reader, Reason as Malformed, Writer};
+use cbor::{Error as CborError, MapBuilder, Reader, Reason as Malformed};
 use cose::{ContentType, Purpose, Sign1, Sign1Builder, TrustAnchors};
 use crypto::{Digest, HashAlgorithm, SigningKey};
-use mud::{AceId, Direction, Entry, Family, IpPrefix, Policy, Ports, Protocol, Remote, Verdict};
+use mud::{Policy, Verdict};
 
-use crate::{Code, Reason};
+use crate::{
+    Code, Flow, OverlayInForce, Reason,
+    digest::{digest, encode_digest},
+};
 
 /// Content type of the payload of a signed override.
 const CONTENT_TYPE: &str = "application/vnd.sextant.override+cbor";
@@ -30,11 +33,7 @@ mod labels {
     pub(super) const EFFECT_DENY: u64 = 0;
     pub(super) const EFFECT_ALLOW: u64 = 1;
     pub(super) const EFFECT_IGNORE: u64 = 2;
-
-    pub(super) const REMOTE_ANY: u64 = 0;
-    pub(super) const REMOTE_PREFIX: u64 = 1;
-    pub(super) const REMOTE_NAME: u64 = 2;
-    pub(super) const REMOTE_LOCAL: u64 = 3;
+    pub(super) const EFFECT_APPROVE: u64 = 3;
 }
 
 /// Which devices an override touches.
@@ -46,21 +45,6 @@ pub enum Scope {
     Device(Vec<u8>),
     /// Those whose release binds this MUD URL.
     Model(String),
-}
-
-/// A flow that an override names.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Flow {
-    /// Who starts it.
-    pub direction: Direction,
-    /// Address family.
-    pub family: Family,
-    /// TCP, UDP or another protocol by number.
-    pub protocol: Protocol,
-    /// The other end: an address prefix, a name, the local networks or anything.
-    pub remote: Remote,
-    /// First and last port of whoever is started towards; `None` is any.
-    pub ports: Option<(u16, u16)>,
 }
 
 /// What an override does.
@@ -77,6 +61,25 @@ pub enum Effect {
         /// Name of its entry.
         ace: String,
     },
+    /// The network policy of one release may be applied although it asks for much (threat N4). Only for the whole site.
+    Approve(Approval),
+}
+
+/// What the network operator approves: a release, and what of its network needs was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Approval {
+    /// Manifest digest of the release.
+    pub release: Digest,
+    /// SHA-256 of the MUD file that was read: the manifest pins the signer of the file and not the file. Without it
+    /// every file by that signer is approved.
+    pub file: Option<Digest>,
+}
+
+impl Approval {
+    /// Whether it is about this file of this release.
+    pub fn covers(&self, release: &Digest, file: &Digest) -> bool {
+        self.release == *release && self.file.is_none_or(|read| read == *file)
+    }
 }
 
 /// The network operator's last word on what some devices may do, with a reason and an end (RFC 8520, section 1.1).
@@ -129,6 +132,16 @@ impl SignedOverride {
     pub fn object(&self) -> Digest {
         self.object
     }
+
+    /// The override as decisions take it.
+    pub fn overlay(&self) -> OverlayInForce {
+        let Override { not_before, expires, effect, .. } = &self.content;
+        let approves = match effect {
+            Effect::Approve(approval) => Some(*approval),
+            _ => None,
+        };
+        OverlayInForce { object: self.object, not_before: *not_before, expires: *expires, approves }
+    }
 }
 
 impl Override {
@@ -176,6 +189,15 @@ impl Override {
             }
             Effect::Ignore { acl, ace } => {
                 w.array(3).uint(EFFECT_IGNORE).text(acl).text(ace);
+            }
+            Effect::Approve(Approval { release, file }) => {
+                encode_digest(w.array(3).uint(EFFECT_APPROVE), release);
+                match file {
+                    Some(file) => encode_digest(w, file),
+                    None => {
+                        w.null();
+                    }
+                }
             }
         });
         map.int(AUTHOR, |w| {
@@ -227,6 +249,9 @@ impl Override {
         if value.reason.trim().is_empty() {
             return Err(CborError::rule(0, "an override needs a reason"));
         }
+        if matches!(value.effect, Effect::Approve(_)) && value.scope != Scope::Site {
+            return Err(CborError::rule(0, "an approval is for the whole site"));
+        }
         if value.expires <= value.not_before
             || value.expires.saturating_sub(value.not_before) > MAX_OVERRIDE_TIME
         {
@@ -259,98 +284,26 @@ impl Effect {
             (EFFECT_DENY, 2) => Ok(Self::Deny(Flow::decode(reader)?)),
             (EFFECT_ALLOW, 2) => Ok(Self::Allow(Flow::decode(reader)?)),
             (EFFECT_IGNORE, 3) => Ok(Self::Ignore { acl: text(reader)?, ace: text(reader)? }),
+            (EFFECT_APPROVE, 3) => {
+                let release = digest(reader)?;
+                let file = if reader.is_null()? { None } else { Some(digest(reader)?) };
+                Ok(Self::Approve(Approval { release, file }))
+            }
             _ => Err(CborError::rule(at, "effect is not known")),
         }
     }
 }
 
-impl Flow {
-    fn encode(&self, writer: &mut Writer) {
-        use labels::*;
-        writer.array(5).uint(u64::from(self.direction == Direction::ToDevice));
-        writer.uint(if self.family == Family::V4 { 4 } else { 6 });
-        match self.protocol.number(self.family) {
-            Some(number) => writer.uint(u64::from(number)),
-            None => writer.null(),
-        };
-        match &self.remote {
-            Remote::Prefix(prefix) => writer.array(2).uint(REMOTE_PREFIX).text(&format!("{prefix}")),
-            Remote::Name(name) => writer.array(2).uint(REMOTE_NAME).text(name),
-            Remote::LocalNetworks => writer.array(1).uint(REMOTE_LOCAL),
-            _ => writer.array(1).uint(REMOTE_ANY),
-        };
-        match self.ports {
-            Some((low, high)) => writer.array(2).uint(u64::from(low)).uint(u64::from(high)),
-            None => writer.null(),
-        };
-    }
-
-    fn decode(reader: &mut Reader<'_>) -> Result<Self, CborError> {
-        use labels::*;
-        reader.array_of(5)?;
-        let at = reader.position();
-        let direction = match reader.uint()? {
-            0 => Direction::FromDevice,
-            1 => Direction::ToDevice,
-            _ => return Err(CborError::new(at, Malformed::OutOfRange)),
-        };
-        let at = reader.position();
-        let family = match reader.uint()? {
-            4 => Family::V4,
-            6 => Family::V6,
-            _ => return Err(CborError::new(at, Malformed::OutOfRange)),
-        };
-        let protocol = match reader.is_null()? {
-            true => Protocol::Any,
-            false => Protocol::from_number(reader.uint_as()?, family),
-        };
-        let at = reader.position();
-        let count = reader.array()?;
-        let remote = match (reader.uint()?, count) {
-            (REMOTE_ANY, 1) => Remote::Any,
-            (REMOTE_LOCAL, 1) => Remote::LocalNetworks,
-            (REMOTE_NAME, 2) => Remote::Name(text(reader)?.to_ascii_lowercase()),
-            (REMOTE_PREFIX, 2) => IpPrefix::parse(&text(reader)?)
-                .filter(|prefix| prefix.family() == family)
-                .map(Remote::Prefix)
-                .ok_or(CborError::rule(at, "not an address prefix of the flow's family"))?,
-            _ => return Err(CborError::rule(at, "remote is not known")),
-        };
-        let at = reader.position();
-        let ports = match reader.is_null()? {
-            true => None,
-            false => {
-                reader.array_of(2)?;
-                let ports = (reader.uint_as()?, reader.uint_as()?);
-                if ports.0 > ports.1 || !matches!(protocol, Protocol::Tcp | Protocol::Udp) {
-                    return Err(CborError::rule(at, "ports are ascending, and of TCP or UDP"));
-                }
-                Some(ports)
-            }
-        };
-        Ok(Self { direction, family, protocol, remote, ports })
-    }
-
-    fn entry(&self, verdict: Verdict, ace: String) -> Entry {
-        let ports = self.ports.map_or(Ports::ANY, |(low, high)| Ports::new([low..=high]));
-        let (remote_ports, device_ports) = match self.direction {
-            Direction::FromDevice => (ports, Ports::ANY),
-            Direction::ToDevice => (Ports::ANY, ports),
-        };
-        Entry {
-            direction: self.direction,
-            family: self.family,
-            remote: self.remote.clone(),
-            protocol: self.protocol,
-            remote_ports,
-            device_ports,
-            extra: None,
-            tls: Vec::new(),
-            verdict,
-            ace: AceId { acl: "override".to_owned(), ace },
-            default: false,
+/// The operator's last word under each id: of several overrides the one that begins last, and of those the first.
+pub fn last_words(overrides: impl IntoIterator<Item = SignedOverride>) -> Vec<SignedOverride> {
+    let mut last: BTreeMap<[u8; 16], SignedOverride> = BTreeMap::new();
+    for item in overrides {
+        let newer = |known: &SignedOverride| item.content.not_before > known.content.not_before;
+        if last.get(&item.content.id).is_none_or(newer) {
+            last.insert(item.content.id, item);
         }
     }
+    last.into_values().collect()
 }
 
 /// The policy of a release under the overrides that apply: denials first, then allowances, then what the file says.
@@ -365,6 +318,8 @@ pub fn overlay<'a>(policy: &Policy, overrides: impl IntoIterator<Item = &'a Over
             Effect::Ignore { acl, ace } => {
                 kept.retain(|entry| entry.ace.acl != *acl || entry.ace.ace != *ace)
             }
+            // It opens nothing by itself: it lets the release's own policy be applied.
+            Effect::Approve(_) => {}
         }
     }
     denied.append(&mut allowed);
@@ -372,7 +327,8 @@ pub fn overlay<'a>(policy: &Policy, overrides: impl IntoIterator<Item = &'a Over
     Policy { entries: denied }
 }
 
-fn text(reader: &mut Reader<'_>) -> Result<String, CborError> {
+/// A text of bounded length.
+pub(crate) fn text(reader: &mut Reader<'_>) -> Result<String, CborError> {
     let at = reader.position();
     let text = reader.text()?;
     if text.len() > MAX_OVERRIDE_TEXT {

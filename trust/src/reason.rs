@@ -138,6 +138,8 @@ codes! {
     NotInPolicy = "not-in-policy",
     /// A person blocked the device.
     OperatorBlock = "operator-block",
+    /// A person put the device into quarantine.
+    OperatorQuarantine = "operator-quarantine",
 }
 
 impl fmt::Display for Code {

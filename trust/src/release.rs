@@ -14,7 +14,7 @@ use x509::{
     cms::{Detached, SignerPolicy},
 };
 
-use crate::{Candidate, Code, Expected, Reason};
+use crate::{Candidate, Code, Expected, Reason, SignedOverride};
 
 /// Integrated payload that carries the MUD file.
 pub const MUD_FILE: &str = "#mud.json";
@@ -28,8 +28,6 @@ pub struct ReleaseAnchors {
     pub authorities: AuthorityList,
     /// Issuers of MUD signers. When there are none, the manifest's pin of the signer's key is enough.
     pub mud_issuers: Vec<Certificate>,
-    /// Whether files that ask for much may be accepted without a person's approval.
-    pub broad_mud_approved: bool,
 }
 
 /// A release: one verified SUIT envelope and what it says about measurements and network needs.
@@ -63,6 +61,8 @@ pub struct NetworkNeeds {
     pub policy: mud::Policy,
     /// What there is to say about it.
     pub findings: Vec<mud::Finding>,
+    /// What about it is so broad that a person must approve it before it is applied.
+    pub broad: Option<Reason>,
 }
 
 impl Release {
@@ -70,7 +70,8 @@ impl Release {
     ///
     /// In this order: signatures, scope and digests of the manifest; the SBOM is there, names what the manifest installs
     /// and agrees with the manifest's own digests; the MUD file is signed by the key that the manifest pins, and
-    /// compiles. `now` is in seconds since 1970.
+    /// compiles. `now` is in seconds since 1970. Whether a broad file may be applied changes with time:
+    /// [`Release::approved`] says.
     pub fn accept(envelope: &[u8], anchors: &ReleaseAnchors, now: i64) -> Result<Self, Reason> {
         let decoded = Envelope::decode(envelope).map_err(|error| suit_reason(error.code(), &error))?;
         let verified =
@@ -179,6 +180,25 @@ impl Release {
         self.mud.as_ref()
     }
 
+    /// Whether its network needs may be applied now: they ask for little, or one of these overrides approves them.
+    pub fn approved<'a>(
+        &self,
+        overrides: impl IntoIterator<Item = &'a SignedOverride>,
+        now: i64,
+    ) -> Result<(), Reason> {
+        let Some((needs, why)) = self.mud.as_ref().and_then(|needs| Some((needs, needs.broad.as_ref()?)))
+        else {
+            return Ok(());
+        };
+        let approves = |item: &SignedOverride| {
+            let overlay = item.overlay();
+            overlay.approves.is_some_and(|approval| approval.covers(&self.manifest_digest, &needs.digest))
+                && overlay.not_before <= now
+                && now < overlay.expires
+        };
+        if overrides.into_iter().any(approves) { Ok(()) } else { Err(why.clone()) }
+    }
+
     /// The release as something to match evidence against.
     pub fn candidate(&self) -> Candidate<'_> {
         Candidate { release: self.manifest_digest, version: &self.version, expected: &self.expected }
@@ -222,16 +242,12 @@ impl NetworkNeeds {
         let compiled = mud::compile(&parsed.file);
         let mut findings = parsed.findings;
         findings.extend(compiled.findings);
-        let held = findings.iter().find(|finding| finding.severity == Severity::NeedsApproval);
-        if let Some(finding) = held.filter(|_| !anchors.broad_mud_approved) {
-            return Err(Reason::new(Code::MudNeedsApproval)
-                .with("rule", finding.code)
-                .with("path", &finding.path));
-        }
+        let needs_approval = Reason::new(Code::MudNeedsApproval);
         let breadth = compiled.policy.breadth();
-        if breadth.needs_approval() && !anchors.broad_mud_approved {
-            return Err(Reason::new(Code::MudNeedsApproval).with("breadth", breadth.score));
-        }
+        let broad = match findings.iter().find(|finding| finding.severity == Severity::NeedsApproval) {
+            Some(finding) => Some(needs_approval.with("rule", finding.code).with("path", &finding.path)),
+            None => breadth.needs_approval().then(|| needs_approval.with("breadth", breadth.score)),
+        };
         Ok(Self {
             url: binding.url.to_owned(),
             digest: Digest::of(HashAlgorithm::Sha256, file),
@@ -239,6 +255,7 @@ impl NetworkNeeds {
             file: file.to_vec(),
             policy: compiled.policy,
             findings,
+            broad,
         })
     }
 }

@@ -223,7 +223,8 @@ impl<T> Reply<T> {
                 let detail = problem.reason.map(|reason| {
                     reason.detail.iter().fold(Map::new(), |map, (name, value)| map.with(name, value.as_str()))
                 });
-                let facts = Map::new().maybe("detail", detail.map(Node::from));
+                let help = Some(problem.help).filter(|help| !help.is_empty());
+                let facts = Map::new().maybe("detail", detail.map(Node::from)).maybe("help", help);
                 Ok(printer.answer(Verdict::no(problem.code, message).with(facts)))
             }
         }

@@ -124,6 +124,36 @@ fn publishes_a_release_with_its_credential_and_media_type() {
 }
 
 #[test]
+fn says_what_to_run_when_a_release_needs_approval_and_gives_the_approval() {
+    let desk = author_desk();
+    desk.done("suit build plain.toml --key author.key -o r.suit");
+    let problem = r#"{"type":"about:blank","title":"x","status":422,"detail":"mud-needs-approval: breadth 80",
+        "code":"mud-needs-approval","help":"run sextant policy approve 00ff"}"#;
+    let listed = r#"[{"digest":"aa","object":"AQ","received_at":"2026-11-23T16:00:00Z","received_by":"olga",
+        "not_before":"2026-11-23T16:00:00Z","expires":"2026-12-23T16:00:00Z","scope":"release:00ff","reason":"Read it"}]"#;
+    let server = Server::start(&desk, &[(422, problem), (201, r#"{"digest":"aa"}"#), (200, listed)]);
+    let refused = server.run(&desk, "release publish r.suit");
+    assert_eq!(refused.status, 1, "{}", refused.stderr);
+    assert_eq!(
+        refused.stdout,
+        "no: breadth 80 [mud-needs-approval]\nhelp: run sextant policy approve 00ff\n"
+    );
+    let digest = "00".repeat(32);
+    let approve =
+        format!("policy approve {digest} --key operator.key --author Nadia --reason 'Read it' --for 30d");
+    let done = server.run(&desk, &approve);
+    assert_eq!(done.status, 0, "{}", done.stderr);
+    let listed = server.run(&desk, "policy overrides").stdout;
+    assert!(listed.contains("release:00ff") && listed.contains("Read it"), "{listed}");
+    let asked = server.asked();
+    assert_eq!(asked[1].line, "POST /api/v1/overrides HTTP/1.1");
+    assert!(asked[1].has("content-type: application/cose"));
+    let message = cose::Sign1::decode(&asked[1].body).expect("a signature");
+    let content = trust::Override::decode(message.payload().expect("a payload")).expect("an override");
+    assert!(matches!(content.effect, trust::Effect::Approve(_)), "{content:?}");
+}
+
+#[test]
 fn publishes_and_fetches_the_authorities() {
     let desk = author_desk();
     desk.done("authority new -o list");
@@ -188,6 +218,40 @@ fn enrols_a_device_with_its_public_key_only() {
     assert_eq!(asked[1].line, "POST /api/v1/devices/porch%20cam/hold HTTP/1.1");
     assert_eq!(asked[1].body, br#"{"reason":"leaks","until":"2027-01-01T00:00:00Z"}"#);
     assert_eq!(asked[3].line, "POST /api/v1/campaigns/3/start HTTP/1.1");
+}
+
+#[test]
+fn quarantines_devices_and_lists_them() {
+    let desk = Desk::new();
+    let conflict = r#"{"type":"about:blank","title":"x","status":409,"detail":"the device is blocked","code":"conflict"}"#;
+    let device = r#"{"items":[{"ueid":"01","name":"porch cam","model":"cam","group":"","posture":"trusted",
+        "access":"update-only","violating":false,"reasons":[{"code":"operator-quarantine"}],"release":null,
+        "version":null,"attested_at":null,"enrolled_at":"2026-11-23T16:00:00Z","decision":7,
+        "hold":{"restriction":"update-only","person":"Nadia","reason":"odd","at":"2026-11-23T16:00:00Z","until":null}}]}"#;
+    let server = Server::start(
+        &desk,
+        &[(204, ""), (204, ""), (409, conflict), (204, ""), (200, device), (200, device)],
+    );
+    let add = "quarantine add 'porch cam' --reason odd";
+    assert_eq!(server.run(&desk, &format!("{add} --until 2027-01-01T00:00:00Z")).status, 0);
+    assert_eq!(server.run(&desk, &format!("{add} --for 2h")).status, 0);
+    let refused = server.run(&desk, add);
+    assert_eq!((refused.status, refused.stdout.as_str()), (1, "no: the device is blocked [conflict]\n"));
+    assert_eq!(server.run(&desk, "quarantine release 'porch cam'").status, 0);
+    let table = server.run(&desk, "quarantine ls");
+    desk.golden("quarantine-ls.txt", &table.stdout);
+    let json: serde_json::Value =
+        serde_json::from_str(&server.run(&desk, "quarantine ls --json").stdout).expect("JSON");
+    assert_eq!(json[0]["hold"]["person"], "Nadia");
+    let asked = server.asked();
+    assert_eq!(asked[0].line, "POST /api/v1/devices/porch%20cam/quarantine HTTP/1.1");
+    assert_eq!(asked[0].body, br#"{"reason":"odd","until":"2027-01-01T00:00:00Z"}"#);
+    let span: api::HoldRequest = serde_json::from_slice(&asked[1].body).expect("a request");
+    assert!(span.until.is_some());
+    assert_eq!(asked[2].body, br#"{"reason":"odd","until":null}"#);
+    assert_eq!(asked[3].line, "DELETE /api/v1/devices/porch%20cam/quarantine HTTP/1.1");
+    assert_eq!(asked[4].line, "GET /api/v1/devices?q=held%3Aupdate-only HTTP/1.1");
+    desk.failed(&format!("{add} --for 2h --until 2027-01-01T00:00:00Z"), "cannot be used with");
 }
 
 #[test]

@@ -107,6 +107,57 @@ fn signs_overrides_that_gateways_accept() {
 }
 
 #[test]
+fn signs_approvals_of_the_release_and_the_file_that_were_read() {
+    let desk = author_desk();
+    desk.done("suit build plain.toml --key author.key -o r.suit");
+    let approve = |what: &str| {
+        format!("policy approve {what} --key operator.key --author Nadia --reason 'Read it' --for 30d")
+    };
+    let anchors = cose::TrustAnchors::new(vec![cose::TrustAnchor::new(
+        common::fixed_key(2).public_key().clone(),
+        cose::Purpose::Override,
+        "operator",
+    )]);
+    let effect = |file: &str| {
+        let signed = trust::SignedOverride::verify(&desk.read(file), &anchors).expect("gateways accept it");
+        assert_eq!(signed.content().expires - signed.content().not_before, 30 * 86_400);
+        assert_eq!(signed.content().scope, trust::Scope::Site);
+        signed.content().effect.clone()
+    };
+    let envelope = desk.read("r.suit");
+    let envelope = suit::Envelope::decode(&envelope).expect("an envelope");
+    let release = envelope.manifest_digest_claimed();
+
+    let digits = release.to_string();
+    let digits = digits.strip_prefix("sha256:").expect("SHA-256");
+    desk.done(&format!("{} -o any.cose", approve(digits)));
+    desk.done(&format!("{} -o same.cose", approve(&format!("sha256:{digits}"))));
+    let any = trust::Effect::Approve(trust::Approval { release, file: None });
+    assert_eq!((effect("any.cose"), effect("same.cose")), (any.clone(), any));
+    let told = desk.done("inspect any.cose");
+    assert!(told.contains(&format!("approve release sha256:{digits} with any MUD file")), "{told}");
+
+    // With the envelope at hand the file that was read is approved, and no other.
+    desk.done("suit build recipe.toml --key author.key -o m.suit");
+    desk.done(&format!("{} -o one.cose", approve("m.suit")));
+    let envelope = desk.read("m.suit");
+    let release = suit::Envelope::decode(&envelope).expect("an envelope").manifest_digest_claimed();
+    let file = crypto::Digest::of(crypto::HashAlgorithm::Sha256, &desk.read("welcome-cam.json"));
+    let one = trust::Effect::Approve(trust::Approval { release, file: Some(file) });
+    assert_eq!(effect("one.cose"), one);
+    let told = desk.done("inspect one.cose");
+    assert!(told.contains(&format!("with MUD file {file}")), "{told}");
+    desk.failed(&format!("{} -o x.cose", approve("r.suit")), "carries no MUD file to approve");
+    desk.failed(&format!("{} -o x.cose", approve("nothing-here")), "cannot read");
+    desk.failed(&format!("{} -o x.cose", approve("author.key")), "not a SUIT envelope");
+    desk.failed(&approve(digits), "no server is named");
+    desk.failed(
+        &approve(digits).replace("'Read it'", "''").replace("30d", "30d -o x.cose"),
+        "refuse this override",
+    );
+}
+
+#[test]
 fn writes_policies_that_are_read_back() {
     let desk = author_desk();
     desk.done("policy new --result-lifetime 15m --outdated-access blocked --require-mud-anchor -o p.cbor");

@@ -194,6 +194,7 @@ impl Client {
             detail: String::from_utf8_lossy(&bytes).into_owned(),
             code: String::new(),
             reason: None,
+            help: String::new(),
             instance: String::new(),
         });
         Err(Error::Refused { request: request.to_owned(), problem: Box::new(problem) })

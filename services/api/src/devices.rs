@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{Applied, Base64Url, Reason, Violation};
+use crate::{Applied, Base64Url, Reason, Restriction, Violation};
 
 /// A list, and where to go on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,15 +43,17 @@ pub struct Device {
     /// Since when it is out of service.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retired_at: Option<String>,
-    /// A person's block.
+    /// A person's block or quarantine that is in force.
     pub hold: Option<Hold>,
     /// Its newest decision.
     pub decision: Option<i64>,
 }
 
-/// A person's block.
+/// A person's block or quarantine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hold {
+    /// What it leaves the device.
+    pub restriction: Restriction,
     /// Who.
     pub person: String,
     /// Why.
@@ -62,7 +64,7 @@ pub struct Hold {
     pub until: Option<String>,
 }
 
-/// Asks to block a device.
+/// Asks to block or quarantine a device.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HoldRequest {
     /// Why.

@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use crate::{Base64Url, Reason};
+use crate::{Base64Url, Reason, Restriction};
 
 /// What a gateway fetches. It verifies every object in it; what is not signed can only narrow.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,8 +40,9 @@ pub struct GatewayDevice {
     pub mud_url: Option<String>,
     /// Its newest signed result, a CWT.
     pub result: Option<Base64Url>,
-    /// Whether a person blocks it.
-    pub held: bool,
+    /// What a person's block or quarantine leaves it.
+    #[serde(deserialize_with = "crate::restriction::read")]
+    pub held: Option<Restriction>,
     /// Manifest digest of the release it is offered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub offered: Option<String>,

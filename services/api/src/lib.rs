@@ -12,6 +12,7 @@ mod media;
 mod objects;
 mod reason;
 mod releases;
+mod restriction;
 mod session;
 mod update;
 
@@ -33,6 +34,7 @@ pub use media::{AUTHORITIES, CHALLENGE_SESSION, COSE, CSV, DISCOVERY, EVIDENCE, 
 pub use objects::{AuditLine, AuthoritiesVersion, DecisionBundle, NewToken, Override, Token};
 pub use reason::{Problem, Reason};
 pub use releases::{Accepted, ExpectedValue, Release, Revoke};
+pub use restriction::{Restriction, read as read_restriction};
 pub use session::{Discovery, Endpoints, Evidence, Session, SessionStatus};
 pub use update::{
     Artifact, ArtifactLinks, Chunk, Deployment, DeploymentAction, Execution, Feedback, FeedbackResult,

@@ -30,6 +30,9 @@ pub struct Problem {
     /// The reason with its detail, where an object was refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Reason>,
+    /// What to do about it, where there is something to do.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub help: String,
     /// Id of the request in the server's log.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub instance: String,

@@ -34,6 +34,9 @@ pub struct Release {
     /// Why it gives no reference values although it was accepted: its stored objects no longer hold.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unusable: Option<crate::Reason>,
+    /// Why gateways do not apply its network policy: it asks for much, and no approval is in force.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub awaits_approval: Option<crate::Reason>,
     /// Gateways that staged its policy.
     pub staged_on: Vec<String>,
     /// How many devices were found to run it.

@@ -73,6 +73,32 @@ fn report_needs_only_the_gateway_name() {
 }
 
 #[test]
+fn a_restriction_that_is_not_known_closes_everything_and_must_be_mentioned() {
+    let device =
+        |held: Value| json!({ "ueid": "01", "name": "a", "model": "m", "result": null, "held": held });
+    let rows = [
+        (json!(null), None),
+        (json!(false), None),
+        (json!(true), Some(Restriction::Blocked)),
+        (json!("blocked"), Some(Restriction::Blocked)),
+        (json!("update-only"), Some(Restriction::UpdateOnly)),
+        (json!("release"), Some(Restriction::Blocked)),
+        (json!(""), Some(Restriction::Blocked)),
+        (json!(["update-only"]), Some(Restriction::Blocked)),
+    ];
+    for (held, restriction) in rows {
+        assert_eq!(from_value::<GatewayDevice>(device(held.clone())).unwrap().held, restriction, "{held}");
+    }
+    assert!(
+        from_value::<GatewayDevice>(json!({ "ueid": "01", "name": "a", "model": "m", "result": null }))
+            .is_err()
+    );
+    for restriction in [Restriction::Blocked, Restriction::UpdateOnly] {
+        assert_eq!(to_value(restriction).unwrap(), restriction.as_str());
+    }
+}
+
+#[test]
 fn device_key_is_read_in_each_form() {
     let device = |key: Value| json!({ "name": "a", "model": "m", "ueid": "01", "key": key });
     let text: EnrolDevice = from_value(device(json!("AQ"))).unwrap();

@@ -23,7 +23,7 @@ pub struct Config {
     pub policy: Policy,
     /// Issuers of MUD signers; when there are none, the manifest's pin of the signer's key is enough.
     pub mud_issuers: Vec<Certificate>,
-    /// Whether MUD files that ask for much are accepted without a person's approval.
+    /// Whether every MUD file that asks for much is accepted without an approval of its own.
     pub broad_mud_approved: bool,
     /// Who signs overrides; when there is nobody, overrides are relayed unread.
     pub override_anchors: TrustAnchors,

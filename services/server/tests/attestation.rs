@@ -210,6 +210,58 @@ fn block_of_a_person_holds_until_its_end() {
 }
 
 #[test]
+fn quarantine_of_a_person_leaves_the_way_to_the_cure_until_its_end() {
+    let (site, _, device, _) = site();
+    site.attest(&device, b"app 1.0.0", None);
+    let path = |verb: &str| format!("/api/v1/devices/{}/{verb}", device.ueid());
+    let release = || site.call("DELETE", &path("quarantine"), Some(&site.admin), "", None);
+    let seen = || {
+        let seen = site.device(&device);
+        (codes(&seen).join(" "), seen["access"].as_str().unwrap().to_owned())
+    };
+    let detail = |reply: common::Reply| reply.json()["detail"].as_str().unwrap().to_owned();
+    let listed = |word: &str| site.get(&format!("/api/v1/devices?q=held:{word}")).json()["items"].clone();
+    site.post(&path("quarantine"), json!({ "reason": "" })).expect(400);
+    assert!(detail(release().expect(409)).contains("there is no quarantine to end"));
+
+    site.post(&path("quarantine"), json!({ "reason": "odd" })).expect(204);
+    assert_eq!(seen(), ("operator-quarantine".into(), "update-only".into()));
+    assert_eq!(site.device(&device)["posture"], "trusted");
+    let hold = listed("update-only")[0]["hold"].clone();
+    assert_eq!((&hold["restriction"], &hold["reason"]), (&json!("update-only"), &json!("odd")));
+    assert_eq!(listed("blocked"), json!([]));
+    // Good evidence ends nothing.
+    site.attest(&device, b"app 1.0.0", None);
+    assert_eq!(seen(), ("operator-quarantine".into(), "update-only".into()));
+
+    // Each verb ends what is its own; a block replaces a quarantine, and no quarantine loosens a block.
+    assert!(detail(site.act(&path("release")).expect(409)).contains("in quarantine"));
+    site.post(&path("hold"), json!({ "reason": "lost" })).expect(204);
+    assert_eq!(seen(), ("operator-block".into(), "blocked".into()));
+    assert!(
+        detail(site.post(&path("quarantine"), json!({ "reason": "odd" })).expect(409))
+            .contains("release it first")
+    );
+    assert!(detail(release().expect(409)).contains("blocked"));
+    site.act(&path("release")).expect(204);
+    assert_eq!(seen(), (String::new(), "release".into()));
+
+    // NOW + 60 s.
+    site.post(&path("quarantine"), json!({ "reason": "odd", "until": "2027-01-15T08:01:00Z" })).expect(204);
+    let decision = site.device(&device)["decision"].as_i64().unwrap();
+    let bundle = site.get(&format!("/api/v1/decisions/{decision}")).json();
+    let bundle =
+        trust::Bundle::decode(&api::Base64Url::decode(bundle["bundle"].as_str().unwrap()).unwrap()).unwrap();
+    let hold = bundle.hold.unwrap();
+    assert_eq!((hold.restriction, hold.why.as_str()), (trust::Restriction::UpdateOnly, "odd"));
+    site.clock.advance_seconds(60);
+    site.until("the quarantine ended", || site.device(&device)["access"] == "release");
+    assert_eq!(site.device(&device)["hold"], json!(null));
+    assert_eq!(listed("update-only"), json!([]));
+    release().expect(409);
+}
+
+#[test]
 fn revoked_and_superseded_releases_make_devices_outdated() {
     let (site, maker, device, envelope) = site();
     site.attest(&device, b"app 1.0.0", None);

@@ -23,12 +23,14 @@ const OPEN: [(&str, &str); 5] = [
 ];
 
 /// Every other route.
-const CLOSED: [(&str, &str); 36] = [
+const CLOSED: [(&str, &str); 40] = [
     ("GET", "/"),
     ("GET", "/devices"),
     ("GET", "/devices/01"),
     ("GET", "/devices/01/hold"),
     ("POST", "/devices/01/hold"),
+    ("GET", "/devices/01/quarantine"),
+    ("POST", "/devices/01/quarantine"),
     ("GET", "/events?on=overview"),
     ("POST", "/logout"),
     ("GET", "/api/v1/devices"),
@@ -37,6 +39,8 @@ const CLOSED: [(&str, &str); 36] = [
     ("DELETE", "/api/v1/devices/01"),
     ("POST", "/api/v1/devices/01/hold"),
     ("POST", "/api/v1/devices/01/release"),
+    ("POST", "/api/v1/devices/01/quarantine"),
+    ("DELETE", "/api/v1/devices/01/quarantine"),
     ("GET", "/api/v1/authorities"),
     ("PUT", "/api/v1/authorities"),
     ("GET", "/api/v1/releases"),

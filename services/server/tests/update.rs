@@ -358,7 +358,19 @@ fn person_signs_in_by_the_link_once_and_sees_every_page_live() {
     post("/api/v1/tokens", "").expect(401);
     let page = get(&hold).text();
     let token = page.split("name=\"token\" value=\"").nth(1).unwrap().split('"').next().unwrap();
+    let quarantine = format!("{device}/quarantine");
+    assert!(get(&quarantine).text().contains("Quarantine cam-1?"));
+    post(&quarantine, &format!("reason=odd&token={token}")).expect(303);
+    let page = get(&device).text();
+    for shown in
+        ["Olga put it into quarantine: “odd”", "Put into quarantine: odd", "until the quarantine ends"]
+    {
+        assert!(page.contains(shown), "{shown}");
+    }
+    post(&format!("{device}/end-quarantine"), &format!("token={token}")).expect(303);
+    assert!(get(&device).text().contains("Quarantine ended"));
     post(&hold, &format!("reason=lost&token={token}")).expect(303);
+    assert!(get(&device).text().contains("Nothing of it passes until the block ends."));
     assert_eq!(site.device(&fleet.devices[0])["hold"]["person"], "Olga");
 
     let mut request = ureq::http::Request::builder().uri(site.url("/events?on=overview"));

@@ -2,8 +2,8 @@ use serde_json::json;
 use sqlx::{Row, sqlite::SqliteRow};
 
 use crate::{
-    AuditEntry, Change, DecisionId, DeviceId, Error, ReleaseId, ResultId, Store, Timestamp,
-    writer::Transaction,
+    AuditEntry, Change, DecisionId, DeviceId, Error, Hold, ReleaseId, ResultId, Store, Timestamp,
+    holds::hold, writer::Transaction,
 };
 
 /// A device to enrol.
@@ -42,7 +42,7 @@ pub struct Device {
     pub enrolled_at: Timestamp,
     /// When it was retired.
     pub retired_at: Option<Timestamp>,
-    /// A person's block.
+    /// A person's block or quarantine, in force or past its end.
     pub hold: Option<Hold>,
     /// The newest result that the enrolled key's evidence gave.
     pub result: Option<ResultId>,
@@ -64,19 +64,6 @@ pub struct Device {
     pub due: Option<Timestamp>,
 }
 
-/// A person's block of a device.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Hold {
-    /// Who.
-    pub person: String,
-    /// Why.
-    pub why: String,
-    /// Since when.
-    pub at: Timestamp,
-    /// Until when; `None` until a person ends it.
-    pub until: Option<Timestamp>,
-}
-
 /// Which devices, ordered by id.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DeviceFilter {
@@ -88,6 +75,8 @@ pub struct DeviceFilter {
     pub group: Option<String>,
     /// Exact posture.
     pub posture: Option<String>,
+    /// What a person leaves them, and when that is asked.
+    pub held: Option<(String, Timestamp)>,
     /// Only those after this id.
     pub after: Option<DeviceId>,
     /// At most this many.
@@ -135,13 +124,16 @@ impl Store {
              AND ($1 IS NULL OR instr(lower(name), lower($1)) > 0)
              AND ($2 IS NULL OR model = $2) AND ($3 IS NULL OR fleet_group = $3)
              AND ($4 IS NULL OR posture = $4) AND ($5 IS NULL OR id > $5)
-             ORDER BY id LIMIT $6",
+             AND ($6 IS NULL OR (held_to = $6 AND (held_until IS NULL OR held_until > $7)))
+             ORDER BY id LIMIT $8",
         )
         .bind(filter.name.as_deref())
         .bind(filter.model.as_deref())
         .bind(filter.group.as_deref())
         .bind(filter.posture.as_deref())
         .bind(filter.after.as_ref().map(DeviceId::as_bytes))
+        .bind(filter.held.as_ref().map(|(word, _)| word.as_str()))
+        .bind(filter.held.as_ref().map(|(_, now)| now.micros()))
         .bind(filter.limit)
         .fetch_all(&self.readers)
         .await?;
@@ -237,47 +229,6 @@ impl Store {
             })
             .await
     }
-
-    /// Blocks a device, or ends the block with `None`.
-    pub async fn hold(
-        &self,
-        id: &DeviceId,
-        hold: Option<Hold>,
-        actor: &str,
-        at: Timestamp,
-    ) -> Result<(), Error> {
-        let (id, actor) = (id.clone(), actor.to_owned());
-        self.writer
-            .write(move |transaction| {
-                Box::pin(async move {
-                    let changed = sqlx::query(
-                        "UPDATE devices SET held_by = $1, held_why = $2, held_at = $3, held_until = $4
-                         WHERE id = $5 AND retired_at IS NULL",
-                    )
-                    .bind(hold.as_ref().map(|hold| hold.person.clone()))
-                    .bind(hold.as_ref().map(|hold| hold.why.clone()))
-                    .bind(hold.as_ref().map(|hold| hold.at.micros()))
-                    .bind(hold.as_ref().and_then(|hold| hold.until).map(Timestamp::micros))
-                    .bind(id.as_bytes())
-                    .execute(&mut transaction.connection)
-                    .await?;
-                    if changed.rows_affected() == 0 {
-                        return Err(Error::Absent("device"));
-                    }
-                    let (action, detail) = match hold {
-                        Some(hold) => (
-                            "device.hold",
-                            json!({ "reason": hold.why, "until": hold.until.map(Timestamp::seconds) }),
-                        ),
-                        None => ("device.release", json!({})),
-                    };
-                    transaction.audit(entry(at, actor, action, &id, detail));
-                    transaction.changed(Change::Device(id));
-                    Ok(())
-                })
-            })
-            .await
-    }
 }
 
 async fn insert(
@@ -310,7 +261,7 @@ async fn insert(
     Ok(())
 }
 
-fn entry(
+pub(crate) fn entry(
     at: Timestamp,
     actor: String,
     action: &'static str,
@@ -324,15 +275,6 @@ fn device(row: &SqliteRow) -> Result<Device, Error> {
     let time = |name: &str| -> Result<Option<Timestamp>, Error> {
         Ok(row.try_get::<Option<i64>, _>(name)?.map(Timestamp::from_micros))
     };
-    let hold = match (row.try_get::<Option<String>, _>("held_by")?, time("held_at")?) {
-        (Some(person), Some(at)) => Some(Hold {
-            person,
-            why: row.try_get::<Option<String>, _>("held_why")?.unwrap_or_default(),
-            at,
-            until: time("held_until")?,
-        }),
-        _ => None,
-    };
     Ok(Device {
         id: DeviceId::new(row.try_get("id")?).ok_or(Error::Corrupt("device id"))?,
         name: row.try_get("name")?,
@@ -342,7 +284,7 @@ fn device(row: &SqliteRow) -> Result<Device, Error> {
         thumbprint: row.try_get("thumbprint")?,
         enrolled_at: Timestamp::from_micros(row.try_get("enrolled_at")?),
         retired_at: time("retired_at")?,
-        hold,
+        hold: hold(row)?,
         result: row.try_get::<Option<i64>, _>("result")?.map(ResultId),
         decision: row.try_get::<Option<i64>, _>("decision")?.map(DecisionId),
         posture: row.try_get("posture")?,

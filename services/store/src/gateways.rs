@@ -2,8 +2,8 @@ use serde_json::{Value, json};
 use sqlx::{Row, sqlite::SqliteRow};
 
 use crate::{
-    AuditEntry, Change, DeviceId, Error, ReleaseId, Store, Timestamp, devices::release_column,
-    writer::Transaction,
+    AuditEntry, Change, DeviceId, Error, Hold, ReleaseId, Store, Timestamp, devices::release_column,
+    holds::hold, writer::Transaction,
 };
 
 /// An enforcement point that was heard of.
@@ -133,8 +133,8 @@ pub struct GatewayDevice {
     pub result: Option<Vec<u8>>,
     /// The release it was found to run.
     pub release: Option<ReleaseId>,
-    /// Until when a person blocks it, `Some(None)` without end.
-    pub held: Option<Option<Timestamp>>,
+    /// A person's block or quarantine, in force or past its end.
+    pub hold: Option<Hold>,
 }
 
 impl Store {
@@ -266,7 +266,8 @@ impl Store {
     /// Every device in service with its newest signed result.
     pub async fn gateway_devices(&self) -> Result<Vec<GatewayDevice>, Error> {
         let rows = sqlx::query(
-            "SELECT d.id, d.name, d.model, d.release, d.held_by, d.held_until, r.cwt
+            "SELECT d.id, d.name, d.model, d.release, d.held_to, d.held_by,
+             d.held_why, d.held_at, d.held_until, r.cwt
              FROM devices AS d LEFT JOIN results AS r ON r.id = d.result
              WHERE d.retired_at IS NULL ORDER BY d.id",
         )
@@ -274,14 +275,13 @@ impl Store {
         .await?;
         rows.iter()
             .map(|row| {
-                let until = row.try_get::<Option<i64>, _>("held_until")?.map(Timestamp::from_micros);
                 Ok(GatewayDevice {
                     id: DeviceId::new(row.try_get("id")?).ok_or(Error::Corrupt("device id"))?,
                     name: row.try_get("name")?,
                     model: row.try_get("model")?,
                     result: row.try_get("cwt")?,
                     release: release_column(row, "release")?,
-                    held: row.try_get::<Option<String>, _>("held_by")?.map(|_| until),
+                    hold: hold(row)?,
                 })
             })
             .collect()

@@ -15,6 +15,7 @@ mod decisions;
 mod devices;
 mod error;
 mod gateways;
+mod holds;
 mod ids;
 mod open;
 mod overrides;
@@ -32,11 +33,12 @@ pub use audit::{AuditBreak, AuditEntry, AuditHead, AuditRecord};
 pub use authorities::AuthorityVersion;
 pub use campaigns::{Campaign, CampaignChange, CampaignDevice, DeviceChange, NewCampaign, Offer, Remainder};
 pub use decisions::{DecisionRecord, NewDecision, Redecision};
-pub use devices::{Device, DeviceFilter, Hold, NewDevice};
+pub use devices::{Device, DeviceFilter, NewDevice};
 pub use error::Error;
 pub use gateways::{
     Applied, Binding, Gateway, GatewayDevice, GatewayReport, Refused, Staged, StagedRelease, Violation,
 };
+pub use holds::Hold;
 pub use ids::{
     ActionId, CampaignId, DecisionId, DeviceId, NotAnId, ReleaseId, ResultId, SessionId, Timestamp,
 };

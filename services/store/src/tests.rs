@@ -9,6 +9,8 @@ use tempfile::TempDir;
 
 use super::*;
 
+mod holds;
+
 const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
 /// Names the database for the process that writes until it is killed.
 const CHILD: &str = "SEXTANT_STORE_TEST_DATABASE";
@@ -472,7 +474,7 @@ async fn refuses_database_of_a_newer_program() {
         .unwrap();
     store.close().await;
     let refused = Store::open(&folder.path().join("sextant.sqlite")).await;
-    assert!(matches!(refused, Err(Error::TooNew { found: 99, known: 1 })));
+    assert!(matches!(refused, Err(Error::TooNew { found: 99, known: 2 })));
 }
 
 #[test]

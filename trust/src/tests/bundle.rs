@@ -1,14 +1,14 @@
 use alloc::{vec, vec::Vec};
 
 use cose::Key;
-use crypto::HashAlgorithm;
+use crypto::{Digest, HashAlgorithm};
 use eat::{SignedResult, Ueid, VerifierId};
 
 use super::fixture::{Device, Maker, NOW, key};
 use crate::{
-    Access, Bundle, BundleAnchors, BundledEvidence, BundledRelease, Inputs, Outcome, Policy, Posture,
-    References, Release, ReleaseStanding, Standing, Subject, appraise, attestation_result, decide,
-    key_anchors,
+    Access, Approval, Bundle, BundleAnchors, BundledEvidence, BundledRelease, Code, Effect, Hold, Inputs,
+    Outcome, Override, Policy, Posture, References, Release, ReleaseStanding, Restriction, Scope,
+    SignedOverride, Standing, Subject, appraise, attestation_result, decide, key_anchors,
 };
 
 struct Made {
@@ -18,11 +18,53 @@ struct Made {
 
 /// Attests, signs a result, decides, and keeps everything.
 fn made(device: &Device, standing: Standing) -> Made {
+    made_under(device, standing, Around::default())
+}
+
+/// What people did.
+#[derive(Default)]
+struct Around {
+    hold: Option<Hold>,
+    /// Whether the releases ask for much.
+    broad: bool,
+    /// Signed approvals of the first of them.
+    approved: bool,
+    all_approved: bool,
+}
+
+const OPERATOR: u8 = 5;
+
+fn approval(release: Digest, signer: u8) -> Vec<u8> {
+    let content = Override {
+        id: [7; 16],
+        scope: Scope::Site,
+        effect: Effect::Approve(Approval { release, file: None }),
+        author: "Nadia".into(),
+        reason: "read it".into(),
+        not_before: NOW,
+        expires: NOW + 100,
+    };
+    content.sign(&key(signer))
+}
+
+/// The same with what people did.
+fn made_under(device: &Device, standing: Standing, around: Around) -> Made {
+    let Around { hold, broad, approved, all_approved } = around;
     let maker = Maker::new();
-    let releases = [maker.release("1.0.0", 1, b"app one"), maker.release("1.1.0", 2, b"app two")];
+    let release = |version: &str, number, app: &[u8]| match broad {
+        true => {
+            let envelope = maker.sign(&maker.broad_draft(version, number, app));
+            Release::accept(&envelope, &maker.anchors(), NOW).unwrap()
+        }
+        false => maker.release(version, number, app),
+    };
+    let releases = [release("1.0.0", 1, b"app one"), release("1.1.0", 2, b"app two")];
+    let overrides: Vec<Vec<u8>> =
+        approved.then(|| approval(releases[0].manifest_digest(), OPERATOR)).into_iter().collect();
     let policy = Policy::default();
     let verifier = key(20);
-    let anchors = key_anchors(&[Key::from_public(verifier.public_key())], &[]);
+    let operator = Key::from_public(key(OPERATOR).public_key());
+    let anchors = key_anchors(&[Key::from_public(verifier.public_key())], &[operator]);
     let references: Vec<&Release> = releases.iter().collect();
     let references = References { releases: &references, denied: &[], tampered: None };
     device.attest(|evidence| {
@@ -44,19 +86,19 @@ fn made(device: &Device, standing: Standing) -> Made {
         assert_eq!((outcome.release, &outcome.reasons), (appraised.release, &appraised.reasons));
         let standings: Vec<_> = releases
             .iter()
-            .map(|release| ReleaseStanding {
-                release: release.manifest_digest(),
-                version: release.version().into(),
-                standing: standing.clone(),
-            })
+            .map(|release| ReleaseStanding::of(release, standing.clone(), all_approved))
+            .collect();
+        let overlays: Vec<_> = overrides
+            .iter()
+            .map(|bytes| SignedOverride::verify(bytes, &anchors).unwrap().overlay())
             .collect();
         let decision = decide(&Inputs {
             device: &[1; 17],
             outcome: Some(&outcome),
             releases: &standings,
-            overlays: &[],
+            overlays: &overlays,
             violations: &[],
-            hold: None,
+            hold: hold.as_ref(),
             policy: &policy,
             now: NOW + 5,
         });
@@ -77,6 +119,9 @@ fn made(device: &Device, standing: Standing) -> Made {
                 key: Key::from_public(key(8).public_key()).encode(),
             }),
             releases: bundled.collect(),
+            hold: hold.clone(),
+            overrides: overrides.clone(),
+            all_approved,
             ..Bundle::default()
         };
         let authorities = maker.anchors().authorities;
@@ -108,6 +153,54 @@ fn whoever_has_the_objects_makes_the_same_decision() {
         assert_eq!(bundle, made.bundle);
         let decision = bundle.verify(&made.anchors).unwrap();
         assert_eq!((decision.posture, decision.access), (posture, access));
+    }
+}
+
+#[test]
+fn a_persons_restriction_is_part_of_the_proof() {
+    let device = Device::running(b"app one");
+    let hold = |restriction| Hold { restriction, person: "Nadia".into(), why: "odd".into(), until: None };
+    let rows = [
+        (Restriction::Blocked, Access::Blocked, Code::OperatorBlock),
+        (Restriction::UpdateOnly, Access::UpdateOnly, Code::OperatorQuarantine),
+    ];
+    for (restriction, access, code) in rows {
+        let around = Around { hold: Some(hold(restriction)), ..Around::default() };
+        let Made { bundle, anchors } = made_under(&device, Standing::Current, around);
+        let bundle = Bundle::decode(&bundle.encode()).unwrap();
+        let decision = bundle.verify(&anchors).unwrap();
+        assert_eq!((decision.access, decision.reasons[0].code), (access, code));
+        let other = rows.iter().find(|(other, ..)| *other != restriction).map(|(other, ..)| hold(*other));
+        for changed in [None, other] {
+            let changed = Bundle { hold: changed, ..bundle.clone() };
+            assert_eq!(changed.verify(&anchors).unwrap_err().part, "decision");
+        }
+    }
+}
+
+#[test]
+fn an_approval_is_part_of_the_proof() {
+    let device = Device::running(b"app one");
+    let rows = [
+        (false, false, Access::UpdateOnly, vec![Code::MudNeedsApproval]),
+        (true, false, Access::Release, vec![]),
+        (false, true, Access::Release, vec![]),
+    ];
+    for (approved, all_approved, access, codes) in rows {
+        let around = Around { broad: true, approved, all_approved, hold: None };
+        let Made { bundle, anchors } = made_under(&device, Standing::Current, around);
+        let bundle = Bundle::decode(&bundle.encode()).unwrap();
+        let decision = bundle.verify(&anchors).unwrap();
+        let found: Vec<Code> = decision.reasons.iter().map(|reason| reason.code).collect();
+        assert_eq!((decision.posture, decision.access, found), (Posture::Trusted, access, codes));
+        let changed = Bundle { all_approved: !all_approved, ..bundle.clone() };
+        assert!(changed.verify(&anchors).is_err(), "approved {approved}, all {all_approved}");
+        // Taken out, or by somebody else.
+        let release = decision.release.unwrap();
+        let stranger = Bundle { overrides: vec![approval(release, 9)], ..bundle.clone() };
+        assert_eq!(stranger.verify(&anchors).unwrap_err().part, "override");
+        let without = Bundle { overrides: vec![], ..bundle.clone() };
+        assert_eq!(without.verify(&anchors).is_ok(), !approved);
     }
 }
 

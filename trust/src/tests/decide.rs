@@ -6,8 +6,8 @@ use crypto::{Digest, HashAlgorithm};
 use eat::Tier;
 
 use crate::{
-    Access, Code, Decision, Hold, Inputs, Outcome, OverlayInForce, Policy, Posture, Reason, ReleaseStanding,
-    Standing, Violation, decide,
+    Access, Approval, Broad, Code, Decision, Hold, Inputs, Outcome, OverlayInForce, Policy, Posture, Reason,
+    ReleaseStanding, Restriction, Standing, Violation, decide,
 };
 
 const NOW: i64 = 1_800_000_000;
@@ -33,7 +33,7 @@ fn refused(code: Code) -> Outcome {
 }
 
 fn release(standing: Standing) -> Vec<ReleaseStanding> {
-    vec![ReleaseStanding { release: digest("1.0"), version: "1.0".into(), standing }]
+    vec![ReleaseStanding { release: digest("1.0"), version: "1.0".into(), standing, broad: None }]
 }
 
 struct Case {
@@ -194,7 +194,7 @@ fn violations_mark_within_their_window_and_restrict_only_by_policy() {
 
 #[test]
 fn a_persons_block_closes_everything_until_its_end() {
-    let hold = Hold { person: "Nadia".into(), why: "smells".into(), until: Some(NOW + 60) };
+    let hold = hold(Restriction::Blocked, Some(NOW + 60));
     let mut case = Case { hold: Some(hold), ..Case::default() };
     let decision = case.decide();
     assert!(decision.held);
@@ -205,10 +205,117 @@ fn a_persons_block_closes_everything_until_its_end() {
     assert_eq!(case.decide().access, Access::Release);
 }
 
+fn hold(restriction: Restriction, until: Option<i64>) -> Hold {
+    Hold { restriction, person: "Nadia".into(), why: "smells".into(), until }
+}
+
+#[test]
+fn a_persons_quarantine_leaves_the_way_to_the_cure_whatever_the_evidence_says() {
+    let quarantine = |until| Some(hold(Restriction::UpdateOnly, until));
+    let mut case = Case { hold: quarantine(Some(NOW + 60)), ..Case::default() };
+    let decision = case.decide();
+    assert!(decision.held);
+    assert_eq!((decision.posture, decision.access), (Posture::Trusted, Access::UpdateOnly));
+    let reason = Reason::new(Code::OperatorQuarantine);
+    let reason = reason.with("person", "Nadia").with("reason", "smells").with("until", NOW + 60);
+    assert_eq!((decision.reasons.as_slice(), decision.due), ([reason].as_slice(), Some(NOW + 60)));
+    case.now = NOW + 60;
+    assert_eq!((case.decide().held, case.decide().access), (false, Access::Release));
+
+    // Beside all other reasons, and without an end of its own.
+    let case =
+        Case { outcome: Some(refused(Code::DigestMismatch)), hold: quarantine(None), ..Case::default() };
+    let decision = case.decide();
+    assert_eq!(codes(&decision), [Code::DigestMismatch, Code::OperatorQuarantine]);
+    assert_eq!((decision.posture, decision.access), (Posture::Untrusted, Access::UpdateOnly));
+
+    // It never gives what a policy takes.
+    let policy = Policy { outdated_access: Access::Blocked, ..Policy::default() };
+    let releases = release(Standing::Revoked { why: "leak".into() });
+    let case = Case { releases, policy, hold: quarantine(None), ..Case::default() };
+    assert_eq!(case.decide().access, Access::Blocked);
+}
+
+#[test]
+fn a_restriction_that_is_not_known_closes_everything() {
+    for restriction in [Restriction::Blocked, Restriction::UpdateOnly] {
+        assert_eq!(Restriction::from_text(restriction.as_str()), restriction);
+    }
+    for unknown in ["", "Update-only", "release", "none"] {
+        assert_eq!(Restriction::from_text(unknown), Restriction::Blocked, "{unknown}");
+    }
+}
+
+/// An approval of this release, and of this file or any.
+fn approval(release: &str, file: Option<&str>, from: i64, until: i64) -> OverlayInForce {
+    let approves = Some(Approval { release: digest(release), file: file.map(digest) });
+    OverlayInForce { object: digest("approval"), not_before: from, expires: until, approves }
+}
+
+#[test]
+fn a_broad_file_gives_its_flows_only_while_an_approval_is_in_force() {
+    let why = Reason::new(Code::MudNeedsApproval).with("breadth", 80);
+    let broad = Some(Broad { file: digest("file"), why: why.clone() });
+    let releases =
+        release(Standing::Current).into_iter().map(|known| ReleaseStanding { broad: broad.clone(), ..known });
+    let case = Case { releases: releases.collect(), ..Case::default() };
+    let under = |overlays: Vec<OverlayInForce>, now| {
+        let outcome = Some(Outcome { issued: now, expires: now + 290, ..affirming() });
+        Case { overlays, now, outcome, releases: case.releases.clone(), ..Case::default() }.decide()
+    };
+    let refused = case.decide();
+    assert_eq!((refused.posture, refused.access), (Posture::Trusted, Access::UpdateOnly));
+    assert_eq!(refused.reasons.as_slice(), core::slice::from_ref(&why));
+    for (file, until) in [(None, NOW + 50), (Some("file"), NOW + 50)] {
+        let approvals = vec![approval("1.0", file, NOW, until)];
+        let decision = under(approvals.clone(), NOW);
+        assert_eq!(
+            (decision.access, decision.reasons.len(), decision.due),
+            (Access::Release, 0, Some(until))
+        );
+        assert!(decision.rests_on.contains(&digest("approval")));
+        let ended = under(approvals, until);
+        assert_eq!(
+            (ended.access, ended.reasons.as_slice()),
+            (Access::UpdateOnly, core::slice::from_ref(&why))
+        );
+    }
+    // Of another release or file, to come, or over.
+    for other in [
+        approval("1.1", None, NOW, NOW + 50),
+        approval("1.0", Some("other file"), NOW, NOW + 50),
+        approval("1.0", None, NOW + 20, NOW + 50),
+        approval("1.0", None, NOW - 50, NOW),
+    ] {
+        let decision = under(vec![other], NOW);
+        assert_eq!(
+            (decision.access, decision.reasons.as_slice()),
+            (Access::UpdateOnly, core::slice::from_ref(&why))
+        );
+        assert!(!decision.rests_on.contains(&digest("approval")));
+    }
+    assert_eq!(under(vec![approval("1.0", None, NOW + 20, NOW + 50)], NOW).due, Some(NOW + 20));
+    // It opens nothing else: neither quarantine nor what its evidence does not give.
+    let case = Case {
+        overlays: vec![approval("1.0", None, NOW, NOW + 50)],
+        hold: Some(hold(Restriction::UpdateOnly, None)),
+        ..case
+    };
+    assert_eq!(codes(&case.decide()), [Code::OperatorQuarantine]);
+    assert_eq!(case.decide().access, Access::UpdateOnly);
+    // Nor does one touch a release that asks for little.
+    let narrow = Case { overlays: case.overlays.clone(), ..Case::default() }.decide();
+    assert!(!narrow.rests_on.contains(&digest("approval")));
+}
+
 #[test]
 fn names_what_it_rests_on_and_when_it_is_due() {
-    let overlay =
-        |name: &str, from, until| OverlayInForce { object: digest(name), not_before: from, expires: until };
+    let overlay = |name: &str, from, until| OverlayInForce {
+        object: digest(name),
+        not_before: from,
+        expires: until,
+        approves: None,
+    };
     let case = Case {
         overlays: vec![
             overlay("now", NOW - 1, NOW + 50),

@@ -50,11 +50,7 @@ impl Maker {
             entry(&self.operator, b"operator", SuitRole::Operator),
         ];
         let policy = AuthorityPolicy { operators: 1, ..AuthorityPolicy::default() };
-        ReleaseAnchors {
-            authorities: AuthorityList::new(policy, entries).unwrap(),
-            mud_issuers: vec![],
-            broad_mud_approved: true,
-        }
+        ReleaseAnchors { authorities: AuthorityList::new(policy, entries).unwrap(), mud_issuers: vec![] }
     }
 
     pub(super) fn draft(&self, version: &str, sequence_number: u64, app: &[u8]) -> ReleaseDraft {
@@ -76,6 +72,18 @@ impl Maker {
                 signer: self.mud_signer.public_key().clone(),
             }),
         }
+    }
+
+    /// A draft whose MUD file lets the camera reach the whole Internet.
+    pub(super) fn broad_draft(&self, version: &str, sequence_number: u64, app: &[u8]) -> ReleaseDraft {
+        let text = core::str::from_utf8(CAM).unwrap();
+        let name = text.split("\"ietf-acldns:dst-dnsname\"").nth(1).unwrap().split('"').nth(1).unwrap();
+        let narrow = alloc::format!("\"ietf-acldns:dst-dnsname\": \"{name}\"");
+        let file = text.replace(&narrow, "\"destination-ipv4-network\": \"0.0.0.0/0\"").into_bytes();
+        assert_ne!(file, CAM);
+        let signature = cms::sign_detached(&file, &self.mud_signer, &self.certificate, &[], NOW).unwrap();
+        let draft = self.draft(version, sequence_number, app);
+        ReleaseDraft { mud: draft.mud.map(|mud| DraftMud { file, signature, ..mud }), ..draft }
     }
 
     pub(super) fn sign(&self, draft: &ReleaseDraft) -> Vec<u8> {

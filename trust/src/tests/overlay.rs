@@ -1,10 +1,10 @@
 use alloc::{format, string::ToString, vec};
 
 use cose::{Purpose, TrustAnchor, TrustAnchors};
-use crypto::{SignatureAlgorithm, SigningKey};
+use crypto::{Digest, HashAlgorithm, SignatureAlgorithm, SigningKey};
 use mud::{AceId, Direction, Entry, Family, IpPrefix, Policy, Ports, Protocol, Remote, Verdict};
 
-use crate::{Code, Effect, Flow, Override, Scope, SignedOverride, overlay};
+use crate::{Approval, Code, Effect, Flow, Override, Scope, SignedOverride, last_words, overlay};
 
 const NOW: i64 = 1_800_000_000;
 
@@ -47,17 +47,36 @@ fn a_signed_override_is_believed_from_the_network_operator_only() {
         Effect::Allow(flow(Remote::Prefix(prefix))),
         Effect::Allow(flow(Remote::Name("recorder.site.example".into()))),
         Effect::Ignore { acl: "from".into(), ace: "a1".into() },
+        approve(None),
+        approve(Some(digest("file"))),
     ] {
         for scope in
             [Scope::Site, Scope::Device(vec![1; 17]), Scope::Model("https://maker.example/cam.json".into())]
         {
+            if matches!(effect, Effect::Approve(_)) && scope != Scope::Site {
+                continue;
+            }
             let item = Override { scope, ..sample(effect.clone()) };
             let bytes = item.sign(&key(1));
             let verified = SignedOverride::verify(&bytes, &anchors(1, Purpose::Override)).unwrap();
             assert_eq!(verified.content(), &item);
         }
     }
-    let bytes = sample(Effect::Deny(flow(Remote::Any))).sign(&key(1));
+    for effect in [Effect::Deny(flow(Remote::Any)), approve(Some(digest("file")))] {
+        only_the_operators(Override { scope: Scope::Site, ..sample(effect) }.sign(&key(1)));
+    }
+}
+
+fn approve(file: Option<Digest>) -> Effect {
+    Effect::Approve(Approval { release: digest("release"), file })
+}
+
+fn digest(text: &str) -> Digest {
+    Digest::of(HashAlgorithm::Sha256, text.as_bytes())
+}
+
+/// Refused by another key, by a key for another purpose, cut off, and with any byte changed.
+fn only_the_operators(bytes: alloc::vec::Vec<u8>) {
     for refused in [
         SignedOverride::verify(&bytes, &anchors(2, Purpose::Override)),
         SignedOverride::verify(&bytes, &anchors(1, Purpose::Author)),
@@ -91,6 +110,36 @@ fn refuses_overrides_without_reason_or_end() {
     }
     let longest = Override { expires: NOW + crate::MAX_OVERRIDE_TIME, ..good };
     assert_eq!(Override::decode(&longest.encode()), Ok(longest));
+}
+
+#[test]
+fn an_approval_is_for_the_whole_site_and_names_whole_digests() {
+    for scope in [Scope::Device(vec![1; 17]), Scope::Model("https://maker.example/cam.json".into())] {
+        let item = Override { scope, ..sample(approve(None)) };
+        assert_eq!(
+            Override::decode(&item.encode()).unwrap_err().to_string(),
+            "an approval is for the whole site at byte 0"
+        );
+    }
+    let whole = Override { scope: Scope::Site, ..sample(approve(None)) }.encode();
+    let at = whole.windows(32).position(|bytes| bytes == digest("release").as_bytes()).unwrap();
+    let mut short = whole.clone();
+    short.remove(at);
+    short[at - 1] -= 1;
+    assert!(Override::decode(&short).unwrap_err().to_string().starts_with("not a digest at byte"));
+}
+
+#[test]
+fn the_last_word_under_an_id_is_the_one_that_begins_last() {
+    let signed = |id: u8, not_before| {
+        let item = Override { id: [id; 16], not_before, ..sample(Effect::Deny(flow(Remote::Any))) };
+        SignedOverride::verify(&item.sign(&key(1)), &anchors(1, Purpose::Override)).unwrap()
+    };
+    let (first, other, last) = (signed(1, NOW), signed(2, NOW), signed(1, NOW + 1));
+    for order in [[&first, &other, &last], [&last, &first, &other]] {
+        let kept = last_words(order.into_iter().cloned());
+        assert_eq!(kept, [last.clone(), other.clone()]);
+    }
 }
 
 #[test]

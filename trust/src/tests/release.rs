@@ -5,7 +5,10 @@ use suit::{ComponentId, Envelope, MudBinding, Severable};
 use x509::cms;
 
 use super::fixture::{CAM, Maker, NOW, image, key};
-use crate::{Code, DraftMud, Expected, MUD_FILE, MUD_SIGNATURE, Release, ReleaseAnchors, ReleaseDraft};
+use crate::{
+    Approval, Code, Effect, Expected, MUD_FILE, MUD_SIGNATURE, Override, Release, ReleaseAnchors,
+    ReleaseDraft, ReleaseStanding, Scope, SignedOverride, Standing,
+};
 
 fn refused(envelope: &[u8], anchors: &ReleaseAnchors) -> Code {
     Release::accept(envelope, anchors, NOW).map(|_| ()).unwrap_err().code
@@ -177,24 +180,40 @@ fn with_issuers_of_its_own_the_site_wants_the_mud_signer_from_one_of_them() {
 }
 
 #[test]
-fn a_broad_file_waits_for_a_person() {
+fn a_broad_file_waits_for_the_operators_approval() {
     let maker = Maker::new();
-    let text = String::from_utf8(CAM.to_vec()).unwrap();
-    let name = text.split("\"ietf-acldns:dst-dnsname\"").nth(1).unwrap().split('"').nth(1).unwrap();
-    let broad = text
-        .replace(
-            &alloc::format!("\"ietf-acldns:dst-dnsname\": \"{name}\""),
-            "\"destination-ipv4-network\": \"0.0.0.0/0\"",
-        )
-        .into_bytes();
-    assert_ne!(broad, CAM);
-    let signature = cms::sign_detached(&broad, &maker.mud_signer, &maker.certificate, &[], NOW).unwrap();
-    let mut draft = maker.draft("1.0.0", 1, b"app");
-    draft.mud = draft.mud.map(|mud| DraftMud { file: broad, signature, ..mud });
-    let envelope = maker.sign(&draft);
-    let held = ReleaseAnchors { broad_mud_approved: false, ..maker.anchors() };
-    assert_eq!(refused(&envelope, &held), Code::MudNeedsApproval);
-    assert!(Release::accept(&envelope, &maker.anchors(), NOW).is_ok());
+    let draft = maker.broad_draft("1.0.0", 1, b"app");
+    let release = Release::accept(&maker.sign(&draft), &maker.anchors(), NOW).unwrap();
+    let (digest, file) = (release.manifest_digest(), release.network_needs().unwrap().digest);
+    let other = Digest::of(HashAlgorithm::Sha256, b"other");
+    let approve = |release, file, from: i64| {
+        let item = Override {
+            id: [7; 16],
+            scope: Scope::Site,
+            effect: Effect::Approve(Approval { release, file }),
+            author: "Nadia".into(),
+            reason: "read it".into(),
+            not_before: NOW + from,
+            expires: NOW + from + 10,
+        };
+        let keys = crate::key_anchors(&[], &[cose::Key::from_public(key(5).public_key())]);
+        SignedOverride::verify(&item.sign(&key(5)), &keys).unwrap()
+    };
+    assert_eq!(release.approved(&[], NOW).unwrap_err().code, Code::MudNeedsApproval);
+    for good in [approve(digest, None, 0), approve(digest, Some(file), -9)] {
+        assert_eq!(release.approved([&good], NOW), Ok(()));
+    }
+    for bad in [
+        approve(other, None, 0),
+        approve(digest, Some(other), 0),
+        approve(digest, None, 1),
+        approve(digest, None, -10),
+    ] {
+        assert_eq!(release.approved([&bad], NOW).unwrap_err().code, Code::MudNeedsApproval);
+    }
+    assert_eq!(maker.release("1.0.0", 1, b"app").approved(&[], NOW), Ok(()), "which asks for little");
+    let standing = |all| ReleaseStanding::of(&release, Standing::Current, all).broad.map(|broad| broad.file);
+    assert_eq!((standing(false), standing(true)), (Some(file), None));
 }
 
 /// The manifest of a draft, to be changed before it is signed.

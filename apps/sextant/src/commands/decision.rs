@@ -123,7 +123,13 @@ pub(crate) fn tree(bundle: &Bundle) -> Map {
             "violations",
             Node::list(bundle.violations.iter().map(|one| format!("{} to {}", one.count, one.target))),
         )
-        .maybe("held_by", bundle.hold.as_ref().map(|hold| format!("{}: {}", hold.person, hold.why)))
+        .maybe(
+            "held_by",
+            bundle
+                .hold
+                .as_ref()
+                .map(|hold| format!("{}: {} ({})", hold.person, hold.why, hold.restriction.as_str())),
+        )
 }
 
 fn standing(standing: &Standing) -> String {

@@ -1,11 +1,13 @@
 use std::path::PathBuf;
 
-use api::{Device as Listed, DeviceDetail, EnrolDevice, EnrolKey, Enrolled, HoldRequest, Page, Reason};
+use api::{
+    Device as Listed, DeviceDetail, EnrolDevice, EnrolKey, Enrolled, HoldRequest, Page, Reason, Restriction,
+};
 use clap::{Args, Subcommand};
 use ureq::http::Method;
 
 use crate::{
-    client::{ServerArgs, segment, tree},
+    client::{Client, Reply, ServerArgs, segment, tree},
     clock,
     commands::ear::ueid,
     failure::{Answer, Failure},
@@ -23,7 +25,7 @@ pub(crate) enum Device {
     Show(Show),
     /// Enrol one device, or a list in CSV or JSON
     Enrol(Enrol),
-    /// Block a device: it reaches nothing but attestation and update
+    /// Block a device: it reaches nothing at all
     Hold(Hold),
     /// Take a block away
     Release(Release),
@@ -126,35 +128,44 @@ fn path(device: &str) -> String {
 }
 
 fn ls(command: &Ls, printer: &Printer) -> Result<Answer, Failure> {
-    let client = command.server.client()?;
-    let filter = segment(&command.filter.join(" "));
+    list(&command.server.client()?, &command.filter.join(" "))?.answer(printer, |devices| {
+        let rows: Vec<_> = devices.iter().map(row).collect();
+        printer.table(
+            &["name", "model", "posture", "reaches", "version", "attested", "reasons"],
+            &rows,
+            &devices,
+        );
+        Ok(Answer::Yes)
+    })
+}
+
+/// Every device that matches a filter, page by page.
+pub(crate) fn list(client: &Client, filter: &str) -> Result<Reply<Vec<Listed>>, Failure> {
+    let filter = segment(filter);
     let mut devices: Vec<Listed> = Vec::new();
     let mut after = String::new();
     loop {
         let query = format!("/api/v1/devices?q={filter}{after}");
         match client.get::<Page<Listed>>(&query)? {
-            crate::client::Reply::Done(page) => {
+            Reply::Done(page) => {
                 devices.extend(page.items);
                 match page.next {
                     Some(next) => after = format!("&after={}", segment(&next)),
-                    None => break,
+                    None => return Ok(Reply::Done(devices)),
                 }
             }
-            refused => return refused.answer(printer, |_| Ok(Answer::No)),
+            Reply::Refused(problem) => return Ok(Reply::Refused(problem)),
         }
     }
-    let rows: Vec<_> = devices.iter().map(row).collect();
-    printer.table(
-        &["name", "model", "posture", "reaches", "version", "attested", "reasons"],
-        &rows,
-        &devices,
-    );
-    Ok(Answer::Yes)
 }
 
 fn row(device: &Listed) -> Vec<String> {
-    let posture = match (&device.hold, device.violating) {
-        (Some(_), _) => format!("{}, held", device.posture),
+    let held = device.hold.as_ref().map(|hold| match hold.restriction {
+        Restriction::Blocked => "blocked",
+        Restriction::UpdateOnly => "quarantined",
+    });
+    let posture = match (held, device.violating) {
+        (Some(held), _) => format!("{}, {held}", device.posture),
         (None, true) => format!("{}, violating", device.posture),
         (None, false) => device.posture.clone(),
     };

@@ -164,8 +164,7 @@ fn sign(
 /// Releases that are believed; one that is not gives no expected values, and that is said.
 fn releases(command: &Appraise, printer: &Printer) -> Result<Vec<Release>, Failure> {
     let authorities = authority::read(&command.authorities)?;
-    // What the network may do is not the question here, so broad files stand in nobody's way.
-    let anchors = ReleaseAnchors { authorities, mud_issuers: Vec::new(), broad_mud_approved: true };
+    let anchors = ReleaseAnchors { authorities, mud_issuers: Vec::new() };
     let mut releases = Vec::new();
     for path in &command.references {
         let input = Input::read(path)?;

@@ -15,6 +15,7 @@ pub(crate) mod inspect;
 pub(crate) mod key;
 pub(crate) mod mud;
 pub(crate) mod policy;
+pub(crate) mod quarantine;
 pub(crate) mod release;
 pub(crate) mod sim;
 pub(crate) mod suit;
@@ -77,6 +78,9 @@ pub(crate) enum Command {
     /// Write policies and override network policy
     #[command(subcommand)]
     Policy(policy::Policy),
+    /// Restrict devices to attestation and update
+    #[command(subcommand)]
+    Quarantine(quarantine::Quarantine),
     /// Check decisions without a server
     #[command(subcommand)]
     Decision(decision::Decision),
@@ -108,6 +112,7 @@ pub(crate) fn run(command: Command, printer: &Printer) -> Result<Answer, Failure
         Command::Release(command) => release::run(command, printer),
         Command::Campaign(command) => campaign::run(command, printer),
         Command::Policy(command) => policy::run(command, printer),
+        Command::Quarantine(command) => quarantine::run(command, printer),
         Command::Decision(command) => decision::run(command, printer),
         Command::Audit(command) => audit::run(command, printer),
         Command::Token(command) => token::run(command, printer),

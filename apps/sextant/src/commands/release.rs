@@ -126,7 +126,7 @@ fn path(digest: &str) -> String {
 }
 
 fn row(release: &Listed) -> Vec<String> {
-    let state = match (&release.revoked_why, &release.unusable) {
+    let state = match (&release.revoked_why, release.unusable.as_ref().or(release.awaits_approval.as_ref())) {
         (Some(why), _) => format!("revoked: {why}"),
         (None, Some(reason)) => reason.code.clone(),
         (None, None) => "accepted".to_owned(),

@@ -45,10 +45,10 @@ pub(crate) struct Up {
     /// Issuer of MUD signers (certificate); without one the manifest's pin is enough
     #[arg(long, value_name = "FILE")]
     mud_ca: Vec<PathBuf>,
-    /// Public key of the network operator, whose overrides are shown
+    /// Public key of the network operator, whose overrides and approvals count in decisions
     #[arg(long, value_name = "FILE")]
     override_key: Vec<PathBuf>,
-    /// Accept MUD files that ask for much without a person's approval
+    /// Accept every MUD file that asks for much, without an approval of its own
     #[arg(long)]
     accept_broad_mud: bool,
     /// What devices wait between polls for updates

@@ -89,11 +89,7 @@ impl Keys {
     }
 
     pub(crate) fn anchors(&self) -> Result<ReleaseAnchors, Error> {
-        Ok(ReleaseAnchors {
-            authorities: self.authorities()?,
-            mud_issuers: Vec::new(),
-            broad_mud_approved: false,
-        })
+        Ok(ReleaseAnchors { authorities: self.authorities()?, mud_issuers: Vec::new() })
     }
 
     /// Makes and signs a release around an application.

@@ -18,6 +18,8 @@ pub struct Anchors {
     pub releases: ReleaseAnchors,
     /// Keys of the verifier and of the network operator, each for its purpose.
     pub keys: TrustAnchors,
+    /// Whether every MUD file that asks for much may be applied without an approval of its own.
+    pub broad_mud_approved: bool,
     /// The rules that turn a result into access.
     pub policy: Policy,
 }
@@ -25,7 +27,7 @@ pub struct Anchors {
 impl Anchors {
     /// Loads a directory: `authorities.cbor` (authority list) and `verifier.key` (COSE_Key) must be there;
     /// `override.key` (COSE_Key), `mud-ca.der` (issuer of MUD signers), `policy.cbor` and an empty file
-    /// `broad-approved` (files that ask for much are accepted) may be.
+    /// `broad-approved` (files that ask for much are applied without an approval) may be.
     pub fn load(directory: &Path) -> Result<Self, StartError> {
         let authorities = required(directory, AUTHORITIES)?;
         let authorities =
@@ -44,7 +46,7 @@ impl Anchors {
             None => default_policy(),
         };
         let broad_mud_approved = optional(directory, BROAD_APPROVED)?.is_some();
-        Ok(Self { releases: ReleaseAnchors { authorities, mud_issuers, broad_mud_approved }, keys, policy })
+        Ok(Self { releases: ReleaseAnchors { authorities, mud_issuers }, keys, broad_mud_approved, policy })
     }
 }
 

@@ -10,6 +10,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use api::{Applied, Profile, Refused, Staged};
+use crypto::Digest;
 use trust::{Code, Reason};
 
 use super::admission::Door;
@@ -172,7 +173,7 @@ impl Controller {
             tracing::error!(%error, "the journal cannot be written");
             inner.trouble = true;
         }
-        self.tell(inner);
+        self.tell(inner, now);
         inner.overrides_due = inner.state.overrides_due(now);
         inner.due = inner.assessed.values().filter_map(|made| made.due).chain(inner.overrides_due).min();
         self.bell.notify_all();
@@ -370,7 +371,7 @@ impl Controller {
     }
 
     /// Tells what stands ready and what is not believed.
-    fn tell(&self, inner: &Inner) {
+    fn tell(&self, inner: &Inner, now: i64) {
         let mut staged: Vec<Staged> = Vec::new();
         for key in inner.staged.keys() {
             let manifest_digest = hex(key.release.as_bytes());
@@ -379,10 +380,11 @@ impl Controller {
                 staged.push(Staged { manifest_digest, mud_digest });
             }
         }
-        let unfit =
-            inner.unfit.iter().map(|(key, why)| (format!("release:{}", hex(key.release.as_bytes())), why));
-        let refused = inner.state.refused().iter().map(|(object, why)| (object.clone(), why)).chain(unfit);
-        let refused = refused.map(|(object, why)| Refused { object, reason: reason(why) });
+        let release = |digest: &Digest| format!("release:{}", hex(digest.as_bytes()));
+        let unfit = inner.unfit.iter().map(|(key, why)| (release(&key.release), reason(why)));
+        let waiting = inner.state.awaiting_approval(now).map(|(digest, why)| (release(digest), reason(&why)));
+        let refused = inner.state.refused().iter().map(|(object, why)| (object.clone(), reason(why)));
+        let refused = refused.chain(unfit).chain(waiting).map(|(object, reason)| Refused { object, reason });
         let refused = refused.take(MAX_WAITING).collect();
         self.outbox.stand(staged, refused);
     }

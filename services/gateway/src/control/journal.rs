@@ -80,8 +80,9 @@ pub struct SavedDevice {
     pub addresses: Vec<IpAddr>,
     /// Its newest signed result.
     pub result: Option<Base64Url>,
-    /// Whether a person blocks it.
-    pub held: bool,
+    /// What a person leaves it.
+    #[serde(deserialize_with = "api::read_restriction")]
+    pub held: Option<api::Restriction>,
     /// Whether the server lists it.
     pub in_service: bool,
 }

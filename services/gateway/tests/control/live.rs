@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use api::{Applied, Base64Url, GatewayReport, Profile, Violation};
+use api::{Applied, Base64Url, GatewayReport, Profile, Restriction, Violation};
 use gateway::control::{Config, Gateway, Journal};
 use sim::netns::Namespace;
 use trust::Code;
@@ -172,6 +172,32 @@ fn a_gateway_enforces_what_is_signed_and_needs_no_server_to_go_on() {
     assert_eq!(open.manifest_digest, Some(text(next.digest.as_bytes())));
     assert!(device.tcp(at("203.0.113.11", 443), ANSWER) && !device.tcp(at("203.0.113.10", 443), SILENCE));
 
+    // A person's quarantine cuts a trusted device, open flows too, and leaves the way to attestation and update. It
+    // holds over the end of the process, without any server.
+    let mut open = device.connect(at("203.0.113.11", 443), ANSWER).unwrap();
+    open.set_read_timeout(Some(SILENCE)).unwrap();
+    open.write_all(b"ping").unwrap();
+    open.read_exact(&mut echo).unwrap();
+    let mut held = listed(1, Some(&updated));
+    held.held = Some(Restriction::UpdateOnly);
+    server.say(answer(&[&release, &next], vec![held]));
+    let cut = server.hears("the quarantine", applied(1, Profile::UpdateOnly));
+    assert!(is_for(&cut, Code::OperatorQuarantine), "{cut:?}");
+    open.write_all(b"ping").unwrap();
+    assert!(open.read_exact(&mut echo).is_err(), "the open flow is cut");
+    let is_quarantined =
+        || !device.tcp(at("203.0.113.11", 443), SILENCE) && device.tcp(at("2001:db8:aa::13", 8443), ANSWER);
+    assert!(is_quarantined());
+    drop(server);
+    lab.gw.enter(|| gateway.stop());
+    assert!(is_quarantined());
+    let gateway = lab.gw.enter(|| Gateway::start(config.clone()).unwrap());
+    assert!(is_quarantined());
+    let server = Server::start(&lab.wan, at(SERVER, 8443), &identity);
+    server.say(answer(&[&release, &next], vec![listed(1, Some(&updated))]));
+    server.hears("the release again", applied(1, Profile::Release));
+    assert!(device.tcp(at("203.0.113.11", 443), ANSWER));
+
     // Neither the end of the process nor that of the server changes anything.
     drop(server);
     lab.gw.enter(|| gateway.stop());
@@ -190,7 +216,7 @@ fn a_gateway_enforces_what_is_signed_and_needs_no_server_to_go_on() {
 
     // A person's block closes even the way to the cure.
     let mut held = listed(1, Some(&brief));
-    held.held = true;
+    held.held = Some(Restriction::Blocked);
     server.say(answer(&[&release, &next], vec![held]));
     server.hears("the block", applied(1, Profile::Blocked));
     assert!(!device.tcp(at("2001:db8:aa::13", 8443), SILENCE));

@@ -1,5 +1,6 @@
 //! Which results are believed, and what each makes of a device.
 
+use api::Restriction;
 use gateway::control::{State, Target};
 use trust::{Code, Violation};
 
@@ -128,13 +129,18 @@ fn what_nobody_signed_narrows_and_no_more() {
     let release = Made::of("1.0.0", 1);
     let good = Finding::good(1, &release).signed();
 
-    // Held.
+    // Held, more and more.
     let mut state = admitted(&release);
     let mut device = listed(1, Some(&good));
-    device.held = true;
-    state.take_in(&answer(&[&release], vec![device]), NOW);
-    let made = state.assess(&id(1), NOW);
-    assert_eq!((made.target.clone(), codes(&made)), (Target::Blocked, vec![Code::OperatorBlock]));
+    for (held, target, code) in [
+        (Restriction::UpdateOnly, Target::UpdateOnly, Code::OperatorQuarantine),
+        (Restriction::Blocked, Target::Blocked, Code::OperatorBlock),
+    ] {
+        device.held = Some(held);
+        state.take_in(&answer(&[&release], vec![device.clone()]), NOW);
+        let made = state.assess(&id(1), NOW);
+        assert_eq!((made.target.clone(), codes(&made)), (target, vec![code]));
+    }
 
     // No longer listed.
     state.take_in(&answer(&[&release], vec![]), NOW);

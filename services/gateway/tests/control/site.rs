@@ -57,9 +57,9 @@ pub(crate) fn anchors() -> Anchors {
         releases: ReleaseAnchors {
             authorities: AuthorityList::with_default_policy(vec![author]).unwrap(),
             mud_issuers: vec![],
-            broad_mud_approved: true,
         },
         keys: TrustAnchors::new(vec![anchor(VERIFIER, Purpose::Result), anchor(OPERATOR, Purpose::Override)]),
+        broad_mud_approved: true,
         policy: Policy { result_lifetime: 24 * 3600, ..Policy::default() },
     }
 }
@@ -251,7 +251,7 @@ pub(crate) fn listed(index: u8, result: Option<&[u8]>) -> GatewayDevice {
         model: "cam".into(),
         mud_url: None,
         result: result.map(|bytes| Base64Url(bytes.to_vec())),
-        held: false,
+        held: None,
         offered: None,
     }
 }

@@ -5,8 +5,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use store::{DecisionId, ReleaseId};
 use trust::{
-    Bundle, BundledEvidence, BundledRelease, Decision, Hold, OverlayInForce, ReleaseStanding, Standing,
-    Violation,
+    Bundle, BundledEvidence, BundledRelease, Decision, Hold, OverlayInForce, ReleaseStanding, Restriction,
+    Standing, Violation,
 };
 
 use crate::app::{App, Failure, reasons, rfc3339};
@@ -22,6 +22,13 @@ struct Inputs {
     overlays: Vec<StoredOverlay>,
     violations: Vec<StoredViolation>,
     hold: Option<StoredHold>,
+    /// Before it was written down, decisions took every accepted file as approved.
+    #[serde(default = "yes")]
+    all_approved: bool,
+}
+
+const fn yes() -> bool {
+    true
 }
 
 #[derive(Deserialize)]
@@ -53,6 +60,9 @@ struct StoredViolation {
 
 #[derive(Deserialize)]
 struct StoredHold {
+    /// Without it, from the time when every hold was one: a block.
+    #[serde(default)]
+    restriction: String,
     person: String,
     why: String,
     until: Option<i64>,
@@ -66,6 +76,7 @@ pub(crate) fn inputs(
     overlays: &[OverlayInForce],
     violations: &[Violation],
     hold: Option<&Hold>,
+    all_approved: bool,
 ) -> Value {
     let standing = |standing: &Standing| match standing {
         Standing::Current => json!({ "state": "current" }),
@@ -91,7 +102,11 @@ pub(crate) fn inputs(
         "releases": releases,
         "overlays": overlays,
         "violations": violations,
-        "hold": hold.map(|hold| json!({ "person": hold.person, "why": hold.why, "until": hold.until })),
+        "all_approved": all_approved,
+        "hold": hold.map(|hold| {
+            json!({ "restriction": hold.restriction.as_str(), "person": hold.person, "why": hold.why,
+                "until": hold.until })
+        }),
     })
 }
 
@@ -132,7 +147,13 @@ impl App {
             denied: Vec::new(),
             overrides,
             violations: inputs.violations.into_iter().map(violation).collect(),
-            hold: inputs.hold.map(|hold| Hold { person: hold.person, why: hold.why, until: hold.until }),
+            hold: inputs.hold.map(|hold| Hold {
+                restriction: Restriction::from_text(&hold.restriction),
+                person: hold.person,
+                why: hold.why,
+                until: hold.until,
+            }),
+            all_approved: inputs.all_approved,
         };
         Ok(DecisionBundle {
             decision: id.0,

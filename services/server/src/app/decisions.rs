@@ -2,16 +2,12 @@
 
 use std::sync::Arc;
 
-use cose::Sign1;
 use crypto::Digest;
 use eat::SignedResult;
 use store::{Device, DeviceId, NewDecision, Redecision, ReleaseId, ResultRecord, Timestamp};
-use trust::{
-    Code, Decision, Inputs, Outcome, OverlayInForce, Override, Reason, ReleaseStanding, Scope,
-    SignedOverride, Violation, decide,
-};
+use trust::{Code, Decision, Inputs, Outcome, OverlayInForce, Reason, ReleaseStanding, Violation, decide};
 
-use crate::app::{App, Failure, bundle, reasons, releases::Book, violations::is_forbidden};
+use crate::app::{App, Failure, bundle, holds, reasons, releases::Book, violations::is_forbidden};
 
 /// How often a decision is made again when something newer comes between.
 const MAX_TRIES: usize = 8;
@@ -117,10 +113,10 @@ impl App {
         now: Timestamp,
     ) -> Result<Surroundings, Failure> {
         let release = outcome.and_then(|outcome| outcome.release).map(ReleaseId::new);
-        let standings = release.map(|release| book.standings(&release)).unwrap_or_default();
-        let needs =
-            release.and_then(|release| book.get(&release)?.verified.as_ref().ok()?.release.network_needs());
-        let mud_url = needs.map(|needs| needs.url.clone());
+        let all_approved = self.config.broad_mud_approved;
+        let standings = release.map(|release| book.standings(&release, all_approved)).unwrap_or_default();
+        let running = release.and_then(|release| Some(&book.get(&release)?.verified.as_ref().ok()?.release));
+        let needs = running.and_then(trust::Release::network_needs);
         let since = now.plus_seconds(-self.config.policy.violation_window);
         let violations = self.store.violations(Some(&device.id), since, MAX_VIOLATIONS).await?;
         let violations = violations
@@ -137,12 +133,8 @@ impl App {
                 ),
             })
             .collect();
-        let hold = device.hold.as_ref().map(|hold| trust::Hold {
-            person: hold.person.clone(),
-            why: hold.why.clone(),
-            until: hold.until.map(Timestamp::seconds),
-        });
-        let overlays = self.overlays(device, mud_url.as_deref(), now).await?;
+        let hold = device.hold.as_ref().map(holds::input);
+        let overlays = self.overlays(device, running, now).await?;
         Ok(Surroundings { standings, overlays, violations, hold })
     }
 
@@ -156,7 +148,9 @@ impl App {
     ) -> NewDecision {
         let policy = self.config.policy.encode();
         let Surroundings { standings, overlays, violations, hold } = around;
-        let body = bundle::inputs(decision, &policy, standings, overlays, violations, hold.as_ref());
+        let all_approved = self.config.broad_mud_approved;
+        let body =
+            bundle::inputs(decision, &policy, standings, overlays, violations, hold.as_ref(), all_approved);
         NewDecision {
             device: device.id.clone(),
             at: now,
@@ -169,43 +163,6 @@ impl App {
             body: body.to_string(),
         }
     }
-
-    /// Overrides that touch a device and whose signer this server knows.
-    async fn overlays(
-        &self,
-        device: &Device,
-        mud_url: Option<&str>,
-        now: Timestamp,
-    ) -> Result<Vec<OverlayInForce>, Failure> {
-        if self.config.override_anchors.is_empty() {
-            return Ok(Vec::new());
-        }
-        let mut overlays = Vec::new();
-        for stored in self.store.overrides(now).await? {
-            let Ok(signed) = SignedOverride::verify(&stored.bytes, &self.config.override_anchors) else {
-                continue;
-            };
-            let content = signed.content();
-            let touches = match &content.scope {
-                Scope::Site => true,
-                Scope::Device(ueid) => ueid == device.id.as_bytes(),
-                Scope::Model(url) => mud_url == Some(url),
-            };
-            if touches {
-                let (not_before, expires) = (content.not_before, content.expires);
-                overlays.push(OverlayInForce { object: signed.object(), not_before, expires });
-            }
-        }
-        Ok(overlays)
-    }
-}
-
-/// What an override says, read without its signature: to show and to relay it, nothing else.
-pub(crate) fn read_override(bytes: &[u8]) -> Result<Override, Reason> {
-    let refused = |error: &dyn std::fmt::Display| Reason::new(Code::OverrideRefused).with("error", error);
-    let message = Sign1::decode(bytes).map_err(|error| refused(&error))?;
-    let payload = message.payload().ok_or_else(|| refused(&"it has no payload"))?;
-    Override::decode(payload).map_err(|error| refused(&error))
 }
 
 /// Whether a decision says something else than the device's present one. Ages in details do not count.

@@ -4,7 +4,7 @@ use api::{EventOfDevice, NetworkState, ResultSummary};
 use serde_json::Value;
 use store::{AuditRecord, Device, DeviceFilter, DeviceId, ReleaseId, Timestamp};
 
-use crate::app::{App, Failure, gateways, parse_rfc3339, reasons, releases::Book, rfc3339};
+use crate::app::{App, Failure, gateways, holds, reasons, releases::Book, rfc3339};
 
 /// Devices on one page of the API.
 pub(crate) const MAX_PAGE: u32 = 500;
@@ -33,7 +33,7 @@ impl App {
         after: Option<&str>,
         limit: u32,
     ) -> Result<Vec<Device>, Failure> {
-        let mut filter = read_filter(query)?;
+        let mut filter = read_filter(query, self.now())?;
         filter.limit = limit.clamp(1, MAX_PAGE);
         filter.after = match after {
             Some(text) => {
@@ -54,42 +54,6 @@ impl App {
         Ok(())
     }
 
-    /// Blocks a device.
-    pub(crate) async fn hold(
-        &self,
-        id: &DeviceId,
-        request: api::HoldRequest,
-        actor: &str,
-    ) -> Result<(), Failure> {
-        let now = self.now();
-        if request.reason.trim().is_empty() {
-            return Err(Failure::Malformed("a block needs a reason".to_owned()));
-        }
-        let until = match &request.until {
-            Some(text) => {
-                let until = parse_rfc3339(text).ok_or_else(|| {
-                    Failure::Malformed("`until` is no date and time of RFC 3339".to_owned())
-                })?;
-                if until <= now {
-                    return Err(Failure::Malformed("`until` is in the past".to_owned()));
-                }
-                Some(until)
-            }
-            None => None,
-        };
-        let hold = store::Hold { person: actor.to_owned(), why: request.reason, at: now, until };
-        let _alone = self.alone_with(id).await;
-        self.store.hold(id, Some(hold), actor, now).await?;
-        self.redecide_one(id).await
-    }
-
-    /// Ends a block.
-    pub(crate) async fn unhold(&self, id: &DeviceId, actor: &str) -> Result<(), Failure> {
-        let _alone = self.alone_with(id).await;
-        self.store.hold(id, None, actor, self.now()).await?;
-        self.redecide_one(id).await
-    }
-
     /// A device as the API shows it.
     pub(crate) fn device_view(&self, device: &Device, book: &Book) -> api::Device {
         api::Device {
@@ -106,12 +70,7 @@ impl App {
             attested_at: device.attested_at.map(rfc3339),
             enrolled_at: rfc3339(device.enrolled_at),
             retired_at: device.retired_at.map(rfc3339),
-            hold: device.hold.as_ref().map(|hold| api::Hold {
-                person: hold.person.clone(),
-                reason: hold.why.clone(),
-                at: rfc3339(hold.at),
-                until: hold.until.map(rfc3339),
-            }),
+            hold: self.hold_in_force(device).map(holds::view),
             decision: device.decision.map(|decision| decision.0),
         }
     }
@@ -190,15 +149,17 @@ pub(crate) fn event(record: &AuditRecord) -> Option<EventOfDevice> {
     })
 }
 
-/// The filter language, as far as it goes now: `posture:`, `model:`, `group:` and a bare word for names.
-pub(crate) fn read_filter(query: &str) -> Result<DeviceFilter, Failure> {
+/// The filter language, as far as it goes now: `posture:`, `model:`, `group:`, `held:` and a bare word for names.
+fn read_filter(query: &str, now: Timestamp) -> Result<DeviceFilter, Failure> {
     let mut filter = DeviceFilter::default();
+    let mut held = None;
     for term in query.split_whitespace() {
         let (field, value) = match term.split_once(':') {
             Some(("posture", value)) => (&mut filter.posture, value),
             Some(("model", value)) => (&mut filter.model, value),
             Some(("group", value)) => (&mut filter.group, value),
             Some(("name", value)) => (&mut filter.name, value),
+            Some(("held", value)) => (&mut held, value),
             Some((field, _)) => return Err(Failure::Malformed(format!("no field `{field}`"))),
             None => (&mut filter.name, term),
         };
@@ -206,5 +167,6 @@ pub(crate) fn read_filter(query: &str) -> Result<DeviceFilter, Failure> {
             return Err(Failure::Malformed(format!("`{term}` is one term too many for its field")));
         }
     }
+    filter.held = held.map(|word| (word, now));
     Ok(filter)
 }

@@ -3,7 +3,11 @@ use std::{sync::Arc, time::Duration};
 use api::{Base64Url, GatewayDevice, GatewayRelease, GatewayState};
 use store::{Applied, Binding, DeviceId, GatewayReport, Refused, ReleaseId, Staged, Timestamp, Violation};
 
-use crate::app::{App, Failure, reasons, rfc3339};
+use crate::app::{
+    App, Failure,
+    holds::{restriction, word},
+    reasons, rfc3339,
+};
 
 /// The longest a gateway may ask to wait.
 pub(crate) const MAX_WAIT: Duration = Duration::from_secs(60);
@@ -125,7 +129,7 @@ impl App {
                 ueid: device.id.to_string(),
                 mud_url: needs,
                 offered: offers.get(&device.id).map(ReleaseId::to_string),
-                held: device.held.is_some_and(|until| until.is_none_or(|until| now < until)),
+                held: device.hold.filter(|hold| hold.is_in_force(now)).map(|hold| word(restriction(&hold))),
                 name: device.name,
                 model: device.model,
                 result: device.result.map(Base64Url),

@@ -68,13 +68,13 @@ impl Book {
     }
 
     /// Where each release for the same devices as this one stands.
-    pub(crate) fn standings(&self, id: &ReleaseId) -> Vec<ReleaseStanding> {
+    /// The site does or does not accept every broad MUD file.
+    pub(crate) fn standings(&self, id: &ReleaseId, all_approved: bool) -> Vec<ReleaseStanding> {
         let Some(Ok(verified)) = self.get(id).map(|entry| entry.verified.as_ref()) else { return Vec::new() };
         self.siblings(&verified.release)
-            .map(|entry| ReleaseStanding {
-                release: entry.record.id.digest(),
-                version: entry.record.version.clone(),
-                standing: self.standing(entry),
+            .filter_map(|entry| {
+                let release = &entry.verified.as_ref().ok()?.release;
+                Some(ReleaseStanding::of(release, self.standing(entry), all_approved))
             })
             .collect()
     }
@@ -132,7 +132,18 @@ impl App {
         let (_, authorities) = self.authorities().await?;
         let now = self.now();
         let anchors = self.anchors(authorities)?;
-        let release = match Release::accept(&envelope, &anchors, now.seconds()) {
+        let accepted = match Release::accept(&envelope, &anchors, now.seconds()) {
+            Ok(release) => self
+                .check_approved(&release, now)
+                .await?
+                .map_err(|reason| {
+                    // Whoever is to approve it must know its name.
+                    reason.with("release", hex(release.manifest_digest().as_bytes()))
+                })
+                .map(|()| release),
+            Err(reason) => Err(reason),
+        };
+        let release = match accepted {
             Ok(release) => release,
             Err(reason) => {
                 let digest = Digest::of(HashAlgorithm::Sha256, &envelope);
@@ -238,6 +249,10 @@ impl App {
             .collect();
         let devices = self.store.devices_running(&id).await?.len() as u64;
         let release = entry.verified.as_ref().ok().map(|verified| &verified.release);
+        let awaits_approval = match release {
+            Some(release) => self.check_approved(release, self.now()).await?.err(),
+            None => None,
+        };
         let needs = release.and_then(Release::network_needs);
         let expected = release.map(Release::expected).unwrap_or_default();
         Ok(api::Release {
@@ -265,6 +280,7 @@ impl App {
             revoked_at: record.revoked.as_ref().map(|(at, _)| rfc3339(*at)),
             revoked_why: record.revoked.as_ref().map(|(_, why)| why.clone()),
             unusable: entry.verified.as_ref().err().map(reasons::to_api),
+            awaits_approval: awaits_approval.as_ref().map(reasons::to_api),
             staged_on,
             devices,
         })
@@ -288,11 +304,7 @@ impl App {
             None => AuthorityList::new(AuthorityPolicy::default(), Vec::new())
                 .map_err(|error| Failure::Fault(error.to_string()))?,
         };
-        Ok(ReleaseAnchors {
-            authorities,
-            mud_issuers: self.config.mud_issuers.clone(),
-            broad_mud_approved: self.config.broad_mud_approved,
-        })
+        Ok(ReleaseAnchors { authorities, mud_issuers: self.config.mud_issuers.clone() })
     }
 
     async fn verify_stored(

@@ -7,6 +7,8 @@ use axum::{
     routing::get,
 };
 
+use trust::{Code, Reason};
+
 use crate::{
     app::{Failure, reasons, releases::hex},
     http::Shared,
@@ -42,6 +44,7 @@ impl IntoResponse for Problem {
             detail: String::new(),
             code: code.to_owned(),
             reason: None,
+            help: String::new(),
             instance: format!("urn:sextant:request:{request}"),
         };
         let mut headers = Vec::new();
@@ -50,6 +53,7 @@ impl IntoResponse for Problem {
             Failure::Refused(reason) => {
                 problem.code = reason.code.as_str().to_owned();
                 problem.detail = reason.to_string();
+                problem.help = help(&reason);
                 problem.reason = Some(reasons::to_api(&reason));
             }
             Failure::Fault(detail) => tracing::error!(request.id = request, detail, "request failed"),
@@ -70,6 +74,20 @@ impl IntoResponse for Problem {
         }
         response
     }
+}
+
+/// What to do about a refusal.
+fn help(reason: &Reason) -> String {
+    if reason.code != Code::MudNeedsApproval {
+        return String::new();
+    }
+    let release =
+        reason.detail.iter().find(|(name, _)| name == "release").map(|(_, release)| release.as_str());
+    format!(
+        "the network operator reads the MUD file and approves it: sextant policy approve {} --key override.key \
+         --reason TEXT --for SPAN; the server must know the key (sextant up --override-key)",
+        release.unwrap_or("RELEASE")
+    )
 }
 
 /// Status, code and title of a failure.
@@ -122,6 +140,7 @@ pub(crate) async fn method_not_allowed() -> Response {
         detail: String::new(),
         code: "method".to_owned(),
         reason: None,
+        help: String::new(),
         instance: String::new(),
     };
     let media = [(header::CONTENT_TYPE, api::PROBLEM)];

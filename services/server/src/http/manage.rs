@@ -11,6 +11,7 @@ use axum::{
     routing::{get, post},
 };
 use store::{CampaignId, ReleaseId};
+use trust::Restriction;
 
 use crate::{
     app::{Failure, campaigns::Verb, credentials::Principal, devices::MAX_PAGE, enrolment::read_csv},
@@ -34,6 +35,7 @@ pub(crate) fn routes() -> Router<Shared> {
         .route("/api/v1/devices/{id}", get(device).delete(retire))
         .route("/api/v1/devices/{id}/hold", post(hold))
         .route("/api/v1/devices/{id}/release", post(unhold))
+        .route("/api/v1/devices/{id}/quarantine", post(quarantine).delete(end_quarantine))
         .route("/api/v1/releases", get(releases).post(accept))
         .route("/api/v1/releases/{digest}", get(release))
         .route("/api/v1/releases/{digest}/envelope", get(envelope))
@@ -110,7 +112,7 @@ async fn hold(
 ) -> Answer<StatusCode> {
     let device = app.find_device(&id).await?;
     let hold = request::json(&app, request, MAX_SMALL).await?;
-    app.hold(&device.id, hold, &who.label).await?;
+    app.hold(&device.id, Restriction::Blocked, hold, &who.label).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -120,7 +122,29 @@ async fn unhold(
     Path(id): Path<String>,
 ) -> Answer<StatusCode> {
     let device = app.find_device(&id).await?;
-    app.unhold(&device.id, &who.label).await?;
+    app.end_hold(&device.id, Restriction::Blocked, &who.label).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn quarantine(
+    State(app): State<Shared>,
+    Extension(who): Extension<Principal>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Answer<StatusCode> {
+    let device = app.find_device(&id).await?;
+    let hold = request::json(&app, request, MAX_SMALL).await?;
+    app.hold(&device.id, Restriction::UpdateOnly, hold, &who.label).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn end_quarantine(
+    State(app): State<Shared>,
+    Extension(who): Extension<Principal>,
+    Path(id): Path<String>,
+) -> Answer<StatusCode> {
+    let device = app.find_device(&id).await?;
+    app.end_hold(&device.id, Restriction::UpdateOnly, &who.label).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -10,6 +10,7 @@ use axum::{
     routing::{get, post},
 };
 use maud::Markup;
+use trust::Restriction;
 
 use crate::{
     app::{
@@ -126,12 +127,13 @@ async fn device_part(
         "flows" | "timeline" | "evidence" => {
             Redirect::to(Href::route("/devices").segment(&id).as_str()).into_response()
         }
-        "hold" if who.scope == Scope::Admin => {
+        "hold" | "quarantine" if who.scope == Scope::Admin => {
+            let restriction = if part == "hold" { Restriction::Blocked } else { Restriction::UpdateOnly };
             let visitor = visitor(&app, &who, &headers);
-            let view = views::confirm_hold(&app, &visitor, &id).await;
+            let view = views::confirm_hold(&app, &visitor, &id, restriction).await;
             page(&app, "/devices", view.map(|view| pages::entry::confirm(&view)))
         }
-        "hold" => failed(&app, "/devices", Failure::Forbidden),
+        "hold" | "quarantine" => failed(&app, "/devices", Failure::Forbidden),
         _ => failed(&app, "/devices", Failure::NotFound),
     }
 }
@@ -148,18 +150,22 @@ async fn act(
         check_form(&app, &headers, &form)?;
         let device = app.find_device(&id).await?;
         match part.as_str() {
-            "hold" => {
-                let until =
-                    form.get("until").filter(|until| !until.is_empty()).map(|until| views::moment(until));
-                let reason = form.get("reason").cloned().unwrap_or_default();
-                app.hold(&device.id, api::HoldRequest { reason, until }, &who.label).await?;
+            "hold" => app.hold(&device.id, Restriction::Blocked, hold_request(&form), &who.label).await?,
+            "quarantine" => {
+                app.hold(&device.id, Restriction::UpdateOnly, hold_request(&form), &who.label).await?;
             }
-            "release" => app.unhold(&device.id, &who.label).await?,
+            "release" => app.end_hold(&device.id, Restriction::Blocked, &who.label).await?,
+            "end-quarantine" => app.end_hold(&device.id, Restriction::UpdateOnly, &who.label).await?,
             _ => return Err(Failure::NotFound),
         }
         Ok(Redirect::to(Href::route("/devices").segment(&id).as_str()).into_response())
     };
     outcome.await.unwrap_or_else(|failure| failed(&app, "/devices", failure))
+}
+
+fn hold_request(form: &HashMap<String, String>) -> api::HoldRequest {
+    let until = form.get("until").filter(|until| !until.is_empty()).map(|until| views::moment(until));
+    api::HoldRequest { reason: form.get("reason").cloned().unwrap_or_default(), until }
 }
 
 async fn login(State(app): State<Shared>, Query(query): Query<HashMap<String, String>>) -> Response {

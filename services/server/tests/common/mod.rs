@@ -264,7 +264,21 @@ impl Maker {
     }
 
     pub fn release(&self, version: &str, sequence_number: u64, app: &[u8]) -> Vec<u8> {
-        let signature = cms::sign_detached(CAM, &self.mud_signer, &self.certificate, &[], NOW).unwrap();
+        self.release_with(version, sequence_number, app, CAM)
+    }
+
+    /// A release whose MUD file lets the camera reach the whole Internet.
+    pub fn broad_release(&self, version: &str, sequence_number: u64, app: &[u8]) -> Vec<u8> {
+        let text = std::str::from_utf8(CAM).unwrap();
+        let name = text.split("\"ietf-acldns:dst-dnsname\"").nth(1).unwrap().split('"').nth(1).unwrap();
+        let narrow = format!("\"ietf-acldns:dst-dnsname\": \"{name}\"");
+        let broad = text.replace(&narrow, "\"destination-ipv4-network\": \"0.0.0.0/0\"");
+        assert_ne!(broad, text);
+        self.release_with(version, sequence_number, app, broad.as_bytes())
+    }
+
+    fn release_with(&self, version: &str, sequence_number: u64, app: &[u8], file: &[u8]) -> Vec<u8> {
+        let signature = cms::sign_detached(file, &self.mud_signer, &self.certificate, &[], NOW).unwrap();
         let parsed = mud::parse(CAM, &mud::Context::default()).unwrap();
         let draft = ReleaseDraft {
             vendor_domain: "northlight.example".into(),
@@ -284,7 +298,7 @@ impl Maker {
             }],
             mud: Some(DraftMud {
                 url: parsed.file.mud_url.as_str().into(),
-                file: CAM.to_vec(),
+                file: file.to_vec(),
                 signature,
                 signer: self.mud_signer.public_key().clone(),
             }),

@@ -210,21 +210,9 @@ impl World {
         let standings: Vec<ReleaseStanding> = self
             .accepted
             .iter()
-            .map(|(release, standing)| ReleaseStanding {
-                release: release.manifest_digest(),
-                version: release.version().to_owned(),
-                standing: standing.clone(),
-            })
+            .map(|(release, standing)| ReleaseStanding::of(release, standing.clone(), false))
             .collect();
-        let overlays: Vec<OverlayInForce> = self
-            .overrides
-            .iter()
-            .map(|signed| OverlayInForce {
-                object: signed.object(),
-                not_before: signed.content().not_before,
-                expires: signed.content().expires,
-            })
-            .collect();
+        let overlays: Vec<OverlayInForce> = self.overrides.iter().map(SignedOverride::overlay).collect();
         Ok(decide(&Inputs {
             device: imagined.ueid.as_bytes(),
             outcome: outcome.as_ref(),

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use crypto::Digest;
 use trust::{
-    Access, Code, Decision, Hold, Inputs, OverlayInForce, Override, Reason, ReleaseStanding, Standing,
-    decide, overlay,
+    Access, Code, Decision, Effect, Hold, Inputs, OverlayInForce, Override, Reason, ReleaseStanding,
+    Restriction, Standing, decide, overlay,
 };
 
-use super::{Device, State};
+use super::{Device, Known, State};
 use crate::{Class, DeviceId, Program, lower};
 
 /// The name of a policy: what it is made of.
@@ -60,10 +60,9 @@ impl State {
         let known = outcome.and_then(|outcome| self.releases.get(&outcome.release?));
         let url = known.and_then(|known| known.subject.as_ref()).map(|subject| subject.url.as_str());
         let standings: Vec<ReleaseStanding> = known
-            .map(|known| ReleaseStanding {
-                release: known.release.manifest_digest(),
-                version: known.release.version().to_owned(),
-                standing: self.standing(&known.release.manifest_digest()),
+            .map(|known| {
+                let standing = self.standing(&known.release.manifest_digest());
+                ReleaseStanding::of(&known.release, standing, self.anchors.broad_mud_approved)
             })
             .into_iter()
             .collect();
@@ -72,15 +71,14 @@ impl State {
             let content = item.signed.content();
             content.applies(id.as_bytes(), url, content.not_before)
         });
-        let overlays: Vec<OverlayInForce> = touching
-            .map(|item| {
-                let content = item.signed.content();
-                let (not_before, expires) = (content.not_before, content.expires);
-                OverlayInForce { object: item.signed.object(), not_before, expires }
-            })
-            .collect();
+        let overlays: Vec<OverlayInForce> = touching.map(|item| item.signed.overlay()).collect();
         let violations: Vec<_> = device.violations.iter().cloned().collect();
-        let hold = device.held.then(|| Hold { person: HOLDER.to_owned(), why: String::new(), until: None });
+        let hold = device.held.map(|held| Hold {
+            restriction: Restriction::from_text(held.as_str()),
+            person: HOLDER.to_owned(),
+            why: String::new(),
+            until: None,
+        });
         let decision = decide(&Inputs {
             device: id.as_bytes(),
             outcome,
@@ -106,17 +104,24 @@ impl State {
         Assessment { target, reasons, release, classes, due }
     }
 
-    /// The policies that stand ready before any device has them: each release that is not revoked, under the overrides
-    /// that are not about single devices.
+    /// The policies that stand ready before any device has them: each release that is neither revoked nor awaits an
+    /// approval, under the overrides that are not about single devices.
     pub fn baselines(&self, now: i64) -> BTreeSet<PolicyKey> {
         let current = self.releases.iter().filter(|(digest, _)| !self.revoked.contains(digest));
         current
+            .filter(|(_, known)| self.approved(known, now).is_ok())
             .filter_map(|(digest, known)| {
                 let url = known.subject.as_ref()?.url.as_str();
                 // No device has an empty UEID.
                 Some(PolicyKey { release: *digest, overrides: self.in_force(&[], Some(url), now) })
             })
             .collect()
+    }
+
+    /// Releases whose policy is not applied because it asks for much and no approval is in force, and why.
+    pub fn awaiting_approval(&self, now: i64) -> impl Iterator<Item = (&Digest, Reason)> {
+        let listed = self.releases.iter().filter(|(_, known)| known.listed);
+        listed.filter_map(move |(digest, known)| Some((digest, self.approved(known, now).err()?)))
     }
 
     /// When baselines change although nothing new arrives: the next beginning or end of an override.
@@ -153,6 +158,13 @@ impl State {
         Ok(lowered.program)
     }
 
+    fn approved(&self, known: &Known, now: i64) -> Result<(), Reason> {
+        if self.anchors.broad_mud_approved {
+            return Ok(());
+        }
+        known.release.approved(self.overrides.values().map(|item| &item.signed), now)
+    }
+
     fn standing(&self, release: &Digest) -> Standing {
         if self.revoked.contains(release) {
             Standing::Revoked { why: String::new() }
@@ -161,8 +173,12 @@ impl State {
         }
     }
 
+    /// Overrides that change flows. Approvals change none: they let the release's own be applied.
     fn in_force(&self, ueid: &[u8], url: Option<&str>, now: i64) -> BTreeSet<Digest> {
-        let items = self.overrides.values().filter(|item| item.signed.content().applies(ueid, url, now));
+        let items = self.overrides.values().filter(|item| {
+            let content = item.signed.content();
+            !matches!(content.effect, Effect::Approve(_)) && content.applies(ueid, url, now)
+        });
         items.map(|item| item.signed.object()).collect()
     }
 }

@@ -83,7 +83,8 @@ struct Device {
     result: Option<Attested>,
     /// Digest of the last result that the server named, believed or not.
     looked_at: Option<Digest>,
-    held: bool,
+    /// What a person leaves it.
+    held: Option<api::Restriction>,
     in_service: bool,
     violations: VecDeque<Violation>,
 }

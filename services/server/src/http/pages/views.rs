@@ -8,9 +8,10 @@ pub(super) use device::{confirm_hold, device};
 pub(super) use fleet::{devices, overview};
 
 use store::Timestamp;
+use trust::Code;
 
 use crate::{
-    app::{App, parse_rfc3339, rfc3339},
+    app::{App, parse_rfc3339, reasons, rfc3339},
     http::pages::Viewer,
     pages::{
         view::{
@@ -158,7 +159,12 @@ pub(super) fn moment(text: &str) -> String {
 
 /// The one posture a device is shown with: quarantined where a gateway confirmed that only the cure is let through.
 fn posture(device: &store::Device, confirmed: bool) -> Posture {
-    let distrusted = device.posture == "untrusted" || device.hold.is_some() && device.access == "blocked";
+    let person = [Code::OperatorBlock, Code::OperatorQuarantine];
+    let restricted = || {
+        let reasons = reasons::from_json(&device.reasons);
+        reasons.iter().any(|reason| person.iter().any(|code| code.as_str() == reason.code))
+    };
+    let distrusted = device.posture == "untrusted" || device.hold.is_some() && restricted();
     match device.posture.as_str() {
         _ if confirmed && distrusted => Posture::Quarantined,
         "trusted" => Posture::Trusted,

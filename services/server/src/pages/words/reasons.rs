@@ -170,8 +170,8 @@ pub(super) const REASONS: &[(&str, &[&str])] = &[
     (
         "mud-needs-approval",
         &[
-            "Its network needs are so wide that a person must approve them: {rule} at {path}.",
-            "Its network needs are so wide that a person must approve them.",
+            "Its network needs are so wide that a person must approve them, and no approval is in force: {rule} at {path}.",
+            "Its network needs are so wide that a person must approve them, and no approval is in force.",
         ],
     ),
     ("result-signer", &["The result was not signed by a trusted verifier."]),
@@ -216,6 +216,15 @@ pub(super) const REASONS: &[(&str, &[&str])] = &[
             "{person} blocked it: “{reason}”.",
             "{person} blocked it.",
             "A person blocked it.",
+        ],
+    ),
+    (
+        "operator-quarantine",
+        &[
+            "{person} put it into quarantine: “{reason}”, until {until}.",
+            "{person} put it into quarantine: “{reason}”.",
+            "{person} put it into quarantine.",
+            "A person put it into quarantine.",
         ],
     ),
 ];

@@ -80,6 +80,11 @@ fn says_the_sentence_of_the_design_for_each_reason() {
             &[("person", "Nadia Okafor"), ("reason", "port scan"), ("until", "1796000000")],
             "Nadia Okafor blocked it: “port scan”, until 30 Nov, 00:53.",
         ),
+        (
+            "operator-quarantine",
+            &[("person", "Nadia Okafor"), ("reason", "port scan")],
+            "Nadia Okafor put it into quarantine: “port scan”.",
+        ),
     ];
     for (code, detail, sentence) in rows {
         assert_eq!(say(code, detail), *sentence, "{code}");

@@ -5,10 +5,11 @@ mod evidence;
 mod six;
 
 use store::Device;
+use trust::Restriction;
 
 use super::{device_href, frame, posture, sentence, timeline};
 use crate::{
-    app::{App, Failure, answers, reasons},
+    app::{App, Failure, answers, holds::restriction, reasons},
     http::pages::Viewer,
     pages::{
         view::{
@@ -54,7 +55,7 @@ pub(in crate::http::pages) async fn device(
         posture,
         also: Vec::new(),
         facts,
-        actions: actions(&device, viewer),
+        actions: actions(app, &device, viewer),
         why: why(app, &device, posture),
         six: six::cards(app, &device, &detail, result.as_ref(), posture),
         flows: flows(app, &device, &detail),
@@ -68,14 +69,27 @@ pub(in crate::http::pages) async fn device(
     })
 }
 
-/// The page that asks before a device is blocked.
+/// The page that asks before a device is blocked or quarantined.
 pub(in crate::http::pages) async fn confirm_hold(
     app: &App,
     viewer: &Viewer,
     id: &str,
+    restriction: Restriction,
 ) -> Result<Confirm, Failure> {
     let device = app.find_device(id).await?;
-    let title = format!("Block {}?", device.name);
+    let (verb, place, effect) = match restriction {
+        Restriction::Blocked => (
+            "Block",
+            "hold",
+            "Gateways cut it off from everything, attestation and update too, until the block ends.",
+        ),
+        Restriction::UpdateOnly => (
+            "Quarantine",
+            "quarantine",
+            "Gateways let only attestation and update through, whatever its evidence says, until the quarantine ends.",
+        ),
+    };
+    let title = format!("{verb} {}?", device.name);
     let field = |name, label: &str, input, required| Field {
         name,
         label: label.into(),
@@ -87,19 +101,16 @@ pub(in crate::http::pages) async fn confirm_hold(
     };
     Ok(Confirm {
         frame: frame(app, viewer, title.as_str(), Some(Section::Devices), count(app).await?, ""),
-        effect: vec![
-            "Gateways cut it off from everything its release asks for, until the block ends.".into(),
-            "It keeps its enrolment, its key and its software.".into(),
-        ],
+        effect: vec![effect.into(), "It keeps its enrolment, its key and its software.".into()],
         form: Form {
-            to: device_href(&device.id).segment("hold"),
+            to: device_href(&device.id).segment(place),
             token: Some(viewer.form_token.clone()),
             error: None,
             fields: vec![
                 field("reason", "Why", Input::Line, true),
                 field("until", "Until (UTC); without it, until someone ends it", Input::Moment, false),
             ],
-            submit: format!("Block {}", device.name).into(),
+            submit: format!("{verb} {}", device.name).into(),
             weight: Weight::Risk,
             cancel: Some(Link { label: "Keep it as it is".into(), href: device_href(&device.id) }),
         },
@@ -110,26 +121,31 @@ async fn count(app: &App) -> Result<u64, Failure> {
     Ok(app.store.posture_counts().await?.iter().map(|(_, count)| count).sum())
 }
 
-fn actions(device: &Device, viewer: &Viewer) -> Vec<Action> {
-    let href = device_href(&device.id);
-    let action = match (&device.hold, viewer.admin) {
-        (_, false) => return Vec::new(),
-        (Some(_), true) => Action {
-            label: "End the block".into(),
-            weight: Weight::Plain,
-            does: Does::Post {
-                to: href.segment("release"),
-                token: viewer.form_token.clone(),
-                fields: Vec::new(),
-            },
+fn actions(app: &App, device: &Device, viewer: &Viewer) -> Vec<Action> {
+    if !viewer.admin {
+        return Vec::new();
+    }
+    let end = |label: &str, place| Action {
+        label: label.into(),
+        weight: Weight::Plain,
+        does: Does::Post {
+            to: device_href(&device.id).segment(place),
+            token: viewer.form_token.clone(),
+            fields: Vec::new(),
         },
-        (None, true) => {
-            Action {
-                label: "Block it…".into(), weight: Weight::Risk, does: Does::Open(href.segment("hold"))
-            }
-        }
     };
-    vec![action]
+    let ask = |label: &str, place| Action {
+        label: label.into(),
+        weight: Weight::Risk,
+        does: Does::Open(device_href(&device.id).segment(place)),
+    };
+    match app.hold_in_force(device).map(restriction) {
+        Some(Restriction::Blocked) => vec![end("End the block", "release")],
+        Some(Restriction::UpdateOnly) => {
+            vec![end("End the quarantine", "end-quarantine"), ask("Block it…", "hold")]
+        }
+        None => vec![ask("Quarantine it…", "quarantine"), ask("Block it…", "hold")],
+    }
 }
 
 fn why(app: &App, device: &Device, posture: Posture) -> Option<Why> {
@@ -140,7 +156,7 @@ fn why(app: &App, device: &Device, posture: Posture) -> Option<Why> {
         posture,
         says: sentences.next()?,
         others: sentences.collect(),
-        then: timeline::cure(posture).into(),
+        then: timeline::cure(posture, app.hold_in_force(device)).into(),
         actions: Vec::new(),
     })
 }
@@ -150,6 +166,10 @@ fn flows(app: &App, device: &Device, detail: &api::DeviceDetail) -> Flows {
     let verified = device.release.as_ref().and_then(|release| book.get(release)?.verified.as_ref().ok());
     let needs = verified.and_then(|verified| verified.release.network_needs());
     let open = detail.network.applied.iter().any(|(_, applied)| applied.profile == api::Profile::Release);
+    let cut = match app.hold_in_force(device) {
+        Some(_) => "Cut while a person restricts it.",
+        None => "Cut until it is trusted.",
+    };
     let mut rows = Vec::new();
     let accepted = needs
         .iter()
@@ -167,7 +187,7 @@ fn flows(app: &App, device: &Device, detail: &api::DeviceDetail) -> Flows {
             used: "".into(),
             dropped: words::count(0),
             was_dropped: false,
-            why: if open { "Its release asks for this.".into() } else { "Cut until it is trusted.".into() },
+            why: if open { "Its release asks for this.".into() } else { cut.into() },
         });
     }
     let unasked = api::Reason { code: "not-in-policy".to_owned(), detail: Default::default() };

@@ -180,7 +180,8 @@ fn attention(devices: &[(&Device, Posture)], now: Timestamp) -> Vec<Attention> {
                 .link(device.name.as_str(), device_href(&device.id))
                 .text(": ")
                 .then(first),
-            detail: timeline::cure(*posture).into(),
+            detail: timeline::cure(*posture, device.hold.as_ref().filter(|hold| hold.is_in_force(now)))
+                .into(),
             action: Some(Action {
                 label: "See why".into(),
                 weight: Weight::Plain,

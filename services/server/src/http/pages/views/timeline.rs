@@ -4,10 +4,11 @@ use std::collections::HashMap;
 
 use api::EventOfDevice;
 use serde_json::Value;
-use store::Timestamp;
+use store::{Hold, Timestamp};
+use trust::Restriction;
 
 use crate::{
-    app::parse_rfc3339,
+    app::{holds::restriction, parse_rfc3339},
     pages::{
         view::{Dot, Posture, Sentence, TimelineEntry},
         words,
@@ -58,7 +59,11 @@ pub(super) fn words(event: &EventOfDevice) -> String {
         "campaign.device" => format!("Update {}", text("to")),
         "decision.make" => format!("Decided: {}, may reach {}", text("posture"), text("access")),
         "device.enrol" => "Enrolled".to_owned(),
+        "device.hold" if text("restriction") == "update-only" => {
+            format!("Put into quarantine: {}", text("reason"))
+        }
         "device.hold" => format!("Blocked: {}", text("reason")),
+        "device.release" if text("restriction") == "update-only" => "Quarantine ended".to_owned(),
         "device.release" => "Block ended".to_owned(),
         "device.retire" => "Taken out of service".to_owned(),
         "evidence.appraise" => format!("Evidence judged: {}", text("tier")),
@@ -82,8 +87,15 @@ pub(super) fn words(event: &EventOfDevice) -> String {
     }
 }
 
-/// What still works and what ends it, for each posture.
-pub(super) const fn cure(posture: Posture) -> &'static str {
+/// What still works and what ends it, for each posture; a person's restriction comes first.
+pub(super) fn cure(posture: Posture, hold: Option<&Hold>) -> &'static str {
+    match hold.map(restriction) {
+        Some(Restriction::Blocked) => return "Nothing of it passes until the block ends.",
+        Some(Restriction::UpdateOnly) => {
+            return "Attestation and update stay open to it until the quarantine ends.";
+        }
+        None => {}
+    }
     match posture {
         Posture::Quarantined => {
             "Its gateway lets only attestation and update through, until its evidence matches a release."

@@ -1,7 +1,8 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
-use trust::{Access, Effect, Flow, Override, Scope};
+use crypto::SigningKey;
+use trust::{Access, Approval, Effect, Flow, Override, Scope};
 use ureq::http::Method;
 
 use crate::{
@@ -18,12 +19,16 @@ use crate::{
     printer::Printer,
 };
 
+mod approve;
+
 /// Write policies and override network policy.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Policy {
     /// Sign an override, and give it to the server to relay to the gateways, which verify it
     Override(Box<Overriding>),
-    /// List overrides that the server relays
+    /// Sign the approval of a release whose network needs are broad, and give it to the server to relay
+    Approve(Box<approve::Approve>),
+    /// List overrides and approvals that the server relays
     Overrides(Ls),
     /// Write an appraisal and posture policy
     New(Rules),
@@ -148,6 +153,7 @@ pub(crate) struct Shown {
 pub(crate) fn run(command: Policy, printer: &Printer) -> Result<Answer, Failure> {
     match command {
         Policy::Override(command) => override_policy(*command, printer),
+        Policy::Approve(command) => approve::run(*command, printer),
         Policy::Overrides(Ls { server }) => {
             server.client()?.get::<Vec<api::Override>>("/api/v1/overrides")?.answer(printer, |overrides| {
                 let row = |one: &api::Override| {
@@ -241,17 +247,28 @@ fn override_policy(command: Overriding, printer: &Printer) -> Result<Answer, Fai
         not_before: now,
         expires: now.saturating_add(command.span),
     };
+    hand_out(&content, &key, command.output.as_deref(), &command.server, printer)
+}
+
+/// Signs an override, and writes it or gives it to the server.
+fn hand_out(
+    content: &Override,
+    key: &SigningKey,
+    output: Option<&Path>,
+    server: &ServerArgs,
+    printer: &Printer,
+) -> Result<Answer, Failure> {
     // What gateways would refuse is refused here, before anybody signs it.
     Override::decode(&content.encode())
         .map_err(|error| Failure::new("gateways would refuse this override").because(&error))?;
-    let signed = content.sign(&key);
-    if let Some(path) = &command.output {
+    let signed = content.sign(key);
+    if let Some(path) = output {
         files::write(path, &signed, Mode::Public, printer)?;
-        if !command.server.is_given() {
+        if !server.is_given() {
             return Ok(Answer::Yes);
         }
     }
-    let client = command.server.client()?;
+    let client = server.client()?;
     let reply = client.upload::<serde_json::Value>(Method::POST, "/api/v1/overrides", api::COSE, &signed)?;
     reply.answer(printer, |accepted| {
         printer.show(&client::tree(&accepted));
@@ -297,6 +314,10 @@ pub(crate) fn tree(content: &Override) -> Map {
         Effect::Deny(flow) => format!("deny {}", flow_words(flow)),
         Effect::Allow(flow) => format!("allow {}", flow_words(flow)),
         Effect::Ignore { acl, ace } => format!("ignore {acl}/{ace}"),
+        Effect::Approve(Approval { release, file }) => {
+            let file = file.map_or_else(|| "any MUD file".to_owned(), |file| format!("MUD file {file}"));
+            format!("approve release {release} with {file}")
+        }
     };
     Map::new()
         .with("id", Node::hex(&content.id))

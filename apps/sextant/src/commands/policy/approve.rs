@@ -1,0 +1,83 @@
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use crypto::{Digest, HashAlgorithm};
+use trust::{Approval, Effect, MUD_FILE, Override, Scope};
+
+use super::{hand_out, id};
+use crate::{
+    client::ServerArgs,
+    clock,
+    commands::suit,
+    failure::{Answer, Failure},
+    files::Input,
+    keys::{self, KeyFile},
+    node,
+    printer::Printer,
+};
+
+#[derive(Debug, Args)]
+pub(crate) struct Approve {
+    /// The release whose MUD file was read: its envelope, or its manifest digest for every file of its MUD signer
+    #[arg(value_name = "FILE|DIGEST")]
+    release: String,
+    /// Private key of the network operator
+    #[arg(long)]
+    key: PathBuf,
+    /// Why
+    #[arg(long)]
+    reason: String,
+    /// Who approves; the login name without it
+    #[arg(long, env = "USER", hide_env_values = true)]
+    author: String,
+    /// How long it holds, from now; afterwards devices reach attestation and update only
+    #[arg(long = "for", value_name = "SPAN", value_parser = clock::parse_span)]
+    span: i64,
+    /// Id of an earlier approval to replace, in hexadecimal digits
+    #[arg(long, value_name = "HEX", value_parser = id)]
+    id: Option<[u8; 16]>,
+    /// Where to write the signed approval; without it, it goes to the server
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    #[command(flatten)]
+    server: ServerArgs,
+}
+
+pub(super) fn run(command: Approve, printer: &Printer) -> Result<Answer, Failure> {
+    let approval = approval(&command.release)?;
+    let (key, _) = KeyFile::read_secret(&command.key)?;
+    let now = clock::now();
+    let content = Override {
+        id: match command.id {
+            Some(id) => id,
+            None => keys::random()?,
+        },
+        scope: Scope::Site,
+        effect: Effect::Approve(approval),
+        author: command.author,
+        reason: command.reason,
+        not_before: now,
+        expires: now.saturating_add(command.span),
+    };
+    hand_out(&content, &key, command.output.as_deref(), &command.server, printer)
+}
+
+/// What a person approves: the digest they were told, or the release and MUD file in an envelope. Who signed the
+/// envelope is for gateways to judge: for a forged one the approval is good for nothing.
+fn approval(text: &str) -> Result<Approval, Failure> {
+    let digits = text.strip_prefix("sha256:").unwrap_or(text);
+    let digest = node::from_hex(digits).and_then(|bytes| Digest::new(HashAlgorithm::Sha256, &bytes));
+    if let Some(release) = digest {
+        return Ok(Approval { release, file: None });
+    }
+    let input = Input::read(Path::new(text))?;
+    let envelope = suit::decode(&input)?;
+    let file = envelope.integrated(MUD_FILE).ok_or_else(|| {
+        Failure::new(format!("{} carries no MUD file to approve", input.name))
+            .help("a release that asks the network for nothing needs no approval")
+    })?;
+    Ok(Approval {
+        release: envelope.manifest_digest_claimed(),
+        file: Some(Digest::of(HashAlgorithm::Sha256, file)),
+    })
+}
