@@ -66,7 +66,7 @@ fn exercise(bytes: &[u8], list: &AuthorityList) {
     let rebuilt = rebuilt.to_bytes();
     let verified = Envelope::decode(&rebuilt).expect("was built").verify(list).expect("was signed");
     let _ = (verified.text(), verified.images(), verified.uris(), verified.targets());
-    let mut device = Device::new(verified.components());
+    let mut device = Device::fitting(&verified, list);
     let mut processor = Processor::new(&verified, &mut device).expect("has the components");
     for procedure in [Procedure::Update, Procedure::Invocation, Procedure::Uninstallation] {
         let _ = processor.run(procedure);

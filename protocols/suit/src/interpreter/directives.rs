@@ -1,41 +1,57 @@
-use super::{FailureKind, Platform, PlatformError, Processor, Progress, processor::Stop};
-use crate::{ComponentId, Directive, Feature, Parameter, labels::parameter, limits::MAX_CIPHERTEXT_OVERHEAD};
+use super::{
+    FailureKind, Platform, PlatformError, Progress,
+    machine::{Machine, Stop},
+    table::Slot,
+};
+use crate::{
+    ComponentId, Directive, FileType, ReportingPolicy, labels::parameter, limits::MAX_CIPHERTEXT_OVERHEAD,
+};
 
-impl<'m, 'b, P: Platform> Processor<'m, 'b, P> {
-    /// Runs a directive for the current component (MAN, section 8.4.10; UM; TD). Any failure stops the procedure.
-    pub(super) fn directive(&mut self, directive: Directive) -> Result<(), Stop> {
+impl<'a, P: Platform> Machine<'a, P> {
+    /// Runs a directive for the current component (MAN, section 8.4.10; UM; TD). Any failure stops the procedure. False
+    /// when it only began, and ends with a section of a dependency.
+    pub(super) fn directive(&mut self, directive: Directive, policy: ReportingPolicy) -> Result<bool, Stop> {
         let index = self.place.index;
         match directive {
-            Directive::ProcessDependency => {
-                self.require_dependency(index)?;
-                return Err(FailureKind::Unsupported(Feature::Dependencies).into());
-            }
-            Directive::Unlink => return Err(FailureKind::Unsupported(Feature::Dependencies).into()),
-            Directive::Wait => {
-                return match self.table.find(index, parameter::WAIT_INFO) {
-                    Some(Parameter::WaitInfo(info)) => Ok(self.platform.wait(info)?),
-                    _ => Err(FailureKind::ParameterMissing(parameter::WAIT_INFO).into()),
-                };
-            }
+            Directive::ProcessDependency => return self.process_dependency(index, policy),
+            Directive::Unlink => return self.unlink(index, policy),
+            Directive::Wait => return self.wait(index).map(|()| true),
             _ => {}
         }
-        let component = self.component(index)?;
-        self.checkpoint(component, directive == Directive::Invoke)?;
-        match directive {
-            Directive::Write => self.write(index, component),
-            Directive::Fetch => self.fetch(index, component),
-            Directive::Copy => self.copy(index, component),
-            Directive::Swap => {
-                let other = self.source_component(index)?;
-                Ok(self.platform.swap(component, other)?)
-            }
-            _ => Ok(self.platform.invoke(component, self.table.invoke_args(index))?),
+        let slot = self.slot(index)?;
+        let component = self.component(slot)?;
+        if directive == Directive::Invoke {
+            self.checkpoint(component, true)?;
+            self.platform.invoke(component, self.table.invoke_args(slot))?;
+            return Ok(true);
         }
+        self.check_unreferenced(component)?;
+        self.checkpoint(component, false)?;
+        // Whatever becomes of the write, what was checked is not what is there.
+        self.forget_checked(slot);
+        match directive {
+            Directive::Write => self.write(slot, component)?,
+            Directive::Fetch => self.fetch(slot, component)?,
+            Directive::Copy => self.copy(slot, component)?,
+            _ => self.swap(slot, component)?,
+        }
+        Ok(true)
+    }
+
+    /// A component that other manifests refer to is not altered (TD, section 6.5). The manifest that runs may do so
+    /// again with its own, as after a loss of power.
+    fn check_unreferenced(&self, component: &ComponentId) -> Result<(), Stop> {
+        if self.platform.abilities().references
+            && self.platform.references(component, &self.holder()?).others > 0
+        {
+            return Err(FailureKind::Referenced.into());
+        }
+        Ok(())
     }
 
     fn checkpoint(&mut self, component: &ComponentId, invoke_pending: bool) -> Result<(), Stop> {
         let progress = Progress {
-            manifest_digest: self.verified.manifest_digest(),
+            manifest_digest: self.holder()?,
             procedure: self.place.procedure,
             section: self.place.section,
             offset: self.place.offset,
@@ -46,48 +62,83 @@ impl<'m, 'b, P: Platform> Processor<'m, 'b, P> {
         Ok(self.platform.checkpoint(&progress)?)
     }
 
-    fn write(&mut self, index: u32, component: &ComponentId) -> Result<(), Stop> {
+    fn write(&mut self, slot: Slot, component: &ComponentId) -> Result<(), Stop> {
         let missing = FailureKind::ParameterMissing(parameter::CONTENT);
-        let content = self.table.content(index).ok_or(missing)?;
+        let content = self.table.content(slot).ok_or(missing)?;
+        self.check_file(slot, content)?;
         // The manifest vouches for the content itself; image size and digest may be those of something else.
         let limit = self.platform.capacity(component);
         let size = content.len() as u64;
         if size > limit {
             return Err(FailureKind::TooLarge { limit }.into());
         }
-        self.store_bytes(index, component, content, size)
+        self.store_bytes(slot, component, content, size)
     }
 
-    fn fetch(&mut self, index: u32, component: &ComponentId) -> Result<(), Stop> {
+    /// A directory is written without content; a link leads to a component that the same manifest names, so that its
+    /// signer has the right to both ends (UM, section 4.2.5).
+    fn check_file(&self, slot: Slot, content: &[u8]) -> Result<(), Stop> {
+        let fits = match self.table.metadata(slot).map(|metadata| metadata.file_type) {
+            None | Some(FileType::Regular) => true,
+            Some(FileType::Directory) => content.is_empty(),
+            Some(FileType::SymbolicLink) => {
+                let target = content.strip_prefix(b"/").unwrap_or(content);
+                let segments = || target.split(|byte| *byte == b'/');
+                let context = self.contexts.get(self.place.context);
+                let mut own = context.into_iter().flat_map(|context| context.slots());
+                own.any(|other| {
+                    let component = self.table.component(other).filter(|_| other != slot);
+                    component.is_some_and(|component| component.segments().eq(segments()))
+                })
+            }
+        };
+        if fits { Ok(()) } else { Err(FailureKind::BadFile.into()) }
+    }
+
+    /// What comes from elsewhere becomes a regular file and nothing else.
+    fn check_regular(&self, slot: Slot) -> Result<(), Stop> {
+        match self.table.metadata(slot).map(|metadata| metadata.file_type) {
+            None | Some(FileType::Regular) => Ok(()),
+            Some(_) => Err(FailureKind::BadFile.into()),
+        }
+    }
+
+    fn fetch(&mut self, slot: Slot, component: &ComponentId) -> Result<(), Stop> {
         let missing = FailureKind::ParameterMissing(parameter::URI);
-        let uri = self.table.uri(index).ok_or(missing)?;
-        if self.already_holds(index, component)? {
+        let (uri, origin) = self.table.uri(slot).ok_or(missing)?;
+        self.check_regular(slot)?;
+        if self.already_holds(slot, component)? {
             return Ok(());
         }
-        if let Some(payload) = self.verified.envelope().integrated(uri) {
+        // The envelope of whoever set the URI comes first, then that of the manifest that runs.
+        let envelopes = [origin, self.place.context].into_iter();
+        let mut envelopes =
+            envelopes.filter_map(|number| Some(self.contexts.get(number)?.verified.envelope()));
+        if let Some(payload) = envelopes.find_map(|envelope| envelope.integrated(uri)) {
             let size = payload.len() as u64;
-            self.bounds(index, component, Some(size))?;
-            return self.store_bytes(index, component, payload, size);
+            self.bounds(slot, component, Some(size))?;
+            return self.store_bytes(slot, component, payload, size);
         }
         // A reference into the envelope means nothing anywhere else.
         if uri.starts_with('#') {
             return Err(FailureKind::PayloadMissing.into());
         }
-        let bounds = self.bounds(index, component, None)?;
-        let arguments = self.table.fetch_arguments(index);
+        let bounds = self.bounds(slot, component, None)?;
+        let arguments = self.table.fetch_arguments(slot);
         let mut source = self.platform.open(uri, arguments)?;
-        self.store(index, component, bounds, |this, _, room| {
+        self.store(slot, component, bounds, |this, _, room| {
             let room = room.min(this.buffer.len());
             let buffer = this.buffer.get_mut(..room).unwrap_or_default();
             this.platform.receive(&mut source, buffer)
         })
     }
 
-    fn copy(&mut self, index: u32, component: &ComponentId) -> Result<(), Stop> {
-        let source = self.source_component(index)?;
+    fn copy(&mut self, slot: Slot, component: &ComponentId) -> Result<(), Stop> {
+        let (_, source) = self.source_component(slot)?;
+        self.check_regular(slot)?;
         let size = self.platform.size(source)?.ok_or(PlatformError::NotFound)?;
-        let bounds = self.bounds(index, component, Some(size))?;
-        self.store(index, component, bounds, |this, offset, room| {
+        let bounds = self.bounds(slot, component, Some(size))?;
+        self.store(slot, component, bounds, |this, offset, room| {
             let left = size.saturating_sub(offset);
             let room = room.min(this.buffer.len()).min(usize::try_from(left).unwrap_or(usize::MAX));
             if room == 0 {
@@ -98,21 +149,30 @@ impl<'m, 'b, P: Platform> Processor<'m, 'b, P> {
         })
     }
 
-    fn source_component(&self, index: u32) -> Result<&'m ComponentId, Stop> {
+    fn swap(&mut self, slot: Slot, component: &ComponentId) -> Result<(), Stop> {
+        let (other_slot, other) = self.source_component(slot)?;
+        self.check_unreferenced(other)?;
+        self.forget_checked(other_slot);
+        Ok(self.platform.swap(component, other)?)
+    }
+
+    /// The component that the source parameter means in the manifest that set it.
+    fn source_component(&self, slot: Slot) -> Result<(Slot, &'a ComponentId), Stop> {
         let missing = FailureKind::ParameterMissing(parameter::SOURCE_COMPONENT);
-        let source = self.table.source_component(index).ok_or(missing)?;
-        self.component(source)
+        let (index, origin) = self.table.source_component(slot).ok_or(missing)?;
+        let source = self.slot_of(origin, index)?;
+        Ok((source, self.component(source)?))
     }
 
     /// Replaces the content of a component by bytes at hand.
     fn store_bytes(
         &mut self,
-        index: u32,
+        slot: Slot,
         component: &ComponentId,
         content: &[u8],
         size: u64,
     ) -> Result<(), Stop> {
-        let result = self.begin(index, component, Some(size)).and_then(|()| {
+        let result = self.begin(slot, component, Some(size)).and_then(|()| {
             self.platform.append(component, content)?;
             self.platform.commit(component)
         });
@@ -123,14 +183,14 @@ impl<'m, 'b, P: Platform> Processor<'m, 'b, P> {
     }
 
     /// How much may and must be written. What is known beforehand is refused beforehand.
-    fn bounds(&self, index: u32, component: &ComponentId, coming: Option<u64>) -> Result<Bounds, Stop> {
+    fn bounds(&self, slot: Slot, component: &ComponentId, coming: Option<u64>) -> Result<Bounds, Stop> {
         let room = self.platform.capacity(component);
-        let size = self.table.image_size(index);
+        let size = self.table.image_size(slot);
         if size.is_some_and(|size| size > room) {
             return Err(FailureKind::TooLarge { limit: room }.into());
         }
         // A ciphertext is a little longer than its image, and what it decrypts to is the platform's to count.
-        let encrypted = self.table.encryption_info(index).is_some();
+        let encrypted = self.table.encryption_info(slot).is_some();
         let bounds = match (size, encrypted) {
             (Some(size), false) => Bounds { expected: Some(size), limit: size },
             (Some(size), true) => {
@@ -148,9 +208,12 @@ impl<'m, 'b, P: Platform> Processor<'m, 'b, P> {
         }
     }
 
-    fn begin(&mut self, index: u32, component: &ComponentId, size: Option<u64>) -> Result<(), PlatformError> {
+    fn begin(&mut self, slot: Slot, component: &ComponentId, size: Option<u64>) -> Result<(), PlatformError> {
         self.platform.begin(component, size)?;
-        match self.table.encryption_info(index) {
+        if let Some(metadata) = self.table.metadata(slot) {
+            self.platform.describe(component, metadata)?;
+        }
+        match self.table.encryption_info(slot) {
             Some(info) => self.platform.decrypt(component, info),
             None => Ok(()),
         }
@@ -160,13 +223,13 @@ impl<'m, 'b, P: Platform> Processor<'m, 'b, P> {
     /// buffer, of no more bytes than there is room for; no byte means the end.
     fn store(
         &mut self,
-        index: u32,
+        slot: Slot,
         component: &ComponentId,
         bounds: Bounds,
         next: impl FnMut(&mut Self, u64, usize) -> Result<usize, PlatformError>,
     ) -> Result<(), Stop> {
         self.ready_buffer();
-        let result = self.transfer(index, component, bounds, next);
+        let result = self.transfer(slot, component, bounds, next);
         if result.is_err() {
             self.platform.discard(component);
         }
@@ -175,12 +238,12 @@ impl<'m, 'b, P: Platform> Processor<'m, 'b, P> {
 
     fn transfer(
         &mut self,
-        index: u32,
+        slot: Slot,
         component: &ComponentId,
         bounds: Bounds,
         mut next: impl FnMut(&mut Self, u64, usize) -> Result<usize, PlatformError>,
     ) -> Result<(), FailureKind> {
-        self.begin(index, component, bounds.expected)?;
+        self.begin(slot, component, bounds.expected)?;
         let mut offset = 0;
         loop {
             // One byte more than is allowed shows that there is too much.

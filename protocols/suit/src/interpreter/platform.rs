@@ -3,7 +3,9 @@ use core::fmt;
 use crypto::{Digest, HashAlgorithm};
 
 use super::Procedure;
-use crate::{ComponentId, Section, Uuid, VendorId, Version, WaitInfo};
+use crate::{
+    Abilities, AuthorityList, ComponentId, ComponentMetadata, Section, Uuid, VendorId, Version, WaitInfo,
+};
 
 /// What the processor needs of a device.
 ///
@@ -18,6 +20,16 @@ pub trait Platform {
 
     /// Bytes moved at a time; the only buffer the processor allocates.
     const CHUNK: usize = 1024;
+
+    /// What the device can do beyond the base. A manifest that needs more is refused before it runs.
+    fn abilities(&self) -> Abilities {
+        Abilities::default()
+    }
+
+    /// Keys that may sign dependencies. Without any, dependencies are refused.
+    fn authorities(&self) -> Option<&AuthorityList> {
+        None
+    }
 
     /// Whether the device has this component.
     fn has_component(&self, component: &ComponentId) -> bool;
@@ -60,6 +72,36 @@ pub trait Platform {
         Err(PlatformError::Unsupported)
     }
 
+    /// Has owners, permissions and kind of file set on the content being written (UM), together with its commit and
+    /// without following links. Called after [`Platform::begin`].
+    fn describe(
+        &mut self,
+        component: &ComponentId,
+        metadata: &ComponentMetadata<'_>,
+    ) -> Result<(), PlatformError> {
+        let _ = (component, metadata);
+        Err(PlatformError::Unsupported)
+    }
+
+    /// Which manifests refer to the component (TD), beside the one with this digest and by that one itself.
+    fn references(&self, component: &ComponentId, holder: &Digest) -> References {
+        let _ = (component, holder);
+        References::default()
+    }
+
+    /// Notes durably that the manifest refers to the component. Noting it again changes nothing.
+    fn link(&mut self, component: &ComponentId, holder: &Digest) -> Result<(), PlatformError> {
+        let _ = (component, holder);
+        Err(PlatformError::Unsupported)
+    }
+
+    /// Forgets durably that the manifest refers to the component; where it does not, nothing changes. A component that
+    /// nothing refers to may be reclaimed, after the procedure has ended.
+    fn unlink(&mut self, component: &ComponentId, holder: &Digest) -> Result<(), PlatformError> {
+        let _ = (component, holder);
+        Err(PlatformError::Unsupported)
+    }
+
     /// Adds to the content being written.
     fn append(&mut self, component: &ComponentId, data: &[u8]) -> Result<(), PlatformError>;
 
@@ -91,6 +133,29 @@ pub trait Platform {
         None
     }
 
+    /// Seconds that local time is ahead of UTC now, where a time zone is set.
+    fn utc_offset(&self) -> Option<i32> {
+        None
+    }
+
+    /// Whether the device is in the power state with a number of its deployment profile.
+    fn in_power_state(&self, state: i64) -> bool {
+        let _ = state;
+        false
+    }
+
+    /// Whether the device is in the network state with a number of its deployment profile.
+    fn in_network_state(&self, state: i64) -> bool {
+        let _ = state;
+        false
+    }
+
+    /// Version of another device that a deployment profile knows by this identifier.
+    fn version_of_other(&self, device: &[u8]) -> Option<Version> {
+        let _ = device;
+        None
+    }
+
     /// Whether the application allows an update of this priority now.
     fn authorizes(&mut self, priority: i64) -> bool {
         let _ = priority;
@@ -103,8 +168,8 @@ pub trait Platform {
         None
     }
 
-    /// Waits for events. To not block, it may fail with [`PlatformError::NotReady`]; the procedure is then run again
-    /// when they have happened.
+    /// Waits until something has changed that events depend on; the processor then looks again. To not block, it may
+    /// fail with [`PlatformError::NotReady`]; the procedure is then run again when they have happened.
     fn wait(&mut self, info: &WaitInfo<'_>) -> Result<(), PlatformError> {
         let _ = info;
         Err(PlatformError::Unsupported)
@@ -127,6 +192,16 @@ pub trait Platform {
     }
 }
 
+/// Who refers to a component (TD, section 6.4). A manifest holds one reference at most, so that giving it up twice
+/// takes nothing from others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct References {
+    /// Other manifests that do.
+    pub others: u32,
+    /// Whether the manifest that was asked about does.
+    pub own: bool,
+}
+
 /// What was installed last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Installed {
@@ -139,7 +214,7 @@ pub struct Installed {
 /// How far a procedure is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress<'p> {
-    /// The manifest.
+    /// The manifest that the command is of: the root, or a dependency.
     pub manifest_digest: Digest,
     /// What is being done with it.
     pub procedure: Procedure,
