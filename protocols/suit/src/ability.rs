@@ -24,7 +24,7 @@ pub struct Abilities {
     pub events: &'static [i64],
     /// Its storage knows owners, permissions and kinds of files (UM).
     pub metadata: bool,
-    /// It can decrypt content (ENC).
+    /// It has keys that decrypt content (ENC).
     pub decryption: bool,
     /// It takes dependencies, and so has an authority list at hand (TD).
     pub dependencies: bool,

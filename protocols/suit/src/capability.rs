@@ -2,7 +2,8 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use cbor::{Error as CborError, Key, MapBuilder, Reader, Reason, Type, Writer};
-use crypto::{HashAlgorithm, SignatureAlgorithm};
+use cose::RecipientAlgorithm;
+use crypto::{ContentAlgorithm, HashAlgorithm, KeyWrapAlgorithm, SignatureAlgorithm};
 
 use crate::{
     Abilities, ComponentId, Error, Feature, Parameter, Severable, Verified,
@@ -71,6 +72,12 @@ impl Capabilities {
         let mut common = alloc::vec![common::COMPONENTS, common::SHARED_SEQUENCE];
         common.extend(abilities.dependencies.then_some(common::DEPENDENCIES));
         let mut algorithms: Vec<i64> = digests.chain(signatures).collect();
+        if abilities.decryption {
+            algorithms.extend(ContentAlgorithm::ALL.map(ContentAlgorithm::cose_id));
+            algorithms.extend(KeyWrapAlgorithm::ALL.map(|wrap| RecipientAlgorithm::KeyWrap(wrap).cose_id()));
+            algorithms
+                .extend(KeyWrapAlgorithm::ALL.map(|wrap| RecipientAlgorithm::Agreement(wrap).cose_id()));
+        }
         algorithms.sort_unstable();
         algorithms.dedup();
         Self {
@@ -304,9 +311,15 @@ pub fn can_process(capabilities: &Capabilities, verified: &Verified<'_>) -> Resu
         if !has(&capabilities.commands, &BASE_COMMANDS, operation.code()) {
             lack(Unsupported::Command(operation.code()));
         }
-        for label in operation.parameters().map(Parameter::label) {
+        for parameter in operation.parameters() {
+            let label = parameter.label();
             if !has(&capabilities.parameters, &BASE_PARAMETERS, label) {
                 lack(Unsupported::Parameter(label));
+            } else if let Parameter::EncryptionInfo(info) = parameter
+                && let Ok(message) = cose::Encrypt::decode(info)
+                && !capabilities.algorithms.contains(&message.algorithm().cose_id())
+            {
+                lack(Unsupported::Algorithm(message.algorithm().cose_id()));
             }
         }
     });

@@ -11,7 +11,8 @@
 //!
 //! # Memory
 //!
-//! A processor holds, beside the root envelope that its caller holds: one buffer of [`Platform::CHUNK`] bytes; a table of
+//! A processor holds, beside the root envelope that its caller holds: one buffer of [`Platform::CHUNK`] bytes, and one more
+//! while it decrypts; a table of
 //! two words for each parameter that is set, of at most [`limits::MAX_SET_COMPONENTS`] components; a stack of at most
 //! two frames for each level of nesting ([`limits::MAX_NESTING`]) and one for each of at most
 //! [`limits::MAX_DEPENDENCY_DEPTH`] dependencies that are being processed; a report of at most

@@ -330,10 +330,13 @@ fn encrypted_content_is_not_stored_as_it_is() {
     let refusal = Processor::new(&verified, &mut device).map(|_| ()).expect_err("cannot decrypt");
     let feature = Feature::Parameter(parameter::ENCRYPTION_INFO);
     assert_eq!(refusal, Refusal::UnsupportedByDevice { feature });
-    // Nor does a platform that promises what it does not do.
+    // Nor does a platform that promises what it does not do, or one with keys for what is no encryption info.
     device.abilities.decryption = true;
     let kind = update(&bytes, &mut device).expect_err("does not decrypt").kind;
-    assert_eq!(kind, FailureKind::Platform(PlatformError::Unsupported));
+    assert_eq!(kind, FailureKind::Unsupported(feature));
+    device.keys = Some(cose::DecryptionKeys::new(Vec::new()));
+    let kind = update(&bytes, &mut device).expect_err("does not decrypt").kind;
+    assert_eq!(kind.code(), "decryption-failed");
     assert_eq!(device.content(&component("fw")), None);
 }
 

@@ -1,11 +1,10 @@
 use super::{
     FailureKind, Platform, PlatformError, Progress,
     machine::{Machine, Stop},
+    storing::Bounds,
     table::Slot,
 };
-use crate::{
-    ComponentId, Directive, FileType, ReportingPolicy, labels::parameter, limits::MAX_CIPHERTEXT_OVERHEAD,
-};
+use crate::{ComponentId, Directive, FileType, ReportingPolicy, labels::parameter};
 
 impl<'a, P: Platform> Machine<'a, P> {
     /// Runs a directive for the current component (MAN, section 8.4.10; UM; TD). Any failure stops the procedure. False
@@ -67,12 +66,9 @@ impl<'a, P: Platform> Machine<'a, P> {
         let content = self.table.content(slot).ok_or(missing)?;
         self.check_file(slot, content)?;
         // The manifest vouches for the content itself; image size and digest may be those of something else.
-        let limit = self.platform.capacity(component);
-        let size = content.len() as u64;
-        if size > limit {
-            return Err(FailureKind::TooLarge { limit }.into());
-        }
-        self.store_bytes(slot, component, content, size)
+        let bounds = Bounds { expected: None, limit: self.platform.capacity(component) };
+        let decryptor = self.decryptor(slot)?;
+        self.store_bytes(slot, component, content, bounds, decryptor)
     }
 
     /// A directory is written without content; a link leads to a component that the same manifest names, so that its
@@ -115,18 +111,18 @@ impl<'a, P: Platform> Machine<'a, P> {
         let mut envelopes =
             envelopes.filter_map(|number| Some(self.contexts.get(number)?.verified.envelope()));
         if let Some(payload) = envelopes.find_map(|envelope| envelope.integrated(uri)) {
-            let size = payload.len() as u64;
-            self.bounds(slot, component, Some(size))?;
-            return self.store_bytes(slot, component, payload, size);
+            let bounds = self.bounds(slot, component)?;
+            return self.store_bytes(slot, component, payload, bounds, None);
         }
         // A reference into the envelope means nothing anywhere else.
         if uri.starts_with('#') {
             return Err(FailureKind::PayloadMissing.into());
         }
-        let bounds = self.bounds(slot, component, None)?;
+        let bounds = self.bounds(slot, component)?;
         let arguments = self.table.fetch_arguments(slot);
         let mut source = self.platform.open(uri, arguments)?;
-        self.store(slot, component, bounds, |this, _, room| {
+        // What is fetched is kept as it comes; writing and copying decrypt (ENC, section 4).
+        self.store(slot, component, bounds, None, |this, _, room| {
             let room = room.min(this.buffer.len());
             let buffer = this.buffer.get_mut(..room).unwrap_or_default();
             this.platform.receive(&mut source, buffer)
@@ -137,8 +133,10 @@ impl<'a, P: Platform> Machine<'a, P> {
         let (_, source) = self.source_component(slot)?;
         self.check_regular(slot)?;
         let size = self.platform.size(source)?.ok_or(PlatformError::NotFound)?;
-        let bounds = self.bounds(slot, component, Some(size))?;
-        self.store(slot, component, bounds, |this, offset, room| {
+        let bounds = self.bounds(slot, component)?;
+        let decryptor = self.decryptor(slot)?;
+        bounds.check_coming(size, decryptor.is_some())?;
+        self.store(slot, component, bounds, decryptor, |this, offset, room| {
             let left = size.saturating_sub(offset);
             let room = room.min(this.buffer.len()).min(usize::try_from(left).unwrap_or(usize::MAX));
             if room == 0 {
@@ -162,123 +160,5 @@ impl<'a, P: Platform> Machine<'a, P> {
         let (index, origin) = self.table.source_component(slot).ok_or(missing)?;
         let source = self.slot_of(origin, index)?;
         Ok((source, self.component(source)?))
-    }
-
-    /// Replaces the content of a component by bytes at hand.
-    fn store_bytes(
-        &mut self,
-        slot: Slot,
-        component: &ComponentId,
-        content: &[u8],
-        size: u64,
-    ) -> Result<(), Stop> {
-        let result = self.begin(slot, component, Some(size)).and_then(|()| {
-            self.platform.append(component, content)?;
-            self.platform.commit(component)
-        });
-        if result.is_err() {
-            self.platform.discard(component);
-        }
-        Ok(result?)
-    }
-
-    /// How much may and must be written. What is known beforehand is refused beforehand.
-    fn bounds(&self, slot: Slot, component: &ComponentId, coming: Option<u64>) -> Result<Bounds, Stop> {
-        let room = self.platform.capacity(component);
-        let size = self.table.image_size(slot);
-        if size.is_some_and(|size| size > room) {
-            return Err(FailureKind::TooLarge { limit: room }.into());
-        }
-        // A ciphertext is a little longer than its image, and what it decrypts to is the platform's to count.
-        let encrypted = self.table.encryption_info(slot).is_some();
-        let bounds = match (size, encrypted) {
-            (Some(size), false) => Bounds { expected: Some(size), limit: size },
-            (Some(size), true) => {
-                Bounds { expected: None, limit: size.saturating_add(MAX_CIPHERTEXT_OVERHEAD) }
-            }
-            (None, false) => Bounds { expected: None, limit: room },
-            (None, true) => Bounds { expected: None, limit: room.saturating_add(MAX_CIPHERTEXT_OVERHEAD) },
-        };
-        match coming {
-            Some(coming) if coming > bounds.limit => {
-                Err(FailureKind::TooLarge { limit: bounds.limit }.into())
-            }
-            Some(coming) => bounds.check_end(coming).map(|()| bounds).map_err(Stop::from),
-            None => Ok(bounds),
-        }
-    }
-
-    fn begin(&mut self, slot: Slot, component: &ComponentId, size: Option<u64>) -> Result<(), PlatformError> {
-        self.platform.begin(component, size)?;
-        if let Some(metadata) = self.table.metadata(slot) {
-            self.platform.describe(component, metadata)?;
-        }
-        match self.table.encryption_info(slot) {
-            Some(info) => self.platform.decrypt(component, info),
-            None => Ok(()),
-        }
-    }
-
-    /// Replaces the content of a component by what comes piece by piece. `next` puts the piece at an offset into the
-    /// buffer, of no more bytes than there is room for; no byte means the end.
-    fn store(
-        &mut self,
-        slot: Slot,
-        component: &ComponentId,
-        bounds: Bounds,
-        next: impl FnMut(&mut Self, u64, usize) -> Result<usize, PlatformError>,
-    ) -> Result<(), Stop> {
-        self.ready_buffer();
-        let result = self.transfer(slot, component, bounds, next);
-        if result.is_err() {
-            self.platform.discard(component);
-        }
-        Ok(result?)
-    }
-
-    fn transfer(
-        &mut self,
-        slot: Slot,
-        component: &ComponentId,
-        bounds: Bounds,
-        mut next: impl FnMut(&mut Self, u64, usize) -> Result<usize, PlatformError>,
-    ) -> Result<(), FailureKind> {
-        self.begin(slot, component, bounds.expected)?;
-        let mut offset = 0;
-        loop {
-            // One byte more than is allowed shows that there is too much.
-            let room = usize::try_from((bounds.limit - offset).saturating_add(1)).unwrap_or(usize::MAX);
-            let count = next(self, offset, room)?;
-            if count == 0 {
-                break;
-            }
-            let arrived = offset.saturating_add(count as u64);
-            if arrived > bounds.limit {
-                return Err(FailureKind::TooLarge { limit: bounds.limit });
-            }
-            let data = self.buffer.get(..count).ok_or(PlatformError::Io)?;
-            self.platform.append(component, data)?;
-            offset = arrived;
-        }
-        bounds.check_end(offset)?;
-        Ok(self.platform.commit(component)?)
-    }
-}
-
-/// How much a component may be given.
-#[derive(Clone, Copy)]
-struct Bounds {
-    /// Just this much.
-    expected: Option<u64>,
-    /// At most this much.
-    limit: u64,
-}
-
-impl Bounds {
-    fn check_end(self, found: u64) -> Result<(), FailureKind> {
-        match self.expected {
-            Some(expected) if expected != found => Err(FailureKind::WrongSize { expected, found }),
-            _ => Ok(()),
-        }
     }
 }

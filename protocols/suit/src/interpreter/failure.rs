@@ -37,6 +37,8 @@ pub enum FailureKind {
     NoComponent,
     /// An integrated payload is fetched, and the envelope does not carry it.
     PayloadMissing,
+    /// The content could not be decrypted: its encryption info is not for this device, or it is not what was encrypted.
+    Decryption(cose::Error),
     /// There is more data than the image size or the room of the component allows.
     TooLarge {
         /// The most that was allowed.
@@ -171,6 +173,7 @@ impl FailureKind {
             Self::BadFile => "bad-file",
             Self::NoComponent => "unknown-component",
             Self::PayloadMissing => "payload-missing",
+            Self::Decryption(_) => "decryption-failed",
             Self::TooLarge { .. } => "payload-too-large",
             Self::WrongSize { .. } => "payload-size",
             Self::Platform(error) => error.code(),
@@ -215,6 +218,7 @@ impl fmt::Display for FailureKind {
             Self::BadFile => f.write_str("the content does not fit the kind of file"),
             Self::NoComponent => f.write_str("the component has no identifier"),
             Self::PayloadMissing => f.write_str("the envelope does not carry the payload"),
+            Self::Decryption(error) => write!(f, "the content could not be decrypted: {error}"),
             Self::TooLarge { limit } => write!(f, "there is more data than {limit} bytes"),
             Self::WrongSize { expected, found } => {
                 write!(f, "the image should have {expected} bytes and has {found}")

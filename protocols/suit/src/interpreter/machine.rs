@@ -18,6 +18,8 @@ pub(super) struct Machine<'a, P> {
     root: &'a Verified<'a>,
     pub(super) platform: &'a mut P,
     pub(super) buffer: &'a mut Vec<u8>,
+    /// As long as the buffer, once something is decrypted.
+    pub(super) plaintext: Vec<u8>,
     pub(super) shelves: Shelves<'a>,
     pub(super) table: ParameterTable<'a>,
     /// The manifests, the root first.
@@ -127,8 +129,8 @@ impl<'a, P: Platform> Machine<'a, P> {
             all: false,
         };
         let contexts = context.into_iter().collect();
-        let (stack, entries) = (Vec::new(), Vec::new());
-        Self { root, platform, buffer, shelves, table, contexts, place, stack, entries }
+        let (plaintext, stack, entries) = (Vec::new(), Vec::new(), Vec::new());
+        Self { root, platform, buffer, plaintext, shelves, table, contexts, place, stack, entries }
     }
 
     /// Runs every section of the procedure, in lock-step over all manifests: a section of the root ends only after those

@@ -1,5 +1,6 @@
 use core::fmt;
 
+use cose::KeyStore;
 use crypto::{Digest, HashAlgorithm};
 
 use super::Procedure;
@@ -28,6 +29,11 @@ pub trait Platform {
 
     /// Keys that may sign dependencies. Without any, dependencies are refused.
     fn authorities(&self) -> Option<&AuthorityList> {
+        None
+    }
+
+    /// Keys that decrypt content, wherever they are. Without any, encrypted content is refused.
+    fn keys(&self) -> Option<&dyn KeyStore> {
         None
     }
 
@@ -65,12 +71,6 @@ pub trait Platform {
 
     /// Begins to replace the content; `size` is how much will come, where known.
     fn begin(&mut self, component: &ComponentId, size: Option<u64>) -> Result<(), PlatformError>;
-
-    /// Has the content being written decrypted on the way (ENC). Called after [`Platform::begin`].
-    fn decrypt(&mut self, component: &ComponentId, info: &[u8]) -> Result<(), PlatformError> {
-        let _ = (component, info);
-        Err(PlatformError::Unsupported)
-    }
 
     /// Has owners, permissions and kind of file set on the content being written (UM), together with its commit and
     /// without following links. Called after [`Platform::begin`].
@@ -244,8 +244,6 @@ pub enum PlatformError {
     Transport,
     /// Not yet: try again later.
     NotReady,
-    /// Decryption failed.
-    Decryption,
     /// The platform will not.
     Denied,
     /// The platform does not have the feature.
@@ -261,7 +259,6 @@ impl PlatformError {
             Self::Io => "storage-failed",
             Self::Transport => "transport-failed",
             Self::NotReady => "waiting",
-            Self::Decryption => "decryption-failed",
             Self::Denied => "denied-by-device",
             Self::Unsupported => "unsupported-by-device",
         }
@@ -276,7 +273,6 @@ impl fmt::Display for PlatformError {
             Self::Io => "reading or writing failed",
             Self::Transport => "the transfer failed",
             Self::NotReady => "the events waited for have not happened",
-            Self::Decryption => "decryption failed",
             Self::Denied => "the device refuses",
             Self::Unsupported => "the device cannot do this",
         })

@@ -38,6 +38,7 @@ pub(crate) struct Device {
     pub(crate) tick: u64,
     pub(crate) abilities: Abilities,
     pub(crate) authorities: Option<AuthorityList>,
+    pub(crate) keys: Option<cose::DecryptionKeys>,
     /// Manifests that refer to a component, by their digests.
     pub(crate) links: BTreeMap<ComponentId, Vec<Digest>>,
     /// The command before which power is lost, counted by checkpoints.
@@ -105,6 +106,10 @@ impl Platform for Device {
 
     fn authorities(&self) -> Option<&AuthorityList> {
         self.authorities.as_ref()
+    }
+
+    fn keys(&self) -> Option<&dyn cose::KeyStore> {
+        self.keys.as_ref().map(|keys| keys as &dyn cose::KeyStore)
     }
 
     fn has_component(&self, component: &ComponentId) -> bool {
