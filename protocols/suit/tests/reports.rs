@@ -364,15 +364,41 @@ fn records_of_dependencies_are_found_by_their_path() {
         })
         .collect();
     assert_eq!(paths, [&[][..], &[], &[1], &[1], &[]]);
-    let signed = report.sign(&key(4), None);
-    let believed = SignedReport::decode(&signed).expect("decodes").verify(key(4).public_key(), None);
+    let written = report.sign(&key(4), None);
+    let believed = SignedReport::decode(&written).expect("decodes").verify(key(4).public_key(), None);
     let believed = believed.expect("is believed");
     let replayed = replay(&believed, &root, &[&below]);
     assert!(replayed.holds(), "{:?}", replayed.faults().collect::<Vec<_>>());
+    // In which order they are given does not matter, nor what else is.
+    let stranger = signed(&telling());
+    let stranger = Envelope::decode(&stranger).expect("decodes").verify(&one_author()).expect("verifies");
+    for others in [[&below, &stranger], [&stranger, &below]] {
+        assert_eq!(replay(&believed, &root, &others), replayed);
+    }
     // Without the dependency nobody can say anything about its records and its components.
     let blind = replay(&believed, &root, &[]);
     let faults: Vec<_> = blind.faults().map(|verdict| verdict.finding).collect();
     assert_eq!(faults, [Finding::UnknownManifest, Finding::UnknownManifest, Finding::UnknownComponent]);
+}
+
+#[test]
+fn start_is_reported_as_pending_before_it_and_as_done_after() {
+    let mut manifest = ManifestBuilder::new(1);
+    manifest.component(component("fw"));
+    manifest.shared(seq().override_parameters(&image_parameters()));
+    manifest.section(Section::Validate, seq().condition(Condition::ImageMatch, ALWAYS));
+    manifest.section(Section::Invoke, seq().directive(Directive::Invoke, ALWAYS));
+    let bytes = signed(&manifest);
+    let verified = Envelope::decode(&bytes).expect("decodes").verify(&one_author()).expect("verifies");
+    let mut device = Device::new(&[component("fw")]).holding(&component("fw"), IMAGE);
+    let report = Processor::new(&verified, &mut device).expect("is admitted").run(Procedure::Invocation);
+    let report = report.expect("starts");
+    let pending = device.pending.expect("was given out");
+    let Outcome::Failure { reason, record, .. } = &pending.outcome else { panic!("not done yet") };
+    assert_eq!((*reason, record.section, record.offset), (Reason::InvokePending, Some(Section::Invoke), 1));
+    assert_eq!(pending.entries.len() + 1, report.entries.len());
+    assert_eq!(faults(&bytes, &pending), []);
+    assert_eq!(faults(&bytes, &report), []);
 }
 
 #[test]

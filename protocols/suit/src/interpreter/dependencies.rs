@@ -220,8 +220,10 @@ impl<'a, P: Platform> Machine<'a, P> {
             let Some(context) = self.contexts.get(number) else { continue };
             let unchecked = context.dependencies.iter().find(|dependency| dependency.checked.is_none());
             if let Some(unchecked) = unchecked {
-                self.place.context = number;
-                self.place.index = unchecked.index;
+                // The record is of how far the root came.
+                if number == self.place.context {
+                    self.place.index = unchecked.index;
+                }
                 return Err(DependencyFault::NotChecked.into());
             }
         }

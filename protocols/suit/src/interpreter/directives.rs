@@ -1,10 +1,10 @@
 use super::{
     FailureKind, Platform, PlatformError, Progress,
-    machine::{Machine, Stop},
+    machine::{Machine, Stop, report},
     storing::Bounds,
     table::Slot,
 };
-use crate::{ComponentId, Directive, FileType, ReportingPolicy, labels::parameter};
+use crate::{ComponentId, Directive, FileType, Outcome, Reason, ReportingPolicy, labels::parameter};
 
 impl<'a, P: Platform> Machine<'a, P> {
     /// Runs a directive for the current component (MAN, section 8.4.10; UM; TD). Any failure stops the procedure. False
@@ -20,12 +20,12 @@ impl<'a, P: Platform> Machine<'a, P> {
         let slot = self.slot(index)?;
         let component = self.component(slot)?;
         if directive == Directive::Invoke {
-            self.checkpoint(component, true)?;
+            self.announce(component)?;
             self.platform.invoke(component, self.table.invoke_args(slot))?;
             return Ok(true);
         }
         self.check_unreferenced(component)?;
-        self.checkpoint(component, false)?;
+        self.checkpoint(component)?;
         // Whatever becomes of the write, what was checked is not what is there.
         self.forget_checked(slot);
         match directive {
@@ -48,7 +48,16 @@ impl<'a, P: Platform> Machine<'a, P> {
         Ok(())
     }
 
-    fn checkpoint(&mut self, component: &ComponentId, invoke_pending: bool) -> Result<(), Stop> {
+    /// Gives out the report up to here, since there may be no other one.
+    fn announce(&mut self, component: &ComponentId) -> Result<(), Stop> {
+        let (root, entries, record) = (self.root, &self.entries, self.record(None));
+        let reason = Reason::InvokePending;
+        let outcome = Outcome::Failure { code: reason.code(), reason, record };
+        let report = || report(root, entries.clone(), outcome);
+        Ok(self.platform.about_to_invoke(component, report)?)
+    }
+
+    fn checkpoint(&mut self, component: &ComponentId) -> Result<(), Stop> {
         let progress = Progress {
             manifest_digest: self.holder()?,
             procedure: self.place.procedure,
@@ -56,7 +65,6 @@ impl<'a, P: Platform> Machine<'a, P> {
             offset: self.place.offset,
             index: self.place.index,
             component,
-            invoke_pending,
         };
         Ok(self.platform.checkpoint(&progress)?)
     }

@@ -15,7 +15,7 @@ use crate::{
 
 /// One run of one procedure.
 pub(super) struct Machine<'a, P> {
-    root: &'a Verified<'a>,
+    pub(super) root: &'a Verified<'a>,
     pub(super) platform: &'a mut P,
     pub(super) buffer: &'a mut Vec<u8>,
     /// As long as the buffer, once something is decrypted.
@@ -377,7 +377,7 @@ impl<'a, P: Platform> Machine<'a, P> {
         }
     }
 
-    fn record(&self, measured: Measured) -> Record {
+    pub(super) fn record(&self, measured: Measured) -> Record {
         let Place { section, shared, offset, index, context, .. } = self.place;
         Record {
             manifest_id: self.path(context),
@@ -401,23 +401,13 @@ impl<'a, P: Platform> Machine<'a, P> {
     }
 
     pub(super) fn success(&mut self) -> Report {
-        self.report(Outcome::Success)
+        report(self.root, core::mem::take(&mut self.entries), Outcome::Success)
     }
 
     pub(super) fn failure(&mut self, stop: Stop) -> Report {
         let (reason, record) = (stop.kind.reason(), self.record(stop.measured));
-        self.report(Outcome::Failure { code: reason.code(), reason, record })
-    }
-
-    fn report(&mut self, outcome: Outcome) -> Report {
-        Report {
-            reference_uri: self.root.manifest().reference_uri().unwrap_or_default().to_string(),
-            manifest_digest: self.root.manifest_digest(),
-            nonce: None,
-            entries: core::mem::take(&mut self.entries),
-            outcome,
-            capabilities: None,
-        }
+        let outcome = Outcome::Failure { code: reason.code(), reason, record };
+        report(self.root, core::mem::take(&mut self.entries), outcome)
     }
 
     /// Notes that a section of a manifest came to its end, where all its dependencies did. Whether a dependency is
@@ -449,5 +439,17 @@ impl<'a> Running<'a> {
         self.selection = selection;
         self.next += 1;
         self.position = 0;
+    }
+}
+
+/// A report about a root manifest.
+pub(super) fn report(root: &Verified<'_>, entries: Vec<Entry>, outcome: Outcome) -> Report {
+    Report {
+        reference_uri: root.manifest().reference_uri().unwrap_or_default().to_string(),
+        manifest_digest: root.manifest_digest(),
+        nonce: None,
+        entries,
+        outcome,
+        capabilities: None,
     }
 }

@@ -5,7 +5,8 @@ use crypto::{Digest, HashAlgorithm};
 
 use super::Procedure;
 use crate::{
-    Abilities, AuthorityList, ComponentId, ComponentMetadata, Section, Uuid, VendorId, Version, WaitInfo,
+    Abilities, AuthorityList, ComponentId, ComponentMetadata, Report, Section, Uuid, VendorId, Version,
+    WaitInfo,
 };
 
 /// What the processor needs of a device.
@@ -120,7 +121,18 @@ pub trait Platform {
     /// Takes what has come of a transfer; nothing means that it ended.
     fn receive(&mut self, source: &mut Self::Source, buffer: &mut [u8]) -> Result<usize, PlatformError>;
 
-    /// Starts the component. It may not return; the report up to here was given to [`Platform::checkpoint`].
+    /// Told before a component is started, which may end the processor: what `report` makes says that the start is
+    /// pending (reason 12 of a report) and is there to be kept or signed.
+    fn about_to_invoke(
+        &mut self,
+        component: &ComponentId,
+        report: impl FnOnce() -> Report,
+    ) -> Result<(), PlatformError> {
+        let _ = (component, report);
+        Ok(())
+    }
+
+    /// Starts the component. It may not return.
     fn invoke(&mut self, component: &ComponentId, arguments: Option<&[u8]>) -> Result<(), PlatformError>;
 
     /// Seconds since 1970, where there is a clock to trust.
@@ -226,8 +238,6 @@ pub struct Progress<'p> {
     pub index: u32,
     /// The component.
     pub component: &'p ComponentId,
-    /// Whether the next thing is to start the component, which may end the processor (reason 12 of a report).
-    pub invoke_pending: bool,
 }
 
 /// What a platform could not do.

@@ -296,7 +296,8 @@ fn check_failure(known: &Known<'_, '_>, reason: Reason, record: &Record) -> Find
     if reason == Reason::Ok {
         return Finding::WrongReason;
     }
-    if before_commands {
+    // No command stands at offset 0: it stopped before the first one.
+    if before_commands || record.offset == 0 && reason == Reason::OperationFailed {
         return Finding::Holds;
     }
     let Some(found) = found.filter(|_| finding == Finding::Holds) else { return finding };

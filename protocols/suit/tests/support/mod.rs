@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use sextant_suit::{
     Abilities, Authority, AuthorityList, AuthorityPolicy, ComponentId, ComponentMetadata, Condition,
     Directive, Envelope, EnvelopeBuilder, ImageRecipe, Installed, ManifestBuilder, Parameter, Platform,
-    PlatformError, Progress, References, ReleaseRecipe, ReportingPolicy, Role, SequenceBuilder, Uuid,
-    Variant, VendorId, Verified, Version, WaitInfo,
+    PlatformError, Progress, References, ReleaseRecipe, Report, ReportingPolicy, Role, Section,
+    SequenceBuilder, Uuid, Variant, VendorId, Verified, Version, WaitInfo,
 };
 
 use crypto::{Digest, HashAlgorithm, SignatureAlgorithm, SigningKey};
@@ -44,6 +44,8 @@ pub(crate) struct Device {
     /// The command before which power is lost, counted by checkpoints.
     pub(crate) cut_at: Option<usize>,
     pub(crate) checkpoints: usize,
+    /// The report before the last start of a component.
+    pub(crate) pending: Option<Report>,
     /// Taken for the digests of contents of this size, where a vector does not tell its image.
     pub(crate) pretended: BTreeMap<u64, Digest>,
     /// What happened, in order.
@@ -288,14 +290,21 @@ impl Platform for Device {
         Ok(())
     }
 
-    fn checkpoint(&mut self, progress: &Progress<'_>) -> Result<(), PlatformError> {
+    fn checkpoint(&mut self, _: &Progress<'_>) -> Result<(), PlatformError> {
         self.checkpoints += 1;
         if self.cut_at == Some(self.checkpoints) {
             return Err(PlatformError::Io);
         }
-        if progress.invoke_pending {
-            self.log.push(format!("about to invoke {}", progress.component));
-        }
+        Ok(())
+    }
+
+    fn about_to_invoke(
+        &mut self,
+        component: &ComponentId,
+        report: impl FnOnce() -> Report,
+    ) -> Result<(), PlatformError> {
+        self.log.push(format!("about to invoke {component}"));
+        self.pending = Some(report());
         Ok(())
     }
 
@@ -388,7 +397,7 @@ pub(crate) fn build(manifest: &ManifestBuilder) -> EnvelopeBuilder {
 pub(crate) fn with_install(install: SequenceBuilder) -> Vec<u8> {
     let mut manifest = ManifestBuilder::new(1);
     manifest.component(component("fw"));
-    manifest.section(sextant_suit::Section::Install, install);
+    manifest.section(Section::Install, install);
     signed(&manifest)
 }
 
