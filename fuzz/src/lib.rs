@@ -7,6 +7,8 @@
 mod decoders;
 #[path = "../../tests/conformance/fixture.rs"]
 mod fixture;
+#[path = "../../tests/conformance/model.rs"]
+mod model;
 #[path = "../../tests/conformance/seeds.rs"]
 mod seeds;
 

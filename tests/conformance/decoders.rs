@@ -12,12 +12,16 @@ use crypto::{
 };
 use eat::{Evidence, MeasuredComponent, Nonce, SignedResult, Token};
 use suit::legacy::{LegacyEnvelope, LegacyKey, LegacyKeys};
-use suit::{Authority, AuthorityList, Envelope, Role};
+use suit::{
+    Authority, AuthorityList, Envelope, ManifestBuilder, Procedure, Processor, Report, Role, SignedReport,
+    VerifiedManifest, replay,
+};
 use trust::{Bundle, Override, Policy, SignedOverride};
 use x509::cms::{Detached, SignerPolicy};
 use x509::{Certificate, Name};
 
-use crate::fixture::{NOW, key};
+use crate::fixture::{APPLICATION, Cast, NOW, key};
+use crate::model::Model;
 
 /// One decoder.
 #[derive(Clone, Copy, Debug)]
@@ -96,6 +100,20 @@ pub(crate) const DECODERS: &[Decoder] = &[
             "suit/legacy/draft-25",
             "suit/libcsuit",
         ],
+    },
+    Decoder {
+        name: "suit_processor",
+        read: suit_processor,
+        loose_end: false,
+        levels: 0,
+        folders: &["suit/manifest-37", "suit/constructed", "suit/trust-domains", "suit/libcsuit"],
+    },
+    Decoder {
+        name: "suit_report",
+        read: suit_report,
+        loose_end: false,
+        levels: 1,
+        folders: &["suit/suit-report"],
     },
     Decoder { name: "suit_authorities", read: suit_authorities, loose_end: false, levels: 1, folders: &[] },
     Decoder {
@@ -316,6 +334,60 @@ fn suit_legacy(bytes: &[u8]) -> bool {
         Some(today) => assert!(suit_envelope(today), "what is converted is an envelope of today"),
         None => assert!(!conversion.without_equivalent().is_empty(), "it is said what cannot be converted"),
     }
+    true
+}
+
+/// What anybody could have signed is signed, and every procedure of it run, with dependencies that are its payloads or
+/// the envelope itself.
+fn suit_processor(bytes: &[u8]) -> bool {
+    let Ok(envelope) = Envelope::decode(bytes) else { return false };
+    let Ok(manifest) = envelope.manifest_unverified() else { return false };
+    let algorithm = envelope.manifest_digest_claimed().algorithm();
+    let mut again = ManifestBuilder::from(&manifest).build(algorithm).expect("was read by us");
+    for (uri, payload) in envelope.payloads() {
+        again.payload(uri, payload);
+    }
+    again.sign(&key(1), Some(b"author"));
+    let again = again.to_bytes();
+    let cast = Cast::new();
+    // Payloads that are envelopes themselves were signed by others: they count as authors as well.
+    let authorities = cast.authorities();
+    let decoded = Envelope::decode(&again).expect("was written by us");
+    let Ok(verified) = decoded.verify(&authorities) else { return true };
+    let mut device = Model::new(authorities, &again);
+    let Ok(mut processor) = Processor::new(&verified, &mut device) else { return true };
+    for procedure in [Procedure::Update, Procedure::Invocation, Procedure::Uninstallation] {
+        let report = match processor.run(procedure) {
+            Ok(report) => report,
+            Err(failure) => *failure.report,
+        };
+        let written = report.to_bytes();
+        assert_eq!(Report::decode(&written).expect("was written by us").to_bytes(), written);
+    }
+    true
+}
+
+/// Reports in their containers or bare; what somebody could have signed is replayed against a release.
+fn suit_report(bytes: &[u8]) -> bool {
+    let report = match (SignedReport::decode(bytes), Report::decode(bytes)) {
+        (Ok(signed), _) => {
+            let report = signed.unverified().clone();
+            assert!(signed.verify(&stranger(), None).is_err(), "nobody signed it");
+            report
+        }
+        (_, Ok(report)) => report,
+        _ => return false,
+    };
+    let written = report.to_bytes();
+    assert_eq!(Report::decode(&written).expect("was written by us").to_bytes(), written);
+    let signed = report.sign(&key(8), None);
+    let signed = SignedReport::decode(&signed).expect("was written by us");
+    let believed = signed.verify(key(8).public_key(), None).expect("was signed");
+    let cast = Cast::new();
+    let release =
+        VerifiedManifest::verify(cast.envelope(1, APPLICATION), &cast.authorities()).expect("our own");
+    let replayed = replay(&believed, &release.open(), &[&release.open()]);
+    assert_eq!(replayed.verdicts().len(), report.entries.len() + 2);
     true
 }
 

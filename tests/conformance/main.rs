@@ -4,6 +4,7 @@
 
 mod decoders;
 mod fixture;
+mod model;
 mod mutation;
 mod seeds;
 mod summary;

@@ -72,6 +72,8 @@ fn own(decoder: &str) -> Vec<(String, Vec<u8>)> {
         "x509_cms" => vec![cast.mud_signature()],
         "suit_envelope" => vec![cast.envelope(1, APPLICATION)],
         "suit_legacy" => vec![old_envelope(&cast), cast.envelope(1, APPLICATION)],
+        "suit_processor" => vec![cast.envelope(1, APPLICATION), trust_domains(&cast)],
+        "suit_report" => suit_reports(&cast),
         "suit_authorities" => vec![cast.authorities().to_bytes()],
         "coswid_tag" | "coswid_received" => {
             let envelope = cast.envelope(1, APPLICATION);
@@ -222,6 +224,57 @@ fn component() -> MeasuredComponent {
     let digest = Digest::of(HashAlgorithm::Sha256, APPLICATION);
     let measurement = Measurement::Digest(digest);
     MeasuredComponent { name: "app".into(), version: None, measurement, authorities: vec![], flags: None }
+}
+
+/// A manifest with a dependency in its envelope, which both fetch, write, check, report and give up.
+fn trust_domains(cast: &Cast) -> Vec<u8> {
+    use suit::{Condition, Directive, Parameter, ReportingPolicy, Section, SequenceBuilder};
+    let name = |text: &str| text.parse::<suit::ComponentId>().expect("a component");
+    let (always, seq) = (ReportingPolicy::ALWAYS, SequenceBuilder::new);
+    let write = |content| {
+        seq().override_parameters(&[Parameter::Content(content)]).directive(Directive::Write, always)
+    };
+    let unlink = || seq().directive(Directive::Unlink, always);
+    let mut inner = suit::ManifestBuilder::new(1);
+    inner
+        .component(name("app"))
+        .section(Section::Install, write(b"inner"))
+        .section(Section::Uninstall, unlink());
+    let mut dependency = inner.build(HashAlgorithm::Sha256).expect("a manifest");
+    dependency.sign(&cast.author, Some(b"author"));
+    let mut outer = suit::ManifestBuilder::new(1);
+    outer.component(name("fw")).component(name("dep")).dependency(1, Some(name("in")));
+    let about = [Parameter::ImageDigest(dependency.manifest_digest()), Parameter::Uri("#dep")];
+    outer.shared(seq().component(1).override_parameters(&about));
+    let check = || seq().component(1).condition(Condition::DependencyIntegrity, always);
+    let process = || seq().directive(Directive::ProcessDependency, always);
+    let fetch = seq().component(1).directive(Directive::Fetch, always);
+    outer.section(
+        Section::Install,
+        fetch.then(&check()).then(&process()).component(0).try_each(&[write(b"outer"), process()], true),
+    );
+    outer.section(Section::Invoke, check().component(0).directive(Directive::Invoke, always));
+    outer.section(Section::Uninstall, check().then(&unlink()).component(0).then(&unlink()));
+    let mut envelope = outer.build(HashAlgorithm::Sha256).expect("a manifest");
+    envelope.payload("#dep", &dependency.to_bytes()).sign(&cast.author, Some(b"author"));
+    envelope.to_bytes()
+}
+
+/// What a device reports of a release: that it went well, signed, and how it failed, bare.
+fn suit_reports(cast: &Cast) -> Vec<Vec<u8>> {
+    let release = suit::VerifiedManifest::verify(cast.envelope(1, APPLICATION), &cast.authorities());
+    let release = release.expect("our own");
+    let verified = release.open();
+    let mut device = crate::model::Model::new(cast.authorities(), &[]);
+    let mut processor = suit::Processor::new(&verified, &mut device).expect("fits every device");
+    let failed = processor.run(suit::Procedure::Invocation).expect_err("nothing is installed").report;
+    let mut report = processor.run(suit::Procedure::Update).expect("installs");
+    report.nonce = Some(vec![4; 8]);
+    let everything =
+        suit::ComponentCapability { component: "app".parse().expect("a component"), any_below: true };
+    let abilities = suit::Abilities { clock: true, ..suit::Abilities::default() };
+    report.capabilities = Some(suit::Capabilities::of(&abilities, vec![everything]));
+    vec![report.sign(&cast.device, Some(b"device")), failed.to_bytes()]
 }
 
 fn an_override() -> Override {

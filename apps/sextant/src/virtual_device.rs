@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use crypto::Digest;
-use suit::{ComponentId, Installed, Platform, PlatformError, Progress, Uuid, VendorId, WaitInfo};
+use suit::{
+    Abilities, AuthorityList, ComponentId, ComponentMetadata, Installed, Platform, PlatformError, Progress,
+    Uuid, VendorId, WaitInfo, labels::wait,
+};
 
 /// A device whose components are byte vectors.
 #[derive(Debug, Default)]
@@ -20,6 +23,8 @@ pub(crate) struct VirtualDevice {
     pub(crate) battery: Option<u64>,
     /// The least urgent priority that the application lets pass.
     pub(crate) authorized: Option<i64>,
+    /// Who may sign dependencies.
+    pub(crate) authorities: Option<AuthorityList>,
     /// What happened, in order.
     pub(crate) trace: Vec<String>,
     /// What is being written, and where.
@@ -34,6 +39,25 @@ impl VirtualDevice {
 
 impl Platform for VirtualDevice {
     type Source = std::vec::IntoIter<u8>;
+
+    fn abilities(&self) -> Abilities {
+        Abilities {
+            swap: true,
+            clock: true,
+            battery: true,
+            authorization: true,
+            versions: true,
+            events: &EVENTS,
+            metadata: true,
+            decryption: false,
+            dependencies: self.authorities.is_some(),
+            references: false,
+        }
+    }
+
+    fn authorities(&self) -> Option<&AuthorityList> {
+        self.authorities.as_ref()
+    }
 
     fn has_component(&self, component: &ComponentId) -> bool {
         self.components.contains_key(component)
@@ -138,8 +162,29 @@ impl Platform for VirtualDevice {
         self.authorized.is_some_and(|least| priority <= least)
     }
 
-    fn wait(&mut self, _: &WaitInfo<'_>) -> Result<(), PlatformError> {
-        self.trace.push("waited for events, which count as happened".to_owned());
+    fn in_power_state(&self, _: i64) -> bool {
+        true
+    }
+
+    fn in_network_state(&self, _: i64) -> bool {
+        true
+    }
+
+    /// Time passes while nothing happens. Whatever does not come with time never comes here.
+    fn wait(&mut self, info: &WaitInfo<'_>) -> Result<(), PlatformError> {
+        let now = self.now.ok_or(PlatformError::NotReady)?;
+        let later = info.time.filter(|time| *time > now).unwrap_or(now.saturating_add(WAITING));
+        self.trace.push(format!("waited for {} s", later - now));
+        self.now = Some(later);
+        Ok(())
+    }
+
+    fn describe(
+        &mut self,
+        component: &ComponentId,
+        metadata: &ComponentMetadata<'_>,
+    ) -> Result<(), PlatformError> {
+        self.trace.push(format!("described {component}: {metadata:?}"));
         Ok(())
     }
 
@@ -149,3 +194,16 @@ impl Platform for VirtualDevice {
         Ok(())
     }
 }
+
+/// Events that can be waited for: all that need neither a time zone nor another device.
+const EVENTS: [i64; 6] = [
+    wait::AUTHORIZATION,
+    wait::POWER,
+    wait::NETWORK,
+    wait::TIME,
+    wait::UTC_TIME_OF_DAY,
+    wait::UTC_DAY_OF_WEEK,
+];
+
+/// Seconds that pass in one wait: few enough to meet every time of day, many enough for a week in the waits allowed.
+const WAITING: u64 = 3 * 3600;

@@ -68,7 +68,8 @@ impl Fault {
         match self {
             // Signatures and payloads come beside the signed manifest: another envelope may have the right ones.
             Self::Manifest(refusal) => match refusal {
-                Refusal::UnknownComponent { .. }
+                Refusal::UnsupportedByDevice { .. }
+                | Refusal::UnknownComponent { .. }
                 | Refusal::SequenceTooLow { .. }
                 | Refusal::SequenceReused { .. }
                 | Refusal::SequenceJump { .. } => Bars::Release,

@@ -3,7 +3,7 @@
 use alloc::{vec, vec::Vec};
 
 use crypto::{Digest, HashAlgorithm};
-use suit::{ComponentId, PlatformError, Uuid, VendorId, Verified, Version};
+use suit::{Abilities, ComponentId, PlatformError, Uuid, VendorId, Verified, Version};
 
 use crate::{Identity, Slot};
 
@@ -89,6 +89,11 @@ impl<C: Contents> suit::Platform for SlotPlatform<'_, C> {
     type Source = core::convert::Infallible;
 
     const CHUNK: usize = 4096;
+
+    /// The release that runs has a version, and there may be a clock. Dependencies are not taken yet.
+    fn abilities(&self) -> Abilities {
+        Abilities { clock: true, versions: true, ..Abilities::default() }
+    }
 
     fn has_component(&self, component: &ComponentId) -> bool {
         self.view.identity.component(component).is_some()

@@ -58,14 +58,24 @@ impl Operation<'_> {
         match self {
             Self::Condition(condition, _) => condition.code(),
             Self::Directive(directive, _) => directive.code(),
-            Self::SetComponentIndex(_) => command::SET_COMPONENT_INDEX,
-            Self::TryEach { .. } => command::TRY_EACH,
-            Self::RunSequence(_) => command::RUN_SEQUENCE,
-            Self::SetParameters(_) => command::SET_PARAMETERS,
-            Self::OverrideParameters(_) => command::OVERRIDE_PARAMETERS,
-            Self::OverrideMultiple(_) => command::OVERRIDE_MULTIPLE,
-            Self::CopyParameters(_) => command::COPY_PARAMS,
+            Self::SetComponentIndex(_) => Control::SetComponentIndex.code(),
+            Self::TryEach { .. } => Control::TryEach.code(),
+            Self::RunSequence(_) => Control::RunSequence.code(),
+            Self::SetParameters(_) => Control::SetParameters.code(),
+            Self::OverrideParameters(_) => Control::OverrideParameters.code(),
+            Self::OverrideMultiple(_) => Control::OverrideMultiple.code(),
+            Self::CopyParameters(_) => Control::CopyParameters.code(),
         }
+    }
+
+    /// The parameters that the command sets.
+    pub fn parameters(&self) -> impl Iterator<Item = &Parameter<'_>> {
+        let (one, several): (&[Parameter<'_>], &[(u32, Vec<Parameter<'_>>)]) = match self {
+            Self::SetParameters(parameters) | Self::OverrideParameters(parameters) => (parameters, &[]),
+            Self::OverrideMultiple(entries) => (&[], entries),
+            _ => (&[], &[]),
+        };
+        one.iter().chain(several.iter().flat_map(|(_, parameters)| parameters))
     }
 
     /// What to report about the command; nothing for commands without a policy.
@@ -209,12 +219,62 @@ impl Directive {
     }
 }
 
+/// A command that steers what others do, with an argument of its own (MAN, section 8.4.10; TD; UM).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Control {
+    /// Selects components.
+    SetComponentIndex,
+    /// Runs alternatives.
+    TryEach,
+    /// Sets parameters that are not set yet (TD).
+    SetParameters,
+    /// Sets parameters.
+    OverrideParameters,
+    /// Runs a nested sequence.
+    RunSequence,
+    /// Sets parameters of several components (UM).
+    OverrideMultiple,
+    /// Copies parameters of other components (UM).
+    CopyParameters,
+}
+
+impl Control {
+    /// Every command of this kind.
+    pub const ALL: [Self; 7] = [
+        Self::SetComponentIndex,
+        Self::TryEach,
+        Self::SetParameters,
+        Self::OverrideParameters,
+        Self::RunSequence,
+        Self::OverrideMultiple,
+        Self::CopyParameters,
+    ];
+
+    /// Code in the registry.
+    pub fn code(self) -> i64 {
+        match self {
+            Self::SetComponentIndex => command::SET_COMPONENT_INDEX,
+            Self::TryEach => command::TRY_EACH,
+            Self::SetParameters => command::SET_PARAMETERS,
+            Self::OverrideParameters => command::OVERRIDE_PARAMETERS,
+            Self::RunSequence => command::RUN_SEQUENCE,
+            Self::OverrideMultiple => command::OVERRIDE_MULTIPLE,
+            Self::CopyParameters => command::COPY_PARAMS,
+        }
+    }
+
+    /// The command with a code.
+    pub fn from_code(code: i64) -> Option<Self> {
+        Self::ALL.into_iter().find(|control| control.code() == code)
+    }
+}
+
 /// What the following commands apply to (MAN, section 6.5).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ComponentIndex {
     /// One component.
     One(u32),
-    /// Every component, in the order of the manifest.
+    /// Every component and dependency, in the order of their indices.
     All,
     /// These components, in this order.
     List(Vec<u32>),

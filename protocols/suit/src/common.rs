@@ -23,7 +23,8 @@ pub struct Common<'b> {
 pub struct Dependency {
     /// Component index of the dependency.
     pub index: u32,
-    /// What to put before the component identifiers of the dependency.
+    /// What to put before the component identifiers of the dependency. Where the index is beyond the components, it
+    /// is the component that holds the envelope instead, as in all published examples.
     pub prefix: Option<ComponentId>,
 }
 
@@ -41,6 +42,27 @@ impl<'b> Common<'b> {
     /// The dependencies, ascending by index.
     pub fn dependencies(&self) -> &[Dependency] {
         &self.dependencies
+    }
+
+    /// The dependency with an index.
+    pub fn dependency(&self, index: u32) -> Option<&Dependency> {
+        self.dependencies.iter().find(|dependency| dependency.index == index)
+    }
+
+    /// The component that holds what an index stands for: a component, or the envelope of a dependency.
+    pub fn place(&self, index: u32) -> Option<&ComponentId> {
+        self.component(index).or_else(|| self.dependency(index)?.prefix.as_ref())
+    }
+
+    /// What to put before the component identifiers of the dependency with an index.
+    pub fn prefix(&self, index: u32) -> Option<&ComponentId> {
+        self.component(index).and_then(|_| self.dependency(index)?.prefix.as_ref())
+    }
+
+    /// Every index, ascending.
+    pub fn all_indices(&self) -> impl Iterator<Item = u32> {
+        let indices = self.indices();
+        (0..indices.end()).filter(move |index| indices.contains(*index))
     }
 
     /// Whether the component with this index is a dependency.

@@ -35,6 +35,12 @@ impl ComponentId {
         })
     }
 
+    /// This identifier with another before it, or `None` beyond the limits.
+    pub fn prefixed(&self, prefix: &Self) -> Option<Self> {
+        let segments: Vec<&[u8]> = prefix.segments().chain(self.segments()).collect();
+        Self::new(&segments)
+    }
+
     /// Reads an identifier.
     pub(crate) fn decode(reader: &mut Reader<'_>) -> Result<Self, Error> {
         let item = reader.clone();

@@ -1,7 +1,7 @@
 use alloc::vec::Vec;
 
 use cbor::{Error as CborError, Key, MapBuilder, Order, Reader, Reason, Writer};
-use crypto::{Digest, SigningKey};
+use crypto::{Digest, HashAlgorithm, SigningKey};
 
 use crate::{
     Error, Feature, Manifest, Member, Refusal, Severable,
@@ -111,6 +111,11 @@ impl<'b> Envelope<'b> {
     /// Digest of the manifest, as the envelope claims.
     pub fn manifest_digest_claimed(&self) -> Digest {
         self.digest
+    }
+
+    /// Digest of the manifest as it is here, in its byte string (TD, section 5.2).
+    pub fn manifest_digest_computed(&self, algorithm: HashAlgorithm) -> Digest {
+        Digest::of(algorithm, self.manifest.item)
     }
 
     /// The encoded SUIT_Digest: the detached payload of every signature (MAN, section 8.3).

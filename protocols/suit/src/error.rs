@@ -40,6 +40,10 @@ pub enum Feature {
     TextElement(i64),
     /// A wait event that is unknown.
     WaitEvent(i64),
+    /// A member of component metadata that is unknown.
+    Metadata(i64),
+    /// A member of a report or capability report that is unknown.
+    ReportMember(i64),
     /// A hash algorithm that is not implemented.
     DigestAlgorithm(i64),
     /// A digest with more than algorithm and bytes.
@@ -80,9 +84,12 @@ impl Feature {
         match self {
             Self::LegacyDraft => "legacy-draft",
             Self::ManifestVersion(_) => "unsupported-manifest-version",
-            Self::EnvelopeMember(_) | Self::ManifestMember(_) | Self::CommonMember(_) => "unsupported-member",
+            Self::EnvelopeMember(_)
+            | Self::ManifestMember(_)
+            | Self::CommonMember(_)
+            | Self::ReportMember(_) => "unsupported-member",
             Self::Command(_) | Self::Dependencies => "unsupported-command",
-            Self::Parameter(_) | Self::WaitEvent(_) => "unsupported-parameter",
+            Self::Parameter(_) | Self::WaitEvent(_) | Self::Metadata(_) => "unsupported-parameter",
             Self::TextElement(_) => "unsupported-text",
             Self::DigestAlgorithm(_) | Self::DigestExtension => "unsupported-algorithm",
         }
@@ -92,7 +99,7 @@ impl Feature {
     pub fn reason(&self) -> Reason {
         match self {
             Self::Command(_) | Self::Dependencies => Reason::CommandUnsupported,
-            Self::Parameter(_) | Self::WaitEvent(_) => Reason::ParameterUnsupported,
+            Self::Parameter(_) | Self::WaitEvent(_) | Self::Metadata(_) => Reason::ParameterUnsupported,
             Self::DigestAlgorithm(_) | Self::DigestExtension => Reason::AlgorithmUnsupported,
             _ => Reason::CborParse,
         }
@@ -126,6 +133,8 @@ impl fmt::Display for Feature {
             Self::Parameter(label) => write!(f, "parameter {label}"),
             Self::TextElement(label) => write!(f, "text element {label}"),
             Self::WaitEvent(label) => write!(f, "wait event {label}"),
+            Self::Metadata(label) => write!(f, "metadata {label}"),
+            Self::ReportMember(label) => write!(f, "report member {label}"),
             Self::DigestAlgorithm(id) => write!(f, "digest algorithm {id}"),
             Self::DigestExtension => f.write_str("a digest with extensions"),
             Self::Dependencies => f.write_str("processing of dependencies"),
@@ -199,6 +208,11 @@ pub enum Refusal {
     },
     /// The authors that signed may not do so for the vendor or class of the manifest.
     AuthorOutOfScope,
+    /// The manifest asks for something that this device does not have.
+    UnsupportedByDevice {
+        /// What it asks for.
+        feature: Feature,
+    },
     /// The device has no such component.
     UnknownComponent {
         /// The component.
@@ -239,6 +253,7 @@ impl Refusal {
             Self::OperatorSignatureMissing { .. } => "operator-signature-missing",
             Self::AuthorNotAuthorised { .. } => "author-not-authorised",
             Self::AuthorOutOfScope => "author-out-of-scope",
+            Self::UnsupportedByDevice { feature } => feature.code(),
             Self::UnknownComponent { .. } => "unknown-component",
             Self::SequenceTooLow { .. } => "sequence-too-low",
             Self::SequenceReused { .. } => "sequence-reused",
@@ -252,6 +267,7 @@ impl Refusal {
             Self::UnsupportedAuthentication => Reason::CoseUnsupported,
             Self::Manifest(error) => error.reason(),
             Self::AuthorNotAuthorised { .. } => Reason::ComponentUnauthorised,
+            Self::UnsupportedByDevice { feature } => feature.reason(),
             Self::UnknownComponent { .. } => Reason::ComponentUnsupported,
             _ => Reason::Unauthorised,
         }
@@ -288,6 +304,7 @@ impl fmt::Display for Refusal {
                 write!(f, "the author may not change component {component}")
             }
             Self::AuthorOutOfScope => f.write_str("the author may not sign for this vendor and class"),
+            Self::UnsupportedByDevice { feature } => write!(f, "the device does not support {feature}"),
             Self::UnknownComponent { component } => write!(f, "the device has no component {component}"),
             Self::SequenceTooLow { offered, installed } => {
                 write!(f, "sequence number {offered} is below {installed}, which is installed")

@@ -88,6 +88,19 @@ pub(crate) fn uris<'b>(manifest: &Manifest<'b>) -> Vec<&'b str> {
 
 /// Calls a function with every parameter that any command sets.
 fn each_parameter<'m, 'b>(manifest: &'m Manifest<'b>, mut see: impl FnMut(&'m Parameter<'b>)) {
+    each_operation(manifest, |operation| match operation {
+        Operation::SetParameters(parameters) | Operation::OverrideParameters(parameters) => {
+            parameters.iter().for_each(&mut see);
+        }
+        Operation::OverrideMultiple(entries) => {
+            entries.iter().flat_map(|(_, parameters)| parameters).for_each(&mut see);
+        }
+        _ => {}
+    });
+}
+
+/// Calls a function with every command that is here, nested ones after those around them.
+pub(crate) fn each_operation<'m, 'b>(manifest: &'m Manifest<'b>, mut see: impl FnMut(&'m Operation<'b>)) {
     let sections = manifest.sections().filter_map(|(_, held)| held.value());
     for sequence in manifest.common().shared().into_iter().chain(sections) {
         each_in(sequence, &mut see);
@@ -95,15 +108,10 @@ fn each_parameter<'m, 'b>(manifest: &'m Manifest<'b>, mut see: impl FnMut(&'m Pa
 }
 
 /// Nesting is bounded by the decoder, and so is this recursion.
-fn each_in<'m, 'b>(sequence: &'m Sequence<'b>, see: &mut impl FnMut(&'m Parameter<'b>)) {
+fn each_in<'m, 'b>(sequence: &'m Sequence<'b>, see: &mut impl FnMut(&'m Operation<'b>)) {
     for command in sequence.commands() {
+        see(&command.operation);
         match &command.operation {
-            Operation::SetParameters(parameters) | Operation::OverrideParameters(parameters) => {
-                parameters.iter().for_each(&mut *see);
-            }
-            Operation::OverrideMultiple(entries) => {
-                entries.iter().flat_map(|(_, parameters)| parameters).for_each(&mut *see);
-            }
             Operation::TryEach { alternatives, .. } => {
                 alternatives.iter().for_each(|alternative| each_in(alternative, see));
             }
@@ -120,7 +128,7 @@ const MAX_WAYS: usize = 64;
 /// need the component in different slots.
 pub(crate) fn images<'b>(manifest: &Manifest<'b>) -> Vec<Image<'b>> {
     let count = manifest.common().indices().end();
-    let components = u32::try_from(manifest.common().components().len()).unwrap_or(u32::MAX);
+    let all: Vec<u32> = manifest.common().all_indices().collect();
     let table = (0..count).map(|_| Known::default()).collect();
     let mut ways = alloc::vec![Way { table, selection: alloc::vec![0] }];
     let sections = [
@@ -136,15 +144,16 @@ pub(crate) fn images<'b>(manifest: &Manifest<'b>) -> Vec<Image<'b>> {
             for way in &mut ways {
                 way.selection = alloc::vec![0];
             }
-            ways = follow(sequence, ways, components);
+            ways = follow(sequence, ways, &all);
         }
     }
     let mut images: Vec<Image<'b>> = Vec::new();
     for way in &ways {
         for (index, known) in (0..).zip(&way.table) {
-            let (Some(digest), Some(component)) = (known.digest, manifest.common().component(index)) else {
-                continue;
-            };
+            // The digest of a dependency is that of its manifest, and no image's.
+            let component = manifest.common().component(index);
+            let component = component.filter(|_| !manifest.common().is_dependency(index));
+            let (Some(digest), Some(component)) = (known.digest, component) else { continue };
             let Known { size, uri, in_slot, .. } = *known;
             let image = Image { index, component: component.clone(), digest, size, uri, slot: in_slot };
             if !images.contains(&image) {
@@ -231,14 +240,14 @@ impl<'b> Way<'b> {
     }
 }
 
-fn follow<'b>(sequence: &Sequence<'b>, mut ways: Vec<Way<'b>>, components: u32) -> Vec<Way<'b>> {
+fn follow<'b>(sequence: &Sequence<'b>, mut ways: Vec<Way<'b>>, all: &[u32]) -> Vec<Way<'b>> {
     for command in sequence.commands() {
         match &command.operation {
             Operation::Condition(condition, _) => ways.retain_mut(|way| way.passes(*condition)),
             Operation::SetComponentIndex(index) => {
                 let selection: Vec<u32> = match index {
                     ComponentIndex::One(index) => alloc::vec![*index],
-                    ComponentIndex::All => (0..components).collect(),
+                    ComponentIndex::All => all.to_vec(),
                     ComponentIndex::List(list) => list.clone(),
                 };
                 ways.iter_mut().for_each(|way| way.selection.clone_from(&selection));
@@ -257,12 +266,12 @@ fn follow<'b>(sequence: &Sequence<'b>, mut ways: Vec<Way<'b>>, components: u32) 
             Operation::TryEach { alternatives, or_nothing } => {
                 ways = for_each_selected(ways, |ways| {
                     let nothing = if *or_nothing { ways.clone() } else { Vec::new() };
-                    let taken = alternatives.iter().flat_map(|one| follow(one, ways.clone(), components));
+                    let taken = alternatives.iter().flat_map(|one| follow(one, ways.clone(), all));
                     taken.chain(nothing).take(MAX_WAYS).collect()
                 });
             }
             Operation::RunSequence(sequence) => {
-                ways = for_each_selected(ways, |ways| follow(sequence, ways, components));
+                ways = for_each_selected(ways, |ways| follow(sequence, ways, all));
             }
             Operation::Directive(..) => {}
         }

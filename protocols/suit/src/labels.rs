@@ -9,6 +9,10 @@ pub const TAG_ENVELOPE: u64 = 107;
 pub const TAG_LEGACY_ENVELOPE: u64 = 48;
 /// Tag of a bare manifest (MAN, section 11).
 pub const TAG_MANIFEST: u64 = 1070;
+/// Tag of a time in seconds since 1970 (RFC 8949, section 3.4.2).
+pub const TAG_TIME: u64 = 1;
+/// Tag of a UUID (IANA registry of CBOR tags).
+pub const TAG_UUID: u64 = 37;
 /// Tag of a URI (RFC 8949, section 3.4.5.3).
 pub const TAG_URI: u64 = 32;
 /// Tag of a private enterprise number as relative OID (RFC 9090, section 5).
@@ -246,6 +250,50 @@ pub mod wait {
     pub const UTC_DAY_OF_WEEK: i64 = 9;
 }
 
+/// Members of component metadata (UM, section 4.2).
+pub mod metadata {
+    /// Permissions of everybody who has none of their own.
+    pub const DEFAULT_PERMISSIONS: i64 = 1;
+    /// Permissions of users.
+    pub const USER_PERMISSIONS: i64 = 2;
+    /// Permissions of groups.
+    pub const GROUP_PERMISSIONS: i64 = 3;
+    /// Permissions of roles.
+    pub const ROLE_PERMISSIONS: i64 = 4;
+    /// Regular file, directory or symbolic link.
+    pub const FILE_TYPE: i64 = 5;
+    /// When the content changed last.
+    pub const MODIFICATION_TIME: i64 = 6;
+    /// When the component was made.
+    pub const CREATION_TIME: i64 = 7;
+    /// Who made the component.
+    pub const CREATOR: i64 = 8;
+}
+
+/// Members of a capability report (REP, section 6).
+pub mod capability {
+    /// Components.
+    pub const COMPONENTS: i64 = 1;
+    /// Commands.
+    pub const COMMANDS: i64 = 2;
+    /// Parameters.
+    pub const PARAMETERS: i64 = 3;
+    /// Algorithms, as COSE numbers them.
+    pub const ALGORITHMS: i64 = 4;
+    /// Envelope members.
+    pub const ENVELOPE: i64 = 5;
+    /// Manifest members.
+    pub const MANIFEST: i64 = 6;
+    /// Members of common.
+    pub const COMMON: i64 = 7;
+    /// Text elements about a manifest.
+    pub const TEXT: i64 = 8;
+    /// Text elements about a component.
+    pub const COMPONENT_TEXT: i64 = 9;
+    /// Metadata of dependencies.
+    pub const DEPENDENCY: i64 = 10;
+}
+
 /// Members of a report (REP, section 4).
 pub mod report {
     /// Nonce of whoever asked.
@@ -260,6 +308,8 @@ pub mod report {
     pub const RESULT_RECORD: i64 = 6;
     /// Reason of a failure.
     pub const RESULT_REASON: i64 = 7;
+    /// What the processor can do.
+    pub const CAPABILITIES: i64 = 8;
     /// URI and digest of the manifest.
     pub const REFERENCE: i64 = 99;
     /// Component a system property claim is about.

@@ -36,5 +36,23 @@ pub const MAX_AUTHORITIES: usize = 64;
 pub const MAX_CANDIDATE_KEYS: usize = 16;
 /// Records and claims kept of one run; failures are reported beyond it.
 pub const MAX_REPORT_ENTRIES: usize = 128;
+/// Manifests below one another: how far a dependency may be from the root.
+pub const MAX_DEPENDENCY_DEPTH: usize = 4;
+/// Manifests that one procedure takes into memory, the root among them.
+pub const MAX_MANIFESTS: usize = 16;
+/// Bytes of the envelope of a dependency, with all its payloads: it is held in memory while it is processed.
+pub const MAX_DEPENDENCY_LEN: u64 = 64 * 1024;
+/// Components of all manifests of one procedure together.
+pub const MAX_SET_COMPONENTS: usize = 64;
+/// Entries of a map of permissions.
+pub const MAX_PERMISSIONS: usize = 16;
+/// Bytes of an actor in component metadata.
+pub const MAX_ACTOR_LEN: usize = 64;
+/// How often one wait looks again whether its events have happened, after the platform says that something changed.
+pub const MAX_WAKE_UPS: usize = 64;
+/// Bytes of a report, without the signature around it.
+pub const MAX_REPORT_LEN: usize = 64 * 1024;
+/// Entries of each list in a capability report.
+pub const MAX_CAPABILITIES: usize = 256;
 /// Bytes by which a ciphertext may exceed the size of its image: one block and one tag.
 pub const MAX_CIPHERTEXT_OVERHEAD: u64 = 64;

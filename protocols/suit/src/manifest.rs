@@ -107,7 +107,7 @@ impl Section {
         }
     }
 
-    fn from_label(label: i64) -> Option<Self> {
+    pub(crate) fn from_label(label: i64) -> Option<Self> {
         Self::ALL.into_iter().find(|section| section.label() == label)
     }
 
@@ -252,6 +252,21 @@ impl<'b> Manifest<'b> {
             Severable::Text => self.text.is_some(),
             _ => self.sections.iter().any(|(section, _)| section.severable() == Some(member)),
         }
+    }
+
+    /// Labels of the members the manifest has.
+    pub(crate) fn member_labels(&self) -> impl Iterator<Item = i64> {
+        let always = [manifest::VERSION, manifest::SEQUENCE_NUMBER, manifest::COMMON];
+        let others = [
+            (manifest::REFERENCE_URI, self.reference_uri.is_some()),
+            (manifest::COMPONENT_ID, self.component_id.is_some()),
+            (manifest::SET_VERSION, self.set_version.is_some()),
+            (manifest::COSWID, self.coswid.is_some()),
+            (manifest::TEXT, self.text.is_some()),
+            (manifest::MUD, self.mud.is_some()),
+        ];
+        let others = others.into_iter().filter_map(|(label, has)| has.then_some(label));
+        always.into_iter().chain(others).chain(self.sections.iter().map(|(section, _)| section.label()))
     }
 
     /// The digest that stands in the place of a member.

@@ -5,7 +5,7 @@ use cbor::{Error as CborError, MapBuilder, Reader, Reason, Writer};
 use crypto::Digest;
 
 use crate::{
-    Error, Feature, Uuid, VendorId, VersionMatch, WaitInfo,
+    ComponentMetadata, Error, Feature, Uuid, VendorId, VersionMatch, WaitInfo,
     digest::{decode_digest, encode_digest},
     labels::parameter,
     limits::MAX_URI_LEN,
@@ -52,8 +52,8 @@ pub enum Parameter<'b> {
     VersionMatch(Box<VersionMatch>),
     /// Events to wait for (UM).
     WaitInfo(Box<WaitInfo<'b>>),
-    /// Component metadata, as it came (UM).
-    ComponentMetadata(&'b [u8]),
+    /// What a file system is to know of the component (UM).
+    ComponentMetadata(Box<ComponentMetadata<'b>>),
 }
 
 impl<'b> Parameter<'b> {
@@ -83,6 +83,30 @@ impl<'b> Parameter<'b> {
         }
     }
 
+    /// Labels of all parameters, ascending.
+    pub const LABELS: [i64; 20] = [
+        parameter::VENDOR_IDENTIFIER,
+        parameter::CLASS_IDENTIFIER,
+        parameter::IMAGE_DIGEST,
+        parameter::USE_BEFORE,
+        parameter::COMPONENT_SLOT,
+        parameter::STRICT_ORDER,
+        parameter::SOFT_FAILURE,
+        parameter::IMAGE_SIZE,
+        parameter::CONTENT,
+        parameter::ENCRYPTION_INFO,
+        parameter::URI,
+        parameter::SOURCE_COMPONENT,
+        parameter::INVOKE_ARGS,
+        parameter::DEVICE_IDENTIFIER,
+        parameter::FETCH_ARGUMENTS,
+        parameter::MINIMUM_BATTERY,
+        parameter::UPDATE_PRIORITY,
+        parameter::VERSION_MATCH,
+        parameter::WAIT_INFO,
+        parameter::COMPONENT_METADATA,
+    ];
+
     /// Reads the value of the parameter with a label that stands at `at`.
     pub(crate) fn decode(label: i64, at: usize, reader: &mut Reader<'b>) -> Result<Self, Error> {
         Ok(match label {
@@ -105,7 +129,9 @@ impl<'b> Parameter<'b> {
             parameter::UPDATE_PRIORITY => Self::UpdatePriority(reader.int()?),
             parameter::VERSION_MATCH => Self::VersionMatch(Box::new(wrapped(reader, VersionMatch::decode)?)),
             parameter::WAIT_INFO => Self::WaitInfo(Box::new(wrapped(reader, WaitInfo::decode)?)),
-            parameter::COMPONENT_METADATA => Self::ComponentMetadata(reader.bytes()?),
+            parameter::COMPONENT_METADATA => {
+                Self::ComponentMetadata(Box::new(wrapped(reader, ComponentMetadata::decode)?))
+            }
             other => return Err(Error::Unsupported { at, feature: Feature::Parameter(other) }),
         })
     }
@@ -135,9 +161,11 @@ impl<'b> Parameter<'b> {
             Self::Content(bytes)
             | Self::EncryptionInfo(bytes)
             | Self::InvokeArgs(bytes)
-            | Self::FetchArguments(bytes)
-            | Self::ComponentMetadata(bytes) => {
+            | Self::FetchArguments(bytes) => {
                 writer.bytes(bytes);
+            }
+            Self::ComponentMetadata(metadata) => {
+                writer.wrap(|w| metadata.encode(w));
             }
             Self::Uri(uri) => {
                 writer.text(uri);

@@ -5,10 +5,10 @@ use alloc::vec::Vec;
 use cbor::{Error as CborError, Reader, Reason, Type};
 
 use crate::{
-    Command, ComponentIndex, Condition, Directive, Error, Feature, Operation, Parameter, ReportingPolicy,
-    Sequence,
+    Command, ComponentIndex, Condition, Control, Directive, Error, Feature, Operation, Parameter,
+    ReportingPolicy, Sequence,
     common::Indices,
-    labels::{command, parameter},
+    labels::parameter,
     limits::{MAX_ALTERNATIVES, MAX_COMMANDS, MAX_COMPONENTS, MAX_DEPENDENCIES, MAX_NESTING},
     parameter::decode_parameters,
 };
@@ -101,21 +101,19 @@ impl Decoder {
         if let Some(directive) = Directive::from_code(code) {
             return Ok(Operation::Directive(directive, ReportingPolicy(reader.uint()?)));
         }
-        match code {
-            command::SET_COMPONENT_INDEX => Ok(Operation::SetComponentIndex(self.component_index(reader)?)),
-            command::TRY_EACH => self.try_each(reader, depth),
-            command::RUN_SEQUENCE => Ok(Operation::RunSequence(self.sequence(reader.wrapped()?, depth + 1)?)),
-            command::SET_PARAMETERS => Ok(Operation::SetParameters(self.parameters(reader, depth)?)),
-            command::OVERRIDE_PARAMETERS => {
-                Ok(Operation::OverrideParameters(self.parameters(reader, depth)?))
-            }
-            command::OVERRIDE_MULTIPLE => self
+        let unknown = Error::Unsupported { at, feature: Feature::Command(code) };
+        match Control::from_code(code).ok_or(unknown)? {
+            Control::SetComponentIndex => Ok(Operation::SetComponentIndex(self.component_index(reader)?)),
+            Control::TryEach => self.try_each(reader, depth),
+            Control::RunSequence => Ok(Operation::RunSequence(self.sequence(reader.wrapped()?, depth + 1)?)),
+            Control::SetParameters => Ok(Operation::SetParameters(self.parameters(reader, depth)?)),
+            Control::OverrideParameters => Ok(Operation::OverrideParameters(self.parameters(reader, depth)?)),
+            Control::OverrideMultiple => self
                 .per_component(reader, |this, reader| this.parameters(reader, depth))
                 .map(Operation::OverrideMultiple),
-            command::COPY_PARAMS => {
+            Control::CopyParameters => {
                 self.per_component(reader, |_, reader| copied_labels(reader)).map(Operation::CopyParameters)
             }
-            _ => Err(Error::Unsupported { at, feature: Feature::Command(code) }),
         }
     }
 

@@ -18,9 +18,28 @@ impl<'b> Envelope<'b> {
     /// decoded; severed members that are present have their digests; the authors that signed may change every
     /// component the manifest names, for its vendor and class.
     pub fn verify(&self, authorities: &AuthorityList) -> Result<Verified<'b>, Refusal> {
+        self.verify_as(authorities, &Standing::Root)
+    }
+
+    /// Decides whether to believe the envelope of a dependency (TD, section 6.1), as [`Envelope::verify`] does: its own
+    /// signers must have the right to every component it names, with what its dependent puts before their identifiers.
+    /// Where it would be stored as a root manifest is of no account.
+    pub fn verify_dependency(
+        &self,
+        authorities: &AuthorityList,
+        prefix: Option<&ComponentId>,
+    ) -> Result<Verified<'b>, Refusal> {
+        self.verify_as(authorities, &Standing::Dependency { prefix })
+    }
+
+    fn verify_as(
+        &self,
+        authorities: &AuthorityList,
+        standing: &Standing<'_>,
+    ) -> Result<Verified<'b>, Refusal> {
         let signing = self.signing_entries(authorities)?;
         let manifest = self.authentic_manifest()?;
-        check_scope(&manifest, &signing, authorities.policy())?;
+        check_scope(&manifest, &signing, authorities.policy(), standing)?;
         Ok(Verified {
             envelope: self.clone(),
             manifest,
@@ -63,6 +82,12 @@ impl<'b> Envelope<'b> {
         }
         Ok(signing)
     }
+}
+
+/// As what a manifest is verified.
+enum Standing<'p> {
+    Root,
+    Dependency { prefix: Option<&'p ComponentId> },
 }
 
 /// An envelope that the recipient believes. Only [`Envelope::verify`] makes one.
@@ -317,6 +342,7 @@ fn check_scope(
     manifest: &Manifest<'_>,
     signing: &[&Authority],
     policy: &AuthorityPolicy,
+    standing: &Standing<'_>,
 ) -> Result<(), Refusal> {
     let scoped = signing.iter().any(|entry| entry.vendor.is_some() || entry.class.is_some());
     let targets = if scoped { Targets::of(manifest) } else { Targets::default() };
@@ -325,10 +351,29 @@ fn check_scope(
     if count_keys(fitting()) < policy.authors {
         return Err(Refusal::AuthorOutOfScope);
     }
-    let components = manifest.common().components().iter().chain(manifest.component_id());
-    for component in components {
-        if count_keys(fitting().filter(|entry| entry.covers(component))) < policy.authors {
-            return Err(Refusal::AuthorNotAuthorised { component: component.clone() });
+    let common = manifest.common();
+    // A dependency without an index among the components is fetched into a component of its own.
+    let apart =
+        common.dependencies().iter().filter(|dependency| common.component(dependency.index).is_none());
+    let places = apart.filter_map(|dependency| dependency.prefix.as_ref());
+    let (own, prefix) = match standing {
+        Standing::Root => (manifest.component_id(), None),
+        Standing::Dependency { prefix } => (None, *prefix),
+    };
+    for component in common.components().iter().chain(places).chain(own) {
+        let covered = |component: &ComponentId| {
+            count_keys(fitting().filter(|entry| entry.covers(component))) >= policy.authors
+        };
+        let refused = |component: &ComponentId| Refusal::AuthorNotAuthorised { component: component.clone() };
+        match prefix {
+            None if covered(component) => {}
+            None => return Err(refused(component)),
+            Some(prefix) => {
+                let inner = component.prefixed(prefix).ok_or_else(|| refused(component))?;
+                if !covered(&inner) {
+                    return Err(refused(&inner));
+                }
+            }
         }
     }
     Ok(())

@@ -55,13 +55,30 @@ impl<'b> WaitInfo<'b> {
                 wait::NETWORK => info.network = Some(reader.int()?),
                 wait::OTHER_DEVICE => info.other_devices = other_devices(reader)?,
                 wait::TIME => info.time = Some(reader.uint()?),
-                wait::TIME_OF_DAY => info.time_of_day = Some(reader.uint()?),
-                wait::DAY_OF_WEEK => info.day_of_week = Some(reader.uint()?),
-                wait::UTC_TIME_OF_DAY => info.utc_time_of_day = Some(reader.uint()?),
-                wait::UTC_DAY_OF_WEEK => info.utc_day_of_week = Some(reader.uint()?),
+                wait::TIME_OF_DAY => info.time_of_day = Some(below(SECONDS_PER_DAY, reader)?),
+                wait::DAY_OF_WEEK => info.day_of_week = Some(below(DAYS_PER_WEEK, reader)?),
+                wait::UTC_TIME_OF_DAY => info.utc_time_of_day = Some(below(SECONDS_PER_DAY, reader)?),
+                wait::UTC_DAY_OF_WEEK => info.utc_day_of_week = Some(below(DAYS_PER_WEEK, reader)?),
                 other => return Err(Error::Unsupported { at, feature: Feature::WaitEvent(other) }),
             }
         }
+    }
+
+    /// Labels of the events that are waited for, ascending.
+    pub fn events(&self) -> impl Iterator<Item = i64> {
+        [
+            (wait::AUTHORIZATION, self.authorization.is_some()),
+            (wait::POWER, self.power.is_some()),
+            (wait::NETWORK, self.network.is_some()),
+            (wait::OTHER_DEVICE, !self.other_devices.is_empty()),
+            (wait::TIME, self.time.is_some()),
+            (wait::TIME_OF_DAY, self.time_of_day.is_some()),
+            (wait::DAY_OF_WEEK, self.day_of_week.is_some()),
+            (wait::UTC_TIME_OF_DAY, self.utc_time_of_day.is_some()),
+            (wait::UTC_DAY_OF_WEEK, self.utc_day_of_week.is_some()),
+        ]
+        .into_iter()
+        .filter_map(|(event, named)| named.then_some(event))
     }
 
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
@@ -92,6 +109,18 @@ impl<'b> WaitInfo<'b> {
         map.into_bytes()
     }
 }
+
+/// Reads a number that must be below another: later than a day has seconds never comes.
+fn below(end: u64, reader: &mut Reader<'_>) -> Result<u64, Error> {
+    let at = reader.position();
+    let value = reader.uint()?;
+    if value < end { Ok(value) } else { Err(CborError::new(at, Reason::OutOfRange).into()) }
+}
+
+/// Seconds of a day.
+pub(crate) const SECONDS_PER_DAY: u64 = 86_400;
+/// Days of a week.
+pub(crate) const DAYS_PER_WEEK: u64 = 7;
 
 /// Reads a flat array of pairs of identifier and demands.
 fn other_devices<'b>(reader: &mut Reader<'b>) -> Result<Vec<OtherDevice<'b>>, Error> {

@@ -8,11 +8,11 @@ use std::path::Path;
 
 use crypto::{Digest, HashAlgorithm, PublicKey};
 use sextant_suit::{
-    Authority, AuthorityList, AuthorityPolicy, Condition, Envelope, FailureKind, Feature, Installed,
-    ManifestBuilder, PlatformError, Procedure, Processor, Property, Refusal, Role, Severable, Uuid, Verified,
-    Version,
+    Authority, AuthorityList, AuthorityPolicy, Condition, Envelope, FailureKind, Finding, Installed,
+    ManifestBuilder, PlatformError, Procedure, Processor, Property, Refusal, Report, ReportError, Role,
+    Severable, SignedReport, Uuid, VendorId, Verified, Version, replay,
 };
-use support::Device;
+use support::{Device, component, one_author};
 
 /// How an envelope must behave.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -173,26 +173,29 @@ fn accepts(file: &str, verified: &Verified<'_>) {
     assert_eq!(refusal.code(), "sequence-too-low", "{file}");
 }
 
-/// A device that meets every condition of the constructed vectors and gets an image of the right size from anywhere.
+/// A device that meets every condition of the vectors and gets an image of the right size from anywhere.
 fn device(verified: &Verified<'_>) -> Device {
-    let mut device = Device::new(verified.components());
-    for image in verified.images() {
-        let content = vec![0x5a; image.size.unwrap_or_default() as usize];
-        device.pretended_digest = Some(image.digest);
+    let mut device = Device::fitting(verified, &one_author());
+    let images = verified.images();
+    for image in &images {
+        // Some tell the size of an image only where it ends up.
+        let of_same = images.iter().filter(|other| other.digest == image.digest).find_map(|other| other.size);
+        let size = of_same.unwrap_or_default();
+        let content = vec![0x5a; size as usize];
+        device.pretended.insert(size, image.digest);
         // The image is there already where nothing fetches it.
-        if verified.uris().is_empty() {
-            device.components.insert(image.component, Some(content.clone()));
-        }
-        for uri in verified.uris() {
-            device.served.insert(uri.into(), content.clone());
+        match image.uri {
+            None => device = device.holding(&image.component, &content),
+            Some(uri) => device = device.serve(uri, &content),
         }
     }
     let version = Version::new(&[1, 2, 0]).expect("a version");
     device.versions = verified.components().iter().map(|id| (id.clone(), version.clone())).collect();
-    device.now = Some(4_102_444_799);
     device.battery = Some(500);
     device.authorized_up_to = Some(5);
-    device.wait_is_over = true;
+    // A Tuesday, five past one in the morning.
+    device.now = Some(4_102_189_500);
+    device.network = Some(1);
     device
 }
 
@@ -236,18 +239,25 @@ fn wait_holds_the_update_back() {
     let bytes = read(&folder.join("constructed/um-wait-utc.hex"));
     let verified =
         Envelope::decode(&bytes).expect("decodes").verify(&authorities(&folder)).expect("verifies");
-    let mut device = device(&verified);
-    device.wait_is_over = false;
-    let failure = Processor::new(&verified, &mut device).expect("is admitted").run(Procedure::Update);
-    assert_eq!(failure.expect_err("waits").kind, FailureKind::Platform(PlatformError::NotReady));
-    let [waited] = device.log.as_slice() else { panic!("nothing else happens: {:?}", device.log) };
-    for part in [
-        "authorization: Some(5)",
-        "network: Some(1)",
-        "utc_time_of_day: Some(3600)",
-        "utc_day_of_week: Some(2)",
-    ] {
-        assert!(waited.contains(part), "{waited}");
+    // Authorization with priority 5, network state 1, one in the morning or later, on a Tuesday, all in UTC.
+    let spoil: [fn(&mut Device); 5] = [
+        |device| device.authorized_up_to = Some(4),
+        |device| device.network = Some(0),
+        |device| device.now = device.now.map(|now| now - 600),
+        |device| device.now = device.now.map(|now| now + 86_400),
+        |device| device.now = None,
+    ];
+    for spoil in spoil {
+        let mut device = device(&verified);
+        spoil(&mut device);
+        let failure = Processor::new(&verified, &mut device).expect("is admitted").run(Procedure::Update);
+        assert_eq!(failure.expect_err("waits").kind, FailureKind::Platform(PlatformError::NotReady));
+        assert!(device.log.is_empty(), "nothing else happens: {:?}", device.log);
+        // Six hours at a time it becomes Tuesday morning again, but nobody authorises it and no network comes.
+        device.tick = 6 * 3600;
+        let ready = device.now.is_some() && device.network == Some(1) && device.authorized_up_to == Some(5);
+        let result = Processor::new(&verified, &mut device).expect("is admitted").run(Procedure::Update);
+        assert_eq!(result.is_ok(), ready);
     }
 }
 
@@ -330,18 +340,201 @@ fn severed_install_section_is_needed_to_update_and_not_to_boot() {
     assert_eq!(failure.kind.reason().code(), 9);
 }
 
-#[test]
-fn dependencies_are_read_and_not_run() {
-    let Some(folder) = testkit::vectors("suit") else { return };
-    let bytes = read(&folder.join("trust-domains/example1_process.hex"));
-    let verified =
-        Envelope::decode(&bytes).expect("decodes").verify(&authorities(&folder)).expect("verifies");
-    assert!(!verified.manifest().common().dependencies().is_empty());
-    let mut device = device(&verified);
-    let failure = Processor::new(&verified, &mut device).expect("is admitted").run(Procedure::Installation);
-    let kind = failure.expect_err("is not supported").kind;
-    assert_eq!(kind, FailureKind::Unsupported(Feature::Dependencies));
+/// Verifies a vector.
+fn verified<'b>(folder: &Path, file: &str, bytes: &'b mut Vec<u8>) -> Verified<'b> {
+    *bytes = read(&folder.join(file));
+    let envelope = Envelope::decode(bytes).unwrap_or_else(|e| panic!("{file}: {e}"));
+    envelope.verify(&authorities(folder)).unwrap_or_else(|e| panic!("{file}: {e}"))
 }
+
+fn run(
+    file: &str,
+    verified: &Verified<'_>,
+    device: &mut Device,
+    procedure: Procedure,
+) -> Result<Report, String> {
+    let mut processor = Processor::new(verified, device).unwrap_or_else(|e| panic!("{file}: {e}"));
+    processor.run(procedure).map_err(|failure| failure.kind.code().to_owned())
+}
+
+#[test]
+fn trust_domain_examples_install_both_manifests() {
+    let Some(folder) = testkit::vectors("suit") else { return };
+    let (mut inner, mut outer) = (Vec::new(), Vec::new());
+    let file = "trust-domains/example0_dependent.hex";
+    let dependency = verified(&folder, file, &mut inner);
+    let mut alone = device(&dependency);
+    run(file, &dependency, &mut alone, Procedure::Update).expect("installs by itself");
+    run(file, &dependency, &mut alone, Procedure::Invocation).expect("starts by itself");
+    assert_eq!(alone.log, ["wrote 00", "about to invoke 00", "invoked 00 with cat 00"]);
+
+    let file = "trust-domains/example1_process.hex";
+    let root = verified(&folder, file, &mut outer);
+    let mut device = device(&root);
+    device.authorities = Some(authorities(&folder));
+    device.components.insert(component("00"), None);
+    device = device.serve("http://example.com/dependent.suit", dependency.envelope().as_bytes());
+    run(file, &root, &mut device, Procedure::Update).expect("installs");
+    let log = ["fetched http://example.com/dependent.suit", "wrote dependent.suit", "wrote 00", "wrote 10"];
+    assert_eq!(device.log, log);
+    assert_eq!(device.content(&component("00")), Some(&b"hello world"[..]));
+    assert_eq!(device.content(&component("10")), Some(&b" in multiple trust domains"[..]));
+    // Its invoke section starts its own component and leaves that of the dependency, and nothing checks the set before:
+    // TD section 5.1 has it fail.
+    let invoked = run(file, &root, &mut device, Procedure::Invocation);
+    assert_eq!(invoked.expect_err("the set is not checked"), "dependency-unchecked");
+    // Another dependency in its place, by the same author.
+    let other = read(&folder.join("manifest-37/example0.signed.hex"));
+    let mut cheated = self::device(&root).serve("http://example.com/dependent.suit", &other);
+    cheated.authorities = Some(authorities(&folder));
+    let result = run(file, &root, &mut cheated, Procedure::Update);
+    assert_eq!(result.expect_err("is another manifest"), "payload-too-large");
+}
+
+#[test]
+fn libcsuit_envelopes_run_where_they_can() {
+    use Procedure::{Invocation, Uninstallation, Update};
+    let Some(folder) = testkit::vectors("suit") else { return };
+    let ta = read(&folder.join("libcsuit/8d82573a-926d-4754-9353-32dc29997f74.ta"));
+    let image = read(&folder.join("libcsuit/raw_image.bin"));
+    type Row = (&'static str, &'static [(Procedure, Result<(), &'static str>)]);
+    let rows: [Row; 8] = [
+        ("exp0", &[(Invocation, Ok(()))]),
+        ("exp1", &[(Update, Ok(()))]),
+        // Its install section was severed and is not here.
+        ("exp2A", &[(Update, Err("section-missing")), (Invocation, Ok(()))]),
+        ("exp2B", &[(Update, Ok(())), (Invocation, Ok(()))]),
+        // Its load section copies 34768 bytes to where it wants 76834, as when copying still unpacked.
+        ("exp4", &[(Update, Ok(())), (Invocation, Err("payload-size"))]),
+        ("exp5", &[(Update, Ok(())), (Invocation, Ok(()))]),
+        ("expU", &[(Update, Ok(())), (Uninstallation, Ok(()))]),
+        ("expU0", &[(Update, Ok(()))]),
+    ];
+    for (name, runs) in rows {
+        let mut bytes = Vec::new();
+        let verified = verified(&folder, &format!("libcsuit/{name}.suit"), &mut bytes);
+        let mut device = device(&verified);
+        device.abilities.references = true;
+        if name == "expU" {
+            device.vendor =
+                Some(Uuid::from(*b"\xC0\xDD\xD5\xF1\x52\x43\x56\x60\x87\xDB\x4F\x5B\x0A\xA2\x6C\x2F"));
+            device.class =
+                Some(Uuid::from(*b"\xDB\x42\xF7\x09\x3D\x8C\x55\xBA\xA8\xC5\x26\x5F\xC5\x82\x0F\x4E"));
+            device.pretended.clear();
+            device = device.serve("https://example.org/8d82573a-926d-4754-9353-32dc29997f74.ta", &ta);
+        }
+        if name == "expU0" {
+            let old = Version::new(&[1, 0, 1]).expect("a version");
+            device.versions.values_mut().for_each(|version| *version = old.clone());
+            device.versions.insert(component("0x00"), Version::new(&[1]).expect("a version"));
+            device.now = Some(1_696_291_199);
+        }
+        for (procedure, expected) in runs {
+            let result = run(name, &verified, &mut device, *procedure);
+            let found = result.as_ref().map(|_| ()).map_err(String::as_str);
+            assert_eq!(found, *expected, "{name}: {procedure}");
+        }
+    }
+
+    // Version, battery, wait and use-before in one, with an image that is at hand.
+    let mut bytes = Vec::new();
+    let file = "libcsuit/expU2.suit";
+    let verified = verified(&folder, file, &mut bytes);
+    assert_eq!(verified.manifest().set_version().map(ToString::to_string).as_deref(), Some("1.0.0"));
+    let ready = || {
+        let mut device = device(&verified).serve("http://example.com/file.bin", &image);
+        device.pretended.clear();
+        device.power = Some(1);
+        device.now = Some(1_465_948_798);
+        device.versions.values_mut().for_each(|v| *v = Version::new(&[0, 9]).expect("a version"));
+        device
+    };
+    let mut fits = ready();
+    run(file, &verified, &mut fits, Procedure::Update).expect("installs");
+    assert_eq!(fits.log, ["fetched http://example.com/file.bin", "wrote 0x00"]);
+    type Spoil = fn(&mut Device);
+    let spoil: [(Spoil, &str); 4] = [
+        (|d| d.power = None, "waiting"),
+        (|d| d.battery = Some(19), "battery-too-low"),
+        (|d| d.now = Some(1_465_948_799), "manifest-expired"),
+        (
+            |d| d.versions.values_mut().for_each(|v| *v = Version::new(&[1]).expect("a version")),
+            "wrong-version",
+        ),
+    ];
+    for (spoil, code) in spoil {
+        let mut device = ready();
+        spoil(&mut device);
+        assert_eq!(run(file, &verified, &mut device, Procedure::Update).expect_err("is held back"), code);
+    }
+}
+
+#[test]
+fn dependency_that_nobody_checks_is_not_processed() {
+    let Some(folder) = testkit::vectors("suit") else { return };
+    let (mut outer, mut inner) = (Vec::new(), Vec::new());
+    let file = "libcsuit/expD.suit";
+    let root = verified(&folder, file, &mut outer);
+    let ta = verified(&folder, "libcsuit/expU.suit", &mut inner);
+    // It encrypts what it writes for this device, which does not decrypt.
+    let mut plain = device(&root);
+    plain.abilities.references = true;
+    let refusal = Processor::new(&root, &mut plain).map(|_| ()).expect_err("does not decrypt");
+    assert_eq!(refusal.code(), "unsupported-parameter");
+    // One that did would come no further: the example processes its dependency without checking it.
+    let mut device = device(&root);
+    device.abilities.references = true;
+    device.abilities.decryption = true;
+    device.authorities = Some(authorities(&folder));
+    device.vendor = root.targets().vendors.iter().find_map(|vendor| match vendor {
+        VendorId::Uuid(id) => Some(*id),
+        VendorId::PrivateEnterprise(_) => None,
+    });
+    device.class = root.targets().classes.first().copied();
+    // Its size is that of the envelope with a tag.
+    let uri = "https://example.org/8d82573a-926d-4754-9353-32dc29997f74.suit";
+    let tagged = [&[0xd8, 0x6b], ta.envelope().as_bytes()].concat();
+    device = device.serve(uri, &tagged);
+    let code = run(file, &root, &mut device, Procedure::Update).expect_err("is not checked");
+    assert_eq!(code, "dependency-unchecked");
+    assert_eq!(device.content(&component(TA_MANIFEST)), Some(tagged.as_slice()));
+}
+
+#[test]
+fn reports_of_libcsuit_are_read_where_they_are_well_formed() {
+    let Some(folder) = testkit::vectors("suit") else { return };
+    let key = read(&folder.join("keys/device_esp256_cose_key_public.cosekey.hex"));
+    let key = cose::Key::decode(&key).expect("a key").public().clone();
+    // Claims about one component are merged into one map with the same keys twice in these two.
+    for (name, expected) in [
+        ("exp0", Err("malformed-report")),
+        ("exp2B", Err("malformed-report")),
+        ("exp5", Ok(5)),
+        ("expAF", Ok(0)),
+        ("expI", Ok(1)),
+    ] {
+        let bytes = read(&folder.join(format!("suit-report/libcsuit-{name}.report.cose")));
+        let read = SignedReport::decode(&bytes);
+        let entries = read.as_ref().map(|read| read.unverified().entries.len()).map_err(ReportError::code);
+        assert_eq!(entries, expected, "{name}");
+        let Ok(read) = read else { continue };
+        assert_eq!(read.kid().map(<[u8]>::len), Some(32), "{name}");
+        let believed = read.verify(&key, None).unwrap_or_else(|e| panic!("{name}: {e}"));
+        assert!(believed.report().is_success(), "{name}");
+        if name == "exp5" {
+            let mut envelope = Vec::new();
+            let manifest = verified(&folder, "libcsuit/exp5.suit", &mut envelope);
+            let replay = replay(&believed, &manifest, &[]);
+            assert!(replay.holds(), "{:?}", replay.faults().collect::<Vec<_>>());
+            let other = verified(&folder, "libcsuit/exp1.suit", &mut envelope);
+            let replay = sextant_suit::replay(&believed, &other, &[]);
+            assert_eq!(replay.faults().next().map(|verdict| verdict.finding), Some(Finding::WrongManifest));
+        }
+    }
+}
+
+/// Where the examples of libcsuit keep the manifest of a trusted application.
+const TA_MANIFEST: &str = "TEEP-Device/SecureFS/0x8d82573a926d4754935332dc29997f74/suit";
 
 /// The trust anchor of the drafts and the Ed25519 test key, as authors.
 fn authorities(folder: &Path) -> AuthorityList {

@@ -181,7 +181,9 @@ pub(super) fn parameter(parameter: &Parameter<'_>) -> (&'static str, Node) {
             ("version", Node::Text(format!("{:?} {}", wanted.comparison, wanted.version)))
         }
         Parameter::WaitInfo(info) => ("wait-info", Node::Text(format!("{info:?}"))),
-        Parameter::ComponentMetadata(bytes) => ("component-metadata", Node::diagnostic(bytes)),
+        Parameter::ComponentMetadata(metadata) => {
+            ("component-metadata", Node::shown(format!("{metadata:?}")))
+        }
     }
 }
 
@@ -221,6 +223,7 @@ fn directive(directive: Directive) -> &'static str {
 pub(crate) fn report(report: &Report) -> Map {
     let place = |record: &suit::Record| {
         Map::new()
+            .unless_empty("manifest", Node::list(&record.manifest_id))
             .with(
                 "section",
                 record.section.map_or_else(|| "shared".to_owned(), |section| section.to_string()),
@@ -237,7 +240,7 @@ pub(crate) fn report(report: &Report) -> Map {
     };
     let outcome = match &report.outcome {
         suit::Outcome::Success => Map::new().with("outcome", "success"),
-        suit::Outcome::Failure { reason, record } => {
+        suit::Outcome::Failure { reason, record, .. } => {
             Map::new().with("outcome", Node::shown(reason)).with("failed_at", place(record))
         }
     };
@@ -247,6 +250,11 @@ pub(crate) fn report(report: &Report) -> Map {
 fn property(property: &suit::Property) -> String {
     use suit::Property;
     match property {
+        Property::Vendor(id) => format!("vendor {id}"),
+        Property::PrivateEnterprise(oid) => format!("vendor pen:{}", crate::node::hex(oid)),
+        Property::Class(id) => format!("class {id}"),
+        Property::Device(id) => format!("device {id}"),
+        Property::Other { label, value } => format!("parameter {label}: {}", crate::node::hex(value)),
         Property::ImageDigest(digest) => format!("image-digest {digest}"),
         Property::ImageSize(size) => format!("image-size {size}"),
         Property::ComponentSlot(slot) => format!("component-slot {slot}"),

@@ -1,93 +1,150 @@
-use super::{FailureKind, Platform, PlatformError, Processor, Progress, processor::Stop};
-use crate::{ComponentId, Directive, Feature, Parameter, labels::parameter, limits::MAX_CIPHERTEXT_OVERHEAD};
+use super::{
+    FailureKind, Platform, PlatformError, Progress,
+    machine::{Machine, Stop, report},
+    storing::Bounds,
+    table::Slot,
+};
+use crate::{ComponentId, Directive, FileType, Outcome, Reason, ReportingPolicy, labels::parameter};
 
-impl<'m, 'b, P: Platform> Processor<'m, 'b, P> {
-    /// Runs a directive for the current component (MAN, section 8.4.10; UM; TD). Any failure stops the procedure.
-    pub(super) fn directive(&mut self, directive: Directive) -> Result<(), Stop> {
+impl<'a, P: Platform> Machine<'a, P> {
+    /// Runs a directive for the current component (MAN, section 8.4.10; UM; TD). Any failure stops the procedure. False
+    /// when it only began, and ends with a section of a dependency.
+    pub(super) fn directive(&mut self, directive: Directive, policy: ReportingPolicy) -> Result<bool, Stop> {
         let index = self.place.index;
         match directive {
-            Directive::ProcessDependency => {
-                self.require_dependency(index)?;
-                return Err(FailureKind::Unsupported(Feature::Dependencies).into());
-            }
-            Directive::Unlink => return Err(FailureKind::Unsupported(Feature::Dependencies).into()),
-            Directive::Wait => {
-                return match self.table.find(index, parameter::WAIT_INFO) {
-                    Some(Parameter::WaitInfo(info)) => Ok(self.platform.wait(info)?),
-                    _ => Err(FailureKind::ParameterMissing(parameter::WAIT_INFO).into()),
-                };
-            }
+            Directive::ProcessDependency => return self.process_dependency(index, policy),
+            Directive::Unlink => return self.unlink(index, policy),
+            Directive::Wait => return self.wait(index).map(|()| true),
             _ => {}
         }
-        let component = self.component(index)?;
-        self.checkpoint(component, directive == Directive::Invoke)?;
-        match directive {
-            Directive::Write => self.write(index, component),
-            Directive::Fetch => self.fetch(index, component),
-            Directive::Copy => self.copy(index, component),
-            Directive::Swap => {
-                let other = self.source_component(index)?;
-                Ok(self.platform.swap(component, other)?)
-            }
-            _ => Ok(self.platform.invoke(component, self.table.invoke_args(index))?),
+        let slot = self.slot(index)?;
+        let component = self.component(slot)?;
+        if directive == Directive::Invoke {
+            self.announce(component)?;
+            self.platform.invoke(component, self.table.invoke_args(slot))?;
+            return Ok(true);
         }
+        self.check_unreferenced(component)?;
+        self.checkpoint(component)?;
+        // Whatever becomes of the write, what was checked is not what is there.
+        self.forget_checked(slot);
+        match directive {
+            Directive::Write => self.write(slot, component)?,
+            Directive::Fetch => self.fetch(slot, component)?,
+            Directive::Copy => self.copy(slot, component)?,
+            _ => self.swap(slot, component)?,
+        }
+        Ok(true)
     }
 
-    fn checkpoint(&mut self, component: &ComponentId, invoke_pending: bool) -> Result<(), Stop> {
+    /// A component that other manifests refer to is not altered (TD, section 6.5). The manifest that runs may do so
+    /// again with its own, as after a loss of power.
+    fn check_unreferenced(&self, component: &ComponentId) -> Result<(), Stop> {
+        if self.platform.abilities().references
+            && self.platform.references(component, &self.holder()?).others > 0
+        {
+            return Err(FailureKind::Referenced.into());
+        }
+        Ok(())
+    }
+
+    /// Gives out the report up to here, since there may be no other one.
+    fn announce(&mut self, component: &ComponentId) -> Result<(), Stop> {
+        let (root, entries, record) = (self.root, &self.entries, self.record(None));
+        let reason = Reason::InvokePending;
+        let outcome = Outcome::Failure { code: reason.code(), reason, record };
+        let report = || report(root, entries.clone(), outcome);
+        Ok(self.platform.about_to_invoke(component, report)?)
+    }
+
+    fn checkpoint(&mut self, component: &ComponentId) -> Result<(), Stop> {
         let progress = Progress {
-            manifest_digest: self.verified.manifest_digest(),
+            manifest_digest: self.holder()?,
             procedure: self.place.procedure,
             section: self.place.section,
             offset: self.place.offset,
             index: self.place.index,
             component,
-            invoke_pending,
         };
         Ok(self.platform.checkpoint(&progress)?)
     }
 
-    fn write(&mut self, index: u32, component: &ComponentId) -> Result<(), Stop> {
+    fn write(&mut self, slot: Slot, component: &ComponentId) -> Result<(), Stop> {
         let missing = FailureKind::ParameterMissing(parameter::CONTENT);
-        let content = self.table.content(index).ok_or(missing)?;
+        let content = self.table.content(slot).ok_or(missing)?;
+        self.check_file(slot, content)?;
         // The manifest vouches for the content itself; image size and digest may be those of something else.
-        let limit = self.platform.capacity(component);
-        let size = content.len() as u64;
-        if size > limit {
-            return Err(FailureKind::TooLarge { limit }.into());
-        }
-        self.store_bytes(index, component, content, size)
+        let bounds = Bounds { expected: None, limit: self.platform.capacity(component) };
+        let decryptor = self.decryptor(slot)?;
+        self.store_bytes(slot, component, content, bounds, decryptor)
     }
 
-    fn fetch(&mut self, index: u32, component: &ComponentId) -> Result<(), Stop> {
+    /// A directory is written without content; a link leads to a component that the same manifest names, so that its
+    /// signer has the right to both ends (UM, section 4.2.5).
+    fn check_file(&self, slot: Slot, content: &[u8]) -> Result<(), Stop> {
+        let fits = match self.table.metadata(slot).map(|metadata| metadata.file_type) {
+            None | Some(FileType::Regular) => true,
+            Some(FileType::Directory) => content.is_empty(),
+            Some(FileType::SymbolicLink) => {
+                let target = content.strip_prefix(b"/").unwrap_or(content);
+                let segments = || target.split(|byte| *byte == b'/');
+                let context = self.contexts.get(self.place.context);
+                let mut own = context.into_iter().flat_map(|context| context.slots());
+                own.any(|other| {
+                    let component = self.table.component(other).filter(|_| other != slot);
+                    component.is_some_and(|component| component.segments().eq(segments()))
+                })
+            }
+        };
+        if fits { Ok(()) } else { Err(FailureKind::BadFile.into()) }
+    }
+
+    /// What comes from elsewhere becomes a regular file and nothing else.
+    fn check_regular(&self, slot: Slot) -> Result<(), Stop> {
+        match self.table.metadata(slot).map(|metadata| metadata.file_type) {
+            None | Some(FileType::Regular) => Ok(()),
+            Some(_) => Err(FailureKind::BadFile.into()),
+        }
+    }
+
+    fn fetch(&mut self, slot: Slot, component: &ComponentId) -> Result<(), Stop> {
         let missing = FailureKind::ParameterMissing(parameter::URI);
-        let uri = self.table.uri(index).ok_or(missing)?;
-        if self.already_holds(index, component)? {
+        let (uri, origin) = self.table.uri(slot).ok_or(missing)?;
+        self.check_regular(slot)?;
+        if self.already_holds(slot, component)? {
             return Ok(());
         }
-        if let Some(payload) = self.verified.envelope().integrated(uri) {
-            let size = payload.len() as u64;
-            self.bounds(index, component, Some(size))?;
-            return self.store_bytes(index, component, payload, size);
+        // The envelope of whoever set the URI comes first, then that of the manifest that runs.
+        let envelopes = [origin, self.place.context].into_iter();
+        let mut envelopes =
+            envelopes.filter_map(|number| Some(self.contexts.get(number)?.verified.envelope()));
+        if let Some(payload) = envelopes.find_map(|envelope| envelope.integrated(uri)) {
+            let bounds = self.bounds(slot, component)?;
+            return self.store_bytes(slot, component, payload, bounds, None);
         }
         // A reference into the envelope means nothing anywhere else.
         if uri.starts_with('#') {
             return Err(FailureKind::PayloadMissing.into());
         }
-        let bounds = self.bounds(index, component, None)?;
-        let arguments = self.table.fetch_arguments(index);
+        let bounds = self.bounds(slot, component)?;
+        let arguments = self.table.fetch_arguments(slot);
         let mut source = self.platform.open(uri, arguments)?;
-        self.store(index, component, bounds, |this, _, room| {
+        // What is fetched is kept as it comes; writing and copying decrypt (ENC, section 4).
+        self.store(slot, component, bounds, None, |this, _, room| {
             let room = room.min(this.buffer.len());
             let buffer = this.buffer.get_mut(..room).unwrap_or_default();
             this.platform.receive(&mut source, buffer)
         })
     }
 
-    fn copy(&mut self, index: u32, component: &ComponentId) -> Result<(), Stop> {
-        let source = self.source_component(index)?;
+    fn copy(&mut self, slot: Slot, component: &ComponentId) -> Result<(), Stop> {
+        let (_, source) = self.source_component(slot)?;
+        self.check_regular(slot)?;
         let size = self.platform.size(source)?.ok_or(PlatformError::NotFound)?;
-        let bounds = self.bounds(index, component, Some(size))?;
-        self.store(index, component, bounds, |this, offset, room| {
+        let bounds = self.bounds(slot, component)?;
+        let decryptor = self.decryptor(slot)?;
+        bounds.check_coming(size, decryptor.is_some())?;
+        self.store(slot, component, bounds, decryptor, |this, offset, room| {
             let left = size.saturating_sub(offset);
             let room = room.min(this.buffer.len()).min(usize::try_from(left).unwrap_or(usize::MAX));
             if room == 0 {
@@ -98,124 +155,18 @@ impl<'m, 'b, P: Platform> Processor<'m, 'b, P> {
         })
     }
 
-    fn source_component(&self, index: u32) -> Result<&'m ComponentId, Stop> {
+    fn swap(&mut self, slot: Slot, component: &ComponentId) -> Result<(), Stop> {
+        let (other_slot, other) = self.source_component(slot)?;
+        self.check_unreferenced(other)?;
+        self.forget_checked(other_slot);
+        Ok(self.platform.swap(component, other)?)
+    }
+
+    /// The component that the source parameter means in the manifest that set it.
+    fn source_component(&self, slot: Slot) -> Result<(Slot, &'a ComponentId), Stop> {
         let missing = FailureKind::ParameterMissing(parameter::SOURCE_COMPONENT);
-        let source = self.table.source_component(index).ok_or(missing)?;
-        self.component(source)
-    }
-
-    /// Replaces the content of a component by bytes at hand.
-    fn store_bytes(
-        &mut self,
-        index: u32,
-        component: &ComponentId,
-        content: &[u8],
-        size: u64,
-    ) -> Result<(), Stop> {
-        let result = self.begin(index, component, Some(size)).and_then(|()| {
-            self.platform.append(component, content)?;
-            self.platform.commit(component)
-        });
-        if result.is_err() {
-            self.platform.discard(component);
-        }
-        Ok(result?)
-    }
-
-    /// How much may and must be written. What is known beforehand is refused beforehand.
-    fn bounds(&self, index: u32, component: &ComponentId, coming: Option<u64>) -> Result<Bounds, Stop> {
-        let room = self.platform.capacity(component);
-        let size = self.table.image_size(index);
-        if size.is_some_and(|size| size > room) {
-            return Err(FailureKind::TooLarge { limit: room }.into());
-        }
-        // A ciphertext is a little longer than its image, and what it decrypts to is the platform's to count.
-        let encrypted = self.table.encryption_info(index).is_some();
-        let bounds = match (size, encrypted) {
-            (Some(size), false) => Bounds { expected: Some(size), limit: size },
-            (Some(size), true) => {
-                Bounds { expected: None, limit: size.saturating_add(MAX_CIPHERTEXT_OVERHEAD) }
-            }
-            (None, false) => Bounds { expected: None, limit: room },
-            (None, true) => Bounds { expected: None, limit: room.saturating_add(MAX_CIPHERTEXT_OVERHEAD) },
-        };
-        match coming {
-            Some(coming) if coming > bounds.limit => {
-                Err(FailureKind::TooLarge { limit: bounds.limit }.into())
-            }
-            Some(coming) => bounds.check_end(coming).map(|()| bounds).map_err(Stop::from),
-            None => Ok(bounds),
-        }
-    }
-
-    fn begin(&mut self, index: u32, component: &ComponentId, size: Option<u64>) -> Result<(), PlatformError> {
-        self.platform.begin(component, size)?;
-        match self.table.encryption_info(index) {
-            Some(info) => self.platform.decrypt(component, info),
-            None => Ok(()),
-        }
-    }
-
-    /// Replaces the content of a component by what comes piece by piece. `next` puts the piece at an offset into the
-    /// buffer, of no more bytes than there is room for; no byte means the end.
-    fn store(
-        &mut self,
-        index: u32,
-        component: &ComponentId,
-        bounds: Bounds,
-        next: impl FnMut(&mut Self, u64, usize) -> Result<usize, PlatformError>,
-    ) -> Result<(), Stop> {
-        self.ready_buffer();
-        let result = self.transfer(index, component, bounds, next);
-        if result.is_err() {
-            self.platform.discard(component);
-        }
-        Ok(result?)
-    }
-
-    fn transfer(
-        &mut self,
-        index: u32,
-        component: &ComponentId,
-        bounds: Bounds,
-        mut next: impl FnMut(&mut Self, u64, usize) -> Result<usize, PlatformError>,
-    ) -> Result<(), FailureKind> {
-        self.begin(index, component, bounds.expected)?;
-        let mut offset = 0;
-        loop {
-            // One byte more than is allowed shows that there is too much.
-            let room = usize::try_from((bounds.limit - offset).saturating_add(1)).unwrap_or(usize::MAX);
-            let count = next(self, offset, room)?;
-            if count == 0 {
-                break;
-            }
-            let arrived = offset.saturating_add(count as u64);
-            if arrived > bounds.limit {
-                return Err(FailureKind::TooLarge { limit: bounds.limit });
-            }
-            let data = self.buffer.get(..count).ok_or(PlatformError::Io)?;
-            self.platform.append(component, data)?;
-            offset = arrived;
-        }
-        bounds.check_end(offset)?;
-        Ok(self.platform.commit(component)?)
-    }
-}
-
-/// How much a component may be given.
-#[derive(Clone, Copy)]
-struct Bounds {
-    /// Just this much.
-    expected: Option<u64>,
-    /// At most this much.
-    limit: u64,
-}
-
-impl Bounds {
-    fn check_end(self, found: u64) -> Result<(), FailureKind> {
-        match self.expected {
-            Some(expected) if expected != found => Err(FailureKind::WrongSize { expected, found }),
-            _ => Ok(()),
-        }
+        let (index, origin) = self.table.source_component(slot).ok_or(missing)?;
+        let source = self.slot_of(origin, index)?;
+        Ok((source, self.component(source)?))
     }
 }

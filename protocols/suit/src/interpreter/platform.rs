@@ -1,9 +1,13 @@
 use core::fmt;
 
+use cose::KeyStore;
 use crypto::{Digest, HashAlgorithm};
 
 use super::Procedure;
-use crate::{ComponentId, Section, Uuid, VendorId, Version, WaitInfo};
+use crate::{
+    Abilities, AuthorityList, ComponentId, ComponentMetadata, Report, Section, Uuid, VendorId, Version,
+    WaitInfo,
+};
 
 /// What the processor needs of a device.
 ///
@@ -18,6 +22,21 @@ pub trait Platform {
 
     /// Bytes moved at a time; the only buffer the processor allocates.
     const CHUNK: usize = 1024;
+
+    /// What the device can do beyond the base. A manifest that needs more is refused before it runs.
+    fn abilities(&self) -> Abilities {
+        Abilities::default()
+    }
+
+    /// Keys that may sign dependencies. Without any, dependencies are refused.
+    fn authorities(&self) -> Option<&AuthorityList> {
+        None
+    }
+
+    /// Keys that decrypt content, wherever they are. Without any, encrypted content is refused.
+    fn keys(&self) -> Option<&dyn KeyStore> {
+        None
+    }
 
     /// Whether the device has this component.
     fn has_component(&self, component: &ComponentId) -> bool;
@@ -54,9 +73,33 @@ pub trait Platform {
     /// Begins to replace the content; `size` is how much will come, where known.
     fn begin(&mut self, component: &ComponentId, size: Option<u64>) -> Result<(), PlatformError>;
 
-    /// Has the content being written decrypted on the way (ENC). Called after [`Platform::begin`].
-    fn decrypt(&mut self, component: &ComponentId, info: &[u8]) -> Result<(), PlatformError> {
-        let _ = (component, info);
+    /// Has owners, permissions and kind of file set on the content being written (UM), together with its commit and
+    /// without following links. Called after [`Platform::begin`].
+    fn describe(
+        &mut self,
+        component: &ComponentId,
+        metadata: &ComponentMetadata<'_>,
+    ) -> Result<(), PlatformError> {
+        let _ = (component, metadata);
+        Err(PlatformError::Unsupported)
+    }
+
+    /// Which manifests refer to the component (TD), beside the one with this digest and by that one itself.
+    fn references(&self, component: &ComponentId, holder: &Digest) -> References {
+        let _ = (component, holder);
+        References::default()
+    }
+
+    /// Notes durably that the manifest refers to the component. Noting it again changes nothing.
+    fn link(&mut self, component: &ComponentId, holder: &Digest) -> Result<(), PlatformError> {
+        let _ = (component, holder);
+        Err(PlatformError::Unsupported)
+    }
+
+    /// Forgets durably that the manifest refers to the component; where it does not, nothing changes. A component that
+    /// nothing refers to may be reclaimed, after the procedure has ended.
+    fn unlink(&mut self, component: &ComponentId, holder: &Digest) -> Result<(), PlatformError> {
+        let _ = (component, holder);
         Err(PlatformError::Unsupported)
     }
 
@@ -78,7 +121,18 @@ pub trait Platform {
     /// Takes what has come of a transfer; nothing means that it ended.
     fn receive(&mut self, source: &mut Self::Source, buffer: &mut [u8]) -> Result<usize, PlatformError>;
 
-    /// Starts the component. It may not return; the report up to here was given to [`Platform::checkpoint`].
+    /// Told before a component is started, which may end the processor: what `report` makes says that the start is
+    /// pending (reason 12 of a report) and is there to be kept or signed.
+    fn about_to_invoke(
+        &mut self,
+        component: &ComponentId,
+        report: impl FnOnce() -> Report,
+    ) -> Result<(), PlatformError> {
+        let _ = (component, report);
+        Ok(())
+    }
+
+    /// Starts the component. It may not return.
     fn invoke(&mut self, component: &ComponentId, arguments: Option<&[u8]>) -> Result<(), PlatformError>;
 
     /// Seconds since 1970, where there is a clock to trust.
@@ -88,6 +142,29 @@ pub trait Platform {
 
     /// Energy in the battery in mWh, where there is one.
     fn battery(&self) -> Option<u64> {
+        None
+    }
+
+    /// Seconds that local time is ahead of UTC now, where a time zone is set.
+    fn utc_offset(&self) -> Option<i32> {
+        None
+    }
+
+    /// Whether the device is in the power state with a number of its deployment profile.
+    fn in_power_state(&self, state: i64) -> bool {
+        let _ = state;
+        false
+    }
+
+    /// Whether the device is in the network state with a number of its deployment profile.
+    fn in_network_state(&self, state: i64) -> bool {
+        let _ = state;
+        false
+    }
+
+    /// Version of another device that a deployment profile knows by this identifier.
+    fn version_of_other(&self, device: &[u8]) -> Option<Version> {
+        let _ = device;
         None
     }
 
@@ -103,8 +180,8 @@ pub trait Platform {
         None
     }
 
-    /// Waits for events. To not block, it may fail with [`PlatformError::NotReady`]; the procedure is then run again
-    /// when they have happened.
+    /// Waits until something has changed that events depend on; the processor then looks again. To not block, it may
+    /// fail with [`PlatformError::NotReady`]; the procedure is then run again when they have happened.
     fn wait(&mut self, info: &WaitInfo<'_>) -> Result<(), PlatformError> {
         let _ = info;
         Err(PlatformError::Unsupported)
@@ -127,6 +204,16 @@ pub trait Platform {
     }
 }
 
+/// Who refers to a component (TD, section 6.4). A manifest holds one reference at most, so that giving it up twice
+/// takes nothing from others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct References {
+    /// Other manifests that do.
+    pub others: u32,
+    /// Whether the manifest that was asked about does.
+    pub own: bool,
+}
+
 /// What was installed last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Installed {
@@ -139,7 +226,7 @@ pub struct Installed {
 /// How far a procedure is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress<'p> {
-    /// The manifest.
+    /// The manifest that the command is of: the root, or a dependency.
     pub manifest_digest: Digest,
     /// What is being done with it.
     pub procedure: Procedure,
@@ -151,8 +238,6 @@ pub struct Progress<'p> {
     pub index: u32,
     /// The component.
     pub component: &'p ComponentId,
-    /// Whether the next thing is to start the component, which may end the processor (reason 12 of a report).
-    pub invoke_pending: bool,
 }
 
 /// What a platform could not do.
@@ -169,8 +254,6 @@ pub enum PlatformError {
     Transport,
     /// Not yet: try again later.
     NotReady,
-    /// Decryption failed.
-    Decryption,
     /// The platform will not.
     Denied,
     /// The platform does not have the feature.
@@ -186,7 +269,6 @@ impl PlatformError {
             Self::Io => "storage-failed",
             Self::Transport => "transport-failed",
             Self::NotReady => "waiting",
-            Self::Decryption => "decryption-failed",
             Self::Denied => "denied-by-device",
             Self::Unsupported => "unsupported-by-device",
         }
@@ -201,7 +283,6 @@ impl fmt::Display for PlatformError {
             Self::Io => "reading or writing failed",
             Self::Transport => "the transfer failed",
             Self::NotReady => "the events waited for have not happened",
-            Self::Decryption => "decryption failed",
             Self::Denied => "the device refuses",
             Self::Unsupported => "the device cannot do this",
         })

@@ -39,6 +39,18 @@ impl Procedure {
     }
 }
 
+impl Procedure {
+    /// Whether what it ends with is used, so that every manifest of the set must have been checked.
+    pub(super) fn needs_whole_set(self) -> bool {
+        matches!(self, Self::Update | Self::Installation | Self::Validation | Self::Invocation)
+    }
+
+    /// Whether something is installed afterwards.
+    pub(super) fn installs(self) -> bool {
+        matches!(self, Self::Update | Self::Installation)
+    }
+}
+
 impl fmt::Display for Procedure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -2,92 +2,141 @@ use alloc::vec::Vec;
 
 use crypto::Digest;
 
-use crate::{Parameter, labels::parameter};
+use crate::{ComponentId, ComponentMetadata, Parameter, labels::parameter, limits::MAX_SET_COMPONENTS};
 
-/// The parameters of every component. Values stay in the decoded manifest; the table only points at them.
-pub(super) struct ParameterTable<'m, 'b> {
-    components: Vec<Vec<&'m Parameter<'b>>>,
+/// A component of the set: of the root manifest or of a dependency.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Slot(usize);
+
+/// The parameters of every component of all manifests in process. Values stay in the decoded manifests; the table only
+/// points at them.
+///
+/// A component has one row whichever manifest names it: that is how a dependent sets parameters for its dependency, and
+/// sees those the dependency set (TD, section 5.4).
+pub(super) struct ParameterTable<'a> {
+    rows: Vec<Row<'a>>,
 }
 
-impl<'m, 'b> ParameterTable<'m, 'b> {
-    /// An empty table for this many components.
+struct Row<'a> {
+    /// None for a dependency without a component of its own.
+    component: Option<&'a ComponentId>,
+    values: Vec<Value<'a>>,
+}
+
+/// A parameter and the number of the manifest that set it: indices and references in it are that manifest's.
+#[derive(Clone, Copy)]
+pub(super) struct Value<'a> {
+    pub(super) parameter: &'a Parameter<'a>,
+    pub(super) origin: usize,
+}
+
+impl<'a> ParameterTable<'a> {
+    /// An empty table with room for this many components.
     pub(super) fn new(count: usize) -> Self {
-        Self { components: (0..count).map(|_| Vec::new()).collect() }
+        Self { rows: Vec::with_capacity(count) }
     }
 
-    /// Forgets all values.
-    pub(super) fn clear(&mut self) {
-        self.components.iter_mut().for_each(Vec::clear);
+    /// The row of a component, which is made if there is none. None when the set has too many components.
+    pub(super) fn slot(&mut self, component: Option<&'a ComponentId>) -> Option<Slot> {
+        let known = component.and_then(|id| self.rows.iter().position(|row| row.component == Some(id)));
+        if let Some(known) = known {
+            return Some(Slot(known));
+        }
+        if self.rows.len() == MAX_SET_COMPONENTS {
+            return None;
+        }
+        self.rows.push(Row { component, values: Vec::new() });
+        Some(Slot(self.rows.len() - 1))
+    }
+
+    pub(super) fn component(&self, slot: Slot) -> Option<&'a ComponentId> {
+        self.rows.get(slot.0)?.component
     }
 
     /// Sets a parameter, if `replace` even over another value.
-    pub(super) fn set(&mut self, component: u32, parameter: &'m Parameter<'b>, replace: bool) {
-        let Some(values) = self.components.get_mut(component as usize) else { return };
-        match values.iter_mut().find(|value| value.label() == parameter.label()) {
-            Some(value) if replace => *value = parameter,
+    pub(super) fn set(&mut self, slot: Slot, new: Value<'a>, replace: bool) {
+        let Some(row) = self.rows.get_mut(slot.0) else { return };
+        match row.values.iter_mut().find(|value| value.parameter.label() == new.parameter.label()) {
+            Some(value) if replace => *value = new,
             Some(_) => {}
-            None => values.push(parameter),
+            None => row.values.push(new),
         }
     }
 
-    /// The parameter with a label.
-    pub(super) fn find(&self, component: u32, label: i64) -> Option<&'m Parameter<'b>> {
-        let values = self.components.get(component as usize)?;
-        values.iter().copied().find(|value| value.label() == label)
+    /// The parameter with a label, and who set it.
+    pub(super) fn value(&self, slot: Slot, label: i64) -> Option<Value<'a>> {
+        let row = self.rows.get(slot.0)?;
+        row.values.iter().copied().find(|value| value.parameter.label() == label)
     }
 
-    pub(super) fn image_digest(&self, component: u32) -> Option<&'m Digest> {
-        match self.find(component, parameter::IMAGE_DIGEST)? {
+    /// The parameter with a label.
+    pub(super) fn find(&self, slot: Slot, label: i64) -> Option<&'a Parameter<'a>> {
+        self.value(slot, label).map(|value| value.parameter)
+    }
+
+    pub(super) fn image_digest(&self, slot: Slot) -> Option<&'a Digest> {
+        match self.find(slot, parameter::IMAGE_DIGEST)? {
             Parameter::ImageDigest(digest) => Some(digest),
             _ => None,
         }
     }
 
-    pub(super) fn image_size(&self, component: u32) -> Option<u64> {
-        match self.find(component, parameter::IMAGE_SIZE)? {
+    pub(super) fn image_size(&self, slot: Slot) -> Option<u64> {
+        match self.find(slot, parameter::IMAGE_SIZE)? {
             Parameter::ImageSize(size) => Some(*size),
             _ => None,
         }
     }
 
-    pub(super) fn content(&self, component: u32) -> Option<&'b [u8]> {
-        match self.find(component, parameter::CONTENT)? {
+    pub(super) fn content(&self, slot: Slot) -> Option<&'a [u8]> {
+        match self.find(slot, parameter::CONTENT)? {
             Parameter::Content(content) => Some(content),
             _ => None,
         }
     }
 
-    pub(super) fn encryption_info(&self, component: u32) -> Option<&'b [u8]> {
-        match self.find(component, parameter::ENCRYPTION_INFO)? {
+    pub(super) fn encryption_info(&self, slot: Slot) -> Option<&'a [u8]> {
+        match self.find(slot, parameter::ENCRYPTION_INFO)? {
             Parameter::EncryptionInfo(info) => Some(info),
             _ => None,
         }
     }
 
-    pub(super) fn uri(&self, component: u32) -> Option<&'b str> {
-        match self.find(component, parameter::URI)? {
-            Parameter::Uri(uri) => Some(uri),
+    /// The URI and the number of the manifest that set it.
+    pub(super) fn uri(&self, slot: Slot) -> Option<(&'a str, usize)> {
+        let value = self.value(slot, parameter::URI)?;
+        match value.parameter {
+            Parameter::Uri(uri) => Some((uri, value.origin)),
             _ => None,
         }
     }
 
-    pub(super) fn source_component(&self, component: u32) -> Option<u32> {
-        match self.find(component, parameter::SOURCE_COMPONENT)? {
-            Parameter::SourceComponent(index) => Some(*index),
+    /// The index of the source component in the manifest with this number.
+    pub(super) fn source_component(&self, slot: Slot) -> Option<(u32, usize)> {
+        let value = self.value(slot, parameter::SOURCE_COMPONENT)?;
+        match value.parameter {
+            Parameter::SourceComponent(index) => Some((*index, value.origin)),
             _ => None,
         }
     }
 
-    pub(super) fn invoke_args(&self, component: u32) -> Option<&'b [u8]> {
-        match self.find(component, parameter::INVOKE_ARGS)? {
+    pub(super) fn invoke_args(&self, slot: Slot) -> Option<&'a [u8]> {
+        match self.find(slot, parameter::INVOKE_ARGS)? {
             Parameter::InvokeArgs(arguments) => Some(arguments),
             _ => None,
         }
     }
 
-    pub(super) fn fetch_arguments(&self, component: u32) -> Option<&'b [u8]> {
-        match self.find(component, parameter::FETCH_ARGUMENTS)? {
+    pub(super) fn fetch_arguments(&self, slot: Slot) -> Option<&'a [u8]> {
+        match self.find(slot, parameter::FETCH_ARGUMENTS)? {
             Parameter::FetchArguments(arguments) => Some(arguments),
+            _ => None,
+        }
+    }
+
+    pub(super) fn metadata(&self, slot: Slot) -> Option<&'a ComponentMetadata<'a>> {
+        match self.find(slot, parameter::COMPONENT_METADATA)? {
+            Parameter::ComponentMetadata(metadata) => Some(metadata),
             _ => None,
         }
     }

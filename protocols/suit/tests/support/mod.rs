@@ -4,9 +4,10 @@
 use std::collections::BTreeMap;
 
 use sextant_suit::{
-    Authority, AuthorityList, AuthorityPolicy, ComponentId, Condition, Directive, Envelope, EnvelopeBuilder,
-    ImageRecipe, Installed, ManifestBuilder, Parameter, Platform, PlatformError, Progress, ReleaseRecipe,
-    ReportingPolicy, Role, SequenceBuilder, Uuid, Variant, VendorId, Version, WaitInfo,
+    Abilities, Authority, AuthorityList, AuthorityPolicy, ComponentId, ComponentMetadata, Condition,
+    Directive, Envelope, EnvelopeBuilder, ImageRecipe, Installed, ManifestBuilder, Parameter, Platform,
+    PlatformError, Progress, References, ReleaseRecipe, Report, ReportingPolicy, Role, Section,
+    SequenceBuilder, Uuid, Variant, VendorId, Verified, Version, WaitInfo,
 };
 
 use crypto::{Digest, HashAlgorithm, SignatureAlgorithm, SigningKey};
@@ -29,9 +30,24 @@ pub(crate) struct Device {
     pub(crate) now: Option<u64>,
     pub(crate) battery: Option<u64>,
     pub(crate) authorized_up_to: Option<i64>,
-    pub(crate) wait_is_over: bool,
-    /// Taken for the digest of any content, where a vector does not tell its image.
-    pub(crate) pretended_digest: Option<Digest>,
+    pub(crate) utc_offset: Option<i32>,
+    pub(crate) power: Option<i64>,
+    pub(crate) network: Option<i64>,
+    pub(crate) others: BTreeMap<Vec<u8>, Version>,
+    /// Seconds by which the clock moves when the processor waits; without any it is not ready.
+    pub(crate) tick: u64,
+    pub(crate) abilities: Abilities,
+    pub(crate) authorities: Option<AuthorityList>,
+    pub(crate) keys: Option<cose::DecryptionKeys>,
+    /// Manifests that refer to a component, by their digests.
+    pub(crate) links: BTreeMap<ComponentId, Vec<Digest>>,
+    /// The command before which power is lost, counted by checkpoints.
+    pub(crate) cut_at: Option<usize>,
+    pub(crate) checkpoints: usize,
+    /// The report before the last start of a component.
+    pub(crate) pending: Option<Report>,
+    /// Taken for the digests of contents of this size, where a vector does not tell its image.
+    pub(crate) pretended: BTreeMap<u64, Digest>,
     /// What happened, in order.
     pub(crate) log: Vec<String>,
     pub(crate) received: u64,
@@ -49,8 +65,16 @@ impl Device {
             vendor: Some(vendor()),
             class: Some(class()),
             capacity: 1 << 20,
+            abilities: ALL,
             ..Self::default()
         }
+    }
+
+    /// A device with every place that a manifest names, which takes dependencies of the same authors.
+    pub(crate) fn fitting(verified: &Verified<'_>, authorities: &AuthorityList) -> Self {
+        let common = verified.manifest().common();
+        let places: Vec<_> = common.all_indices().filter_map(|index| common.place(index)).cloned().collect();
+        Self { authorities: Some(authorities.clone()), ..Self::new(&places) }
     }
 
     pub(crate) fn serve(mut self, uri: &str, content: &[u8]) -> Self {
@@ -77,6 +101,18 @@ impl Platform for Device {
 
     // Small, so that every transfer takes several pieces.
     const CHUNK: usize = 8;
+
+    fn abilities(&self) -> Abilities {
+        self.abilities
+    }
+
+    fn authorities(&self) -> Option<&AuthorityList> {
+        self.authorities.as_ref()
+    }
+
+    fn keys(&self) -> Option<&dyn cose::KeyStore> {
+        self.keys.as_ref().map(|keys| keys as &dyn cose::KeyStore)
+    }
 
     fn has_component(&self, component: &ComponentId) -> bool {
         self.components.contains_key(component)
@@ -126,6 +162,38 @@ impl Platform for Device {
     fn begin(&mut self, component: &ComponentId, _: Option<u64>) -> Result<(), PlatformError> {
         assert!(self.writing.is_none(), "one write at a time");
         self.writing = Some((component.clone(), Vec::new()));
+        Ok(())
+    }
+
+    fn describe(
+        &mut self,
+        component: &ComponentId,
+        metadata: &ComponentMetadata<'_>,
+    ) -> Result<(), PlatformError> {
+        assert_eq!(self.writing.as_ref().map(|(writing, _)| writing), Some(component), "after begin");
+        self.log.push(format!("described {component} as {:?}", metadata.file_type));
+        Ok(())
+    }
+
+    fn references(&self, component: &ComponentId, holder: &Digest) -> References {
+        let links = self.links.get(component).map(Vec::as_slice).unwrap_or_default();
+        let own = links.contains(holder);
+        References { others: (links.len() - usize::from(own)) as u32, own }
+    }
+
+    fn link(&mut self, component: &ComponentId, holder: &Digest) -> Result<(), PlatformError> {
+        let links = self.links.entry(component.clone()).or_default();
+        if !links.contains(holder) {
+            links.push(*holder);
+        }
+        Ok(())
+    }
+
+    fn unlink(&mut self, component: &ComponentId, holder: &Digest) -> Result<(), PlatformError> {
+        let links = self.links.entry(component.clone()).or_default();
+        links.retain(|other| other != holder);
+        let left = links.len();
+        self.log.push(format!("unlinked {component}, {left} left"));
         Ok(())
     }
 
@@ -190,6 +258,22 @@ impl Platform for Device {
         self.battery
     }
 
+    fn utc_offset(&self) -> Option<i32> {
+        self.utc_offset
+    }
+
+    fn in_power_state(&self, state: i64) -> bool {
+        self.power == Some(state)
+    }
+
+    fn in_network_state(&self, state: i64) -> bool {
+        self.network == Some(state)
+    }
+
+    fn version_of_other(&self, device: &[u8]) -> Option<Version> {
+        self.others.get(device).cloned()
+    }
+
     fn authorizes(&mut self, priority: i64) -> bool {
         self.authorized_up_to.is_some_and(|most| priority <= most)
     }
@@ -198,22 +282,51 @@ impl Platform for Device {
         self.versions.get(component).cloned()
     }
 
-    fn wait(&mut self, info: &WaitInfo<'_>) -> Result<(), PlatformError> {
-        self.log.push(format!("waited for {info:?}"));
-        if self.wait_is_over { Ok(()) } else { Err(PlatformError::NotReady) }
+    fn wait(&mut self, _: &WaitInfo<'_>) -> Result<(), PlatformError> {
+        if self.tick == 0 {
+            return Err(PlatformError::NotReady);
+        }
+        self.now = self.now.map(|now| now + self.tick);
+        Ok(())
     }
 
-    fn checkpoint(&mut self, progress: &Progress<'_>) -> Result<(), PlatformError> {
-        if progress.invoke_pending {
-            self.log.push(format!("about to invoke {}", progress.component));
+    fn checkpoint(&mut self, _: &Progress<'_>) -> Result<(), PlatformError> {
+        self.checkpoints += 1;
+        if self.cut_at == Some(self.checkpoints) {
+            return Err(PlatformError::Io);
         }
         Ok(())
     }
 
-    fn digest(&mut self, _: &ComponentId, _: HashAlgorithm) -> Result<Option<Digest>, PlatformError> {
-        Ok(self.pretended_digest)
+    fn about_to_invoke(
+        &mut self,
+        component: &ComponentId,
+        report: impl FnOnce() -> Report,
+    ) -> Result<(), PlatformError> {
+        self.log.push(format!("about to invoke {component}"));
+        self.pending = Some(report());
+        Ok(())
+    }
+
+    fn digest(&mut self, component: &ComponentId, _: HashAlgorithm) -> Result<Option<Digest>, PlatformError> {
+        let size = self.content(component).map(|content| content.len() as u64);
+        Ok(size.and_then(|size| self.pretended.get(&size).copied()))
     }
 }
+
+/// What this device can do: everything but decrypting and, unless a test wants it, counting references.
+pub(crate) const ALL: Abilities = Abilities {
+    swap: true,
+    clock: true,
+    battery: true,
+    authorization: true,
+    versions: true,
+    events: &[1, 2, 3, 4, 5, 6, 7, 8, 9],
+    metadata: true,
+    decryption: false,
+    dependencies: true,
+    references: false,
+};
 
 pub(crate) fn vendor() -> Uuid {
     Uuid::vendor("arm.com")
@@ -284,7 +397,7 @@ pub(crate) fn build(manifest: &ManifestBuilder) -> EnvelopeBuilder {
 pub(crate) fn with_install(install: SequenceBuilder) -> Vec<u8> {
     let mut manifest = ManifestBuilder::new(1);
     manifest.component(component("fw"));
-    manifest.section(sextant_suit::Section::Install, install);
+    manifest.section(Section::Install, install);
     signed(&manifest)
 }
 

@@ -127,8 +127,11 @@ fn device(command: &Simulate, verified: &Verified<'_>) -> Result<VirtualDevice, 
         Some(text) => Some(authority::class_id(vendor.as_ref(), text)?),
         None => targets.classes.first().copied(),
     };
+    let common = verified.manifest().common();
+    let places = common.all_indices().filter_map(|index| common.place(index));
     let mut device = VirtualDevice {
-        components: verified.components().iter().map(|component| (component.clone(), None)).collect(),
+        components: places.map(|component| (component.clone(), None)).collect(),
+        authorities: command.believed.authorities()?,
         vendor,
         class,
         slot: command.slot,

@@ -48,6 +48,13 @@ pub(crate) struct Believed {
     authorities: Option<PathBuf>,
 }
 
+impl Believed {
+    /// The authority list, if one was given.
+    pub(crate) fn authorities(&self) -> Result<Option<AuthorityList>, Failure> {
+        self.authorities.as_ref().map(|path| authority::read(path)).transpose()
+    }
+}
+
 /// Verifies an envelope with what a person said on the command line.
 pub(crate) fn verify<'b>(
     believed: &Believed,

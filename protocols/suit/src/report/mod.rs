@@ -1,3 +1,11 @@
+//! SUIT reports (REP): what a processor did, signed, read, and replayed against the manifests it did it with.
+
+mod container;
+mod decode;
+mod known;
+mod property;
+mod replay;
+
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
@@ -5,10 +13,14 @@ use core::fmt;
 use cbor::{MapBuilder, Writer};
 use crypto::Digest;
 
+pub use container::{ReportError, SignedReport, VerifiedReport};
+pub use property::Property;
+pub use replay::{Finding, Replay, Subject, Verdict, replay};
+
 use crate::{
-    ComponentId, Section, Version,
+    Capabilities, ComponentId, Section,
     digest::encode_digest,
-    labels::{manifest, parameter, report},
+    labels::{manifest, report},
 };
 
 /// Why a manifest was not processed to its end (REP, section 4).
@@ -43,6 +55,27 @@ pub enum Reason {
 }
 
 impl Reason {
+    const ALL: [Self; 13] = [
+        Self::Ok,
+        Self::CborParse,
+        Self::CoseUnsupported,
+        Self::AlgorithmUnsupported,
+        Self::Unauthorised,
+        Self::CommandUnsupported,
+        Self::ComponentUnsupported,
+        Self::ComponentUnauthorised,
+        Self::ParameterUnsupported,
+        Self::SeveringUnsupported,
+        Self::ConditionFailed,
+        Self::OperationFailed,
+        Self::InvokePending,
+    ];
+
+    /// The reason with a number.
+    pub fn from_code(code: i64) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.code() == code)
+    }
+
     /// Number in the registry.
     pub fn code(self) -> i64 {
         match self {
@@ -96,6 +129,8 @@ pub struct Report {
     pub entries: Vec<Entry>,
     /// How it ended.
     pub outcome: Outcome,
+    /// What the processor can do, for whoever asked for it.
+    pub capabilities: Option<Capabilities>,
 }
 
 /// How processing ended (REP, section 4).
@@ -105,6 +140,8 @@ pub enum Outcome {
     Success,
     /// It did not.
     Failure {
+        /// A number for debugging, with a meaning to the processor alone. Ours is that of the reason.
+        code: i64,
         /// Why.
         reason: Reason,
         /// The command it failed at.
@@ -145,53 +182,6 @@ pub struct SystemPropertyClaims {
     pub properties: Vec<Property>,
 }
 
-/// A measured value, labelled as the parameter it was compared with.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Property {
-    /// Digest of what the component holds.
-    ImageDigest(Digest),
-    /// Size of what the component holds.
-    ImageSize(u64),
-    /// Slot of the component.
-    ComponentSlot(u64),
-    /// Seconds since 1970.
-    Time(u64),
-    /// Energy in the battery, in mWh.
-    Battery(u64),
-    /// Installed version.
-    Version(Version),
-}
-
-impl Property {
-    fn label(&self) -> i64 {
-        match self {
-            Self::ImageDigest(_) => parameter::IMAGE_DIGEST,
-            Self::ImageSize(_) => parameter::IMAGE_SIZE,
-            Self::ComponentSlot(_) => parameter::COMPONENT_SLOT,
-            Self::Time(_) => parameter::USE_BEFORE,
-            Self::Battery(_) => parameter::MINIMUM_BATTERY,
-            Self::Version(_) => parameter::VERSION_MATCH,
-        }
-    }
-
-    fn encode(&self, writer: &mut Writer) {
-        match self {
-            Self::ImageDigest(digest) => {
-                writer.wrap(|w| encode_digest(digest, w));
-            }
-            Self::ImageSize(value)
-            | Self::ComponentSlot(value)
-            | Self::Time(value)
-            | Self::Battery(value) => {
-                writer.uint(*value);
-            }
-            Self::Version(version) => {
-                writer.wrap(|w| version.encode(w));
-            }
-        }
-    }
-}
-
 impl Report {
     /// Whether processing ended well.
     pub fn is_success(&self) -> bool {
@@ -216,10 +206,10 @@ impl Report {
             Outcome::Success => {
                 w.bool(true);
             }
-            Outcome::Failure { reason, record } => {
+            Outcome::Failure { code, reason, record } => {
                 let mut failure = MapBuilder::new();
                 failure.int(report::RESULT_CODE, |w| {
-                    w.int(reason.code());
+                    w.int(*code);
                 });
                 failure.int(report::RESULT_RECORD, |w| record.encode(w));
                 failure.int(report::RESULT_REASON, |w| {
@@ -227,6 +217,9 @@ impl Report {
                 });
                 failure.write(w);
             }
+        });
+        map.int_if(report::CAPABILITIES, self.capabilities.as_ref(), |w, capabilities| {
+            capabilities.encode(w);
         });
         map.into_bytes()
     }
