@@ -19,6 +19,7 @@ mod names;
 mod nonce;
 mod outbox;
 mod run;
+mod servers;
 mod state;
 mod verify;
 

@@ -1,7 +1,7 @@
 //! The process: threads around the controller. Each ends with the gateway; the rules stay in the kernel.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -10,12 +10,12 @@ use std::time::{Duration, Instant};
 
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::runtime::Runtime;
-use ureq::http::Uri;
 
 use super::admission::Admission;
 use super::controller::{Controller, now_ms};
 use super::names::Observed;
 use super::outbox::{self, Outbox};
+use super::servers::Servers;
 use super::{Anchors, Client, Config, Journal, StartError, link};
 use crate::{
     AddressRange, Class, Endpoint, Event, Forwarder, Interface, Listener, Observer, Site, Upstream, Wanted,
@@ -62,13 +62,15 @@ impl Gateway {
             now,
         )?;
         let controller = Arc::new(controller);
-        let names = Arc::new(Observed::new(controller.enforcer().clone(), site.needed, &remembered));
+        let needed = site.servers.name().map(str::to_owned).into_iter().collect();
+        let names = Arc::new(Observed::new(controller.enforcer().clone(), needed, &remembered));
         let stop = Arc::new(Stop::default());
         let mut gateway = Self { controller, outbox, stop, threads: Vec::new(), runtime: Some(runtime()?) };
         gateway.open_services(&config, &site.listen, &lan, &names, &observer)?;
         gateway.open_telemetry(Arc::clone(&names), observer, events)?;
         gateway.open_server(&config, client)?;
         gateway.open_clock(names)?;
+        gateway.open_lookup(site.servers)?;
         tracing::info!(lan = config.lan, wan = config.wan, "the gateway enforces");
         Ok(gateway)
     }
@@ -183,6 +185,31 @@ impl Gateway {
         })
     }
 
+    /// Follows the server's name.
+    fn open_lookup(&mut self, mut servers: Servers) -> Result<(), StartError> {
+        if servers.name().is_none() {
+            return Ok(());
+        }
+        let (stop, enforcer) = (Arc::clone(&self.stop), self.controller.enforcer().clone());
+        self.spawn("lookup", move || {
+            loop {
+                stop.wait(servers.pause());
+                if stop.is_set() {
+                    return;
+                }
+                if !servers.look() {
+                    continue;
+                }
+                let endpoints = servers.endpoints();
+                tracing::info!(?endpoints, "the server's name stands for other addresses");
+                if let Err(error) = enforcer.with(|enforcer| enforcer.reach_servers_at(endpoints)) {
+                    // The periodic comparison tries again.
+                    tracing::error!(%error, "the way to the server's new addresses is not open yet");
+                }
+            }
+        })
+    }
+
     fn spawn(&mut self, name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), StartError> {
         let builder = std::thread::Builder::new().name(name.to_owned());
         let thread = builder.spawn(work).map_err(StartError::io("starting a thread"))?;
@@ -275,7 +302,7 @@ struct Place {
     site: Site,
     wanted: Wanted,
     listen: Vec<IpAddr>,
-    needed: BTreeSet<String>,
+    servers: Servers,
 }
 
 impl Place {
@@ -300,12 +327,13 @@ impl Place {
         let mut own = listen.clone();
         own.extend(present.iter().filter(|address| !listen.contains(*address)).copied().collect::<Vec<_>>());
 
-        let (management, needed) = management(config)?;
+        let mut servers = Servers::of(config)?;
+        servers.look();
         let mut site = Site::new(lan.as_str())?;
         site.ports = link::ports(lan)?;
         site.own = own;
         site.admission = Some(config.admission_port);
-        site.management = management;
+        site.management = servers.endpoints();
         let service = |protocol, port| move |address: &IpAddr| Endpoint { address: *address, protocol, port };
         if !config.dns_upstream.is_empty() {
             site.basics.extend(listen.iter().map(service(UDP, DNS)));
@@ -321,34 +349,8 @@ impl Place {
         }
         classes.insert(Class::ntp(), config.ntp.iter().map(single).collect());
         let wanted = Wanted { classes, ..Wanted::default() };
-        Ok(Self { site, wanted, listen, needed })
+        Ok(Self { site, wanted, listen, servers })
     }
-}
-
-/// Endpoints of the product: those that were set, and the server's own. A server that is called by name is resolved
-/// once, and devices may ask for that name whatever their policy says.
-fn management(config: &Config) -> Result<(Vec<Endpoint>, BTreeSet<String>), StartError> {
-    let not_one = || StartError::Setting(format!("not a URL: {:?}", config.server));
-    let uri: Uri = config.server.parse().map_err(|_| not_one())?;
-    let host = uri.host().ok_or_else(not_one)?;
-    let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-    let port = uri.port_u16().unwrap_or(HTTPS);
-    let mut reachable: BTreeSet<SocketAddr> = config.management.iter().copied().collect();
-    let mut needed = BTreeSet::new();
-    if let Ok(address) = host.parse() {
-        reachable.insert(SocketAddr::new(address, port));
-    } else {
-        needed.insert(host.trim_end_matches('.').to_ascii_lowercase());
-        match (host, port).to_socket_addrs() {
-            Ok(found) => reachable.extend(found),
-            Err(error) => {
-                tracing::warn!(host, %error, "the server's name has no address yet; devices reach what was set")
-            }
-        }
-    }
-    let endpoints =
-        reachable.iter().map(|at| Endpoint { address: at.ip(), protocol: TCP, port: at.port() }).collect();
-    Ok((endpoints, needed))
 }
 
 fn is_link_local(address: IpAddr) -> bool {
@@ -423,8 +425,6 @@ impl Stop {
 
 /// Port of resolvers.
 const DNS: u16 = 53;
-/// Port of `https`.
-const HTTPS: u16 = 443;
 const NTP: u16 = 123;
 /// IP protocol number.
 const TCP: u8 = 6;

@@ -22,8 +22,8 @@ use self::changes::{
 use self::shadow::{Admitted, Shadow};
 use crate::conntrack::Conntrack;
 use crate::nft::{
-    Dropped, Element, Nft, Program, Service, Side, Site, Start, Table, Transaction, bridge, class_set,
-    install, read_dropped,
+    Dropped, Element, Endpoint, Nft, Program, Service, Side, Site, Start, Table, Transaction, bridge,
+    class_set, install, read_dropped,
 };
 use crate::{AddressRange, Binding, Class, DeviceId, Error, Event, Observer, PolicyId, kernel};
 
@@ -407,6 +407,16 @@ impl Enforcer {
             }
         };
         self.rebuild(reason)
+    }
+
+    /// Opens the way to the product's servers at these endpoints and no others. They change seldom, so the table is made
+    /// anew for it, in one transaction.
+    pub fn reach_servers_at(&mut self, management: Vec<Endpoint>) -> Result<(), Error> {
+        if management == self.shadow.site.management {
+            return Ok(());
+        }
+        self.shadow.site.management = management;
+        self.reconcile()
     }
 
     /// Replaces the whole table in one transaction.

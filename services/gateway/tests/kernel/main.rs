@@ -8,4 +8,5 @@ mod names;
 mod restart;
 mod rules;
 mod scale;
+mod servers;
 mod telemetry;
