@@ -13,8 +13,8 @@ use crypto::{
 use eat::{Evidence, MeasuredComponent, Nonce, SignedResult, Token};
 use suit::legacy::{LegacyEnvelope, LegacyKey, LegacyKeys};
 use suit::{
-    Authority, AuthorityList, Envelope, ManifestBuilder, Procedure, Processor, Report, Role, SignedReport,
-    VerifiedManifest, replay,
+    Authority, AuthorityList, AuthorityUpdate, Envelope, ManifestBuilder, Procedure, Processor, Report, Role,
+    SignedReport, VerifiedManifest, replay,
 };
 use trust::{Bundle, Override, Policy, SignedOverride};
 use x509::cms::{Detached, SignerPolicy};
@@ -116,6 +116,13 @@ pub(crate) const DECODERS: &[Decoder] = &[
         folders: &["suit/suit-report"],
     },
     Decoder { name: "suit_authorities", read: suit_authorities, loose_end: false, levels: 1, folders: &[] },
+    Decoder {
+        name: "suit_authority_update",
+        read: suit_authority_update,
+        loose_end: false,
+        levels: 2,
+        folders: &[],
+    },
     Decoder {
         name: "coswid_tag",
         read: coswid_tag,
@@ -393,7 +400,20 @@ fn suit_report(bytes: &[u8]) -> bool {
 
 fn suit_authorities(bytes: &[u8]) -> bool {
     let Ok(list) = AuthorityList::decode(bytes) else { return false };
-    assert_eq!(AuthorityList::decode(&list.to_bytes()), Ok(list));
+    assert_eq!(list.to_bytes(), bytes, "a list has one encoding");
+    let _sustainable = list.lock_out();
+    true
+}
+
+fn suit_authority_update(bytes: &[u8]) -> bool {
+    if let Ok(proposal) = suit::UpdateProposal::decode(bytes) {
+        assert_eq!(suit::UpdateProposal::decode(&proposal.encode()), Ok(proposal));
+        return true;
+    }
+    let Ok(update) = AuthorityUpdate::decode(bytes) else { return false };
+    assert_eq!(update.proposal().list().lock_out(), None, "an update locks nobody out");
+    assert!(update.verify(&strangers(), None).is_err(), "nobody on the list signed it");
+    assert_eq!(update.merge(&update).as_deref(), Ok(bytes), "every byte of it is read");
     true
 }
 

@@ -61,7 +61,8 @@ impl Cast {
     /// Whom the operator lets sign manifests.
     pub(crate) fn authorities(&self) -> AuthorityList {
         let author = Authority::new(self.author.public_key().clone(), b"author", "maker", suit::Role::Author);
-        AuthorityList::new(AuthorityPolicy::default(), vec![author]).expect("a list")
+        let root = Authority::new(key(50).public_key().clone(), b"root", "root", suit::Role::Root);
+        AuthorityList::new(AuthorityPolicy::default(), vec![author, root]).expect("a list")
     }
 
     /// What the operator believes about releases.

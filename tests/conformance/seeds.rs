@@ -75,6 +75,13 @@ fn own(decoder: &str) -> Vec<(String, Vec<u8>)> {
         "suit_processor" => vec![cast.envelope(1, APPLICATION), trust_domains(&cast)],
         "suit_report" => suit_reports(&cast),
         "suit_authorities" => vec![cast.authorities().to_bytes()],
+        "suit_authority_update" => {
+            let scope = suit::UpdateScope { devices: vec![vec![1; 17]], ..suit::UpdateScope::default() };
+            let present = cast.authorities();
+            let proposal = suit::UpdateProposal::new(&present, present.clone(), scope).expect("a root");
+            let signed = proposal.sign(&key(50), b"root");
+            vec![proposal.encode(), signed]
+        }
         "coswid_tag" | "coswid_received" => {
             let envelope = cast.envelope(1, APPLICATION);
             let verified = suit::VerifiedManifest::verify(envelope, &cast.authorities()).expect("our own");

@@ -5,7 +5,7 @@ use alloc::{
 
 use coswid::Tag;
 use crypto::Digest;
-use eat::{Category, DebugStatus, TrustVector, VerifiedEvidence};
+use eat::{Category, DebugStatus, EvidenceClaims, TrustVector, VerifiedEvidence};
 
 use crate::{Code, Measured, Policy, Reason, Release, find_release};
 
@@ -37,13 +37,11 @@ pub fn appraise(evidence: &VerifiedEvidence<'_>, references: &References<'_>, po
     let mut vector = TrustVector::new().with(Category::InstanceIdentity, 2);
     let mut reasons = Vec::new();
 
-    let closed = claims.dbgstat != DebugStatus::Enabled;
-    vector = vector.with(Category::Configuration, if closed { 2 } else { 96 });
-    if !closed && policy.allow_debug {
-        vector = vector.with(Category::Configuration, 2);
-    } else if !closed {
+    if claims.dbgstat == DebugStatus::Enabled && !policy.allow_debug {
         reasons.push(Code::DebugOpen.into());
     }
+    reasons.extend(unexpected_authorities(claims, policy));
+    vector = vector.with(Category::Configuration, if reasons.is_empty() { 2 } else { 96 });
 
     let releases: Vec<&Release> = references
         .releases
@@ -81,6 +79,20 @@ pub fn appraise(evidence: &VerifiedEvidence<'_>, references: &References<'_>, po
         }
     };
     Appraised { vector, release: release.filter(|_| reasons.is_empty()), reasons }
+}
+
+/// What stands against the authority list that a device obeys. Where the policy asks, a device that names none has none
+/// that was asked for.
+fn unexpected_authorities(claims: &EvidenceClaims, policy: &Policy) -> Option<Reason> {
+    if policy.authorities.is_empty() {
+        return None;
+    }
+    let reason = Reason::new(Code::UnexpectedAuthorities);
+    match claims.status.as_ref().and_then(|status| status.authorities) {
+        None => Some(reason),
+        Some(attested) if policy.authorities.contains(&attested) => None,
+        Some(attested) => Some(reason.with("attested", attested)),
+    }
 }
 
 /// A verdict without evidence to believe: its signature, freshness or form failed.

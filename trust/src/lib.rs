@@ -40,7 +40,7 @@ pub use overlay::{
     Approval, Effect, MAX_OVERRIDE_TEXT, MAX_OVERRIDE_TIME, Override, Scope, SignedOverride, last_words,
     overlay,
 };
-pub use policy::{Access, MAX_DURATION, Policy};
+pub use policy::{Access, MAX_DURATION, MAX_POLICY_AUTHORITIES, Policy};
 pub use reason::{Code, Reason};
 pub use release::{MUD_FILE, MUD_SIGNATURE, NetworkNeeds, Release, ReleaseAnchors, verify_mud};
 pub use result::{SUBMOD, Subject, attestation_result, device_name};

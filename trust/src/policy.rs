@@ -1,3 +1,5 @@
+use alloc::vec::Vec;
+
 use cbor::{Error, MapBuilder, Reader, Reason as Malformed};
 use crypto::{Digest, HashAlgorithm};
 
@@ -35,6 +37,9 @@ pub struct Policy {
     pub restrict_violating: bool,
     /// What an outdated device may reach.
     pub outdated_access: Access,
+    /// SHA-256 of the authority lists that a trusted device may obey; where none is named, any. During a rotation the
+    /// list before and the list after are named.
+    pub authorities: Vec<Digest>,
 }
 
 impl Default for Policy {
@@ -49,6 +54,7 @@ impl Default for Policy {
             violation_threshold: 1,
             restrict_violating: false,
             outdated_access: Access::UpdateOnly,
+            authorities: Vec::new(),
         }
     }
 }
@@ -63,7 +69,11 @@ mod labels {
     pub(super) const VIOLATION_THRESHOLD: i64 = 7;
     pub(super) const RESTRICT_VIOLATING: i64 = 8;
     pub(super) const OUTDATED_ACCESS: i64 = 9;
+    pub(super) const AUTHORITIES: i64 = 10;
 }
+
+/// Authority lists that a policy may name.
+pub const MAX_POLICY_AUTHORITIES: usize = 16;
 
 /// The longest time a policy may give, in seconds: ten years.
 pub const MAX_DURATION: i64 = 10 * 366 * 24 * 3600;
@@ -79,7 +89,7 @@ impl Policy {
     }
 
     /// The policy in its one encoding.
-    pub fn encode(&self) -> alloc::vec::Vec<u8> {
+    pub fn encode(&self) -> Vec<u8> {
         use labels::*;
         let mut map = MapBuilder::new();
         for (label, value) in [
@@ -107,6 +117,14 @@ impl Policy {
         map.int(OUTDATED_ACCESS, |w| {
             w.uint(self.outdated_access as u64);
         });
+        if !self.authorities.is_empty() {
+            map.int(AUTHORITIES, |w| {
+                w.array(self.authorities.len());
+                self.authorities.iter().for_each(|list| {
+                    w.bytes(list.as_bytes());
+                });
+            });
+        }
         map.into_bytes()
     }
 
@@ -135,6 +153,7 @@ impl Policy {
                         _ => return Err(Error::new(at, Malformed::OutOfRange)),
                     }
                 }
+                AUTHORITIES => policy.authorities = authorities(&mut reader)?,
                 // A rule that is not understood might have been a restriction.
                 unknown => return Err(Error::new(at, Malformed::Unknown(unknown))),
             }
@@ -147,6 +166,24 @@ impl Policy {
     pub fn digest(&self) -> Digest {
         Digest::of(HashAlgorithm::Sha256, &self.encode())
     }
+}
+
+fn authorities(reader: &mut Reader<'_>) -> Result<Vec<Digest>, Error> {
+    let at = reader.position();
+    let count = reader.array()?;
+    // An empty list would look like a rule and be none.
+    if count == 0 {
+        return Err(Error::rule(at, "no authority list is named"));
+    }
+    if count > MAX_POLICY_AUTHORITIES {
+        return Err(Error::new(at, Malformed::TooLong { limit: MAX_POLICY_AUTHORITIES }));
+    }
+    let list = |_| {
+        let at = reader.position();
+        let digest = Digest::new(HashAlgorithm::Sha256, reader.bytes()?);
+        digest.ok_or(Error::rule(at, "not a SHA-256"))
+    };
+    (0..count).map(list).collect()
 }
 
 fn duration(reader: &mut Reader<'_>) -> Result<i64, Error> {

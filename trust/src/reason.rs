@@ -86,6 +86,38 @@ codes! {
     AuthorOutOfScope = "author-out-of-scope",
     /// The operator's signature, which must stand beside the author's, is missing.
     OperatorSignatureMissing = "operator-signature-missing",
+    /// The signature of another party that the authority list asks for is missing.
+    PartySignatureMissing = "party-signature-missing",
+    /// Too few keys that may change a component signed.
+    ComponentSignatureMissing = "component-signature-missing",
+    /// The device obeys another list of authorities than the policy names.
+    UnexpectedAuthorities = "unexpected-authorities",
+    /// The change of the authority list breaks a rule of its format.
+    AuthorityUpdateMalformed = "authority-update-malformed",
+    /// The new authority list could not be met or changed by its own members.
+    AuthorityListLocksOut = "authority-list-locks-out",
+    /// The change of the authority list is for other devices.
+    AuthorityUpdateOutOfScope = "authority-update-out-of-scope",
+    /// The new authority list is in force already.
+    AuthorityUpdateReplayed = "authority-update-replayed",
+    /// The new authority list is older than the one in force.
+    AuthorityVersionTooLow = "authority-version-too-low",
+    /// Authority lists between the one in force and the new one are missing.
+    AuthorityVersionSkipped = "authority-version-skipped",
+    /// The new authority list follows another than the one in force.
+    AuthorityWrongPredecessor = "authority-wrong-predecessor",
+    /// A signature on the change of the authority list is by nobody on the lists.
+    AuthorityUnknownSigner = "authority-unknown-signer",
+    /// A signature on the change of the authority list names a key that did not make it.
+    AuthorityBadSignature = "authority-bad-signature",
+    /// A signature on the change of the authority list is by a member that is no root.
+    AuthorityNotRoot = "authority-not-root",
+    /// One key signed the change of the authority list twice.
+    AuthoritySignedTwice = "authority-signed-twice",
+    /// Too few roots of the authority list in force signed its change.
+    AuthorityRootSignaturesMissing = "authority-root-signatures-missing",
+    /// Too few roots of the new authority list signed it.
+    AuthorityNewRootSignaturesMissing = "authority-new-root-signatures-missing",
     /// The manifest's sequence number is not above the one the device has.
     SequenceTooLow = "sequence-too-low",
     /// The sequence number belongs to another manifest.

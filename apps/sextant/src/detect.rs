@@ -231,6 +231,9 @@ fn has_claims(token: &eat::Token<'_>) -> bool {
 }
 
 fn sign(input: &Input) -> Result<Map, Failure> {
+    if let Some(change) = commands::authority::inspect_update(&input.bytes) {
+        return Ok(change);
+    }
     if let Ok(received) = coswid::Received::decode(&input.bytes) {
         return Ok(show::coswid::received(&received));
     }
@@ -266,8 +269,14 @@ fn untagged_map(input: &Input) -> Result<Map, Failure> {
     if has(2, Type::Bytes) && has(3, Type::Bytes) {
         return envelope(input);
     }
-    if has(1, Type::Map)
-        && has(2, Type::Array)
+    if has(2, Type::Array)
+        && has(3, Type::Bytes)
+        && let Some(change) = commands::authority::inspect_update(&input.bytes)
+    {
+        return Ok(change);
+    }
+    if has(3, Type::Map)
+        && has(5, Type::Array)
         && let Ok(list) = suit::AuthorityList::decode(&input.bytes)
     {
         return Ok(show::authority::tree(&list));

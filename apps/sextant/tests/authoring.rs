@@ -100,7 +100,7 @@ fn asks_for_every_signature_and_scope_that_the_list_demands() {
     desk.refused("suit verify r.suit --authorities narrow", "author-not-authorised");
     desk.failed(
         "authority add list --key author.key.pub --role operator --name Both",
-        "author and as operator",
+        "listed under two roles",
     );
 }
 
@@ -249,4 +249,73 @@ fn says_what_changes_from_one_release_to_the_next() {
     desk.refused("suit diff old.suit old.suit", "sequence-too-low");
     desk.refused("suit diff none.suit old.suit", "sequence-too-low");
     desk.failed("suit diff old.suit app.bin", "not a SUIT envelope");
+}
+
+#[test]
+fn roots_change_the_list_together_each_with_a_key_of_their_own() {
+    let desk = author_desk();
+    desk.key("alice.key", 50).key("bob.key", 51).key("carol.key", 52);
+    desk.done("authority new --roots 2 -o first");
+    for (key, role, name) in [
+        ("alice", "root", "Alice"),
+        ("bob", "root", "Bob"),
+        ("author", "author", "Northlight"),
+        ("operator", "safety", "Inspection"),
+    ] {
+        desk.done(&format!("authority add first --key {key}.key.pub --role {role} --name {name}"));
+    }
+    desk.failed("authority add first --key other.key.pub --role Safety --name X", "small letters");
+    desk.done("authority rule first --role safety");
+    desk.done("authority rule first --role author --signatures 2 --component boot");
+    let told = desk.run("authority ls first");
+    assert!(told.stderr.contains("and 1 safety") && told.stderr.contains("no device takes this list"));
+    desk.failed("authority update new --from first --to first -o c", "2 author signatures are asked for");
+    desk.done("authority rule first --role author --signatures 0 --component boot");
+
+    // Carol comes for Bob, and another author for the first.
+    desk.write("second", desk.read("first"));
+    for name in ["Bob", "Northlight"] {
+        desk.done(&format!("authority remove second --name {name}"));
+    }
+    desk.done("authority add second --key carol.key.pub --role root --name Carol");
+    desk.done("authority add second --key other.key.pub --role author --name Brightwork");
+    desk.done("authority update new --from first --to second -o change");
+    assert!(desk.done("inspect change").starts_with("kind: change of an authority list\n"));
+    for root in ["alice", "bob", "carol", "author"] {
+        desk.done(&format!("authority update sign change --key {root}.key -o by-{root}"));
+    }
+    let verify = "authority update verify";
+    let told =
+        desk.refused(&format!("{verify} by-alice --authorities first"), "authority-root-signatures-missing");
+    assert!(told.contains("Bob") && told.contains("Carol") && told.contains("1 of 2 needed"), "{told}");
+    desk.done("authority update merge by-alice by-bob -o old-roots");
+    let code = "authority-new-root-signatures-missing";
+    desk.refused(&format!("{verify} old-roots --authorities first -o nothing"), code);
+    assert!(!desk.path("nothing").exists());
+    desk.done("authority update merge by-alice by-author -o delegate");
+    desk.refused(&format!("{verify} delegate --authorities first"), "authority-not-root");
+    desk.done("authority update sign old-roots --key carol.key -o all");
+    desk.done("authority update merge by-carol by-bob by-alice -o merged");
+    for file in ["all", "merged"] {
+        desk.done(&format!("{verify} {file} --authorities first -o third"));
+    }
+    assert!(desk.done("inspect all").contains("signatures: 3"));
+    assert!(desk.run("authority ls third").stderr.contains("version 2; "));
+    desk.refused(&format!("{verify} all --authorities third"), "authority-update-replayed");
+    desk.failed("authority update merge by-alice first -o x", "not a signed change");
+    desk.done("authority update new --from third --to first -o back");
+    desk.done("authority update sign back --key alice.key -o back-alice");
+    desk.failed("authority update merge by-alice back-alice -o x", "not about the same change");
+}
+
+#[test]
+fn a_policy_names_the_lists_that_trusted_devices_obey() {
+    let desk = author_desk();
+    desk.done("authority new -o list");
+    let digest = |told: &str| told.split("digest: ").nth(1).map(|rest| rest[..70].to_owned());
+    let list = digest(&desk.done("inspect list")).expect("a digest");
+    desk.done("policy new --authorities list -o policy");
+    let told = desk.done("policy show policy");
+    let hex = list.split(':').next_back().unwrap_or(&list);
+    assert!(told.contains(&hex[..40]), "{told} names {list}");
 }

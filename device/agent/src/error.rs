@@ -68,6 +68,7 @@ impl From<StateError<io::Error>> for Error {
         match error {
             StateError::Storage(source) => Self::Storage(source),
             StateError::Lost => Self::State("neither copy is whole"),
+            StateError::AuthoritiesLost => Self::State("the list of authorities that was in force is gone"),
             StateError::SequenceFalls => Self::State("its sequence number would fall"),
             StateError::TooLong => Self::State("it would be too long"),
         }

@@ -31,6 +31,8 @@ impl FileStorage {
         match area {
             Area::Record(RecordCopy::First) => self.folder.join("boot-1"),
             Area::Record(RecordCopy::Second) => self.folder.join("boot-2"),
+            Area::Authorities(RecordCopy::First) => self.folder.join("authorities-1"),
+            Area::Authorities(RecordCopy::Second) => self.folder.join("authorities-2"),
             Area::Manifest(in_slot) => slot(in_slot).join("manifest.suit"),
             Area::Image(in_slot, component) => slot(in_slot).join(format!("component-{component}")),
             Area::Download => self.folder.join("download.part"),

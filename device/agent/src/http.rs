@@ -8,13 +8,17 @@ use crypto::{Digest, HashAlgorithm};
 use device_core::{Download, Offer, Storage};
 use eat::Nonce;
 use serde::de::DeserializeOwned;
+use suit::limits::MAX_AUTHORITY_UPDATE_LEN;
 use ureq::{
     Agent, Body,
     http::{Response, StatusCode, header},
     tls::{PemItem, RootCerts, TlsConfig},
 };
 
-use crate::{Error, setup::parse_hex};
+use crate::{
+    Error,
+    setup::{hex, parse_hex},
+};
 
 /// How long a connection may take to come about.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -70,6 +74,8 @@ pub(crate) struct Deployment {
 /// An answer to a poll.
 pub(crate) struct Polled {
     pub(crate) deployment: Option<Deployment>,
+    /// Where the change of the list of authorities is.
+    pub(crate) authority_update: Option<String>,
     /// Milliseconds until the server wants to be asked again.
     pub(crate) sleep: Option<u64>,
 }
@@ -130,11 +136,17 @@ impl Server {
         answer(request.send(evidence)?, StatusCode::OK)
     }
 
-    /// Asks whether there is anything to install.
-    pub(crate) fn poll(&self, ueid: &str, token: &str) -> Result<Polled, Failure> {
-        let poll: Poll = self.get(&format!("{}{CONTROLLER}{ueid}", self.base), token)?;
+    /// Asks whether there is anything to install, and whether the list of authorities with this digest has changed.
+    pub(crate) fn poll(&self, ueid: &str, token: &str, authorities: &Digest) -> Result<Polled, Failure> {
+        let authorities = hex(authorities.as_bytes());
+        let url = format!("{}{CONTROLLER}{ueid}?authorities={authorities}", self.base);
+        let poll: Poll = self.get(&url, token)?;
         let sleep = milliseconds(&poll.config.polling.sleep);
-        let Some(link) = poll.links.deployment_base else { return Ok(Polled { deployment: None, sleep }) };
+        let update = poll.links.authority_update;
+        let authority_update = update.map(|link| self.resolve(CONTROLLER, &link.href)).transpose()?;
+        let Some(link) = poll.links.deployment_base else {
+            return Ok(Polled { deployment: None, authority_update, sleep });
+        };
         let action: DeploymentAction = self.get(&self.resolve(CONTROLLER, &link.href)?, token)?;
         let mut artifacts = action.deployment.chunks.iter().flat_map(|chunk| &chunk.artifacts);
         let artifact = artifacts.find(|artifact| artifact.filename == FILE);
@@ -147,7 +159,16 @@ impl Server {
             envelope: envelope.ok_or_else(|| failed("the release has no SHA-256"))?,
             size: artifact.size,
         };
-        Ok(Polled { deployment: Some(Deployment { action: action.id, offer, url }), sleep })
+        let deployment = Some(Deployment { action: action.id, offer, url });
+        Ok(Polled { deployment, authority_update, sleep })
+    }
+
+    /// Fetches a change of the list of authorities.
+    pub(crate) fn authority_update(&self, url: &str, token: &str) -> Result<Vec<u8>, Failure> {
+        let request = self.agent.get(url).header(header::AUTHORIZATION, bearer(token));
+        let mut response = request.call()?;
+        check(response.status(), response.status() == StatusCode::OK)?;
+        Ok(response.body_mut().with_config().limit(MAX_AUTHORITY_UPDATE_LEN as u64).read_to_vec()?)
     }
 
     /// Fetches the next piece of an envelope into storage.

@@ -7,7 +7,8 @@ use std::{
 
 use crypto::Digest;
 use device_core::{
-    Action, Area, Boot, Device, Download, Event, Feedback, InstallError, Machine, Offer, Outcome, Timing,
+    Action, Area, AuthorityUpdateError, Boot, Device, Download, Event, Feedback, InstallError, Machine,
+    Offer, Outcome, Timing,
 };
 use eat::{SignedResult, Tier};
 
@@ -43,6 +44,8 @@ struct Shell<'o> {
     /// The newest result, for the gateway.
     result: Option<Vec<u8>>,
     offers: VecDeque<Deployment>,
+    /// Where the change of the authorities is that was refused last.
+    refused_update: Option<String>,
     envelope: Option<Vec<u8>>,
     status: Status,
 }
@@ -69,6 +72,7 @@ impl<'o> Shell<'o> {
             token: None,
             result: None,
             offers: VecDeque::new(),
+            refused_update: None,
             envelope: None,
             status: Status::default(),
         })
@@ -216,12 +220,15 @@ impl<'o> Shell<'o> {
 
     fn poll(&mut self) -> Event {
         let Some(token) = &self.token else { return Event::Unauthorized };
-        let polled = match self.server.poll(&self.ueid(), token) {
+        let polled = match self.server.poll(&self.ueid(), token, &self.device.authorities_digest()) {
             Ok(polled) => polled,
             Err(failure) => return self.unlucky(&failure, Event::PollFailed),
         };
         if let Some(sleep) = polled.sleep {
             self.machine.slow_down(sleep);
+        }
+        if let Some(url) = polled.authority_update {
+            self.update_authorities(url);
         }
         let Some(deployment) = polled.deployment else { return Event::NothingOffered };
         let offer = deployment.offer;
@@ -231,6 +238,37 @@ impl<'o> Shell<'o> {
                 Event::Offered(offer, standing)
             }
             Err(error) => self.broken(error, Event::PollFailed),
+        }
+    }
+
+    /// Fetches a change of the list of authorities and hands it to the device, which believes only the roots of its
+    /// list. The same change is not tried again once it was refused; whatever fails otherwise is, at the next poll.
+    fn update_authorities(&mut self, url: String) {
+        let Some(token) = &self.token else { return };
+        if self.refused_update.as_ref() == Some(&url) {
+            return;
+        }
+        let update = match self.server.authority_update(&url, token) {
+            Ok(update) => update,
+            Err(failure) => {
+                tracing::warn!(?failure, "the change of the authorities did not come");
+                return;
+            }
+        };
+        match self.device.update_authorities(&update) {
+            Ok(()) => {
+                let version = self.device.authorities().version();
+                tracing::info!(version, digest = %self.device.authorities_digest(), "the authorities changed");
+                self.status.authority_refusal = None;
+            }
+            Err(AuthorityUpdateError::Refused(refusal)) => {
+                tracing::warn!(code = refusal.code(), %refusal, "a change of the authorities is refused");
+                self.status.authority_refusal = Some(refusal.code().to_owned());
+                self.refused_update = Some(url);
+            }
+            Err(AuthorityUpdateError::Device(error)) => {
+                tracing::error!(error = &Error::from(error) as &dyn std::error::Error, "storage failed");
+            }
         }
     }
 

@@ -56,12 +56,16 @@ struct IdentityFile {
     components: Vec<String>,
 }
 
-/// Makes a device's key and identity, and notes whom it obeys. A device that has a key keeps it.
+/// Makes a device's key and identity, and notes whom it obeys until its roots change that. A list that would lock
+/// everybody out is refused, and a device that has a key keeps it.
 pub fn init(options: &InitOptions) -> Result<Identification, Error> {
     let data = &options.data;
     FileStorage::open(data).map_err(file(data))?;
     let authorities = read(&options.authorities)?;
-    AuthorityList::decode(&authorities).map_err(setup(&options.authorities))?;
+    let list = AuthorityList::decode(&authorities).map_err(setup(&options.authorities))?;
+    if let Some(lock_out) = list.lock_out() {
+        return Err(setup(&options.authorities)(lock_out));
+    }
     let place = Place(data);
     if place.key().exists() {
         return Err(setup(&place.key())("there is a device already"));

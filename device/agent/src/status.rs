@@ -24,6 +24,12 @@ pub struct Status {
     pub admitted: bool,
     /// Manifest digest and reason code of the newest refusal.
     pub refusal: Option<(String, String)>,
+    /// Version of the list of authorities it obeys.
+    pub authorities_version: u64,
+    /// Digest of that list.
+    pub authorities: String,
+    /// Reason code of the newest change of that list which was refused, until one is made.
+    pub authority_refusal: Option<String>,
     /// Process id of the release's program.
     pub payload: Option<u32>,
     /// How often an installation was begun since the agent started.
@@ -71,6 +77,8 @@ impl Status {
         });
         self.slots =
             [Slot::A, Slot::B].map(|slot| state.installed(slot).map(|found| release(state, slot, found)));
+        self.authorities_version = device.authorities().version();
+        self.authorities = hex(device.authorities_digest().as_bytes());
         let refusal = state.refusals.last();
         self.refusal = refusal.map(|refusal| (hex(refusal.manifest.as_bytes()), refusal.code.clone()));
     }

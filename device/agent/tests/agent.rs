@@ -6,7 +6,9 @@ mod common;
 
 use std::{fs, thread, time::Duration};
 
-use common::{Bench, gateway::FakeGateway, is_alive, peak_memory, wait_until};
+use common::{Bench, author, authorities, gateway::FakeGateway, is_alive, peak_memory, root, wait_until};
+use crypto::{HashAlgorithm, SignatureAlgorithm, SigningKey};
+use suit::{UpdateProposal, UpdateScope};
 
 /// Bytes of an image that takes several pieces.
 const LARGE: usize = 3 << 20;
@@ -53,6 +55,71 @@ fn a_device_proves_each_new_result_to_its_gateway_and_asks_again_when_refused() 
         assert_eq!(ueid.iter().map(|byte| format!("{byte:02x}")).collect::<String>(), bench.ueid);
         assert!(bench.server.state().results.contains(result));
     }
+}
+
+#[test]
+fn a_device_obeys_a_new_author_once_its_root_says_so_and_a_forged_change_changes_nothing() {
+    let bench = Bench::new();
+    let new_author = SigningKey::from_bytes(SignatureAlgorithm::Es256, &[2; 32]).unwrap();
+    let change = |present, next| UpdateProposal::new(present, next, UpdateScope::default()).unwrap();
+    let first = authorities(&author());
+    let proposal = change(&first, authorities(&new_author));
+    // A server that was taken over puts its own author on the list, in the root's name and in the author's.
+    let forged = [
+        (proposal.sign(&new_author, b"root"), "authority-bad-signature"),
+        (proposal.sign(&author(), b"author"), "authority-not-root"),
+        (b"rubbish".to_vec(), "authority-update-malformed"),
+    ];
+    let _agent = bench.run(&[]);
+    for (number, (update, code)) in forged.into_iter().enumerate() {
+        let name = format!("forged-{number}");
+        bench.server.state().authority_update = Some((name.clone(), update));
+        bench.wait_for(code, |status| status.authority_refusal.as_deref() == Some(code));
+        let polls = bench.server.state().polls;
+        wait_until("three more polls", || bench.server.state().polls >= polls + 3);
+        let fetched = bench.server.state().updates_fetched.iter().filter(|other| **other == name).count();
+        assert_eq!((fetched, bench.status().authorities_version), (1, 1), "{name}");
+    }
+    bench.server.offer(&bench.release_by(&new_author, 1, 1000));
+    bench.wait_for("a refusal", |status| {
+        status.refusal.as_ref().is_some_and(|(_, code)| code == "bad-manifest-signature")
+    });
+
+    bench.server.state().authority_update = Some(("good".into(), proposal.sign(&root(), b"root")));
+    let status = bench.wait_for("the new list", |status| status.authorities_version == 2);
+    assert_eq!(status.authority_refusal, None);
+    let digest = proposal.list().digest(HashAlgorithm::Sha256);
+    let digest: String = digest.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(status.authorities, digest);
+    wait_until("the device to say so", || bench.server.state().obeyed.contains(&digest));
+    // The release that was refused for its author is welcome now; one by the author before is not.
+    bench.wait_for_release(1);
+    bench.server.offer(&bench.release(2, 1000));
+    bench.wait_for("a refusal", |status| {
+        status.refusal.as_ref().is_some_and(|(_, code)| code == "bad-manifest-signature")
+            && status.sequence == 1
+            && status.installations > 2
+    });
+    assert_eq!(bench.status().running.map(|running| running.sequence), Some(1));
+}
+
+#[test]
+fn a_device_is_not_made_with_a_list_that_nobody_could_change() {
+    let bench = Bench::new();
+    let with_root = authorities(&author());
+    let rootless = with_root.members(suit::Role::Author).cloned().collect();
+    let list = suit::AuthorityList::with_default_policy(rootless).unwrap();
+    let (list_file, data) = (bench.folder.path().join("rootless"), bench.folder.path().join("other"));
+    fs::write(&list_file, list.to_bytes()).unwrap();
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_sextant-agent"))
+        .args(["init", "--vendor-domain", "maker.example", "--class", "camera", "--authorities"])
+        .arg(&list_file)
+        .arg("--data")
+        .arg(&data)
+        .output()
+        .unwrap();
+    assert!(!output.status.success() && !data.join("device.key").exists());
+    assert!(String::from_utf8_lossy(&output.stderr).contains("no root member"));
 }
 
 #[test]

@@ -79,6 +79,7 @@ impl<S: Storage> Device<S> {
                 active_slot: self.running_slot().index() as u64,
                 trial: self.running.as_ref().is_some_and(|running| running.on_trial),
                 authorities: Some(self.authorities_digest()),
+                authorities_version: Some(self.authorities().version()),
                 last_refusal: state.refusals.last().map(|refusal| eat::Refusal {
                     manifest: refusal.manifest.as_bytes().to_vec(),
                     code: refusal.code.clone(),

@@ -78,7 +78,9 @@ impl<S: Storage> Device<S> {
         if self.state().trial.is_some_and(|trial| trial.boots_left == 0) {
             self.end_trial(TRIAL_TIMEOUT)?;
         }
+        let authorities = self.authorities().version();
         self.state.update(&mut self.storage, |state| {
+            state.note_authorities(authorities);
             state.boot_count += 1;
             if let Some(trial) = &mut state.trial {
                 trial.boots_left -= 1;
@@ -137,7 +139,7 @@ impl<S: Storage> Device<S> {
         };
         let verified = match Envelope::decode(&stored) {
             Ok(envelope) if envelope.manifest_digest_claimed() == manifest => {
-                envelope.verify(&self.authorities)
+                envelope.verify(self.authorities.list())
             }
             Ok(_) => return Ok(Installation::Unfit(Unfit::OtherManifest)),
             Err(error) => Err(error.into()),

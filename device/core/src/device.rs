@@ -1,10 +1,11 @@
 use alloc::vec::Vec;
 
-use crypto::{Digest, HashAlgorithm, SigningKey};
+use crypto::{Digest, SigningKey};
 use suit::{AuthorityList, Version};
 
 use crate::{
     Bars, BootState, Identity, Slot, Start, StateError, StateStore, Storage,
+    authorities::AuthorityStore,
     boot::{Installation, Unfit},
 };
 
@@ -22,18 +23,18 @@ pub struct Device<S> {
     pub(crate) storage: S,
     pub(crate) state: StateStore,
     pub(crate) identity: Identity,
-    pub(crate) authorities: AuthorityList,
+    pub(crate) authorities: AuthorityStore,
     pub(crate) key: SigningKey,
     pub(crate) boot_seed: Vec<u8>,
     pub(crate) running: Option<Running>,
 }
 
-/// What everything on a device is decided with; it stays the same while releases come and go.
+/// What a device is made with; it stays the same while releases and authorities come and go.
 #[derive(Debug)]
 pub struct Credentials {
     /// What the device is.
     pub identity: Identity,
-    /// Whose manifests it obeys.
+    /// Whose manifests it obeys until that is changed: the list of the factory.
     pub authorities: AuthorityList,
     /// Its attestation key.
     pub key: SigningKey,
@@ -87,6 +88,7 @@ impl<S: Storage> Device<S> {
     ) -> Result<Self, StateError<S::Error>> {
         let state = StateStore::load(&storage)?;
         let Credentials { identity, authorities, key } = credentials;
+        let authorities = AuthorityStore::load(&storage, authorities, state.state().authorities)?;
         Ok(Self { storage, state, identity, authorities, key, boot_seed: boot_seed.to_vec(), running: None })
     }
 
@@ -103,11 +105,6 @@ impl<S: Storage> Device<S> {
     /// What the device is.
     pub fn identity(&self) -> &Identity {
         &self.identity
-    }
-
-    /// Whose manifests it obeys.
-    pub fn authorities(&self) -> &AuthorityList {
-        &self.authorities
     }
 
     /// Its storage.
@@ -195,10 +192,5 @@ impl<S: Storage> Device<S> {
                 state.refuse(installed.manifest, unfit.code(), Bars::Nothing);
             }
         })
-    }
-
-    /// Digest of the list of authorities, to be attested.
-    pub fn authorities_digest(&self) -> Digest {
-        self.authorities.digest(HashAlgorithm::Sha256)
     }
 }

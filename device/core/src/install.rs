@@ -176,7 +176,7 @@ impl<S: Storage> Device<S> {
         if self.state().barred(&manifest, &hash).is_some() {
             return Err(Fault::FailedBefore.into());
         }
-        let verified = envelope.verify(&self.authorities).map_err(Fault::Manifest)?;
+        let verified = envelope.verify(self.authorities.list()).map_err(Fault::Manifest)?;
         let targets = verified.targets();
         if !(targets.vendor_checked && targets.class_checked) {
             return Err(Fault::UnboundToClass.into());

@@ -3,7 +3,7 @@
 //!
 //! The platform gives durable areas ([`Storage`]), a signing key, the time and random numbers; this crate decides. It
 //! promises two invariants whatever write the power failed at: a device always boots a verified image, and sequence
-//! numbers never fall.
+//! numbers never fall. The list of those it obeys is old or new in the same way, and changes only by its own roots.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), no_std)]
@@ -12,6 +12,7 @@
 extern crate alloc;
 
 mod attest;
+mod authorities;
 mod boot;
 mod contents;
 mod device;
@@ -32,6 +33,7 @@ mod tests;
 
 // Public interface
 pub use attest::{ADMISSION_CONTEXT, AttestError, Measured};
+pub use authorities::AuthorityUpdateError;
 pub use boot::{Boot, Unfit};
 pub use device::{Credentials, Device, Offer, Running, Standing, TRIAL_BOOTS};
 pub use download::Download;

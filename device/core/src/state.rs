@@ -72,6 +72,8 @@ pub struct BootState {
     pub sequence: u64,
     /// The release that was committed with it, which alone may be installed again under the same number.
     pub committed: Option<Digest>,
+    /// The highest version of the list of authorities known to have been in force; it never falls.
+    pub authorities: u64,
     /// Releases refused lately, oldest first.
     pub refusals: Vec<Refusal>,
 }
@@ -86,6 +88,7 @@ impl Default for BootState {
             trial: None,
             sequence: 0,
             committed: None,
+            authorities: 0,
             refusals: Vec::new(),
         }
     }
@@ -101,6 +104,7 @@ mod labels {
     pub(super) const SEQUENCE: i64 = 7;
     pub(super) const REFUSALS: i64 = 8;
     pub(super) const COMMITTED: i64 = 9;
+    pub(super) const AUTHORITIES: i64 = 10;
 
     pub(super) const BARS_NOTHING: u64 = 0;
     pub(super) const BARS_RELEASE: u64 = 1;
@@ -172,6 +176,7 @@ impl BootState {
             (BOOT_COUNT, self.boot_count),
             (ACTIVE, self.active.index() as u64),
             (SEQUENCE, self.sequence),
+            (AUTHORITIES, self.authorities),
         ] {
             map.int(label, |w| {
                 w.uint(value);
@@ -231,6 +236,7 @@ impl BootState {
                     state.trial = Some(Trial { slot, boots_left: reader.uint_as()? });
                 }
                 SEQUENCE => state.sequence = reader.uint()?,
+                AUTHORITIES => state.authorities = reader.uint()?,
                 COMMITTED => {
                     reader.array_of(2)?;
                     state.committed = Some(decode_digest(&mut reader)?);
@@ -307,6 +313,8 @@ pub enum StateError<E> {
     Lost,
     /// The change would lower the sequence number.
     SequenceFalls,
+    /// No copy of the list of authorities is as new as the one that was in force.
+    AuthoritiesLost,
     /// The state does not fit the record.
     TooLong,
 }

@@ -25,7 +25,7 @@ impl Slot {
     }
 }
 
-/// One of the two copies of the boot record, written in turn.
+/// One of the two copies of the boot record, or of the list of authorities, written in turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RecordCopy {
     /// The first.
@@ -43,6 +43,8 @@ pub enum Area {
     Manifest(Slot),
     /// The image of one component in a slot.
     Image(Slot, u8),
+    /// A copy of the list of authorities, once it was changed.
+    Authorities(RecordCopy),
     /// An envelope that is being downloaded; a torn one is completed by resuming.
     Download,
 }

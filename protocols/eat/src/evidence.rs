@@ -31,6 +31,7 @@ const STATUS_ACTIVE_SLOT: i64 = 1;
 const STATUS_TRIAL: i64 = 2;
 const STATUS_AUTHORITIES: i64 = 3;
 const STATUS_REFUSAL: i64 = 4;
+const STATUS_AUTHORITIES_VERSION: i64 = 5;
 
 /// The claims of the profile, well-formed by construction except for lengths that [`EvidenceClaims::sign`] checks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,7 +67,8 @@ pub struct ManifestReference {
     pub sequence_number: u64,
 }
 
-/// The device's own account of its update state: shown to people, never judged, for nothing measures it.
+/// The device's own account of its update state: shown to people, and not measured. Only the digest of the list of
+/// authorities is judged, where a policy asks for one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeviceStatus {
     /// The slot it runs from.
@@ -75,6 +77,8 @@ pub struct DeviceStatus {
     pub trial: bool,
     /// Digest of the list of authorities it obeys.
     pub authorities: Option<Digest>,
+    /// Version of that list.
+    pub authorities_version: Option<u64>,
     /// The manifest it refused last.
     pub last_refusal: Option<Refusal>,
 }
@@ -265,12 +269,14 @@ impl DeviceStatus {
     fn decode(bytes: &[u8]) -> Result<Self, Error> {
         let mut reader = Reader::new(bytes);
         let mut map = reader.map()?;
-        let (mut active_slot, mut trial, mut authorities, mut last_refusal) = (None, None, None, None);
+        let (mut active_slot, mut trial, mut last_refusal) = (None, None, None);
+        let (mut authorities, mut authorities_version) = (None, None);
         while let Some(label) = map.next_int(&mut reader)? {
             match label {
                 STATUS_ACTIVE_SLOT => active_slot = Some(reader.uint()?),
                 STATUS_TRIAL => trial = Some(reader.bool()?),
                 STATUS_AUTHORITIES => authorities = Some(read_digest(&mut reader)?),
+                STATUS_AUTHORITIES_VERSION => authorities_version = Some(reader.uint()?),
                 STATUS_REFUSAL => {
                     reader.array_of(2)?;
                     last_refusal =
@@ -283,6 +289,7 @@ impl DeviceStatus {
             active_slot: required(active_slot, STATUS_ACTIVE_SLOT)?,
             trial: required(trial, STATUS_TRIAL)?,
             authorities,
+            authorities_version,
             last_refusal,
         })
     }
@@ -296,6 +303,9 @@ impl DeviceStatus {
             w.bool(self.trial);
         });
         map.int_if(STATUS_AUTHORITIES, self.authorities.as_ref(), write_digest);
+        map.int_if(STATUS_AUTHORITIES_VERSION, self.authorities_version, |w, version| {
+            w.uint(version);
+        });
         map.int_if(STATUS_REFUSAL, self.last_refusal.as_ref(), |w, refusal| {
             w.array(2).bytes(&refusal.manifest).text(&refusal.code);
         });

@@ -1,7 +1,7 @@
 use alloc::vec::Vec;
 use core::fmt;
 
-use crate::{ComponentId, Reason};
+use crate::{ComponentId, Reason, Role};
 
 /// Why bytes are not an envelope or manifest this crate can take.
 #[non_exhaustive]
@@ -201,6 +201,26 @@ pub enum Refusal {
         /// Signatures by different listed operator keys.
         found: u8,
     },
+    /// Too few keys of a role signed for the vendor and class of the manifest.
+    RoleSignatureMissing {
+        /// The role.
+        role: Role,
+        /// Signatures the list wants.
+        needed: u8,
+        /// Signatures by different keys of the role that may sign for the vendor and class.
+        found: u8,
+    },
+    /// Too few keys of a role that may change a component signed.
+    ComponentSignatureMissing {
+        /// The component.
+        component: ComponentId,
+        /// The role.
+        role: Role,
+        /// Signatures the list wants.
+        needed: u8,
+        /// Signatures by different keys of the role that may change the component.
+        found: u8,
+    },
     /// The authors that signed may not touch a component.
     AuthorNotAuthorised {
         /// The component.
@@ -251,6 +271,9 @@ impl Refusal {
             Self::Manifest(error) => error.code(),
             Self::AuthorSignatureMissing { .. } => "author-signature-missing",
             Self::OperatorSignatureMissing { .. } => "operator-signature-missing",
+            Self::RoleSignatureMissing { role: Role::Operator, .. } => "operator-signature-missing",
+            Self::RoleSignatureMissing { .. } => "party-signature-missing",
+            Self::ComponentSignatureMissing { .. } => "component-signature-missing",
             Self::AuthorNotAuthorised { .. } => "author-not-authorised",
             Self::AuthorOutOfScope => "author-out-of-scope",
             Self::UnsupportedByDevice { feature } => feature.code(),
@@ -266,7 +289,9 @@ impl Refusal {
         match self {
             Self::UnsupportedAuthentication => Reason::CoseUnsupported,
             Self::Manifest(error) => error.reason(),
-            Self::AuthorNotAuthorised { .. } => Reason::ComponentUnauthorised,
+            Self::AuthorNotAuthorised { .. } | Self::ComponentSignatureMissing { .. } => {
+                Reason::ComponentUnauthorised
+            }
             Self::UnsupportedByDevice { feature } => feature.reason(),
             Self::UnknownComponent { .. } => Reason::ComponentUnsupported,
             _ => Reason::Unauthorised,
@@ -300,6 +325,12 @@ impl fmt::Display for Refusal {
             Self::OperatorSignatureMissing { needed, found } => {
                 write!(f, "{needed} operator signatures are needed, {found} found")
             }
+            Self::RoleSignatureMissing { role, needed, found } => {
+                write!(f, "{needed} {role} signatures for this vendor and class are needed, {found} found")
+            }
+            Self::ComponentSignatureMissing { component, role, needed, found } => {
+                write!(f, "{needed} {role} signatures are needed for component {component}, {found} found")
+            }
             Self::AuthorNotAuthorised { component } => {
                 write!(f, "the author may not change component {component}")
             }
@@ -313,7 +344,7 @@ impl fmt::Display for Refusal {
                 write!(f, "sequence number {sequence_number} belongs to another manifest that is installed")
             }
             Self::SequenceJump { offered, installed } => {
-                write!(f, "sequence number {offered} is too far ahead of {installed}")
+                write!(f, "sequence number {offered} is too far ahead of {installed} without the roots")
             }
         }
     }

@@ -3,6 +3,7 @@
 //!
 //! * [`Envelope::decode`] reads bytes from anywhere; [`Envelope::verify`] decides with an [`AuthorityList`] whether to
 //!   believe them, and is, with [`Envelope::verify_dependency`], the only maker of [`Verified`].
+//! * [`AuthorityUpdate`] changes the list, by signatures of its own roots.
 //! * [`Processor`] runs the procedures of a verified manifest and of its dependencies on a [`Platform`], which says with
 //!   [`Abilities`] what it can do. It gives a [`Report`], to be signed.
 //! * [`SignedReport`] reads one from anywhere; [`replay()`] says which of its claims hold against the manifests;
@@ -60,7 +61,11 @@ mod wait;
 
 // Public interface
 pub use ability::Abilities;
-pub use authority::{Authority, AuthorityError, AuthorityList, AuthorityPolicy, Role};
+pub use authority::{
+    AUTHORITY_UPDATE_CONTEXT, Authority, AuthorityError, AuthorityList, AuthorityPolicy, AuthorityUpdate,
+    LockOut, NotAParty, Party, Recipient, Role, Rule, Seal, Tally, UpdateProposal, UpdateRefusal,
+    UpdateScope, VerifiedUpdate,
+};
 pub use build::{
     BuildError, EnvelopeBuilder, ImageRecipe, ManifestBuilder, ReleaseRecipe, SequenceBuilder, Variant,
 };

@@ -32,6 +32,25 @@ pub const MAX_VERSION_PARTS: usize = 8;
 pub const MAX_OTHER_DEVICES: usize = 8;
 /// Entries of an authority list.
 pub const MAX_AUTHORITIES: usize = 64;
+/// Bytes of an authority list.
+pub const MAX_AUTHORITY_LIST_LEN: usize = 32 * 1024;
+/// Rules of an authority list.
+pub const MAX_AUTHORITY_RULES: usize = 32;
+/// Component prefixes of one entry of an authority list.
+pub const MAX_AUTHORITY_PREFIXES: usize = 16;
+/// Bytes of the name of an entry of an authority list.
+pub const MAX_AUTHORITY_NAME: usize = 128;
+/// Bytes of the key identifier of an entry of an authority list.
+pub const MAX_AUTHORITY_KID: usize = 64;
+/// Root signatures that a change of an authority list may need; half of those a message may have, so that the roots
+/// before and the roots after fit.
+pub const MAX_ROOT_SIGNATURES: usize = cose::MAX_SIGNATURES / 2;
+/// Bytes of a signed change of an authority list.
+pub const MAX_AUTHORITY_UPDATE_LEN: usize = 64 * 1024;
+/// Devices that a change of an authority list may name.
+pub const MAX_UPDATE_DEVICES: usize = 64;
+/// Bytes of a device's identifier, a UEID (RFC 9711, section 4.2.1).
+pub const MAX_UPDATE_DEVICE_LEN: usize = 33;
 /// Keys tried for one signature; a longer list needs key identifiers.
 pub const MAX_CANDIDATE_KEYS: usize = 16;
 /// Records and claims kept of one run; failures are reported beyond it.

@@ -6,7 +6,7 @@ use crypto::{Digest, PublicKey};
 use crate::{
     Authority, AuthorityList, ComponentId, Envelope, Error, Image, Installed, Manifest, MudBinding, Refusal,
     Role, Text,
-    authority::AuthorityPolicy,
+    authority::{self, AuthorityPolicy, count_keys},
     evaluate::{self, Targets},
     limits::MAX_CANDIDATE_KEYS,
 };
@@ -15,8 +15,8 @@ impl<'b> Envelope<'b> {
     /// Decides whether to believe the envelope.
     ///
     /// In this order: enough listed keys signed the digest; the manifest has the digest; only then the manifest is
-    /// decoded; severed members that are present have their digests; the authors that signed may change every
-    /// component the manifest names, for its vendor and class.
+    /// decoded; severed members that are present have their digests; as many keys of each role as the list asks for may
+    /// change every component the manifest names, for its vendor and class.
     pub fn verify(&self, authorities: &AuthorityList) -> Result<Verified<'b>, Refusal> {
         self.verify_as(authorities, &Standing::Root)
     }
@@ -39,13 +39,13 @@ impl<'b> Envelope<'b> {
     ) -> Result<Verified<'b>, Refusal> {
         let signing = self.signing_entries(authorities)?;
         let manifest = self.authentic_manifest()?;
-        check_scope(&manifest, &signing, authorities.policy(), standing)?;
-        Ok(Verified {
-            envelope: self.clone(),
-            manifest,
-            signers: signers(&signing),
-            policy: *authorities.policy(),
-        })
+        authority::check(&manifest, &named_components(&manifest, standing)?, &signing, authorities)?;
+        let mut policy = *authorities.policy();
+        // The roots may say that a sequence number is to jump.
+        if count_keys(signing.iter().copied().filter(|entry| entry.role == Role::Root)) >= policy.roots {
+            policy.max_sequence_jump = None;
+        }
+        Ok(Verified { envelope: self.clone(), manifest, signers: signers(&signing), policy })
     }
 
     /// The entries of the list whose keys signed, once there are enough of them.
@@ -312,18 +312,6 @@ fn find<'a>(
     }
 }
 
-/// How many different keys the entries have.
-fn count_keys<'a>(entries: impl Iterator<Item = &'a Authority>) -> u8 {
-    let mut keys: Vec<&PublicKey> = Vec::new();
-    for entry in entries {
-        if !keys.contains(&&entry.key) {
-            keys.push(&entry.key);
-        }
-    }
-    // There are no more keys than entries, and those are few.
-    u8::try_from(keys.len()).unwrap_or(u8::MAX)
-}
-
 /// Each key once, authors first.
 fn signers(signing: &[&Authority]) -> Vec<Signer> {
     let mut signers: Vec<Signer> = Vec::new();
@@ -337,20 +325,8 @@ fn signers(signing: &[&Authority]) -> Vec<Signer> {
     signers
 }
 
-/// Every component, and the place of the manifest itself, must be in the scope of as many authors as must sign.
-fn check_scope(
-    manifest: &Manifest<'_>,
-    signing: &[&Authority],
-    policy: &AuthorityPolicy,
-    standing: &Standing<'_>,
-) -> Result<(), Refusal> {
-    let scoped = signing.iter().any(|entry| entry.vendor.is_some() || entry.class.is_some());
-    let targets = if scoped { Targets::of(manifest) } else { Targets::default() };
-    let authors = || signing.iter().copied().filter(|entry| entry.role == Role::Author);
-    let fitting = || authors().filter(|entry| targets.fit(entry.vendor.as_ref(), entry.class.as_ref()));
-    if count_keys(fitting()) < policy.authors {
-        return Err(Refusal::AuthorOutOfScope);
-    }
+/// Every component that the manifest names, and the places of the manifest itself and of its dependencies.
+fn named_components(manifest: &Manifest<'_>, standing: &Standing<'_>) -> Result<Vec<ComponentId>, Refusal> {
     let common = manifest.common();
     // A dependency without an index among the components is fetched into a component of its own.
     let apart =
@@ -360,21 +336,11 @@ fn check_scope(
         Standing::Root => (manifest.component_id(), None),
         Standing::Dependency { prefix } => (None, *prefix),
     };
-    for component in common.components().iter().chain(places).chain(own) {
-        let covered = |component: &ComponentId| {
-            count_keys(fitting().filter(|entry| entry.covers(component))) >= policy.authors
-        };
-        let refused = |component: &ComponentId| Refusal::AuthorNotAuthorised { component: component.clone() };
-        match prefix {
-            None if covered(component) => {}
-            None => return Err(refused(component)),
-            Some(prefix) => {
-                let inner = component.prefixed(prefix).ok_or_else(|| refused(component))?;
-                if !covered(&inner) {
-                    return Err(refused(&inner));
-                }
-            }
-        }
-    }
-    Ok(())
+    let named = |component: &ComponentId| match prefix {
+        None => Ok(component.clone()),
+        Some(prefix) => component
+            .prefixed(prefix)
+            .ok_or_else(|| Refusal::AuthorNotAuthorised { component: component.clone() }),
+    };
+    common.components().iter().chain(places).chain(own).map(named).collect()
 }

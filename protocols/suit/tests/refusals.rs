@@ -273,7 +273,8 @@ fn key_without_identifier_is_tried_on_every_signature() {
     // The right key stands at the limit, and one past it.
     for (others, expected) in [(MAX_CANDIDATE_KEYS - 1, Ok(())), (MAX_CANDIDATE_KEYS, unknown)] {
         let mut entries: Vec<_> = (0..others).map(|n| nameless(100 + n as u8)).collect();
-        entries.push(nameless(1));
+        // Entries are tried in the order of their names.
+        entries.push(Authority { name: "the last".into(), ..nameless(1) });
         assert_eq!(verify(&bytes, &list(policy(1, 0), entries)), expected, "{others} keys before");
     }
 }
@@ -286,7 +287,7 @@ fn authority_list_has_one_encoding_and_no_ambiguity() {
         components: vec![component("fw"), component("app/0x01")],
         ..authority(1, Role::Author)
     };
-    let policy_full = AuthorityPolicy { authors: 1, operators: 1, max_sequence_jump: Some(10) };
+    let policy_full = AuthorityPolicy { authors: 1, operators: 1, max_sequence_jump: Some(10), roots: 1 };
     let original = list(policy_full, vec![full, authority(3, Role::Operator)]);
     let bytes = original.to_bytes();
     assert_eq!(AuthorityList::decode(&bytes), Ok(original));

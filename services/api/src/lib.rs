@@ -31,12 +31,14 @@ pub use gateways::{
     Staged, Violation,
 };
 pub use media::{AUTHORITIES, CHALLENGE_SESSION, COSE, CSV, DISCOVERY, EVIDENCE, PROBLEM, SUIT_ENVELOPE};
-pub use objects::{AuditLine, AuthoritiesVersion, DecisionBundle, NewToken, Override, Token};
+pub use objects::{
+    AuditLine, AuthoritiesVersion, AuthorityUpdate, DecisionBundle, NewToken, Override, Token,
+};
 pub use reason::{Problem, Reason};
 pub use releases::{Accepted, ExpectedValue, Release, Revoke};
 pub use restriction::{Restriction, read as read_restriction};
 pub use session::{Discovery, Endpoints, Evidence, Session, SessionStatus};
 pub use update::{
     Artifact, ArtifactLinks, Chunk, Deployment, DeploymentAction, Execution, Feedback, FeedbackResult,
-    FeedbackStatus, Finished, Hashes, Href, Poll, PollConfig, PollLinks, Polling,
+    FeedbackStatus, Finished, Hashes, Href, Poll, PollConfig, PollLinks, PollQuery, Polling,
 };

@@ -15,6 +15,19 @@ pub struct AuthoritiesVersion {
     pub actor: String,
 }
 
+/// A signed change of an authority list that is relayed to devices from now on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuthorityUpdate {
+    /// SHA-256 of the signed object, hexadecimal.
+    pub digest: String,
+    /// SHA-256 of the list it follows, hexadecimal.
+    pub follows: String,
+    /// SHA-256 of the new list, hexadecimal.
+    pub list: String,
+    /// Version of the new list.
+    pub version: u64,
+}
+
 /// A stored override.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Override {

@@ -56,7 +56,10 @@ fn words_of_states_are_those_on_the_wire() {
 fn poll_of_the_update_api_has_its_links() {
     let poll = Poll {
         config: PollConfig { polling: Polling { sleep: "00:00:30".into() } },
-        links: PollLinks { deployment_base: Some(Href { href: "https://h/x".into() }) },
+        links: PollLinks {
+            deployment_base: Some(Href { href: "https://h/x".into() }),
+            ..PollLinks::default()
+        },
     };
     let json = json!({
         "config": { "polling": { "sleep": "00:00:30" } }, "_links": { "deploymentBase": { "href": "https://h/x" } },

@@ -2,6 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
+/// What a device may say when it polls.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PollQuery {
+    /// SHA-256 of the list of authorities it obeys, hexadecimal: the answer names the change that follows, if any.
+    #[serde(default)]
+    pub authorities: Option<String>,
+}
+
 /// Answer to a poll.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Poll {
@@ -32,6 +40,9 @@ pub struct PollLinks {
     /// A release to install.
     #[serde(rename = "deploymentBase", default, skip_serializing_if = "Option::is_none")]
     pub deployment_base: Option<Href>,
+    /// A signed change of the device's list of authorities. It is ours: other clients of this API pass over it.
+    #[serde(rename = "authorityUpdate", default, skip_serializing_if = "Option::is_none")]
+    pub authority_update: Option<Href>,
 }
 
 /// A link.

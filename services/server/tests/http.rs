@@ -23,7 +23,7 @@ const OPEN: [(&str, &str); 5] = [
 ];
 
 /// Every other route.
-const CLOSED: [(&str, &str); 40] = [
+const CLOSED: [(&str, &str); 42] = [
     ("GET", "/"),
     ("GET", "/devices"),
     ("GET", "/devices/01"),
@@ -43,6 +43,7 @@ const CLOSED: [(&str, &str); 40] = [
     ("DELETE", "/api/v1/devices/01/quarantine"),
     ("GET", "/api/v1/authorities"),
     ("PUT", "/api/v1/authorities"),
+    ("POST", "/api/v1/authorities/updates"),
     ("GET", "/api/v1/releases"),
     ("POST", "/api/v1/releases"),
     ("GET", "/api/v1/releases/00/envelope"),
@@ -61,6 +62,7 @@ const CLOSED: [(&str, &str); 40] = [
     ("GET", "/api/v1/gateway/state"),
     ("POST", "/api/v1/gateway/report"),
     ("GET", "/default/controller/v1/01"),
+    ("GET", "/default/controller/v1/01/authorities/00/00"),
     ("GET", "/default/controller/v1/01/deploymentBase/1"),
     ("POST", "/default/controller/v1/01/deploymentBase/1/feedback"),
     ("GET", "/no/such/route"),

@@ -401,3 +401,69 @@ fn person_signs_in_with_a_token_for_people_only() {
         "/"
     );
 }
+
+#[test]
+fn a_change_of_the_authorities_is_relayed_to_the_devices_it_follows_and_only_roots_make_one() {
+    use suit::{Authority, AuthorityList, Role, UpdateProposal, UpdateScope};
+    let (site, maker) = (Site::new(), Maker::new());
+    let root = common::key(50);
+    let list = |author: &crypto::SigningKey, kid: &[u8]| {
+        let author = Authority::new(author.public_key().clone(), kid, "Northlight", Role::Author);
+        let root = Authority::new(root.public_key().clone(), b"root", "root", Role::Root);
+        AuthorityList::with_default_policy(vec![author, root]).unwrap()
+    };
+    let digest = |list: &AuthorityList| hex(list.digest(crypto::HashAlgorithm::Sha256).as_bytes());
+    let first = list(&maker.author, b"author");
+    site.call("PUT", "/api/v1/authorities", Some(&site.admin), api::AUTHORITIES, Some(&first.to_bytes()))
+        .expect(204);
+    site.publish(&maker.release("1.0.0", 1, b"app 1.0.0")).expect(201);
+    let devices = [Device::new(1), Device::new(2)];
+    site.enrol(&devices.iter().collect::<Vec<_>>()).expect(201);
+    let tokens = [0, 1].map(|n: usize| site.attest(&devices[n], b"app 1.0.0", None).device_token.unwrap());
+    let offered = |n: usize, list: &AuthorityList| {
+        let path = format!("/default/controller/v1/{}?authorities={}", devices[n].ueid(), digest(list));
+        let poll = site.call("GET", &path, Some(&tokens[n]), "", None).expect(200).json();
+        let href = poll["_links"]["authorityUpdate"]["href"].as_str()?.to_owned();
+        Some(href[href.find("/default").unwrap()..].to_owned())
+    };
+    let put = |update: &[u8]| {
+        site.call("POST", "/api/v1/authorities/updates", Some(&site.admin), api::COSE, Some(update))
+    };
+    assert_eq!(offered(0, &first), None);
+
+    let second = list(&common::key(60), b"new author");
+    let change = UpdateProposal::new(&first, second, UpdateScope::default()).unwrap();
+    let refused = put(&change.sign(&maker.author, b"author")).expect(422).json();
+    assert_eq!(refused["code"], "authority-not-root");
+    put(b"rubbish").expect(422);
+    assert_eq!(offered(0, &first), None);
+
+    // For one device: the server's own list stays.
+    let scope = UpdateScope { devices: vec![devices[1].id.to_vec()], ..UpdateScope::default() };
+    let for_one = UpdateProposal::new(&first, change.list().clone(), scope).unwrap();
+    put(&for_one.sign(&root, b"root")).expect(201);
+    assert_eq!((offered(0, &first), offered(1, &first).is_some()), (None, true));
+    site.publish(&maker.release("1.1.0", 2, b"app 1.1.0")).expect(201);
+
+    let signed = change.sign(&root, b"root");
+    let accepted = put(&signed).expect(201).json();
+    assert_eq!((&accepted["version"], &accepted["list"]), (&json!(2), &json!(digest(change.list()))));
+    put(&signed).expect(409);
+    let href = offered(0, &first).unwrap();
+    assert_eq!(site.call("GET", &href, Some(&tokens[0]), "", None).expect(200).body, signed);
+    site.call("GET", &href, Some(&tokens[1]), "", None).expect(404);
+    assert_eq!(offered(0, change.list()), None, "nothing follows yet");
+    // The server follows: the author before is not accepted any more.
+    let refused = site.publish(&maker.release("1.2.0", 3, b"app 1.2.0")).expect(422).json();
+    assert_eq!(refused["code"], "unknown-signer");
+    let told = site.get("/api/v1/audit").text();
+    assert!(told.contains("authorities.update") && told.contains("authorities.refuse"));
+    site.call(
+        "GET",
+        &format!("/default/controller/v1/{}?authorities=00", devices[0].ueid()),
+        Some(&tokens[0]),
+        "",
+        None,
+    )
+    .expect(400);
+}

@@ -30,7 +30,7 @@ mod tests;
 
 // Public interface
 pub use audit::{AuditBreak, AuditEntry, AuditHead, AuditRecord};
-pub use authorities::AuthorityVersion;
+pub use authorities::{AuthorityUpdateRecord, AuthorityVersion, NewAuthorityUpdate};
 pub use campaigns::{Campaign, CampaignChange, CampaignDevice, DeviceChange, NewCampaign, Offer, Remainder};
 pub use decisions::{DecisionRecord, NewDecision, Redecision};
 pub use devices::{Device, DeviceFilter, NewDevice};

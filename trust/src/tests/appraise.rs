@@ -4,7 +4,9 @@ use crypto::{Digest, HashAlgorithm};
 use eat::{Category, DebugStatus, Tier, TrustVector};
 
 use super::fixture::{Device, Maker};
-use crate::{Appraised, Code, Policy, Reason, References, Release, appraise, refuse_evidence};
+use crate::{
+    Appraised, Code, MAX_POLICY_AUTHORITIES, Policy, Reason, References, Release, appraise, refuse_evidence,
+};
 
 struct World {
     releases: Vec<Release>,
@@ -107,6 +109,33 @@ fn an_open_debug_port_passes_only_where_policy_lets_it() {
     world.policy.allow_debug = true;
     let device = Device { debug: DebugStatus::Enabled, ..Device::running(b"app one") };
     assert_eq!(codes(&world.judge(&device)), []);
+}
+
+#[test]
+fn a_device_with_another_authority_list_passes_only_where_policy_does_not_ask() {
+    let mut world = World::new();
+    let list = |name: &[u8]| Digest::of(HashAlgorithm::Sha256, name);
+    let device = |authorities| Device { authorities, ..Device::running(b"app one") };
+    assert_eq!(codes(&world.judge(&device(None))), []);
+    // Before and after a rotation.
+    world.policy.authorities = vec![list(b"version 1"), list(b"version 2")];
+    assert_eq!(Policy::decode(&world.policy.encode()), Ok(world.policy.clone()));
+    for (attested, expected) in [
+        (Some(list(b"version 1")), vec![]),
+        (Some(list(b"version 2")), vec![]),
+        (Some(list(b"version 3")), vec![Code::UnexpectedAuthorities]),
+        (None, vec![Code::UnexpectedAuthorities]),
+    ] {
+        let found = world.judge(&device(attested));
+        assert_eq!(codes(&found), expected, "{attested:?}");
+        assert_eq!(found.vector.get(Category::Configuration), if expected.is_empty() { 2 } else { 96 });
+        assert_eq!(found.release.is_some(), expected.is_empty());
+    }
+    for (count, good) in [(MAX_POLICY_AUTHORITIES, true), (MAX_POLICY_AUTHORITIES + 1, false)] {
+        let policy = Policy { authorities: vec![list(b"same"); count], ..Policy::default() };
+        assert_eq!(Policy::decode(&policy.encode()).is_ok(), good, "{count} lists");
+    }
+    assert!(Policy::decode(&[0xa1, 0x0a, 0x80]).is_err(), "a rule that names no list");
 }
 
 #[test]

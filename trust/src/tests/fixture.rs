@@ -4,7 +4,9 @@ use alloc::{string::String, vec, vec::Vec};
 
 use coswid::{Entity, File, Hash, Role, TagBuilder, TagId, VersionScheme};
 use crypto::{Digest, HashAlgorithm, SignatureAlgorithm, SigningKey};
-use eat::{DebugStatus, Evidence, EvidenceClaims, ManifestReference, Nonce, Ueid, VerifiedEvidence};
+use eat::{
+    DebugStatus, DeviceStatus, Evidence, EvidenceClaims, ManifestReference, Nonce, Ueid, VerifiedEvidence,
+};
 use suit::{Authority, AuthorityList, AuthorityPolicy, ComponentId, Role as SuitRole};
 use x509::{Certificate, CertificateBuilder, Name, Validity, cms};
 
@@ -118,12 +120,20 @@ pub(super) struct Device {
     pub(super) names: Option<Digest>,
     pub(super) debug: DebugStatus,
     pub(super) class: &'static str,
+    /// Digest of the authority list it obeys, where it says so.
+    pub(super) authorities: Option<Digest>,
 }
 
 impl Device {
     pub(super) fn running(app: &[u8]) -> Self {
         let components = vec![("boot", b"loader".to_vec()), ("app", app.to_vec())];
-        Self { components, names: None, debug: DebugStatus::Disabled, class: "welcome-cam" }
+        Self {
+            components,
+            names: None,
+            debug: DebugStatus::Disabled,
+            class: "welcome-cam",
+            authorities: None,
+        }
     }
 
     pub(super) fn attest<T>(&self, judge: impl FnOnce(&VerifiedEvidence<'_>) -> T) -> T {
@@ -149,7 +159,13 @@ impl Device {
             dbgstat: self.debug,
             measurement: tag.build().unwrap().as_bytes().to_vec(),
             manifest: self.names.map(|digest| ManifestReference { digest, sequence_number: 1 }),
-            status: None,
+            status: self.authorities.map(|digest| DeviceStatus {
+                active_slot: 0,
+                trial: false,
+                authorities: Some(digest),
+                authorities_version: Some(2),
+                last_refusal: None,
+            }),
         };
         let key = key(8);
         let bytes = claims.sign(&key, b"device").unwrap();

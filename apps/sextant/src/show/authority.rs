@@ -1,5 +1,5 @@
 use crypto::HashAlgorithm;
-use suit::{Authority, AuthorityList};
+use suit::{Authority, AuthorityList, Rule};
 
 use crate::{
     commands::key,
@@ -12,9 +12,12 @@ pub(crate) fn tree(list: &AuthorityList) -> Map {
     Map::new()
         .with("kind", "authority list")
         .with("digest", Node::shown(list.digest(HashAlgorithm::Sha256)))
+        .with("version", list.version())
         .with("author_signatures", policy.authors)
         .with("operator_signatures", policy.operators)
+        .with("root_signatures", policy.roots)
         .maybe("max_sequence_jump", policy.max_sequence_jump)
+        .unless_empty("rules", Node::list(list.rules().iter().map(rule)))
         .with("authorities", list.entries().iter().map(entry).collect::<Vec<_>>())
 }
 
@@ -25,6 +28,15 @@ fn entry(authority: &Authority) -> Map {
         .then(key::summary(&authority.key))
         .with("kid", Node::hex(&authority.kid))
         .with("scope", scope(authority))
+}
+
+/// What a rule asks for, in words.
+pub(crate) fn rule(rule: &Rule) -> String {
+    let Rule { role, signatures, components } = rule;
+    match components {
+        Some(prefix) => format!("{signatures} {role} for component {prefix}"),
+        None => format!("{signatures} {role}"),
+    }
 }
 
 /// What a key may sign for, in words.

@@ -22,6 +22,8 @@ pub(crate) struct Keys {
     pub(crate) brightwork: Maker,
     /// Of whoever owns the devices.
     pub(crate) operator: SigningKey,
+    /// Of whoever may change the authority list; it signs nothing in the story.
+    pub(crate) root: SigningKey,
     /// Of whoever runs the network.
     pub(crate) network: SigningKey,
     /// Of somebody whom nobody asked.
@@ -60,6 +62,7 @@ impl Keys {
             northlight: Maker::new("Northlight", b"northlight")?,
             brightwork: Maker::new("Brightwork", b"brightwork")?,
             operator: new_key()?,
+            root: new_key()?,
             network: new_key()?,
             stranger: new_key()?,
         })
@@ -83,8 +86,9 @@ impl Keys {
         };
         let operator =
             Authority::new(self.operator.public_key().clone(), OPERATOR_KID, "operator", Role::Operator);
+        let root = Authority::new(self.root.public_key().clone(), b"root", "root", Role::Root);
         let policy = AuthorityPolicy { operators: 1, ..AuthorityPolicy::default() };
-        AuthorityList::new(policy, vec![author(Model::PorchCam), author(Model::DeskPlug), operator])
+        AuthorityList::new(policy, vec![author(Model::PorchCam), author(Model::DeskPlug), operator, root])
             .map_err(Error::object("the authority list cannot be made"))
     }
 

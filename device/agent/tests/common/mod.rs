@@ -43,6 +43,20 @@ pub(crate) fn author() -> SigningKey {
     SigningKey::from_bytes(SignatureAlgorithm::Es256, &[1; 32]).unwrap()
 }
 
+/// Who may change the list of authorities.
+pub(crate) fn root() -> SigningKey {
+    SigningKey::from_bytes(SignatureAlgorithm::Es256, &[50; 32]).unwrap()
+}
+
+/// A list of this author and the root.
+pub(crate) fn authorities(author: &SigningKey) -> AuthorityList {
+    let entry = |key: &SigningKey, name: &str, role| {
+        Authority::new(key.public_key().clone(), name.as_bytes(), name, role)
+    };
+    let entries = vec![entry(author, "author", Role::Author), entry(&root(), "root", Role::Root)];
+    AuthorityList::new(AuthorityPolicy::default(), entries).unwrap()
+}
+
 fn vendor() -> Uuid {
     Uuid::vendor("maker.example")
 }
@@ -51,8 +65,7 @@ impl Bench {
     /// A device that was made, and enrolled at the server.
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let authority = Authority::new(author().public_key().clone(), b"author", "author", Role::Author);
-        let list = AuthorityList::new(AuthorityPolicy::default(), vec![authority]).unwrap();
+        let list = authorities(&author());
         let authorities = folder.path().join("authorities");
         fs::write(&authorities, list.to_bytes()).unwrap();
         let server = FakeServer::start();
@@ -159,6 +172,11 @@ impl Bench {
 
     /// A release with an image of about this size.
     pub(crate) fn release(&self, number: u64, size: usize) -> Release {
+        self.release_by(&author(), number, size)
+    }
+
+    /// The same by another author.
+    pub(crate) fn release_by(&self, author: &SigningKey, number: u64, size: usize) -> Release {
         let image = self.image(number, size);
         let variant = Variant {
             slot: None,
@@ -174,7 +192,7 @@ impl Bench {
             images: vec![ImageRecipe { component, variants: vec![variant], invoke: true }],
         };
         let mut envelope = recipe.manifest().unwrap().build(HashAlgorithm::Sha256).unwrap();
-        envelope.payload("#app", &image).sign(&author(), Some(b"author"));
+        envelope.payload("#app", &image).sign(author, Some(b"author"));
         Release::new(envelope.to_bytes(), &image)
     }
 }

@@ -46,6 +46,11 @@ pub(crate) struct State {
     pub(crate) silent: bool,
     /// Whether tokens are refused from now on, until another attestation.
     pub(crate) tokens_void: bool,
+    /// The change of the authorities it relays, and under which name.
+    pub(crate) authority_update: Option<(String, Vec<u8>)>,
+    /// Which lists devices said they obey, and which changes they fetched.
+    pub(crate) obeyed: Vec<String>,
+    pub(crate) updates_fetched: Vec<String>,
     /// The results it signed.
     pub(crate) results: Vec<Vec<u8>>,
 }
@@ -172,6 +177,10 @@ impl State {
                 self.attest(number.parse().unwrap(), &request.body)
             }
             ("GET" | "POST", ["default", "controller", "v1", ueid, rest @ ..]) => {
+                let (ueid, query) = ueid.split_once('?').unwrap_or((*ueid, ""));
+                if let Some(obeyed) = query.strip_prefix("authorities=") {
+                    self.obeyed.push(obeyed.to_owned());
+                }
                 if self.tokens_void || request.headers.get("authorization") != Some(&format!("Bearer {ueid}"))
                 {
                     return Some(respond("401 Unauthorized", &json!({})));
@@ -228,16 +237,26 @@ impl State {
 
     fn update(&mut self, ueid: &str, rest: &[&str], request: &Request) -> Response {
         let base = format!("/default/controller/v1/{ueid}");
+        if let ["authorities", name] = rest {
+            self.updates_fetched.push((*name).to_owned());
+            let (_, bytes) = self.authority_update.clone().expect("it was linked to");
+            return Response { status: "200 OK", headers: vec![], body: bytes, cut: None };
+        }
+        let mut links = json!({});
+        if let Some((name, _)) = &self.authority_update {
+            links["authorityUpdate"] = json!({ "href": format!("{base}/authorities/{name}") });
+        }
         let Some(release) = self.offered.clone() else {
             self.polls += 1;
-            return respond("200 OK", &json!({"config": {"polling": {"sleep": "00:00:00"}}, "_links": {}}));
+            let body = json!({"config": {"polling": {"sleep": "00:00:00"}}, "_links": links});
+            return respond("200 OK", &body);
         };
         let digits: String = release.manifest.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
         match rest {
             [] => {
                 self.polls += 1;
                 let href = format!("{base}/deploymentBase/1");
-                let links = json!({"deploymentBase": {"href": href}});
+                links["deploymentBase"] = json!({ "href": href });
                 respond("200 OK", &json!({"config": {"polling": {"sleep": "00:00:00"}}, "_links": links}))
             }
             ["deploymentBase", "1"] => {

@@ -14,6 +14,7 @@ fn full_state() -> BootState {
         trial: Some(Trial { slot: Slot::A, boots_left: 2 }),
         sequence: 4,
         committed: Some(digest("1.0")),
+        authorities: 2,
         refusals: Vec::new(),
     };
     state.refuse(digest("0.7"), "digest-mismatch", Bars::Nothing);

@@ -38,6 +38,7 @@ fn evidence_names_the_device_its_release_and_every_image() {
     assert_eq!(measured(&claims), expected);
     let status = claims.status.unwrap();
     assert_eq!(status.authorities, Some(credentials().authorities.digest(HashAlgorithm::Sha256)));
+    assert_eq!(status.authorities_version, Some(1));
     assert!(!status.trial);
 }
 

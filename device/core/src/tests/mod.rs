@@ -1,6 +1,7 @@
 //! Tests of the device as a whole: what it refuses, what it boots, what it attests, and power cuts at every write.
 
 mod attestation;
+mod authorities;
 mod booting;
 mod power_cuts;
 mod refusals;

@@ -23,6 +23,7 @@ fn claims() -> EvidenceClaims {
             active_slot: 1,
             trial: false,
             authorities: Some(Digest::of(HashAlgorithm::Sha256, b"authorities")),
+            authorities_version: Some(3),
             last_refusal: Some(Refusal { manifest: vec![5; 32], code: "sequence-number-lower".into() }),
         }),
     }

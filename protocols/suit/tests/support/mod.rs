@@ -360,7 +360,7 @@ pub(crate) fn one_author() -> AuthorityList {
 }
 
 pub(crate) fn policy(authors: u8, operators: u8) -> AuthorityPolicy {
-    AuthorityPolicy { authors, operators, max_sequence_jump: None }
+    AuthorityPolicy { authors, operators, ..AuthorityPolicy::default() }
 }
 
 /// A release of [`IMAGE`] for component `fw`, fetched from `#fw`.

@@ -58,12 +58,13 @@ impl App {
     async fn authority(&self, claims: Option<&EvidenceClaims>) -> Result<(String, Value), Failure> {
         let (_, list) = self.authorities().await?;
         let attested = claims.and_then(|claims| claims.status.as_ref()?.authorities);
+        let version = claims.and_then(|claims| claims.status.as_ref()?.authorities_version);
         let ours = list.as_ref().map(|list| list.digest(crypto::HashAlgorithm::Sha256));
         let entries: Vec<Value> = list
             .iter()
             .flat_map(|list| list.entries())
             .map(|authority| {
-                json!({ "name": authority.name, "role": format!("{:?}", authority.role).to_lowercase(),
+                json!({ "name": authority.name, "role": authority.role.to_string(),
                     "kid": hex(&authority.kid) })
             })
             .collect();
@@ -81,7 +82,7 @@ impl App {
             .as_ref()
             .map(|list| json!({ "authors": list.policy().authors, "operators": list.policy().operators }));
         let facts = json!({ "authorities": entries, "needed": policy,
-            "attested_list": attested.map(|digest| digest.to_string()), "list": ours.map(|digest| digest.to_string()) });
+            "attested_version": version, "attested_list": attested.map(|digest| digest.to_string()), "list": ours.map(|digest| digest.to_string()) });
         Ok((answer, facts))
     }
 
@@ -179,9 +180,9 @@ fn origin(release: Option<&Release>) -> (String, Value) {
     let signers: Vec<Value> = release
         .signers()
         .iter()
-        .map(|signer| {
-            json!({ "name": signer.name, "role": format!("{:?}", signer.role).to_lowercase(), "kid": hex(&signer.kid) })
-        })
+        .map(
+            |signer| json!({ "name": signer.name, "role": signer.role.to_string(), "kid": hex(&signer.kid) }),
+        )
         .collect();
     let names: Vec<&str> = release.signers().iter().map(|signer| signer.name.as_str()).collect();
     let parts: Vec<Value> = release

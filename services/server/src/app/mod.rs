@@ -2,6 +2,7 @@
 
 pub(crate) mod answers;
 pub(crate) mod attestation;
+mod authorities;
 pub(crate) mod bundle;
 pub(crate) mod campaigns;
 pub(crate) mod challenge;

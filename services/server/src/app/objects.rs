@@ -1,7 +1,4 @@
-//! Small nouns: authorities, credentials.
-
-use api::Base64Url;
-use suit::AuthorityList;
+//! Credentials of people, programs and gateways.
 
 use crate::app::{App, Failure, credentials, credentials::Principal, rfc3339};
 
@@ -9,26 +6,6 @@ use crate::app::{App, Failure, credentials, credentials::Principal, rfc3339};
 const MAX_LABEL: usize = 64;
 
 impl App {
-    /// Replaces the list of who may sign releases, and judges every release anew.
-    pub(crate) async fn put_authorities(&self, bytes: Vec<u8>, actor: &str) -> Result<(), Failure> {
-        AuthorityList::decode(&bytes).map_err(|error| Failure::Malformed(error.to_string()))?;
-        self.store.put_authorities(bytes, actor, self.now()).await?;
-        self.read_releases().await?;
-        self.nudge.notify_one();
-        Ok(())
-    }
-
-    /// The present list of who may sign releases.
-    pub(crate) async fn authorities_view(&self) -> Result<api::AuthoritiesVersion, Failure> {
-        let stored = self.store.authorities().await?.ok_or(Failure::NotFound)?;
-        Ok(api::AuthoritiesVersion {
-            version: stored.version,
-            list: Base64Url(stored.bytes),
-            at: rfc3339(stored.at),
-            actor: stored.actor,
-        })
-    }
-
     /// Makes a credential.
     pub(crate) async fn new_token(&self, new: api::NewToken, by: &Principal) -> Result<api::Token, Failure> {
         let scope = credentials::Scope::from_text(&new.scope)

@@ -26,6 +26,7 @@ const MAX_RECORDS: u32 = 10_000;
 pub(crate) fn routes() -> Router<Shared> {
     Router::new()
         .route("/api/v1/authorities", get(authorities).put(put_authorities))
+        .route("/api/v1/authorities/updates", post(add_authority_update))
         .route("/api/v1/overrides", get(overrides).post(add_override))
         .route("/api/v1/decisions/{id}", get(decision))
         .route("/api/v1/audit", get(audit))
@@ -45,6 +46,15 @@ async fn put_authorities(
     let bytes = request::body(&app, request, &[api::AUTHORITIES], MAX_AUTHORITIES).await?;
     app.put_authorities(bytes, &who.label).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+async fn add_authority_update(
+    State(app): State<Shared>,
+    Extension(who): Extension<Principal>,
+    request: Request,
+) -> Answer<(StatusCode, Json<api::AuthorityUpdate>)> {
+    let bytes = request::body(&app, request, &[api::COSE], MAX_AUTHORITIES).await?;
+    Ok((StatusCode::CREATED, Json(app.add_authority_update(bytes, &who.label).await?)))
 }
 
 async fn overrides(State(app): State<Shared>) -> Answer<Json<Vec<api::Override>>> {

@@ -2,12 +2,12 @@
 
 use api::{
     Artifact, ArtifactLinks, Chunk, Deployment, DeploymentAction, Feedback, Hashes, Href, Poll, PollConfig,
-    PollLinks, Polling,
+    PollLinks, PollQuery, Polling,
 };
 use axum::{
     Extension, Json, Router,
     body::{Body, Bytes},
-    extract::{Path, Request, State},
+    extract::{Path, Query, Request, State},
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
     routing::{get, post},
@@ -36,6 +36,7 @@ pub(crate) fn routes() -> Router<Shared> {
         .route("/default/controller/v1/{ueid}", get(poll))
         .route("/default/controller/v1/{ueid}/deploymentBase/{action}", get(deployment))
         .route("/default/controller/v1/{ueid}/deploymentBase/{action}/feedback", post(feedback))
+        .route("/default/controller/v1/{ueid}/authorities/{list}/{update}", get(authority_update))
         .route(
             "/default/controller/v1/{ueid}/softwaremodules/{release}/artifacts/release.suit",
             get(download),
@@ -45,6 +46,7 @@ pub(crate) fn routes() -> Router<Shared> {
 async fn poll(
     State(app): State<Shared>,
     Extension(who): Extension<Principal>,
+    Query(query): Query<PollQuery>,
     headers: HeaderMap,
 ) -> Answer<Json<Poll>> {
     let device = device(&app, &who).await?;
@@ -52,11 +54,33 @@ async fn poll(
     if let Some(offer) = &offer {
         app.offered(offer).await?;
     }
-    let href = |action: ActionId| format!("{}{BASE}/{}/deploymentBase/{action}", origin(&headers), device.id);
+    let controller = format!("{}{BASE}/{}", origin(&headers), device.id);
+    let mut authority_update = None;
+    if let Some(list) = query.authorities {
+        let update = app.authority_update_for(&device, &digest(&list)?).await?;
+        authority_update = update
+            .map(|update| Href { href: format!("{controller}/authorities/{list}/{}", hex(&update.digest)) });
+    }
+    let href = |action: ActionId| format!("{controller}/deploymentBase/{action}");
     Ok(Json(Poll {
         config: PollConfig { polling: Polling { sleep: sleep(app.config.poll_interval.as_secs()) } },
-        links: PollLinks { deployment_base: offer.map(|offer| Href { href: href(offer.part.id) }) },
+        links: PollLinks {
+            deployment_base: offer.map(|offer| Href { href: href(offer.part.id) }),
+            authority_update,
+        },
     }))
+}
+
+/// The change of the list that the device obeys. The device verifies it: this server has no say in it.
+async fn authority_update(
+    State(app): State<Shared>,
+    Extension(who): Extension<Principal>,
+    Path((_, list, update)): Path<(String, String, String)>,
+) -> Answer<Response> {
+    let device = device(&app, &who).await?;
+    let offered = app.authority_update_for(&device, &digest(&list)?).await?;
+    let offered = offered.filter(|offered| hex(&offered.digest) == update).ok_or(Failure::NotFound)?;
+    Ok(([(header::CONTENT_TYPE, api::COSE)], offered.bytes).into_response())
 }
 
 async fn deployment(
@@ -183,6 +207,13 @@ async fn device(app: &App, who: &Principal) -> Result<Device, Failure> {
     let Scope::Device(id) = &who.scope else { return Err(Failure::Forbidden) };
     let id: &DeviceId = id;
     app.store.device(id).await?.ok_or(Failure::NotFound)
+}
+
+/// A SHA-256 in hexadecimal digits.
+fn digest(text: &str) -> Result<[u8; 32], Failure> {
+    let id: ReleaseId = text.parse().map_err(|_| Failure::Malformed("not a SHA-256".to_owned()))?;
+    let bytes = id.as_bytes().try_into();
+    bytes.map_err(|_| Failure::Malformed("not a SHA-256".to_owned()))
 }
 
 fn action_id(text: &str) -> Result<ActionId, Failure> {

@@ -1,7 +1,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
-use crypto::SigningKey;
+use crypto::{HashAlgorithm, SigningKey};
 use trust::{Access, Approval, Effect, Flow, Override, Scope};
 use ureq::http::Method;
 
@@ -9,6 +9,7 @@ use crate::{
     client::{self, ServerArgs},
     clock,
     commands::{
+        authority,
         ear::ueid,
         mud::{FlowText, flow},
     },
@@ -128,6 +129,9 @@ pub(crate) struct Rules {
     /// What a device with an outdated release may reach
     #[arg(long, value_name = "ACCESS")]
     outdated_access: Option<AccessName>,
+    /// An authority list that trusted devices may obey, and no other; repeatable
+    #[arg(long, value_name = "FILE")]
+    authorities: Vec<PathBuf>,
     /// Where to write the policy
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
@@ -165,7 +169,7 @@ pub(crate) fn run(command: Policy, printer: &Printer) -> Result<Answer, Failure>
             })
         }
         Policy::New(rules) => {
-            let policy = policy(&rules);
+            let policy = policy(&rules)?;
             // The span limits are those of the reader.
             trust::Policy::decode(&policy.encode())
                 .map_err(|error| Failure::new("this policy would be refused").because(&error))?;
@@ -187,9 +191,10 @@ pub(crate) fn read(path: &Path) -> Result<trust::Policy, Failure> {
         .map_err(|error| input.failure("not a policy", &error).help("`sextant policy new` writes one"))
 }
 
-fn policy(rules: &Rules) -> trust::Policy {
+fn policy(rules: &Rules) -> Result<trust::Policy, Failure> {
     let usual = trust::Policy::default();
-    trust::Policy {
+    let digest = |path: &PathBuf| Ok(authority::read(path)?.digest(HashAlgorithm::Sha256));
+    Ok(trust::Policy {
         result_lifetime: rules.result_lifetime.unwrap_or(usual.result_lifetime),
         supersede_grace: rules.supersede_grace.unwrap_or(usual.supersede_grace),
         allow_debug: rules.allow_debug,
@@ -204,7 +209,8 @@ fn policy(rules: &Rules) -> trust::Policy {
             Some(AccessName::UpdateOnly) => Access::UpdateOnly,
             Some(AccessName::Release) => Access::Release,
         },
-    }
+        authorities: rules.authorities.iter().map(digest).collect::<Result<_, _>>()?,
+    })
 }
 
 /// A policy with every rule.
@@ -221,6 +227,7 @@ pub(crate) fn rules_tree(policy: &trust::Policy) -> Map {
         .with("violation_threshold", policy.violation_threshold)
         .with("restrict_violating", policy.restrict_violating)
         .with("outdated_access", access(policy.outdated_access))
+        .unless_empty("authorities", Node::list(&policy.authorities))
 }
 
 /// The word for what a device may reach.

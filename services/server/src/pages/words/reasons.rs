@@ -133,6 +133,34 @@ pub(super) const REASONS: &[(&str, &[&str])] = &[
     ("unsupported-text", &["The manifest has a text element that is not understood here."]),
     ("unsupported-algorithm", &["The manifest uses an algorithm that is not understood here."]),
     ("operator-signature-missing", &["The operator has not signed it."]),
+    ("party-signature-missing", &["A party that the authority list asks for has not signed it."]),
+    (
+        "component-signature-missing",
+        &["Too few of those who may change one of its components have signed it."],
+    ),
+    (
+        "unexpected-authorities",
+        &[
+            "It obeys authority list {attested}, which the policy does not name.",
+            "It does not say which authority list it obeys.",
+        ],
+    ),
+    ("authority-update-malformed", &["The change of the authority list could not be read."]),
+    ("authority-list-locks-out", &["The new authority list could lock everybody out."]),
+    ("authority-update-out-of-scope", &["The change of the authority list is for other devices."]),
+    ("authority-update-replayed", &["The new authority list is in force already."]),
+    ("authority-version-too-low", &["The new authority list is older than the one in force."]),
+    ("authority-version-skipped", &["Authority lists before the new one are missing."]),
+    ("authority-wrong-predecessor", &["The new authority list follows another than the one in force."]),
+    ("authority-unknown-signer", &["Someone who is on no authority list signed its change."]),
+    ("authority-bad-signature", &["A signature on the change of the authority list does not verify."]),
+    ("authority-not-root", &["Someone who is no root signed the change of the authority list."]),
+    ("authority-signed-twice", &["One key signed the change of the authority list twice."]),
+    ("authority-root-signatures-missing", &["Too few roots have signed the change of the authority list."]),
+    (
+        "authority-new-root-signatures-missing",
+        &["Too few roots of the new authority list have signed its change."],
+    ),
     (
         "sequence-too-low",
         &[

@@ -1,7 +1,9 @@
+mod update;
+
 use std::path::{Path, PathBuf};
 
-use clap::{Args, Subcommand, ValueEnum};
-use suit::{AuthorityList, AuthorityPolicy, ComponentId, Role, Uuid};
+use clap::{Args, Subcommand};
+use suit::{AuthorityList, AuthorityPolicy, ComponentId, Role, Rule, Uuid};
 use ureq::http::Method;
 
 use crate::{
@@ -14,6 +16,8 @@ use crate::{
     show,
 };
 
+pub(crate) use update::{Update, inspect as inspect_update};
+
 /// Keep the list of keys that may sign manifests.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Authority {
@@ -23,12 +27,17 @@ pub(crate) enum Authority {
     Add(Add),
     /// Remove keys by name
     Remove(Remove),
+    /// Ask for more signatures than the policy of the list does
+    Rule(NewRule),
     /// Show a list
     Ls(Ls),
     /// Give the list to the server, which accepts releases by it from then on
     Publish(Publish),
     /// Fetch the list that the server accepts releases by
     Fetch(Fetch),
+    /// Change the list on devices, by signatures of its roots
+    #[command(subcommand)]
+    Update(Update),
 }
 
 #[derive(Debug, Args)]
@@ -42,9 +51,12 @@ pub(crate) struct New {
     /// How many different operators must sign besides
     #[arg(long, default_value_t = 0)]
     operators: u8,
-    /// How far a sequence number may be ahead of the installed one
+    /// How far a sequence number may be ahead of the installed one; further only with the roots' signatures
     #[arg(long, value_name = "N")]
     max_sequence_jump: Option<u64>,
+    /// How many different roots must sign a change of the list
+    #[arg(long, default_value_t = 1)]
+    roots: u8,
 }
 
 #[derive(Debug, Args)]
@@ -54,9 +66,9 @@ pub(crate) struct Add {
     /// The public key, in any form
     #[arg(long)]
     key: PathBuf,
-    /// What the holder of the key does
+    /// What the holder of the key does: author, operator, root, or the name of another party
     #[arg(long)]
-    role: RoleName,
+    role: Role,
     /// Its name for people
     #[arg(long)]
     name: String,
@@ -71,13 +83,19 @@ pub(crate) struct Add {
     components: Vec<ComponentId>,
 }
 
-/// Roles on the command line.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum RoleName {
-    /// Makes the software
-    Author,
-    /// Owns the devices
-    Operator,
+#[derive(Debug, Args)]
+pub(crate) struct NewRule {
+    /// The list; it is changed in place
+    list: PathBuf,
+    /// Whose signatures: author, operator, root, or the name of another party
+    #[arg(long)]
+    role: Role,
+    /// How many of their keys must sign; none drops the rule
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    signatures: u8,
+    /// Only for manifests that change this component or one below it, and by keys that may
+    #[arg(long, value_name = "ID")]
+    component: Option<ComponentId>,
 }
 
 #[derive(Debug, Args)]
@@ -118,9 +136,10 @@ const PATH: &str = "/api/v1/authorities";
 pub(crate) fn run(command: Authority, printer: &Printer) -> Result<Answer, Failure> {
     match command {
         Authority::New(command) => {
-            let New { authors, operators, max_sequence_jump, .. } = command;
-            let list = make(AuthorityPolicy { authors, operators, max_sequence_jump }, Vec::new())?;
-            files::write(&command.output, &list.to_bytes(), Mode::Public, printer)?;
+            let New { authors, operators, max_sequence_jump, roots, output } = command;
+            let policy = AuthorityPolicy { authors, operators, max_sequence_jump, roots };
+            let list = AuthorityList::new(policy, Vec::new()).map_err(refused)?;
+            files::write(&output, &list.to_bytes(), Mode::Public, printer)?;
         }
         Authority::Add(command) => add(&command, printer)?,
         Authority::Remove(Remove { list: path, name }) => {
@@ -130,8 +149,19 @@ pub(crate) fn run(command: Authority, printer: &Printer) -> Result<Answer, Failu
                 return Err(Failure::new(format!("{} has no key named {name}", path.display()))
                     .help("`sextant authority ls` shows the names"));
             }
-            files::write(&path, &make(*list.policy(), kept)?.to_bytes(), Mode::Public, printer)?;
+            files::write(&path, &with_entries(&list, kept)?.to_bytes(), Mode::Public, printer)?;
         }
+        Authority::Rule(NewRule { list: path, role, signatures, component: components }) => {
+            let list = read(&path)?;
+            let mut rules = list.rules().to_vec();
+            rules.retain(|rule| rule.role != role || rule.components != components);
+            if signatures > 0 {
+                rules.push(Rule { role, signatures, components });
+            }
+            let list = list.with_rules(rules).map_err(refused)?;
+            files::write(&path, &list.to_bytes(), Mode::Public, printer)?;
+        }
+        Authority::Update(command) => return update::run(command, printer),
         Authority::Ls(Ls { list }) => ls(&read(&list)?, printer),
         Authority::Publish(Publish { list, server }) => {
             let bytes = read(&list)?.to_bytes();
@@ -187,11 +217,7 @@ fn parse_uuid(text: &str) -> Option<Uuid> {
 fn add(command: &Add, printer: &Printer) -> Result<(), Failure> {
     let list = read(&command.list)?;
     let key = KeyFile::read(&command.key)?;
-    let role = match command.role {
-        RoleName::Author => Role::Author,
-        RoleName::Operator => Role::Operator,
-    };
-    let mut entry = suit::Authority::new(key.public.clone(), &key.kid(), &command.name, role);
+    let mut entry = suit::Authority::new(key.public.clone(), &key.kid(), &command.name, command.role);
     entry.vendor = command.vendor.as_deref().map(vendor_id);
     entry.class = match &command.class {
         Some(class) => Some(class_id(entry.vendor.as_ref(), class)?),
@@ -199,12 +225,18 @@ fn add(command: &Add, printer: &Printer) -> Result<(), Failure> {
     };
     entry.components.clone_from(&command.components);
     let entries = list.entries().iter().cloned().chain([entry]).collect();
-    files::write(&command.list, &make(*list.policy(), entries)?.to_bytes(), Mode::Public, printer)
+    files::write(&command.list, &with_entries(&list, entries)?.to_bytes(), Mode::Public, printer)
 }
 
-fn make(policy: AuthorityPolicy, entries: Vec<suit::Authority>) -> Result<AuthorityList, Failure> {
-    AuthorityList::new(policy, entries)
-        .map_err(|error| Failure::new("this list would be refused").because(&error))
+/// The same list with other keys.
+fn with_entries(list: &AuthorityList, entries: Vec<suit::Authority>) -> Result<AuthorityList, Failure> {
+    let changed = AuthorityList::new(*list.policy(), entries)
+        .and_then(|changed| changed.with_version(list.version()).with_rules(list.rules().to_vec()));
+    changed.map_err(refused)
+}
+
+fn refused(error: suit::AuthorityError) -> Failure {
+    Failure::new("this list would be refused").because(&error)
 }
 
 fn ls(list: &AuthorityList, printer: &Printer) {
@@ -222,5 +254,17 @@ fn ls(list: &AuthorityList, printer: &Printer) {
     let whole = crate::node::Node::from(show::authority::tree(list));
     printer.table(&["name", "role", "algorithm", "thumbprint", "scope"], &rows, &whole);
     let policy = list.policy();
-    printer.note(format!("signatures needed: {} author, {} operator", policy.authors, policy.operators));
+    printer.note(format!(
+        "version {}; signatures needed: {} author, {} operator; {} root for a change of the list",
+        list.version(),
+        policy.authors,
+        policy.operators,
+        policy.roots
+    ));
+    for rule in list.rules() {
+        printer.note(format!("and {}", show::authority::rule(rule)));
+    }
+    if let Some(lock_out) = list.lock_out() {
+        printer.warning(format!("no device takes this list: {lock_out}"));
+    }
 }

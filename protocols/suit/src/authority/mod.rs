@@ -1,0 +1,17 @@
+//! Whom a recipient obeys: the list of keys, what of them a manifest needs, and how the list itself is changed.
+
+mod codec;
+mod error;
+mod list;
+mod quorum;
+mod role;
+mod update;
+mod verify;
+
+pub use error::{AuthorityError, LockOut, UpdateRefusal};
+pub use list::{Authority, AuthorityList, AuthorityPolicy, Rule};
+pub use role::{NotAParty, Party, Role};
+pub use update::{AUTHORITY_UPDATE_CONTEXT, AuthorityUpdate, UpdateProposal, UpdateScope};
+pub use verify::{Recipient, Seal, Tally, VerifiedUpdate};
+
+pub(crate) use quorum::{check, count_keys};
