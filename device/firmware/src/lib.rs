@@ -1,37 +1,51 @@
-//! What every image of this workspace needs: memory, and a way to end.
+//! What every image of this workspace needs: start, memory that is measured, and a way to end.
+//!
+//! Nothing here formats: the formatter of `core` is larger than all else that a small image holds.
 
 #![no_std]
 
 extern crate alloc;
 
-use core::mem::MaybeUninit;
+mod memory;
+mod output;
+mod release;
+mod slots;
 
-use cortex_m_semihosting::{debug, hprintln};
-use embedded_alloc::LlffHeap as Heap;
-use panic_semihosting as _;
+use cortex_m_semihosting::debug;
 
-#[global_allocator]
-static HEAP: Heap = Heap::empty();
+// Public interface
+pub use release::{authorities, release, tampered};
+pub use slots::TwoSlots;
 
-/// Bytes of the heap.
-const HEAP_SIZE: usize = 64 * 1024;
+/// Why an image failed.
+pub type Failure = &'static str;
 
-/// Gives the allocator its memory. Call it first, and once.
-pub fn init() {
-    static mut ARENA: [MaybeUninit<u8>; HEAP_SIZE] = [MaybeUninit::uninit(); HEAP_SIZE];
-    // SAFETY: called once, before the first allocation; nothing else names ARENA.
-    unsafe { HEAP.init(&raw mut ARENA as usize, HEAP_SIZE) }
-}
-
-/// Ends the emulator: its status says whether all went well.
-pub fn exit(outcome: Result<(), &'static str>) -> ! {
-    match outcome {
+/// Does an image's work, says how much memory it took, checks what else must hold, and ends the emulator with a status
+/// that says whether all went well.
+pub fn run(work: fn() -> Result<(), Failure>, check: fn() -> Result<(), Failure>) -> ! {
+    memory::init();
+    let worked = work();
+    output::figure("stack", memory::stack_peak());
+    output::figure("heap", memory::heap_peak());
+    match worked.and_then(|()| check()) {
         Ok(()) => debug::exit(debug::EXIT_SUCCESS),
         Err(what) => {
-            hprintln!("FAILED: {}", what);
+            output::line(&[b"failed: ", what.as_bytes()]);
             debug::exit(debug::EXIT_FAILURE);
         }
     }
+    loop {
+        cortex_m::asm::wfi();
+    }
+}
+
+/// Ends the emulator. A device would start again.
+#[panic_handler]
+fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
+    if let Some(location) = info.location() {
+        output::figure(location.file(), location.line() as usize);
+    }
+    debug::exit(debug::EXIT_FAILURE);
     loop {
         cortex_m::asm::wfi();
     }

@@ -3,27 +3,32 @@
 #![no_std]
 #![no_main]
 
-extern crate alloc;
-
-use alloc::vec;
-
-use cose::Key;
-use suit::{Authority, AuthorityList, Envelope, Role};
-
-static RELEASE: &[u8] = include_bytes!("../../fixtures/release.suit");
-static AUTHOR: &[u8] = include_bytes!("../../fixtures/author.pub");
+use sextant_firmware::{Failure, authorities, release, tampered};
+use suit::{Envelope, Refusal};
 
 #[cortex_m_rt::entry]
 fn main() -> ! {
-    sextant_firmware::init();
-    sextant_firmware::exit(run())
+    sextant_firmware::run(verify, refuse)
 }
 
-fn run() -> Result<(), &'static str> {
-    let key = Key::decode(AUTHOR).map_err(|_| "the author's key")?;
-    let author = Authority::new(key.public().clone(), b"", "", Role::Author);
-    let list = AuthorityList::with_default_policy(vec![author]).map_err(|_| "the list")?;
-    let envelope = Envelope::decode(core::hint::black_box(RELEASE)).map_err(|_| "the envelope")?;
-    let verified = envelope.verify(&list).map_err(|_| "the signature")?;
-    if verified.sequence_number() == 1 { Ok(()) } else { Err("the sequence number") }
+fn verify() -> Result<(), Failure> {
+    match check(release()) {
+        Ok(1) => Ok(()),
+        Ok(_) => Err("the sequence number is another"),
+        Err(_) => Err("the release was refused"),
+    }
+}
+
+fn refuse() -> Result<(), Failure> {
+    match check(&tampered()) {
+        Err(Refusal::DigestMismatch { .. }) => Ok(()),
+        _ => Err("a changed release was taken"),
+    }
+}
+
+/// The sequence number of an envelope that is believed.
+fn check(envelope: &[u8]) -> Result<u64, Refusal> {
+    let authorities = authorities().map_err(|_| Refusal::Unsigned)?;
+    let verified = Envelope::decode(envelope)?.verify(&authorities)?;
+    Ok(verified.sequence_number())
 }
