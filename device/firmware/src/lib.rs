@@ -10,12 +10,14 @@ mod memory;
 mod output;
 mod release;
 mod slots;
+mod update;
 
 use cortex_m_semihosting::debug;
 
 // Public interface
 pub use release::{authorities, release, tampered};
-pub use slots::TwoSlots;
+pub use slots::{Dependencies, NoDependencies, TwoSlots};
+pub use update::{refuse_tampered, update};
 
 /// Why an image failed.
 pub type Failure = &'static str;

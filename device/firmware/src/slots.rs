@@ -1,6 +1,6 @@
 //! A device with one component in two slots of RAM.
 
-use suit::{ComponentId, Installed, Platform, PlatformError, Uuid, VendorId};
+use suit::{Abilities, AuthorityList, ComponentId, Installed, Platform, PlatformError, Uuid, VendorId};
 
 use crate::Failure;
 
@@ -11,8 +11,30 @@ const SLOT_LEN: usize = 4096;
 const VENDOR: [u8; 16] = 0x26e60c00_e79d_506c_827e_50fb4281ab12_u128.to_be_bytes();
 const CLASS: [u8; 16] = 0xd2a62493_aa63_565f_b8ee_3fbf94d268ef_u128.to_be_bytes();
 
+/// Whom a device believes when a release brings dependencies. A device that takes none has no code for them.
+pub trait Dependencies {
+    /// The list of those who may sign them, if any may.
+    fn authorities(&self) -> Option<&AuthorityList>;
+}
+
+/// No dependencies are taken.
+pub struct NoDependencies;
+
+impl Dependencies for NoDependencies {
+    fn authorities(&self) -> Option<&AuthorityList> {
+        None
+    }
+}
+
+impl Dependencies for AuthorityList {
+    fn authorities(&self) -> Option<&AuthorityList> {
+        Some(self)
+    }
+}
+
 /// The device. What is written goes into the slot that is not in use; a commit exchanges their parts.
-pub struct TwoSlots {
+pub struct TwoSlots<D> {
+    dependencies: D,
     slots: &'static mut [Slot; 2],
     /// The slot in use.
     active: usize,
@@ -28,13 +50,13 @@ struct Slot {
     len: usize,
 }
 
-impl TwoSlots {
+impl<D> TwoSlots<D> {
     /// The device, empty. There is but one.
-    pub fn take() -> Result<Self, Failure> {
+    pub fn take(dependencies: D) -> Result<Self, Failure> {
         let empty = [const { Slot { bytes: [0; SLOT_LEN], len: 0 } }; 2];
         let slots = cortex_m::singleton!(: [Slot; 2] = empty).ok_or("the slots were taken before")?;
         let component = ComponentId::new(&["app"]).ok_or("the component")?;
-        Ok(Self { slots, active: 0, component, started: false, installed: None })
+        Ok(Self { dependencies, slots, active: 0, component, started: false, installed: None })
     }
 
     /// The image that was started, if one was.
@@ -52,10 +74,18 @@ impl TwoSlots {
     }
 }
 
-impl Platform for TwoSlots {
+impl<D: Dependencies> Platform for TwoSlots<D> {
     type Source = ();
 
     const CHUNK: usize = 256;
+
+    fn abilities(&self) -> Abilities {
+        Abilities { dependencies: self.authorities().is_some(), ..Abilities::default() }
+    }
+
+    fn authorities(&self) -> Option<&AuthorityList> {
+        self.dependencies.authorities()
+    }
 
     fn has_component(&self, component: &ComponentId) -> bool {
         *component == self.component
