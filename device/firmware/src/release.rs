@@ -7,14 +7,14 @@ use suit::{Authority, AuthorityList, Role};
 
 use crate::Failure;
 
-/// A release with its payload in it, made and signed by `sextant suit build` with the key of [`author`].
+/// A release with its payload in it, made and signed by `sextant suit build` with the key of [`AUTHOR`].
 static RELEASE: &[u8] = include_bytes!("../fixtures/release.suit");
 
 /// The author's public key on P-256: x and y.
 static AUTHOR: &[u8; 64] = include_bytes!("../fixtures/author.point");
 
 /// Number of the byte of the release that [`tampered`] changes: one of the payload's digest in the manifest.
-const TAMPERED_AT: usize = 0xe0;
+const TAMPERED_AT: usize = 0xe4;
 
 /// The envelope, which the compiler takes for bytes that come from elsewhere.
 pub fn release() -> &'static [u8] {

@@ -134,8 +134,8 @@ impl<D: Dependencies> Platform for TwoSlots<D> {
 
     fn append(&mut self, _: &ComponentId, data: &[u8]) -> Result<(), PlatformError> {
         let slot = self.spare();
-        let room = slot.bytes.get_mut(slot.len..slot.len + data.len()).ok_or(PlatformError::NoRoom)?;
-        room.copy_from_slice(data);
+        let left = slot.bytes.get_mut(slot.len..).unwrap_or_default();
+        left.get_mut(..data.len()).ok_or(PlatformError::NoRoom)?.copy_from_slice(data);
         slot.len += data.len();
         Ok(())
     }
