@@ -3,7 +3,7 @@ SHELL := /bin/bash
 CARGO ?= cargo
 PACKAGES := nftables iproute2 conntrack
 
-.PHONY: setup build test lint demo bench fuzz-smoke clean
+.PHONY: setup build test lint demo bench firmware fuzz-smoke clean
 
 # System programs of the gateway. Without root nothing is installed, and whatever needs them says so aloud.
 setup:
@@ -25,6 +25,7 @@ build: setup
 # Every test: floors, units, tables, vectors, properties, kernel, stories over real binaries.
 test: build
 	$(CARGO) test --workspace --locked
+	$(CARGO) test --package sextant-crypto --no-default-features --features soft --test left_out --locked
 
 lint:
 	$(CARGO) fmt --all -- --check
@@ -40,6 +41,18 @@ bench: setup
 		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq valgrind >/dev/null; }
 	$(CARGO) build --release --locked --workspace
 	$(CARGO) run --release --locked --package sextant-benches -- docs/benchmarks.md
+
+# The device libraries on an emulated board. Where the compiler lacks the target, Debian's builds its libraries as well.
+firmware:
+	@missing=""; \
+	command -v qemu-system-arm >/dev/null || missing=qemu-system-arm; \
+	test -d "$$(rustc --print target-libdir --target thumbv7m-none-eabi 2>/dev/null)" || \
+		{ test -x /usr/bin/rustc && command -v ld.lld >/dev/null; } || missing="$$missing rustc-web rust-web-src lld"; \
+	if [ -n "$$missing" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update -qq && \
+			DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
+	fi
+	$(CARGO) xtask firmware
 
 # Every decoder for a bounded time. Seeds are the test vectors.
 SECONDS ?= 10

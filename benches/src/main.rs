@@ -9,6 +9,7 @@
 
 mod attestation;
 mod callgrind;
+mod device_code;
 #[path = "../../tests/conformance/fixture.rs"]
 mod fixture;
 mod forwarding;
@@ -49,10 +50,11 @@ impl Effort {
 /// A measurement and its name for `--only`.
 type Measurement = (&'static str, fn(Effort) -> Result<Section>);
 
-const MEASUREMENTS: [Measurement; 8] = [
+const MEASUREMENTS: [Measurement; 9] = [
     ("attestation", attestation::measure),
     ("suit", suit_process::measure),
     ("callgrind", callgrind::measure),
+    ("device-code", device_code::measure),
     ("mud", mud_compile::measure),
     ("policy-move", policy_move::measure),
     ("forwarding", forwarding::measure),

@@ -88,10 +88,17 @@ impl Head {
         Ok(Self { major, info, argument, len: 1 + width })
     }
 
-    /// Whether the head uses no more bytes than it needs. Floats (major 7) are judged by their value elsewhere.
+    /// Whether the head uses no more bytes than it needs; a float, no more than its value needs.
     pub(crate) fn is_shortest(&self) -> bool {
         match self.info {
             24 if self.major == 7 => self.argument >= 32,
+            HALF_INFO if self.major == 7 => !HALF.is_nan(self.argument) || self.argument == CANONICAL_NAN,
+            SINGLE_INFO if self.major == 7 => {
+                !SINGLE.is_nan(self.argument) && SINGLE.narrow(self.argument, HALF).is_none()
+            }
+            DOUBLE_INFO if self.major == 7 => {
+                !DOUBLE.is_nan(self.argument) && DOUBLE.narrow(self.argument, SINGLE).is_none()
+            }
             _ if self.major == 7 => true,
             24 => self.argument >= 24,
             25 => self.argument > u64::from(u8::MAX),
@@ -148,39 +155,126 @@ fn power_of_two(exponent: i32) -> f64 {
 /// The shortest float encoding that keeps the value (RFC 8949, section 4.2.2): head information and argument.
 pub(crate) fn shortest_float(value: f64) -> (u8, u64) {
     if value.is_nan() {
-        return (25, 0x7e00);
+        return (HALF_INFO, CANONICAL_NAN);
     }
-    let single = value as f32;
-    if f64::from(single).to_bits() != value.to_bits() {
-        return (27, value.to_bits());
-    }
-    match f32_to_half(single) {
-        Some(half) => (25, u64::from(half)),
-        None => (26, u64::from(single.to_bits())),
+    let Some(single) = DOUBLE.narrow(value.to_bits(), SINGLE) else { return (DOUBLE_INFO, value.to_bits()) };
+    match SINGLE.narrow(single, HALF) {
+        Some(half) => (HALF_INFO, half),
+        None => (SINGLE_INFO, single),
     }
 }
 
-/// Narrows to half precision when nothing is lost.
-fn f32_to_half(value: f32) -> Option<u16> {
-    let bits = value.to_bits();
-    let sign = (bits >> 16 & 0x8000) as u16;
-    let exponent = (bits >> 23 & 0xff) as i32;
-    let mantissa = bits & 0x7f_ffff;
-    let half = match exponent {
-        0 if mantissa == 0 => sign,
-        255 => sign | 0x7c00 | (mantissa >> 13) as u16,
-        113..=142 if mantissa & 0x1fff == 0 => {
-            sign | ((exponent - 112) << 10) as u16 | (mantissa >> 13) as u16
-        }
-        103..=112 => {
-            let full = mantissa | 0x80_0000;
-            let shift = (126 - exponent) as u32;
-            if full & ((1 << shift) - 1) != 0 {
-                return None;
+/// Additional information of floats (RFC 8949, section 3.3).
+const HALF_INFO: u8 = 25;
+const SINGLE_INFO: u8 = 26;
+const DOUBLE_INFO: u8 = 27;
+
+/// The one encoding of "not a number" (RFC 8949, section 4.2.2).
+const CANONICAL_NAN: u64 = 0x7e00;
+
+/// An IEEE 754 format by the bits of its parts. What is decided here is decided in integers: devices have no others.
+#[derive(Clone, Copy)]
+struct Format {
+    exponent: u32,
+    mantissa: u32,
+}
+
+const HALF: Format = Format { exponent: 5, mantissa: 10 };
+const SINGLE: Format = Format { exponent: 8, mantissa: 23 };
+const DOUBLE: Format = Format { exponent: 11, mantissa: 52 };
+
+impl Format {
+    /// The exponent of infinity and of what is not a number.
+    const fn highest(self) -> u64 {
+        (1 << self.exponent) - 1
+    }
+
+    const fn bias(self) -> u64 {
+        self.highest() >> 1
+    }
+
+    const fn parts(self, bits: u64) -> (u64, u64) {
+        (bits >> self.mantissa & self.highest(), bits & ((1 << self.mantissa) - 1))
+    }
+
+    const fn is_nan(self, bits: u64) -> bool {
+        let (exponent, mantissa) = self.parts(bits);
+        exponent == self.highest() && mantissa != 0
+    }
+
+    /// The same number in a narrower format, when nothing is lost.
+    fn narrow(self, bits: u64, to: Self) -> Option<u64> {
+        let sign = bits >> (self.exponent + self.mantissa) << (to.exponent + to.mantissa);
+        let (exponent, mantissa) = self.parts(bits);
+        let dropped = self.mantissa - to.mantissa;
+        // An exponent of 1 or more has its place in the narrower format; below, the leading one takes part in the shift.
+        let exponent_there = (exponent + to.bias()).checked_sub(self.bias());
+        let (rest, shift) = match exponent_there {
+            // Zero; a subnormal number is too small.
+            _ if exponent == 0 => return (mantissa == 0).then_some(sign),
+            _ if exponent == self.highest() => {
+                return (mantissa == 0).then_some(sign | to.highest() << to.mantissa);
             }
-            sign | (full >> shift) as u16
+            Some(there) if there >= to.highest() => return None,
+            Some(there @ 1..) => (there << self.mantissa | mantissa, dropped),
+            _ => {
+                let below = self.bias() - to.bias() - exponent;
+                let shift = u32::try_from(below).ok()?.checked_add(dropped + 1)?;
+                (1 << self.mantissa | mantissa, shift)
+            }
+        };
+        // Where the shift is wider than the number, its last one is among what would be lost.
+        (rest.trailing_zeros() >= shift).then(|| sign | rest >> shift)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Against the processor's own conversions: every half, and doubles and singles around every power of two.
+    #[test]
+    fn narrows_as_the_processor_does() {
+        for half in 0..=u16::MAX {
+            let value = half_to_f64(half);
+            if !value.is_nan() {
+                assert_eq!(shortest_float(value), (HALF_INFO, u64::from(half)), "{half:04x}");
+            }
         }
-        _ => return None,
-    };
-    (half_to_f64(half).to_bits() == f64::from(value).to_bits()).then_some(half)
+        for exponent in 0..0x7ffu64 {
+            for mantissa in [0, 1, 1 << 28, 1 << 29, 3 << 29, 1 << 41, 1 << 42, 1 << 51, (1 << 52) - 1] {
+                let bits = exponent << 52 | mantissa;
+                let value = f64::from_bits(bits);
+                let single = value as f32;
+                let kept = f64::from(single).to_bits() == bits;
+                assert_eq!(
+                    DOUBLE.narrow(bits, SINGLE),
+                    kept.then(|| u64::from(single.to_bits())),
+                    "{bits:016x}"
+                );
+                let (info, argument) = shortest_float(value);
+                let head = Head { major: 7, info, argument, len: 0 };
+                assert!(head.is_shortest());
+                assert_eq!(head.float().map(f64::to_bits), Some(bits));
+            }
+        }
+    }
+
+    #[test]
+    fn longer_forms_and_other_nans_are_not_shortest() {
+        let rows = [
+            (HALF_INFO, 0x7e00, true),
+            (HALF_INFO, 0x7e01, false),
+            (HALF_INFO, 0xfe00, false),
+            (SINGLE_INFO, 0x7fc0_0000, false),
+            (SINGLE_INFO, 0x3f80_0000, false),
+            (SINGLE_INFO, 0x3f80_0001, true),
+            (DOUBLE_INFO, 0x7ff8_0000_0000_0000, false),
+            (DOUBLE_INFO, 0x3ff0_0000_2000_0000, false),
+            (DOUBLE_INFO, 0x3ff0_0000_1000_0000, true),
+        ];
+        for (info, argument, shortest) in rows {
+            assert_eq!(Head { major: 7, info, argument, len: 0 }.is_shortest(), shortest, "{argument:x}");
+        }
+    }
 }

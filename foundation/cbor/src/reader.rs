@@ -1,6 +1,6 @@
 use crate::{
     Error, Key, MapCursor, Reason, Type,
-    head::{Head, INDEFINITE, shortest_float},
+    head::{Head, INDEFINITE},
 };
 
 /// Which orders of map keys a reader accepts. Duplicates are refused in either.
@@ -235,11 +235,6 @@ impl<'b> Reader<'b> {
     fn head(&self) -> Result<Head, Error> {
         let head = Head::read(self.input, self.at, self.base)?;
         if !head.is_shortest() {
-            return Err(self.fail(Reason::NotShortest));
-        }
-        if let Some(value) = head.float()
-            && shortest_float(value) != (head.info, head.argument)
-        {
             return Err(self.fail(Reason::NotShortest));
         }
         Ok(head)

@@ -2,7 +2,7 @@ use alloc::vec::Vec;
 
 use crate::{
     Error, MAX_DEPTH, Order, Reader, Reason, Type,
-    head::{Head, INDEFINITE, shortest_float},
+    head::{Head, INDEFINITE},
     map::SeenKeys,
 };
 
@@ -24,9 +24,7 @@ pub(crate) fn item_end(input: &[u8], start: usize, base: usize, order: Order) ->
         if head.info == INDEFINITE {
             return Err(fail(Reason::IndefiniteLength));
         }
-        if !head.is_shortest()
-            || head.float().is_some_and(|value| shortest_float(value) != (head.info, head.argument))
-        {
+        if !head.is_shortest() {
             return Err(fail(Reason::NotShortest));
         }
         let left = match head.kind() {

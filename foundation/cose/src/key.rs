@@ -298,19 +298,21 @@ impl<'b> Members<'b> {
     }
 
     fn signature_algorithm(&self) -> Result<SignatureAlgorithm, Error> {
-        if self.kty == labels::KTY_HSS_LMS {
+        if self.kty == labels::KTY_HSS_LMS && SignatureAlgorithm::HssLms.is_implemented() {
             return Ok(SignatureAlgorithm::HssLms);
         }
         if !matches!(self.kty, labels::KTY_EC2 | labels::KTY_OKP) {
             return Err(Feature::KeyType(self.kty).into());
         }
         let curve = self.first.clone().ok_or_else(|| missing(labels::KEY_CRV))?.int()?;
-        match (self.kty, curve) {
-            (labels::KTY_EC2, labels::CRV_P256) => Ok(SignatureAlgorithm::Es256),
-            (labels::KTY_EC2, labels::CRV_P384) => Ok(SignatureAlgorithm::Es384),
-            (labels::KTY_OKP, labels::CRV_ED25519) => Ok(SignatureAlgorithm::Ed25519),
-            _ => Err(Feature::Curve(curve).into()),
-        }
+        let algorithm = match (self.kty, curve) {
+            (labels::KTY_EC2, labels::CRV_P256) => Some(SignatureAlgorithm::Es256),
+            (labels::KTY_EC2, labels::CRV_P384) => Some(SignatureAlgorithm::Es384),
+            (labels::KTY_OKP, labels::CRV_ED25519) => Some(SignatureAlgorithm::Ed25519),
+            _ => None,
+        };
+        let implemented = algorithm.filter(|algorithm| algorithm.is_implemented());
+        implemented.ok_or(Feature::Curve(curve).into())
     }
 
     /// The public key the object states; coordinates have full width (RFC 9053, section 7.1.1).

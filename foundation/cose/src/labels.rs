@@ -93,13 +93,6 @@ pub const OP_MAC_CREATE: i64 = 9;
 /// Key operation: verify a MAC (RFC 9052, section 7.1).
 pub const OP_MAC_VERIFY: i64 = 10;
 
-/// Algorithm: HMAC with SHA-256, untruncated (RFC 9053, section 3.1).
-pub const HMAC_256_256: i64 = 5;
-/// Algorithm: HMAC with SHA-384, untruncated (RFC 9053, section 3.1).
-pub const HMAC_384_384: i64 = 6;
-/// Algorithm: HMAC with SHA-512, untruncated (RFC 9053, section 3.1).
-pub const HMAC_512_512: i64 = 7;
-
 /// Algorithm: ECDH-ES with HKDF-SHA-256, then AES key wrap with 128 bits (RFC 9053, section 6.4.1).
 pub const ECDH_ES_A128KW: i64 = -29;
 /// Algorithm: ECDH-ES with HKDF-SHA-256, then AES key wrap with 192 bits (RFC 9053, section 6.4.1).

@@ -36,7 +36,7 @@ impl MacKey {
             return Err(Feature::KeyType(members.kty).into());
         }
         let id = members.alg.ok_or(Distrust::KeyUse)?;
-        let algorithm = algorithm_from_id(id).ok_or(Feature::Algorithm(id))?;
+        let algorithm = HashAlgorithm::from_hmac_cose_id(id).ok_or(Feature::Algorithm(id))?;
         members.check_operations(&[labels::OP_MAC_CREATE, labels::OP_MAC_VERIFY])?;
         Self::new(algorithm, members.k()?)
     }
@@ -95,7 +95,7 @@ impl<'b> Mac0<'b> {
 
     /// Verifies the tag. `detached` is the payload exactly when the message carries none.
     pub fn verify(&self, key: &MacKey, detached: Option<&[u8]>, external_aad: &[u8]) -> Result<(), Error> {
-        match algorithm_from_id(self.algorithm) {
+        match HashAlgorithm::from_hmac_cose_id(self.algorithm) {
             Some(algorithm) if algorithm == key.algorithm => {}
             Some(_) => return Err(Distrust::WrongAlgorithm(self.algorithm).into()),
             None => return Err(Feature::Algorithm(self.algorithm).into()),
@@ -152,7 +152,7 @@ impl Mac0Builder {
     }
 
     fn build(&self, key: &MacKey, covered: &[u8], payload: Option<&[u8]>) -> Vec<u8> {
-        let protected = self.headers.protected_bytes(Some(algorithm_id(key.algorithm)));
+        let protected = self.headers.protected_bytes(Some(key.algorithm.hmac_cose_id()));
         let covered = to_be_authenticated(MAC0, &protected, None, &self.external_aad, covered);
         let tag = hmac(key.algorithm, &key.key, &covered);
         Writer::encode(|w| {
@@ -162,16 +162,4 @@ impl Mac0Builder {
             w.bytes(tag.as_bytes());
         })
     }
-}
-
-const fn algorithm_id(algorithm: HashAlgorithm) -> i64 {
-    match algorithm {
-        HashAlgorithm::Sha256 => labels::HMAC_256_256,
-        HashAlgorithm::Sha384 => labels::HMAC_384_384,
-        HashAlgorithm::Sha512 => labels::HMAC_512_512,
-    }
-}
-
-fn algorithm_from_id(id: i64) -> Option<HashAlgorithm> {
-    HashAlgorithm::ALL.into_iter().find(|algorithm| algorithm_id(*algorithm) == id)
 }

@@ -104,13 +104,17 @@ impl<'b> Sign<'b> {
         let headers = Headers::read(reader, &[])?;
         let payload = read_payload(reader)?;
         let at = reader.position();
-        let signatures = match reader.array()? {
-            0 => return Err(cbor::Error::rule(at, "message has no signature").into()),
-            count if count > MAX_SIGNATURES => {
-                return Err(cbor::Error::new(at, Reason::TooLong { limit: MAX_SIGNATURES }).into());
-            }
-            count => (0..count).map(|_| Signature::read(reader)).collect::<Result<_, _>>()?,
-        };
+        let count = reader.array()?;
+        if count == 0 {
+            return Err(cbor::Error::rule(at, "message has no signature").into());
+        }
+        if count > MAX_SIGNATURES {
+            return Err(cbor::Error::new(at, Reason::TooLong { limit: MAX_SIGNATURES }).into());
+        }
+        let mut signatures = Vec::with_capacity(count);
+        for _ in 0..count {
+            signatures.push(Signature::read(reader)?);
+        }
         Ok(Self { headers, payload, signatures })
     }
 

@@ -1,25 +1,35 @@
 use core::fmt;
 
-/// A hash function, and the one place where its registered numbers are converted into each other.
+/// A hash function, and the one place where its registered numbers are converted into each other. One that is left out
+/// of the build has no name here, so that hashing never fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum HashAlgorithm {
     /// SHA-256.
     Sha256,
     /// SHA-384.
+    #[cfg(feature = "sha512")]
     Sha384,
     /// SHA-512.
+    #[cfg(feature = "sha512")]
     Sha512,
 }
 
 impl HashAlgorithm {
     /// Every hash function this crate implements.
+    #[cfg(feature = "sha512")]
     pub const ALL: [Self; 3] = [Self::Sha256, Self::Sha384, Self::Sha512];
+
+    /// Every hash function this crate implements.
+    #[cfg(not(feature = "sha512"))]
+    pub const ALL: [Self; 1] = [Self::Sha256];
 
     /// Number in the COSE Algorithms registry (RFC 9054, section 2.1).
     pub const fn cose_id(self) -> i64 {
         match self {
             Self::Sha256 => -16,
+            #[cfg(feature = "sha512")]
             Self::Sha384 => -43,
+            #[cfg(feature = "sha512")]
             Self::Sha512 => -44,
         }
     }
@@ -29,11 +39,29 @@ impl HashAlgorithm {
         Self::ALL.into_iter().find(|algorithm| algorithm.cose_id() == id)
     }
 
+    /// Number of its untruncated HMAC in the COSE Algorithms registry (RFC 9053, section 3.1).
+    pub const fn hmac_cose_id(self) -> i64 {
+        match self {
+            Self::Sha256 => 5,
+            #[cfg(feature = "sha512")]
+            Self::Sha384 => 6,
+            #[cfg(feature = "sha512")]
+            Self::Sha512 => 7,
+        }
+    }
+
+    /// The hash function whose untruncated HMAC has this number in the COSE Algorithms registry.
+    pub fn from_hmac_cose_id(id: i64) -> Option<Self> {
+        Self::ALL.into_iter().find(|algorithm| algorithm.hmac_cose_id() == id)
+    }
+
     /// Number in the Named Information Hash Algorithm registry (RFC 6920, section 9.4).
     pub const fn named_info_id(self) -> u64 {
         match self {
             Self::Sha256 => 1,
+            #[cfg(feature = "sha512")]
             Self::Sha384 => 7,
+            #[cfg(feature = "sha512")]
             Self::Sha512 => 8,
         }
     }
@@ -47,7 +75,9 @@ impl HashAlgorithm {
     pub const fn tpm_id(self) -> u16 {
         match self {
             Self::Sha256 => 0x000b,
+            #[cfg(feature = "sha512")]
             Self::Sha384 => 0x000c,
+            #[cfg(feature = "sha512")]
             Self::Sha512 => 0x000d,
         }
     }
@@ -61,7 +91,9 @@ impl HashAlgorithm {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Sha256 => "sha-256",
+            #[cfg(feature = "sha512")]
             Self::Sha384 => "sha-384",
+            #[cfg(feature = "sha512")]
             Self::Sha512 => "sha-512",
         }
     }
@@ -70,7 +102,9 @@ impl HashAlgorithm {
     pub const fn short_name(self) -> &'static str {
         match self {
             Self::Sha256 => "sha256",
+            #[cfg(feature = "sha512")]
             Self::Sha384 => "sha384",
+            #[cfg(feature = "sha512")]
             Self::Sha512 => "sha512",
         }
     }
@@ -85,7 +119,9 @@ impl HashAlgorithm {
     pub const fn len(self) -> usize {
         match self {
             Self::Sha256 => 32,
+            #[cfg(feature = "sha512")]
             Self::Sha384 => 48,
+            #[cfg(feature = "sha512")]
             Self::Sha512 => 64,
         }
     }
@@ -96,6 +132,9 @@ impl fmt::Display for HashAlgorithm {
         f.write_str(self.name())
     }
 }
+
+/// How many signature algorithms without state are in the build.
+const STATELESS: usize = 1 + cfg!(feature = "es384") as usize + cfg!(feature = "ed25519") as usize;
 
 /// A signature algorithm together with its curve: the fully specified algorithms of RFC 9864.
 ///
@@ -114,10 +153,29 @@ pub enum SignatureAlgorithm {
 
 impl SignatureAlgorithm {
     /// Every signature algorithm this crate implements.
-    pub const ALL: [Self; 4] = [Self::Es256, Self::Es384, Self::Ed25519, Self::HssLms];
+    pub const ALL: [Self; STATELESS + cfg!(feature = "hss") as usize] = [
+        Self::Es256,
+        #[cfg(feature = "es384")]
+        Self::Es384,
+        #[cfg(feature = "ed25519")]
+        Self::Ed25519,
+        #[cfg(feature = "hss")]
+        Self::HssLms,
+    ];
 
     /// The algorithms whose private keys have no state: those of [`crate::SigningKey`].
-    pub const STATELESS: [Self; 3] = [Self::Es256, Self::Es384, Self::Ed25519];
+    pub const STATELESS: [Self; STATELESS] = [
+        Self::Es256,
+        #[cfg(feature = "es384")]
+        Self::Es384,
+        #[cfg(feature = "ed25519")]
+        Self::Ed25519,
+    ];
+
+    /// Whether it is in the build. Keys of one that is not are unsupported.
+    pub fn is_implemented(self) -> bool {
+        Self::ALL.contains(&self)
+    }
 
     /// COSE number written when signing: the one every implementation reads (RFC 9053, section 2).
     pub const fn cose_id(self) -> i64 {

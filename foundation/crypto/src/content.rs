@@ -30,6 +30,11 @@ pub enum ContentAlgorithm {
 
 impl ContentAlgorithm {
     /// Every content encryption algorithm this crate implements.
+    #[cfg(not(feature = "encryption"))]
+    pub const ALL: [Self; 0] = [];
+
+    /// Every content encryption algorithm this crate implements.
+    #[cfg(feature = "encryption")]
     pub const ALL: [Self; 7] = [
         Self::A128Gcm,
         Self::A192Gcm,

@@ -7,7 +7,7 @@ use crate::mac::constant_time_eq;
 use crate::{HashAlgorithm, backend};
 
 /// Length of the longest digest in bytes.
-pub const MAX_DIGEST_LEN: usize = 64;
+pub const MAX_DIGEST_LEN: usize = if cfg!(feature = "sha512") { 64 } else { 32 };
 
 /// A digest and the hash function that made it. Comparison for equality takes constant time.
 #[derive(Clone, Copy)]

@@ -17,7 +17,9 @@ impl Hasher {
     pub(crate) fn new(algorithm: HashAlgorithm) -> Self {
         Self(digest::Context::new(match algorithm {
             HashAlgorithm::Sha256 => &digest::SHA256,
+            #[cfg(feature = "sha512")]
             HashAlgorithm::Sha384 => &digest::SHA384,
+            #[cfg(feature = "sha512")]
             HashAlgorithm::Sha512 => &digest::SHA512,
         }))
     }
@@ -36,7 +38,9 @@ impl Hasher {
 pub(crate) fn hmac(algorithm: HashAlgorithm, key: &[u8], message: &[u8], out: &mut [u8]) {
     let algorithm = match algorithm {
         HashAlgorithm::Sha256 => aws_hmac::HMAC_SHA256,
+        #[cfg(feature = "sha512")]
         HashAlgorithm::Sha384 => aws_hmac::HMAC_SHA384,
+        #[cfg(feature = "sha512")]
         HashAlgorithm::Sha512 => aws_hmac::HMAC_SHA512,
     };
     out.copy_from_slice(aws_hmac::sign(&aws_hmac::Key::new(algorithm, key), message).as_ref());

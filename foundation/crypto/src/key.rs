@@ -10,8 +10,8 @@ const UNCOMPRESSED: u8 = 0x04;
 /// Length of an Ed25519 public key.
 const ED25519_LEN: usize = 32;
 
-/// Length of the longest public key: an uncompressed point on P-384.
-const MAX_LEN: usize = 1 + 2 * 48;
+/// Length of the longest public key: an uncompressed point.
+const MAX_LEN: usize = 1 + 2 * if cfg!(feature = "es384") { 48 } else { 32 };
 
 /// A public key of one signature algorithm, checked to be one and kept parsed.
 #[derive(Clone)]
@@ -108,6 +108,9 @@ impl PublicKey {
 
     /// From an uncompressed point, or the bytes of an Ed25519 or HSS key.
     pub(crate) fn from_bytes(algorithm: SignatureAlgorithm, key: &[u8]) -> Result<Self, Error> {
+        if !algorithm.is_implemented() {
+            return Err(Error::UnsupportedAlgorithm);
+        }
         let verifier = match algorithm {
             SignatureAlgorithm::HssLms => {
                 hss::check_public_key(key)?;
@@ -163,6 +166,7 @@ fn check_point(algorithm: SignatureAlgorithm, key: &[u8]) -> Result<(), Error> {
 
 /// Refuses what libraries disagree about, so that a key means the same to each: y not below 2^255 - 19, no point of the
 /// curve (aws-lc looks only when it verifies), and points whose order divides 8.
+#[cfg(feature = "ed25519")]
 fn check_ed25519(key: &[u8]) -> Result<(), Error> {
     let key: &[u8; ED25519_LEN] = key.try_into().map_err(|_| Error::MalformedKey)?;
     let mut y = *key;
@@ -175,7 +179,13 @@ fn check_ed25519(key: &[u8]) -> Result<(), Error> {
     }
 }
 
+#[cfg(not(feature = "ed25519"))]
+fn check_ed25519(_: &[u8]) -> Result<(), Error> {
+    Err(Error::UnsupportedAlgorithm)
+}
+
 /// 2^255 - 19, little-endian.
+#[cfg(feature = "ed25519")]
 const ED25519_PRIME: [u8; ED25519_LEN] = {
     let mut prime = [0xff; ED25519_LEN];
     prime[0] = 0xed;

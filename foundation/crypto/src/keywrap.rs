@@ -2,6 +2,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
 
+#[cfg(feature = "encryption")]
 use aes_kw::{KeyInit, KwAes128, KwAes192, KwAes256};
 use zeroize::Zeroizing;
 
@@ -27,6 +28,11 @@ pub enum KeyWrapAlgorithm {
 
 impl KeyWrapAlgorithm {
     /// Every key wrap algorithm this crate implements.
+    #[cfg(not(feature = "encryption"))]
+    pub const ALL: [Self; 0] = [];
+
+    /// Every key wrap algorithm this crate implements.
+    #[cfg(feature = "encryption")]
     pub const ALL: [Self; 3] = [Self::A128Kw, Self::A192Kw, Self::A256Kw];
 
     /// Number in the COSE Algorithms registry.
@@ -108,12 +114,7 @@ impl KeyWrapKey {
             return Err(Error::MalformedKey);
         }
         let mut out = vec![0; key.len() + OVERHEAD];
-        let wrapped = match self.algorithm {
-            KeyWrapAlgorithm::A128Kw => self.kek::<KwAes128>()?.wrap_key(key, &mut out).map(|_| ()),
-            KeyWrapAlgorithm::A192Kw => self.kek::<KwAes192>()?.wrap_key(key, &mut out).map(|_| ()),
-            KeyWrapAlgorithm::A256Kw => self.kek::<KwAes256>()?.wrap_key(key, &mut out).map(|_| ()),
-        };
-        wrapped.map_err(|_| Error::MalformedKey)?;
+        self.wrap_into(key, &mut out)?;
         Ok(out)
     }
 
@@ -124,17 +125,45 @@ impl KeyWrapKey {
             return Err(Error::BadWrappedKey);
         }
         let mut out = Zeroizing::new(vec![0; len]);
-        let unwrapped = match self.algorithm {
-            KeyWrapAlgorithm::A128Kw => self.kek::<KwAes128>()?.unwrap_key(wrapped, &mut out).map(|_| ()),
-            KeyWrapAlgorithm::A192Kw => self.kek::<KwAes192>()?.unwrap_key(wrapped, &mut out).map(|_| ()),
-            KeyWrapAlgorithm::A256Kw => self.kek::<KwAes256>()?.unwrap_key(wrapped, &mut out).map(|_| ()),
-        };
-        unwrapped.map_err(|_| Error::BadWrappedKey)?;
+        self.unwrap_into(wrapped, &mut out)?;
         Ok(out)
+    }
+}
+
+#[cfg(feature = "encryption")]
+impl KeyWrapKey {
+    fn wrap_into(&self, key: &[u8], out: &mut [u8]) -> Result<(), Error> {
+        let wrapped = match self.algorithm {
+            KeyWrapAlgorithm::A128Kw => self.kek::<KwAes128>()?.wrap_key(key, out).map(|_| ()),
+            KeyWrapAlgorithm::A192Kw => self.kek::<KwAes192>()?.wrap_key(key, out).map(|_| ()),
+            KeyWrapAlgorithm::A256Kw => self.kek::<KwAes256>()?.wrap_key(key, out).map(|_| ()),
+        };
+        wrapped.map_err(|_| Error::MalformedKey)
+    }
+
+    fn unwrap_into(&self, wrapped: &[u8], out: &mut [u8]) -> Result<(), Error> {
+        let unwrapped = match self.algorithm {
+            KeyWrapAlgorithm::A128Kw => self.kek::<KwAes128>()?.unwrap_key(wrapped, out).map(|_| ()),
+            KeyWrapAlgorithm::A192Kw => self.kek::<KwAes192>()?.unwrap_key(wrapped, out).map(|_| ()),
+            KeyWrapAlgorithm::A256Kw => self.kek::<KwAes256>()?.unwrap_key(wrapped, out).map(|_| ()),
+        };
+        unwrapped.map_err(|_| Error::BadWrappedKey)
     }
 
     fn kek<K: KeyInit>(&self) -> Result<K, Error> {
         K::new_from_slice(&self.key).map_err(|_| Error::MalformedKey)
+    }
+}
+
+/// Left out of the build.
+#[cfg(not(feature = "encryption"))]
+impl KeyWrapKey {
+    fn wrap_into(&self, _: &[u8], _: &mut [u8]) -> Result<(), Error> {
+        Err(Error::UnsupportedAlgorithm)
+    }
+
+    fn unwrap_into(&self, _: &[u8], _: &mut [u8]) -> Result<(), Error> {
+        Err(Error::UnsupportedAlgorithm)
     }
 }
 

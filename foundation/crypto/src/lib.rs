@@ -9,6 +9,9 @@
 //! * `fast` is aws-lc-rs: needs `std`, and takes over every operation when both are present. Its ECDSA signatures
 //!   are randomised; all else gives the same results.
 //!
+//! * `sha512`, `es384`, `ed25519`, `hss` and `encryption` (all default) are what a small device leaves out. It then answers
+//!   [`Error::UnsupportedAlgorithm`] for keys of such an algorithm, does not find it by its number, and does not list it.
+//!
 //! What aws-lc-rs does not have is one piece of code for both: content encryption in pieces and AES key wrap come from
 //! RustCrypto (which uses the processor's AES where there is one), HSS/LMS is this crate's own over SHA-256.
 
@@ -29,12 +32,27 @@ mod content;
 mod der;
 mod digest;
 mod error;
-mod hss;
 mod key;
 mod keywrap;
 mod mac;
 mod signing;
 mod stream;
+
+#[cfg(feature = "hss")]
+mod hss;
+/// Left out: no key is one of HSS/LMS.
+#[cfg(not(feature = "hss"))]
+mod hss {
+    use crate::Error;
+
+    pub(crate) fn check_public_key(_: &[u8]) -> Result<(), Error> {
+        Err(Error::UnsupportedAlgorithm)
+    }
+
+    pub(crate) fn verify(_: &[u8], _: &[u8], _: &[u8]) -> Result<(), Error> {
+        Err(Error::UnsupportedAlgorithm)
+    }
+}
 
 #[cfg(feature = "fast")]
 mod fast;
@@ -47,7 +65,8 @@ use fast as backend;
 #[cfg(all(feature = "soft", not(feature = "fast")))]
 use soft as backend;
 
-#[cfg(test)]
+// Of all algorithms; builds that leave some out have a test of their own.
+#[cfg(all(test, feature = "es384", feature = "ed25519", feature = "hss", feature = "encryption"))]
 mod tests;
 
 // Public interface
@@ -56,6 +75,7 @@ pub use algorithm::{HashAlgorithm, SignatureAlgorithm};
 pub use content::{ContentAlgorithm, ContentKey};
 pub use digest::{Digest, Hasher, MAX_DIGEST_LEN, NotADigest};
 pub use error::Error;
+#[cfg(feature = "hss")]
 pub use hss::{
     Confirmed, HssSigningKey, LmotsType, LmsType, MAX_HSS_LEVELS, MAX_HSS_SIGNATURE_LEN, Reserved,
 };

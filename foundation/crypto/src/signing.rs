@@ -33,6 +33,9 @@ impl SigningKey {
 
     /// From a scalar of full width (ECDSA), or the seed (Ed25519; RFC 8032, section 5.1.5).
     pub fn from_bytes(algorithm: SignatureAlgorithm, secret: &[u8]) -> Result<Self, Error> {
+        if !algorithm.is_implemented() {
+            return Err(Error::UnsupportedAlgorithm);
+        }
         if secret.len() != algorithm.secret_len() {
             return Err(Error::MalformedKey);
         }

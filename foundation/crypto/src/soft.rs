@@ -4,14 +4,19 @@ use alloc::vec::Vec;
 
 use hmac::{Hmac, KeyInit, Mac};
 use p256::ecdsa::signature::{Signer as _, Verifier as _};
-use sha2::{Digest as _, Sha256, Sha384, Sha512};
+use p256::elliptic_curve::point::AffineCoordinates as _;
+use sha2::{Digest as _, Sha256};
+#[cfg(feature = "sha512")]
+use sha2::{Sha384, Sha512};
 
 use crate::{Error, HashAlgorithm, SignatureAlgorithm};
 
 #[derive(Clone)]
 pub(crate) enum Hasher {
     Sha256(Sha256),
+    #[cfg(feature = "sha512")]
     Sha384(Sha384),
+    #[cfg(feature = "sha512")]
     Sha512(Sha512),
 }
 
@@ -19,7 +24,9 @@ impl Hasher {
     pub(crate) fn new(algorithm: HashAlgorithm) -> Self {
         match algorithm {
             HashAlgorithm::Sha256 => Self::Sha256(Sha256::new()),
+            #[cfg(feature = "sha512")]
             HashAlgorithm::Sha384 => Self::Sha384(Sha384::new()),
+            #[cfg(feature = "sha512")]
             HashAlgorithm::Sha512 => Self::Sha512(Sha512::new()),
         }
     }
@@ -27,7 +34,9 @@ impl Hasher {
     pub(crate) fn update(&mut self, data: &[u8]) {
         match self {
             Self::Sha256(state) => state.update(data),
+            #[cfg(feature = "sha512")]
             Self::Sha384(state) => state.update(data),
+            #[cfg(feature = "sha512")]
             Self::Sha512(state) => state.update(data),
         }
     }
@@ -36,7 +45,9 @@ impl Hasher {
     pub(crate) fn finish(self, out: &mut [u8]) {
         match self {
             Self::Sha256(state) => out.copy_from_slice(&state.finalize()),
+            #[cfg(feature = "sha512")]
             Self::Sha384(state) => out.copy_from_slice(&state.finalize()),
+            #[cfg(feature = "sha512")]
             Self::Sha512(state) => out.copy_from_slice(&state.finalize()),
         }
     }
@@ -46,7 +57,9 @@ impl Hasher {
 pub(crate) fn hmac(algorithm: HashAlgorithm, key: &[u8], message: &[u8], out: &mut [u8]) {
     match algorithm {
         HashAlgorithm::Sha256 => hmac_with::<Hmac<Sha256>>(key, message, out),
+        #[cfg(feature = "sha512")]
         HashAlgorithm::Sha384 => hmac_with::<Hmac<Sha384>>(key, message, out),
+        #[cfg(feature = "sha512")]
         HashAlgorithm::Sha512 => hmac_with::<Hmac<Sha512>>(key, message, out),
     }
 }
@@ -60,17 +73,27 @@ fn hmac_with<M: Mac + KeyInit>(key: &[u8], message: &[u8], out: &mut [u8]) {
 /// Writes the x-coordinate that a scalar and an uncompressed point on P-256 share (ECDH).
 pub(crate) fn agree(secret: &[u8], peer: &[u8], out: &mut [u8; 32]) -> Result<(), Error> {
     let secret = p256::SecretKey::from_slice(secret).map_err(|_| Error::MalformedKey)?;
-    let peer = p256::PublicKey::from_sec1_bytes(peer).map_err(|_| Error::MalformedKey)?;
-    let shared = p256::ecdh::diffie_hellman(secret.to_nonzero_scalar(), peer.as_affine());
+    let peer = p256_point(peer).ok_or(Error::MalformedKey)?;
+    let shared = p256::ecdh::diffie_hellman(secret.to_nonzero_scalar(), peer);
     out.copy_from_slice(shared.raw_secret_bytes());
     Ok(())
+}
+
+/// Parses an uncompressed SEC 1 point on P-256. The library's own parser would bring the code for compressed ones.
+fn p256_point(key: &[u8]) -> Option<p256::AffinePoint> {
+    let (&[tag], coordinates) = key.split_first_chunk()?;
+    let (x, y) = coordinates.split_at_checked(32)?;
+    let point = p256::AffinePoint::from_coordinates(x.try_into().ok()?, y.try_into().ok()?);
+    if tag == 0x04 { point.into_option() } else { None }
 }
 
 /// A parsed public key.
 #[derive(Clone)]
 pub(crate) enum Verifier {
     Es256(p256::ecdsa::VerifyingKey),
+    #[cfg(feature = "es384")]
     Es384(p384::ecdsa::VerifyingKey),
+    #[cfg(feature = "ed25519")]
     Ed25519(ed25519_dalek::VerifyingKey),
 }
 
@@ -78,18 +101,22 @@ impl Verifier {
     /// Parses an uncompressed SEC 1 point, or the 32 bytes of an Ed25519 key.
     pub(crate) fn new(algorithm: SignatureAlgorithm, key: &[u8]) -> Result<Self, Error> {
         let verifier = match algorithm {
-            SignatureAlgorithm::Es256 => {
-                p256::ecdsa::VerifyingKey::from_sec1_bytes(key).ok().map(Self::Es256)
-            }
+            SignatureAlgorithm::Es256 => p256_point(key)
+                .and_then(|point| p256::ecdsa::VerifyingKey::from_affine(point).ok())
+                .map(Self::Es256),
+            #[cfg(feature = "es384")]
             SignatureAlgorithm::Es384 => {
                 p384::ecdsa::VerifyingKey::from_sec1_bytes(key).ok().map(Self::Es384)
             }
+            #[cfg(feature = "ed25519")]
             SignatureAlgorithm::Ed25519 => key
                 .try_into()
                 .ok()
                 .and_then(|key| ed25519_dalek::VerifyingKey::from_bytes(key).ok())
                 .map(Self::Ed25519),
             SignatureAlgorithm::HssLms => return Err(Error::WrongKeyType),
+            #[allow(unreachable_patterns, reason = "what is left out of the build")]
+            _ => return Err(Error::UnsupportedAlgorithm),
         };
         verifier.ok_or(Error::MalformedKey)
     }
@@ -99,8 +126,10 @@ impl Verifier {
         let verified = match self {
             Self::Es256(key) => p256::ecdsa::Signature::from_slice(signature)
                 .and_then(|signature| key.verify(message, &signature)),
+            #[cfg(feature = "es384")]
             Self::Es384(key) => p384::ecdsa::Signature::from_slice(signature)
                 .and_then(|signature| key.verify(message, &signature)),
+            #[cfg(feature = "ed25519")]
             Self::Ed25519(key) => ed25519_dalek::Signature::from_slice(signature)
                 .and_then(|signature| key.verify(message, &signature)),
         };
@@ -111,7 +140,9 @@ impl Verifier {
 /// A parsed private key; each variant erases itself when dropped.
 pub(crate) enum Signer {
     Es256(p256::ecdsa::SigningKey),
+    #[cfg(feature = "es384")]
     Es384(p384::ecdsa::SigningKey),
+    #[cfg(feature = "ed25519")]
     Ed25519(ed25519_dalek::SigningKey),
 }
 
@@ -120,11 +151,15 @@ impl Signer {
     pub(crate) fn new(algorithm: SignatureAlgorithm, secret: &[u8]) -> Result<Self, Error> {
         let signer = match algorithm {
             SignatureAlgorithm::Es256 => p256::ecdsa::SigningKey::from_slice(secret).ok().map(Self::Es256),
+            #[cfg(feature = "es384")]
             SignatureAlgorithm::Es384 => p384::ecdsa::SigningKey::from_slice(secret).ok().map(Self::Es384),
+            #[cfg(feature = "ed25519")]
             SignatureAlgorithm::Ed25519 => {
                 secret.try_into().ok().map(|seed| Self::Ed25519(ed25519_dalek::SigningKey::from_bytes(seed)))
             }
             SignatureAlgorithm::HssLms => return Err(Error::WrongKeyType),
+            #[allow(unreachable_patterns, reason = "what is left out of the build")]
+            _ => return Err(Error::UnsupportedAlgorithm),
         };
         signer.ok_or(Error::MalformedKey)
     }
@@ -133,7 +168,9 @@ impl Signer {
     pub(crate) fn public_key(&self) -> Vec<u8> {
         match self {
             Self::Es256(key) => key.verifying_key().to_sec1_point(false).as_bytes().to_vec(),
+            #[cfg(feature = "es384")]
             Self::Es384(key) => key.verifying_key().to_sec1_point(false).as_bytes().to_vec(),
+            #[cfg(feature = "ed25519")]
             Self::Ed25519(key) => key.verifying_key().to_bytes().to_vec(),
         }
     }
@@ -145,10 +182,12 @@ impl Signer {
                 let signature: p256::ecdsa::Signature = key.sign(message);
                 signature.to_bytes().to_vec()
             }
+            #[cfg(feature = "es384")]
             Self::Es384(key) => {
                 let signature: p384::ecdsa::Signature = key.sign(message);
                 signature.to_bytes().to_vec()
             }
+            #[cfg(feature = "ed25519")]
             Self::Ed25519(key) => key.sign(message).to_bytes().to_vec(),
         }
     }

@@ -112,7 +112,6 @@ impl<'b> Parameter<'b> {
         Ok(match label {
             parameter::VENDOR_IDENTIFIER => Self::VendorId(VendorId::decode(reader)?),
             parameter::CLASS_IDENTIFIER => Self::ClassId(Uuid::from(*reader.byte_array()?)),
-            parameter::IMAGE_DIGEST => Self::ImageDigest(wrapped(reader, decode_digest)?),
             parameter::USE_BEFORE => Self::UseBefore(reader.uint()?),
             parameter::COMPONENT_SLOT => Self::ComponentSlot(reader.uint()?),
             parameter::STRICT_ORDER => Self::StrictOrder(reader.bool()?),
@@ -127,12 +126,21 @@ impl<'b> Parameter<'b> {
             parameter::FETCH_ARGUMENTS => Self::FetchArguments(reader.bytes()?),
             parameter::MINIMUM_BATTERY => Self::MinimumBattery(reader.uint()?),
             parameter::UPDATE_PRIORITY => Self::UpdatePriority(reader.int()?),
-            parameter::VERSION_MATCH => Self::VersionMatch(Box::new(wrapped(reader, VersionMatch::decode)?)),
-            parameter::WAIT_INFO => Self::WaitInfo(Box::new(wrapped(reader, WaitInfo::decode)?)),
-            parameter::COMPONENT_METADATA => {
-                Self::ComponentMetadata(Box::new(wrapped(reader, ComponentMetadata::decode)?))
-            }
+            parameter::IMAGE_DIGEST
+            | parameter::VERSION_MATCH
+            | parameter::WAIT_INFO
+            | parameter::COMPONENT_METADATA => wrapped(reader, |reader| Self::decode_wrapped(label, reader))?,
             other => return Err(Error::Unsupported { at, feature: Feature::Parameter(other) }),
+        })
+    }
+
+    /// Reads the value of a parameter that stands in a byte string.
+    fn decode_wrapped(label: i64, reader: &mut Reader<'b>) -> Result<Self, Error> {
+        Ok(match label {
+            parameter::IMAGE_DIGEST => Self::ImageDigest(decode_digest(reader)?),
+            parameter::VERSION_MATCH => Self::VersionMatch(Box::new(VersionMatch::decode(reader)?)),
+            parameter::WAIT_INFO => Self::WaitInfo(Box::new(WaitInfo::decode(reader)?)),
+            _ => Self::ComponentMetadata(Box::new(ComponentMetadata::decode(reader)?)),
         })
     }
 

@@ -318,10 +318,10 @@ fn signers(signing: &[&Authority]) -> Vec<Signer> {
     for entry in signing {
         if !signers.iter().any(|signer| signer.key == entry.key) {
             let (key, kid, name) = (entry.key.clone(), entry.kid.clone(), entry.name.clone());
-            signers.push(Signer { key, kid, name, role: entry.role });
+            let place = signers.partition_point(|signer| signer.role <= entry.role);
+            signers.insert(place, Signer { key, kid, name, role: entry.role });
         }
     }
-    signers.sort_by_key(|signer| signer.role);
     signers
 }
 

@@ -1,3 +1,4 @@
+use alloc::boxed::Box;
 use alloc::string::ToString;
 use alloc::vec::Vec;
 
@@ -96,15 +97,18 @@ impl Selection<'_> {
     }
 }
 
-/// A procedure that cannot go on, and what was measured at the end.
-pub(super) struct Stop {
+/// A procedure that cannot go on. In a box, because every step has to hand it on: that costs code and stack.
+pub(super) struct Stop(pub(super) Box<Cause>);
+
+/// Why it cannot, and what was measured at the end.
+pub(super) struct Cause {
     pub(super) kind: FailureKind,
-    pub(super) measured: Measured,
+    measured: Measured,
 }
 
 impl<T: Into<FailureKind>> From<T> for Stop {
     fn from(kind: T) -> Self {
-        Self { kind: kind.into(), measured: None }
+        Self(Box::new(Cause { kind: kind.into(), measured: None }))
     }
 }
 
@@ -231,8 +235,8 @@ impl<'a, P: Platform> Machine<'a, P> {
                     self.log_claims(*policy, measured, true);
                     return Ok(());
                 }
-                let stop = Stop { kind: FailureKind::NotMet(*condition), measured: measured.clone() };
-                let ended = self.unwind(stop);
+                let cause = Cause { kind: FailureKind::NotMet(*condition), measured: measured.clone() };
+                let ended = self.unwind(Stop(Box::new(cause)));
                 if ended.is_ok() {
                     self.log_record(*policy, &measured, false);
                 }
@@ -405,7 +409,8 @@ impl<'a, P: Platform> Machine<'a, P> {
     }
 
     pub(super) fn failure(&mut self, stop: Stop) -> Report {
-        let (reason, record) = (stop.kind.reason(), self.record(stop.measured));
+        let Cause { kind, measured } = *stop.0;
+        let (reason, record) = (kind.reason(), self.record(measured));
         let outcome = Outcome::Failure { code: reason.code(), reason, record };
         report(self.root, core::mem::take(&mut self.entries), outcome)
     }

@@ -45,7 +45,7 @@ impl<'m, 'b, P: Platform> Processor<'m, 'b, P> {
         match machine.run(procedure) {
             Ok(()) => Ok(machine.success()),
             Err(stop) => {
-                let kind = stop.kind;
+                let kind = stop.0.kind;
                 Err(Failure { kind, report: Box::new(machine.failure(stop)) })
             }
         }

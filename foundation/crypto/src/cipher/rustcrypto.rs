@@ -1,5 +1,3 @@
-//! Keystreams and authenticators, fed piece by piece: what [`crate::Encryptor`] and [`crate::Decryptor`] are made of.
-//!
 //! RustCrypto serves both back ends here: aws-lc-rs gives AEADs in one piece only, and a device's memory does not hold
 //! a payload. One AES of three sizes and one counter mode serve GCM and CTR, so that their code is there once.
 
@@ -12,13 +10,8 @@ use ghash::universal_hash::UniversalHash;
 use poly1305::Poly1305;
 use zeroize::{Zeroize, Zeroizing};
 
+use super::{BLOCK_LEN, NONCE_LEN};
 use crate::Error;
-
-/// Length of a block of AES, of GHASH and of Poly1305, and of an authentication tag.
-pub(crate) const BLOCK_LEN: usize = 16;
-
-/// Length of a nonce of GCM and of ChaCha20-Poly1305.
-pub(crate) const NONCE_LEN: usize = 12;
 
 /// How many blocks of keystream are made at once: what the parallel implementations of AES take.
 const BATCH_BLOCKS: usize = 8;
