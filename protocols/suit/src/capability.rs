@@ -11,6 +11,7 @@ use crate::{
     evaluate::each_operation,
     labels::{capability, command, common, component_text, envelope, manifest, parameter, text},
     limits::{MAX_CAPABILITIES, MAX_COMPONENT_SEGMENTS, MAX_SEGMENT_LEN},
+    names::{command_name, parameter_name},
 };
 
 /// SUIT_Capability_Report (REP, section 6): what a processor can do.
@@ -278,8 +279,14 @@ impl fmt::Display for Unsupported {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Component(component) => write!(f, "component {component}"),
-            Self::Command(code) => write!(f, "command {code}"),
-            Self::Parameter(label) => write!(f, "parameter {label}"),
+            Self::Command(code) => match command_name(*code) {
+                Some(name) => write!(f, "command {name}"),
+                None => write!(f, "command {code}"),
+            },
+            Self::Parameter(label) => match parameter_name(*label) {
+                Some(name) => write!(f, "parameter {name}"),
+                None => write!(f, "parameter {label}"),
+            },
             Self::Algorithm(id) => write!(f, "algorithm {id}"),
             Self::EnvelopeMember(label) => write!(f, "envelope member {label}"),
             Self::ManifestMember(label) => write!(f, "manifest member {label}"),

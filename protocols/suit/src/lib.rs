@@ -51,6 +51,7 @@ mod interpreter;
 mod manifest;
 mod metadata;
 mod mud;
+mod names;
 mod parameter;
 mod report;
 mod sequence;
@@ -86,10 +87,11 @@ pub use interpreter::{
 pub use manifest::{Held, Manifest, Section, Severable};
 pub use metadata::{Actor, ComponentMetadata, FileType, Permissions};
 pub use mud::MudBinding;
+pub use names::{command_name, parameter_name};
 pub use parameter::Parameter;
 pub use report::{
-    Entry, Finding, Outcome, Property, Reason, Record, Replay, Report, ReportError, SignedReport, Subject,
-    SystemPropertyClaims, Verdict, VerifiedReport, replay,
+    Entry, Finding, Located, Outcome, Property, Reason, Record, Replay, Report, ReportError, SignedReport,
+    Subject, SystemPropertyClaims, Verdict, VerifiedReport, locate, replay,
 };
 pub use text::{LanguageText, Text};
 pub use verify::{Signer, Verified, VerifiedManifest};

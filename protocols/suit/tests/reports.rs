@@ -186,9 +186,14 @@ fn what_the_processor_reports_holds() {
     let Outcome::Failure { reason, record, .. } = &report.outcome else { panic!("a failure") };
     assert_eq!(*reason, Reason::ConditionFailed);
     assert_eq!(record.properties, [Property::ImageDigest(support::sha256(&other))]);
-    // It claims the digest that it found, and that is none the manifest asks for.
-    let [(Subject::Entry(last), Finding::WrongValue)] = faults(&envelope, &report)[..] else { panic!("one") };
-    assert!(matches!(report.entries[last], Entry::Claims(_)));
+    // It claims the digest that it found, which is none the manifest asks for: that is why it stopped.
+    let Some(Entry::Claims(claims)) = report.entries.last() else { panic!("claims") };
+    assert_eq!(claims.properties, record.properties);
+    assert_eq!(faults(&envelope, &report), []);
+    // The same claims and no failure do not hold.
+    let claimed = report.entries.len() - 1;
+    let lie = Report { outcome: Outcome::Success, ..report };
+    assert_eq!(faults(&envelope, &lie), [(Subject::Entry(claimed), Finding::WrongValue)]);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod container;
 mod decode;
 mod known;
+mod locate;
 mod property;
 mod replay;
 
@@ -14,6 +15,7 @@ use cbor::{MapBuilder, Writer};
 use crypto::Digest;
 
 pub use container::{ReportError, SignedReport, VerifiedReport};
+pub use locate::{Located, locate};
 pub use property::Property;
 pub use replay::{Finding, Replay, Subject, Verdict, replay};
 
