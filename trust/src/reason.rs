@@ -172,6 +172,16 @@ codes! {
     OperatorBlock = "operator-block",
     /// A person put the device into quarantine.
     OperatorQuarantine = "operator-quarantine",
+    /// The device says that it cannot process the release.
+    ReleaseUnsupported = "release-unsupported",
+    /// A report of an update could not be read.
+    MalformedReport = "malformed-report",
+    /// A report of an update is of a form that is not taken.
+    UnsupportedReport = "unsupported-report",
+    /// A report of an update was not signed by this device's key.
+    BadReportSignature = "bad-report-signature",
+    /// A report of an update names an action that is not one of the device.
+    ReportAction = "report-action",
 }
 
 impl fmt::Display for Code {

@@ -58,7 +58,7 @@ pub enum CampaignState {
     Paused,
     /// It paused by itself.
     Halted,
-    /// Every device attested the release, or failed.
+    /// Every device attested the release, failed, or cannot process it.
     Done,
     /// A person ended it.
     Stopped,
@@ -98,7 +98,7 @@ pub struct CampaignDevice {
     pub wave: u32,
     /// How far it came.
     pub state: DeviceProgress,
-    /// Why it failed.
+    /// Why it failed, or what it lacks.
     pub reason: Option<Reason>,
     /// When that changed (RFC 3339).
     pub at: String,
@@ -120,12 +120,21 @@ pub enum DeviceProgress {
     Attested,
     /// It refused, or did not attest it.
     Failed,
+    /// It said that it cannot process the release, so it is not offered it.
+    Unsupported,
 }
 
 impl DeviceProgress {
     /// Every step.
-    pub const ALL: [Self; 6] =
-        [Self::Waiting, Self::Offered, Self::Proceeding, Self::Reported, Self::Attested, Self::Failed];
+    pub const ALL: [Self; 7] = [
+        Self::Waiting,
+        Self::Offered,
+        Self::Proceeding,
+        Self::Reported,
+        Self::Attested,
+        Self::Failed,
+        Self::Unsupported,
+    ];
 
     /// Its word.
     pub const fn as_str(self) -> &'static str {
@@ -136,6 +145,7 @@ impl DeviceProgress {
             Self::Reported => "reported",
             Self::Attested => "attested",
             Self::Failed => "failed",
+            Self::Unsupported => "unsupported",
         }
     }
 

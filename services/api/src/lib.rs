@@ -12,6 +12,7 @@ mod media;
 mod objects;
 mod reason;
 mod releases;
+mod reports;
 mod restriction;
 mod session;
 mod update;
@@ -30,12 +31,15 @@ pub use gateways::{
     Applied, Binding, Gateway, GatewayDevice, GatewayRelease, GatewayReport, GatewayState, Profile, Refused,
     Staged, Violation,
 };
-pub use media::{AUTHORITIES, CHALLENGE_SESSION, COSE, CSV, DISCOVERY, EVIDENCE, PROBLEM, SUIT_ENVELOPE};
+pub use media::{
+    AUTHORITIES, CHALLENGE_SESSION, COSE, CSV, DISCOVERY, EVIDENCE, PROBLEM, SUIT_ENVELOPE, SUIT_REPORT,
+};
 pub use objects::{
     AuditLine, AuthoritiesVersion, AuthorityUpdate, DecisionBundle, NewToken, Override, Token,
 };
 pub use reason::{Problem, Reason};
 pub use releases::{Accepted, ExpectedValue, Release, Revoke};
+pub use reports::{ReleaseReports, Report, ReportFault, ReportPlace, ReportVerdict, ReportedFailure};
 pub use restriction::{Restriction, read as read_restriction};
 pub use session::{Discovery, Endpoints, Evidence, Session, SessionStatus};
 pub use update::{

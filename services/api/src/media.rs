@@ -6,6 +6,8 @@ pub const DISCOVERY: &str = "application/vnd.veraison.discovery+json";
 pub const EVIDENCE: &str = "application/eat+cwt; eat_profile=\"urn:sextant:evidence:1\"";
 /// Media type of a SUIT envelope.
 pub const SUIT_ENVELOPE: &str = "application/suit-envelope+cose";
+/// Media type of a signed SUIT report.
+pub const SUIT_REPORT: &str = "application/suit-report+cose";
 /// Media type of a signed override and of other COSE objects.
 pub const COSE: &str = "application/cose";
 /// Media type of an authority list.

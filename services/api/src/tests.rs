@@ -43,6 +43,10 @@ fn words_of_states_are_those_on_the_wire() {
         assert_eq!(to_value(state).unwrap(), state.as_str());
         assert_eq!(CampaignState::from_text(state.as_str()), Some(state));
     }
+    for verdict in ReportVerdict::ALL {
+        assert_eq!(to_value(verdict).unwrap(), verdict.as_str());
+        assert_eq!(ReportVerdict::from_text(verdict.as_str()), Some(verdict));
+    }
     for step in DeviceProgress::ALL {
         assert_eq!(to_value(step).unwrap(), step.as_str());
         assert_eq!(DeviceProgress::from_text(step.as_str()), Some(step));

@@ -37,6 +37,8 @@ pub struct Config {
     pub attestations_a_minute: u32,
     /// How long results and decisions are remembered that no device stands on any more. The audit chain stays.
     pub keep_results: Duration,
+    /// How often a device may report: at most this many times a minute, averaged.
+    pub reports_a_minute: u32,
     /// How long a client may take to send the head of a request, or to finish TLS.
     pub head_timeout: Duration,
     /// How long a client may take to send a body.
@@ -95,6 +97,7 @@ impl Config {
             poll_interval: Duration::from_secs(30),
             attestations_a_minute: 60,
             keep_results: Duration::from_secs(30 * 24 * 3600),
+            reports_a_minute: 60,
             head_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(30),
             period: Duration::from_secs(5),

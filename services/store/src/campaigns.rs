@@ -105,11 +105,15 @@ pub struct Remainder {
     pub overdue: Vec<CampaignDevice>,
     /// The first canary that failed.
     pub failed_canary: Option<CampaignDevice>,
+    /// The first canary, where none of them can process the release.
+    pub unsupported_canary: Option<CampaignDevice>,
 }
 
 /// Asked at every poll of every device of a campaign: it must not look at devices that are no canaries.
-pub(crate) const OPEN_CANARIES: &str =
-    "SELECT count(*) FROM campaign_devices WHERE campaign = $1 AND wave = 0 AND state <> 'attested'";
+pub(crate) const CANARIES: &str =
+    "SELECT count(*) AS canaries, count(*) FILTER (WHERE state = 'attested') AS attested,
+     count(*) FILTER (WHERE state NOT IN ('attested', 'unsupported')) AS open
+     FROM campaign_devices WHERE campaign = $1 AND wave = 0";
 
 impl Store {
     /// Remembers a campaign in state `draft`, its devices in state `waiting`.
@@ -223,7 +227,8 @@ impl Store {
             parts.push(part(row)?);
         }
         let row = sqlx::query(
-            "SELECT count(*) FROM campaign_devices WHERE campaign = $1 AND state NOT IN ('attested', 'failed')",
+            "SELECT count(*) FROM campaign_devices
+             WHERE campaign = $1 AND state NOT IN ('attested', 'failed', 'unsupported')",
         )
         .bind(campaign.id.0)
         .fetch_one(&self.readers)
@@ -237,13 +242,24 @@ impl Store {
         .fetch_optional(&self.readers)
         .await?;
         remainder.failed_canary = row.as_ref().map(part).transpose()?;
+        let rows = sqlx::query(
+            "SELECT id AS action, campaign, device, wave, state AS part_state, reason AS part_reason, at
+             FROM campaign_devices WHERE campaign = $1 AND wave = 0 AND state = 'unsupported' ORDER BY id",
+        )
+        .bind(campaign.id.0)
+        .fetch_all(&self.readers)
+        .await?;
+        let none_can = rows.len() == campaign.canaries as usize;
+        remainder.unsupported_canary = rows.first().filter(|_| none_can).map(part).transpose()?;
         Ok(remainder)
     }
 
-    /// How many canaries of a campaign have not attested the release.
-    pub async fn open_canaries(&self, id: CampaignId) -> Result<u64, Error> {
-        let row = sqlx::query(OPEN_CANARIES).bind(id.0).fetch_one(&self.readers).await?;
-        Ok(row.try_get::<i64, _>(0)?.unsigned_abs())
+    /// Whether a campaign goes on after its canaries: each attested the release or cannot process it, and one attested
+    /// it. A campaign without canaries has nothing to wait for.
+    pub async fn canaries_passed(&self, id: CampaignId) -> Result<bool, Error> {
+        let row = sqlx::query(CANARIES).bind(id.0).fetch_one(&self.readers).await?;
+        let count = |name: &str| row.try_get::<i64, _>(name);
+        Ok(count("open")? == 0 && (count("attested")? > 0 || count("canaries")? == 0))
     }
 
     /// A device's parts in running campaigns that are not finished, newest campaign first.
@@ -252,7 +268,22 @@ impl Store {
             "SELECT campaigns.*, d.id AS action, d.campaign, d.device, d.wave, d.state AS part_state,
              d.reason AS part_reason, d.at
              FROM campaign_devices AS d JOIN campaigns ON campaigns.id = d.campaign
-             WHERE d.device = $1 AND campaigns.state = 'running' AND d.state NOT IN ('attested', 'failed')
+             WHERE d.device = $1 AND campaigns.state = 'running' AND d.state NOT IN ('attested', 'failed', 'unsupported')
+             ORDER BY campaigns.id DESC",
+        )
+        .bind(device.as_bytes())
+        .fetch_all(&self.readers)
+        .await?;
+        rows.iter().map(offer).collect()
+    }
+
+    /// A device's parts in running campaigns that it has not begun with, whether it can process the release or not.
+    pub async fn parts_to_begin(&self, device: &DeviceId) -> Result<Vec<Offer>, Error> {
+        let rows = sqlx::query(
+            "SELECT campaigns.*, d.id AS action, d.campaign, d.device, d.wave, d.state AS part_state,
+             d.reason AS part_reason, d.at
+             FROM campaign_devices AS d JOIN campaigns ON campaigns.id = d.campaign
+             WHERE d.device = $1 AND campaigns.state = 'running' AND d.state IN ('waiting', 'offered', 'unsupported')
              ORDER BY campaigns.id DESC",
         )
         .bind(device.as_bytes())

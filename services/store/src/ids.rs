@@ -137,6 +137,8 @@ row_id! {
     DecisionId,
     /// An attestation result.
     ResultId,
+    /// A report of an update.
+    ReportId,
 }
 
 macro_rules! debug_as_display {
@@ -149,7 +151,7 @@ macro_rules! debug_as_display {
     )+};
 }
 
-debug_as_display!(DeviceId ReleaseId SessionId CampaignId ActionId DecisionId ResultId);
+debug_as_display!(DeviceId ReleaseId SessionId CampaignId ActionId DecisionId ResultId ReportId);
 
 /// A moment: microseconds since 1970, as the caller's clock tells it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]

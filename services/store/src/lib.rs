@@ -20,6 +20,7 @@ mod ids;
 mod open;
 mod overrides;
 mod releases;
+mod reports;
 mod results;
 mod sessions;
 mod tokens;
@@ -40,11 +41,12 @@ pub use gateways::{
 };
 pub use holds::Hold;
 pub use ids::{
-    ActionId, CampaignId, DecisionId, DeviceId, NotAnId, ReleaseId, ResultId, SessionId, Timestamp,
+    ActionId, CampaignId, DecisionId, DeviceId, NotAnId, ReleaseId, ReportId, ResultId, SessionId, Timestamp,
 };
 pub use open::Store;
 pub use overrides::Override;
 pub use releases::{ExpectedValue, NewRelease, Release};
+pub use reports::{MAX_REPORTS, NewReport, ReportGroup, ReportRecord};
 pub use results::{NewResult, ResultRecord};
 pub use sessions::Challenge;
 pub use tokens::Token;

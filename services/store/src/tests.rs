@@ -237,7 +237,7 @@ async fn old_results_and_decisions_are_forgotten_but_for_those_devices_stand_on(
 #[tokio::test]
 async fn whether_canaries_are_open_is_asked_of_canaries_alone() {
     let (_folder, store) = store().await;
-    let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {}", campaigns::OPEN_CANARIES));
+    let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {}", campaigns::CANARIES));
     let plan = sqlx::query(explain).bind(1).fetch_one(&store.readers).await.unwrap();
     let plan: String = sqlx::Row::get(&plan, "detail");
     assert!(plan.contains("campaign_devices_by_wave (campaign=? AND wave=?)"), "{plan}");
@@ -317,15 +317,149 @@ async fn campaign_moves_only_from_the_state_it_is_in() {
     assert!(matches!(store.change_campaign(start, "olga", NOW).await, Err(Error::Conflict(_))));
     let offers = store.offers(&device(1).id).await.unwrap();
     assert_eq!((offers.len(), offers[0].part.wave, offers[0].campaign.canaries), (1, 0, 1));
-    assert_eq!(store.open_canaries(id).await.unwrap(), 1);
+    assert!(!store.canaries_passed(id).await.unwrap());
     let action = offers[0].part.id;
     let attested = DeviceChange { action, from: "waiting".into(), to: "attested".into(), reason: None };
     store.change_part(attested, "server", NOW).await.unwrap();
-    assert_eq!(store.open_canaries(id).await.unwrap(), 0);
+    assert!(store.canaries_passed(id).await.unwrap());
     assert!(store.offers(&device(1).id).await.unwrap().is_empty());
     let states: Vec<_> =
         store.campaign_devices(id).await.unwrap().into_iter().map(|part| part.state).collect();
     assert_eq!(states, ["attested", "waiting"]);
+}
+
+#[tokio::test]
+async fn canaries_that_cannot_process_the_release_prove_nothing() {
+    let (_folder, store) = store().await;
+    let devices = vec![(device(1).id, 0), (device(2).id, 0), (device(3).id, 1)];
+    let campaign = NewCampaign { release: release_id(5), selector: "model:welcome-cam".into(), devices };
+    let id = store.add_campaign(campaign, "olga", NOW).await.unwrap();
+    let start = CampaignChange { campaign: id, from: "draft".into(), to: "running".into(), reason: None };
+    store.change_campaign(start, "olga", NOW).await.unwrap();
+    for (number, to, passed) in [(1, "unsupported", false), (2, "unsupported", false), (2, "attested", true)]
+    {
+        let part = store.parts_to_begin(&device(number).id).await.unwrap().remove(0).part;
+        let change = DeviceChange { action: part.id, from: part.state, to: to.into(), reason: None };
+        store.change_part(change, "server", NOW).await.unwrap();
+        assert_eq!(store.canaries_passed(id).await.unwrap(), passed, "{number} {to}");
+        let campaign = store.campaign(id).await.unwrap().unwrap();
+        let left = store.remainder(&campaign, "trusted", NOW).await.unwrap();
+        let lacking = left.unsupported_canary.map(|part| part.device);
+        let none_can = number == 2 && to == "unsupported";
+        assert_eq!(lacking, none_can.then(|| device(1).id), "{number} {to}");
+        assert_eq!(left.open, if number == 1 { 2 } else { 1 }, "{number} {to}");
+    }
+    assert!(store.offers(&device(1).id).await.unwrap().is_empty());
+    assert_eq!(store.parts_to_begin(&device(1).id).await.unwrap().len(), 1);
+    assert!(store.parts_to_begin(&device(2).id).await.unwrap().is_empty());
+    let devices = vec![(device(3).id, 1)];
+    let without = NewCampaign { release: release_id(5), selector: "model:welcome-cam".into(), devices };
+    let without = store.add_campaign(without, "olga", NOW).await.unwrap();
+    assert!(store.canaries_passed(without).await.unwrap());
+}
+
+fn suit_report(number: u8, object: u8, seconds: i64) -> NewReport {
+    NewReport {
+        device: device(number).id,
+        object: vec![object; 32],
+        release: release_id(5),
+        action: Some(ActionId(3)),
+        received_at: NOW.plus_seconds(seconds),
+        bytes: vec![object],
+        is_update: true,
+        succeeded: true,
+        reason: None,
+        place: None,
+        verdict: "holds".into(),
+        faults: "[]".into(),
+        has_capabilities: false,
+        audit: None,
+    }
+}
+
+#[tokio::test]
+async fn report_is_stored_once_and_audited_when_it_is_news() {
+    let (_folder, store) = store().await;
+    let id = device(1).id;
+    let failed = NewReport {
+        succeeded: false,
+        reason: Some("condition-failed".into()),
+        place: Some(r#"{"offset":4}"#.into()),
+        audit: Some("report.failure"),
+        ..suit_report(1, 1, 0)
+    };
+    let (first, new) = store.record_report(failed.clone()).await.unwrap();
+    assert!(new);
+    let later = NewReport { received_at: NOW.plus_seconds(9), ..failed.clone() };
+    assert_eq!(store.record_report(later.clone()).await.unwrap(), (first, false));
+    let stored = store.report_of(&id, first).await.unwrap().unwrap();
+    assert_eq!((stored.first_at, stored.last_at, stored.times), (NOW, NOW.plus_seconds(9), 2));
+    assert_eq!((stored.bytes.as_slice(), stored.action), (&[1][..], Some(ActionId(3))));
+    assert!(store.report_of(&device(2).id, first).await.unwrap().is_none(), "it is nobody else's");
+    let audit = store.audit_about(&format!("device:{id}"), 10).await.unwrap();
+    assert_eq!(audit.len(), 1);
+    assert!(audit[0].record.contains(r#""action":"report.failure""#), "{}", audit[0].record);
+    // What was unknown can turn out to be wrong.
+    let wrong = NewReport { verdict: "contradicts".into(), audit: Some("report.contradict"), ..later };
+    store.record_report(wrong).await.unwrap();
+    assert_eq!(store.audit_about(&format!("device:{id}"), 10).await.unwrap().len(), 2);
+    // The same bytes of another device are another report.
+    assert!(store.record_report(suit_report(2, 1, 0)).await.unwrap().1);
+}
+
+#[tokio::test]
+async fn reports_are_bounded_and_the_capability_report_stays() {
+    let (_folder, store) = store().await;
+    let id = device(1).id;
+    let able = NewReport { has_capabilities: true, is_update: false, ..suit_report(1, 255, 0) };
+    let (able_id, _) = store.record_report(able.clone()).await.unwrap();
+    for number in 0..=MAX_REPORTS {
+        let (object, seconds) = (u8::try_from(number).unwrap(), 1 + i64::from(number));
+        store.record_report(suit_report(1, object, seconds)).await.unwrap();
+    }
+    let kept = store.reports_of(&id, 1000).await.unwrap();
+    assert_eq!(kept.len(), MAX_REPORTS as usize + 1, "the newest, and what says what it can");
+    assert_eq!(kept[0].object, [64; 32]);
+    assert!(kept.iter().all(|report| report.object != [0; 32]));
+    assert_eq!(store.capability_report(&id).await.unwrap().unwrap().id, able_id);
+    // A device that went back to what it was says the same as then, and then it counts.
+    let other = NewReport { object: vec![254; 32], received_at: NOW.plus_seconds(100), ..able.clone() };
+    let (other_id, _) = store.record_report(other).await.unwrap();
+    assert_eq!(store.capability_report(&id).await.unwrap().unwrap().id, other_id);
+    assert!(
+        store.report_of(&id, able_id).await.unwrap().is_none(),
+        "too old, and it says nothing that counts"
+    );
+    store.record_report(NewReport { received_at: NOW.plus_seconds(101), ..able }).await.unwrap();
+    assert_eq!(store.capability_report(&id).await.unwrap().unwrap().object, [255; 32]);
+    assert!(store.capability_report(&device(2).id).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn newest_report_of_each_device_is_counted() {
+    let (_folder, store) = store().await;
+    let failed = |number, object, seconds| NewReport {
+        succeeded: false,
+        reason: Some("condition-failed".into()),
+        place: Some(r#"{"offset":4}"#.into()),
+        ..suit_report(number, object, seconds)
+    };
+    for report in [
+        failed(1, 1, 0),
+        suit_report(1, 2, 1),
+        failed(2, 3, 0),
+        failed(3, 4, 0),
+        NewReport { verdict: "contradicts".into(), ..suit_report(4, 5, 0) },
+        NewReport { is_update: false, ..suit_report(5, 6, 0) },
+        NewReport { release: release_id(6), ..suit_report(6, 7, 0) },
+    ] {
+        store.record_report(report).await.unwrap();
+    }
+    let groups = store.report_groups(&release_id(5)).await.unwrap();
+    let rows: Vec<_> = groups.iter().map(|one| (one.devices, one.succeeded, one.verdict.as_str())).collect();
+    assert_eq!(rows, [(2, false, "holds"), (1, true, "contradicts"), (1, true, "holds")]);
+    assert_eq!(groups[0].reason.as_deref(), Some("condition-failed"));
+    assert_eq!(groups[0].place.as_deref(), Some(r#"{"offset":4}"#));
 }
 
 #[tokio::test]
@@ -474,7 +608,7 @@ async fn refuses_database_of_a_newer_program() {
         .unwrap();
     store.close().await;
     let refused = Store::open(&folder.path().join("sextant.sqlite")).await;
-    assert!(matches!(refused, Err(Error::TooNew { found: 99, known: 3 })));
+    assert!(matches!(refused, Err(Error::TooNew { found: 99, known: 4 })));
 }
 
 #[test]

@@ -23,6 +23,8 @@ pub enum Change {
     Gateway(String),
     /// What a gateway reported about a device. It does not move the revision.
     Network(DeviceId),
+    /// What a device reported of an update. It does not move the revision.
+    Report(DeviceId),
     /// An override.
     Override,
     /// The list of authorities.
@@ -228,7 +230,7 @@ impl Actor {
 }
 
 fn moves_revision(change: &Change) -> bool {
-    !matches!(change, Change::Gateway(_) | Change::Network(_))
+    !matches!(change, Change::Gateway(_) | Change::Network(_) | Change::Report(_))
 }
 
 async fn execute(transaction: &mut Transaction, sql: &'static str) -> Result<(), Error> {

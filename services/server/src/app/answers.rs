@@ -1,6 +1,6 @@
 //! The six questions of the system, answered from verified objects. The same answers stand on the page and in the API.
 
-use api::{Answer, NetworkState};
+use api::{Answer, DeviceProgress, NetworkState};
 use cose::Key;
 use eat::{Evidence, EvidenceClaims, Nonce};
 use mud::{Direction, Ports, Protocol, Remote};
@@ -19,6 +19,9 @@ pub(crate) const QUESTIONS: [&str; 6] = [
     "Who may update it, and when?",
     "How does it update?",
 ];
+
+/// Reports that the last answer tells of.
+const REPORTS: u32 = 3;
 
 impl App {
     /// All six answers.
@@ -107,15 +110,30 @@ impl App {
             Ok(None) => ("Nothing is offered to it".to_owned(), Value::Null),
             Err(reason) => ("An update waits".to_owned(), json!({ "waits_for": reasons::to_api(reason) })),
         };
+        let reports = self.reports(&device.id, REPORTS).await?;
+        let lacks = self.newest_lack(device).await?;
+        let answer = match (&lacks, &offer) {
+            (Some(lacks), Ok(None)) => format!("It cannot process {}", detail(lacks, "version")),
+            _ => answer,
+        };
         let facts = json!({
             "offered": offered,
+            "unsupported": lacks,
+            "reports": reports,
             "active_slot": status.map(|status| status.active_slot),
             "trial": status.map(|status| status.trial),
             "last_refusal": status.and_then(|status| status.last_refusal.as_ref()).map(|refusal| json!({
                 "manifest": hex(&refusal.manifest), "code": refusal.code })),
-            "self_asserted": ["active_slot", "trial", "last_refusal"],
+            "self_asserted": ["active_slot", "trial", "last_refusal", "reports"],
         });
         Ok((answer, facts))
+    }
+
+    /// What a device lacks for the release of its newest campaign.
+    async fn newest_lack(&self, device: &Device) -> Result<Option<api::Reason>, Failure> {
+        let newest = self.store.newest_part(&device.id).await?.map(|offer| offer.part);
+        let part = newest.filter(|part| part.state == DeviceProgress::Unsupported.as_str());
+        Ok(part.and_then(|part| reasons::one_from_json(&part.reason?)))
     }
 }
 
@@ -291,6 +309,10 @@ pub(crate) fn measured(claims: Option<&EvidenceClaims>) -> Vec<Value> {
         .iter()
         .map(|file| json!({ "component": file.path(), "digest": file.digest.map(|digest| digest.to_string()), "size": file.size }))
         .collect()
+}
+
+fn detail<'r>(reason: &'r api::Reason, name: &str) -> &'r str {
+    reason.detail.get(name).map(String::as_str).unwrap_or_default()
 }
 
 fn count(number: usize, what: &str) -> String {

@@ -18,7 +18,7 @@ pub(crate) enum Verb {
     Start,
     /// From running to paused.
     Pause,
-    /// From paused or halted to running; devices that failed are tried again.
+    /// From paused or halted to running; devices that failed or lacked something are tried again.
     Resume,
     /// To stopped, for good.
     Abort,
@@ -94,8 +94,9 @@ impl App {
         }
         if state == Some(CampaignState::Halted) && to == CampaignState::Running {
             let parts = self.store.campaign_devices(id).await?;
-            let failed = parts.iter().filter(|part| part.state == DeviceProgress::Failed.as_str());
-            let again = failed.map(|part| (part, DeviceProgress::Waiting, None)).collect();
+            let stopped = [DeviceProgress::Failed, DeviceProgress::Unsupported].map(DeviceProgress::as_str);
+            let stopped = parts.iter().filter(|part| stopped.contains(&part.state.as_str()));
+            let again = stopped.map(|part| (part, DeviceProgress::Waiting, None)).collect();
             self.move_parts(again, actor).await?;
         }
         let change =
@@ -112,7 +113,10 @@ impl App {
             if book.get(&offer.campaign.release).is_none_or(|entry| check_offerable(entry).is_err()) {
                 continue;
             }
-            if offer.part.wave > 0 && self.store.open_canaries(offer.campaign.id).await? > 0 {
+            if offer.part.wave > 0 && !self.store.canaries_passed(offer.campaign.id).await? {
+                continue;
+            }
+            if self.unsupported(device, &offer.campaign.release).await?.is_some() {
                 continue;
             }
             if let Some(reason) = self.not_staged(&offer.campaign.release, Some(&device.id), &book).await? {
@@ -141,7 +145,7 @@ impl App {
         let offer = self.store.offer(action).await?.filter(|offer| offer.part.device == *device);
         let part = offer.ok_or(Failure::NotFound)?.part;
         let now = DeviceProgress::from_text(&part.state).ok_or(Failure::NotFound)?;
-        if matches!(now, DeviceProgress::Attested | DeviceProgress::Failed) {
+        if matches!(now, DeviceProgress::Attested | DeviceProgress::Failed | DeviceProgress::Unsupported) {
             return Ok(());
         }
         let actor = format!("device:{device}");

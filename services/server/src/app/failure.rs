@@ -25,6 +25,10 @@ pub(crate) enum Failure {
     Range(u64),
     /// The object is well-formed, and refused.
     Refused(Reason),
+    /// The object cannot be read.
+    Unreadable(Reason),
+    /// The object was not made by who brings it.
+    Forged(Reason),
     /// Too often; try again after this many seconds.
     TooMany(u64),
     /// A part that this needs does not answer now.

@@ -2,16 +2,16 @@ use std::{collections::HashMap, hash::Hash, net::IpAddr, sync::Mutex};
 
 use store::{DeviceId, Timestamp};
 
-/// How often one device may attest from one address: a bucket of ten, refilled steadily.
+/// How often one device may attest, or report, from one address: a bucket of ten, refilled steadily.
 ///
 /// The address is part of the key, so that a stranger elsewhere cannot use up a device's share by naming it.
 pub(crate) struct Limiter {
-    /// Microseconds that one attestation costs.
+    /// Microseconds that one of them costs.
     cost: i64,
     full: Mutex<HashMap<(IpAddr, DeviceId), i64>>,
 }
 
-/// Attestations that may come at once.
+/// So many may come at once.
 const BURST: i64 = 10;
 /// Buckets remembered; a full bucket need not be.
 const MAX_BUCKETS: usize = 100_000;

@@ -5,6 +5,7 @@ pub(crate) mod attestation;
 mod authorities;
 pub(crate) mod bundle;
 pub(crate) mod campaigns;
+pub(crate) mod capabilities;
 pub(crate) mod challenge;
 pub(crate) mod credentials;
 pub(crate) mod decisions;
@@ -18,6 +19,7 @@ pub(crate) mod objects;
 pub(crate) mod overrides;
 pub(crate) mod reasons;
 pub(crate) mod releases;
+pub(crate) mod reports;
 pub(crate) mod violations;
 
 use std::{
@@ -49,6 +51,7 @@ pub(crate) struct App {
     pub(crate) result_key: ResultKey,
     pub(crate) challenger: Challenger,
     pub(crate) limiter: Limiter,
+    pub(crate) report_limiter: Limiter,
     /// Becomes true when the server ends.
     pub(crate) closing: tokio::sync::watch::Sender<bool>,
     /// Wakes the reconcilers.
@@ -73,6 +76,7 @@ impl App {
             result_key: ResultKey::load(&folder.join("result.key"))?,
             challenger: Challenger::new(secret.clone(), config.session_lifetime),
             limiter: Limiter::new(config.attestations_a_minute),
+            report_limiter: Limiter::new(config.reports_a_minute),
             closing: tokio::sync::watch::Sender::new(false),
             nudge: Notify::new(),
             secret,

@@ -9,7 +9,7 @@ use std::{
 use crypto::{Digest, HashAlgorithm};
 use serde_json::json;
 use store::{AuditEntry, ExpectedValue, NewRelease, ReleaseId};
-use suit::{AuthorityList, AuthorityPolicy, Envelope, labels::component_text};
+use suit::{AuthorityList, AuthorityPolicy, Envelope, VerifiedManifest, labels::component_text};
 use trust::{Code, Reason, Release, ReleaseAnchors, ReleaseStanding, Standing};
 
 use crate::app::{App, Failure, reasons, rfc3339};
@@ -39,6 +39,10 @@ pub(crate) struct Verified {
     rows: Vec<ExpectedValue>,
     /// The envelope as gateways get it.
     pub(crate) stripped: Vec<u8>,
+    /// The manifest with what is needed to judge reports and devices: no images.
+    pub(crate) manifest: VerifiedManifest,
+    /// Envelopes among the payloads: what the manifest may depend on.
+    inner: Vec<Vec<u8>>,
 }
 
 impl Book {
@@ -101,7 +105,7 @@ impl Book {
 }
 
 impl Verified {
-    fn new(release: Release) -> Self {
+    fn new(release: Release, authorities: &AuthorityList) -> Result<Self, Reason> {
         let mut rows: Vec<ExpectedValue> = release
             .expected()
             .iter()
@@ -114,7 +118,32 @@ impl Verified {
             .collect();
         rows.sort();
         let stripped = release.without_images();
-        Self { release, rows, stripped }
+        let manifest = VerifiedManifest::verify(stripped.clone(), authorities).map_err(|refusal| {
+            let code = Code::from_text(refusal.code()).unwrap_or(Code::MalformedManifest);
+            Reason::new(code).with("error", refusal)
+        })?;
+        let payloads = Envelope::decode(release.envelope()).map(|envelope| envelope.payloads().to_vec());
+        let payloads = payloads.unwrap_or_default().into_iter().map(|(_, payload)| payload);
+        let inner =
+            payloads.filter(|payload| Envelope::decode(payload).is_ok()).map(<[u8]>::to_vec).collect();
+        Ok(Self { release, rows, stripped, manifest, inner })
+    }
+
+    /// The manifests that come with the release and that it may depend on, as far as their signers may change what they
+    /// name, where one of the dependencies of the release puts it.
+    pub(crate) fn dependencies<'v>(
+        &'v self,
+        root: &suit::Verified<'_>,
+        authorities: &AuthorityList,
+    ) -> Vec<suit::Verified<'v>> {
+        let common = root.manifest().common();
+        let prefixes: Vec<_> = common.dependencies().iter().map(|one| one.prefix.as_ref()).collect();
+        let verify = |bytes: &'v Vec<u8>| {
+            let envelope = Envelope::decode(bytes).ok()?;
+            let mut prefixes = prefixes.iter();
+            prefixes.find_map(|prefix| envelope.verify_dependency(authorities, *prefix).ok())
+        };
+        self.inner.iter().filter_map(verify).collect()
     }
 }
 
@@ -159,7 +188,7 @@ impl App {
         };
         let id = ReleaseId::new(release.manifest_digest());
         let (vendor, model) = names(&release, &anchors.authorities);
-        let verified = Verified::new(release);
+        let verified = Verified::new(release, &anchors.authorities).map_err(Failure::Refused)?;
         let new = NewRelease {
             id,
             object: Digest::of(HashAlgorithm::Sha256, &envelope).as_bytes().to_vec(),
@@ -319,7 +348,7 @@ impl App {
         let accepted = record.accepted_at.seconds();
         Ok(match Release::accept(&envelope, anchors, accepted) {
             Ok(release) if release.manifest_digest() == record.id.digest() => {
-                Ok(Arc::new(Verified::new(release)))
+                Verified::new(release, &anchors.authorities).map(Arc::new)
             }
             Ok(_) => Err(tampered(record, "the stored envelope is that of another release")),
             Err(reason) if Digest::of(HashAlgorithm::Sha256, &envelope).as_bytes() == record.object => {

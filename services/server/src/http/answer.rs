@@ -50,7 +50,7 @@ impl IntoResponse for Problem {
         let mut headers = Vec::new();
         match self.0 {
             Failure::Malformed(detail) | Failure::Conflict(detail) => problem.detail = detail,
-            Failure::Refused(reason) => {
+            Failure::Refused(reason) | Failure::Unreadable(reason) | Failure::Forged(reason) => {
                 problem.code = reason.code.as_str().to_owned();
                 problem.detail = reason.to_string();
                 problem.help = help(&reason);
@@ -112,6 +112,8 @@ fn classify(failure: &Failure) -> (StatusCode, &'static str, &'static str) {
             (StatusCode::RANGE_NOT_SATISFIABLE, "range", "the range lies outside of the file")
         }
         Failure::Refused(_) => (StatusCode::UNPROCESSABLE_ENTITY, "refused", "well-formed, and refused"),
+        Failure::Unreadable(_) => (StatusCode::BAD_REQUEST, "unreadable", "the object cannot be read"),
+        Failure::Forged(_) => (StatusCode::FORBIDDEN, "forged", "not made by who brings it"),
         Failure::TooMany(_) => (StatusCode::TOO_MANY_REQUESTS, "too-many", "too often"),
         Failure::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "unavailable", "not now"),
         Failure::Fault(_) => (StatusCode::INTERNAL_SERVER_ERROR, "fault", "a fault of the server"),

@@ -53,6 +53,7 @@ fn describe(change: &Change) -> Event {
     let (kind, id) = match change {
         Change::Device(id) => ("device", id.to_string()),
         Change::Network(id) => ("network", id.to_string()),
+        Change::Report(id) => ("report", id.to_string()),
         Change::Release(id) => ("release", id.to_string()),
         Change::Campaign(id) => ("campaign", id.to_string()),
         Change::Gateway(name) => ("gateway", name.clone()),

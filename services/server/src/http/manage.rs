@@ -10,7 +10,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use store::{CampaignId, ReleaseId};
+use store::{CampaignId, MAX_REPORTS, ReleaseId, ReportId};
 use trust::Restriction;
 
 use crate::{
@@ -36,9 +36,13 @@ pub(crate) fn routes() -> Router<Shared> {
         .route("/api/v1/devices/{id}/hold", post(hold))
         .route("/api/v1/devices/{id}/release", post(unhold))
         .route("/api/v1/devices/{id}/quarantine", post(quarantine).delete(end_quarantine))
+        .route("/api/v1/devices/{id}/reports", get(device_reports))
+        .route("/api/v1/devices/{id}/reports/{report}", get(device_report))
+        .route("/api/v1/devices/{id}/reports/{report}/object", get(report_object))
         .route("/api/v1/releases", get(releases).post(accept))
         .route("/api/v1/releases/{digest}", get(release))
         .route("/api/v1/releases/{digest}/envelope", get(envelope))
+        .route("/api/v1/releases/{digest}/reports", get(release_reports))
         .route("/api/v1/releases/{digest}/revoke", post(revoke))
         .route("/api/v1/campaigns", get(campaigns).post(create_campaign))
         .route("/api/v1/campaigns/{id}", get(campaign))
@@ -92,6 +96,37 @@ async fn device(
     let answer = detail.answers.into_iter().find(|answer| answer.question.to_string() == *question);
     let answer = answer.ok_or_else(|| Failure::Malformed("`q` is 1 to 6".to_owned()))?;
     Ok(Json(answer).into_response())
+}
+
+async fn device_reports(State(app): State<Shared>, Path(id): Path<String>) -> Answer<Json<Vec<api::Report>>> {
+    let device = app.find_device(&id).await?;
+    // Beside the newest there is the one that says what the device can process, which may be older.
+    Ok(Json(app.reports(&device.id, MAX_REPORTS + 1).await?))
+}
+
+async fn device_report(
+    State(app): State<Shared>,
+    Path((id, report)): Path<(String, String)>,
+) -> Answer<Json<api::Report>> {
+    let device = app.find_device(&id).await?;
+    Ok(Json(app.report(&device.id, report_id(&report)?).await?.0))
+}
+
+/// The report as received.
+async fn report_object(
+    State(app): State<Shared>,
+    Path((id, report)): Path<(String, String)>,
+) -> Answer<Response> {
+    let device = app.find_device(&id).await?;
+    let (_, bytes) = app.report(&device.id, report_id(&report)?).await?;
+    Ok(([(header::CONTENT_TYPE, api::SUIT_REPORT)], bytes).into_response())
+}
+
+async fn release_reports(
+    State(app): State<Shared>,
+    Path(digest): Path<String>,
+) -> Answer<Json<api::ReleaseReports>> {
+    Ok(Json(app.release_reports(&release_id(&digest)?).await?))
 }
 
 async fn retire(
@@ -266,6 +301,10 @@ async fn gateway_report(
 }
 
 fn release_id(text: &str) -> Result<ReleaseId, Failure> {
+    text.parse().map_err(|_| Failure::NotFound)
+}
+
+fn report_id(text: &str) -> Result<ReportId, Failure> {
     text.parse().map_err(|_| Failure::NotFound)
 }
 

@@ -68,7 +68,9 @@ pub(crate) fn failed(app: &App, path: &str, failure: Failure) -> Response {
         Failure::Forbidden => Problem::Forbidden { who: "Only an administrator".into() },
         Failure::NotFound => Problem::NotFound,
         Failure::Conflict(what) => Problem::Conflict { changed: what.into(), now: views::back(path) },
-        Failure::Refused(reason) => Problem::Malformed(reason.to_string().into()),
+        Failure::Refused(reason) | Failure::Unreadable(reason) | Failure::Forged(reason) => {
+            Problem::Malformed(reason.to_string().into())
+        }
         Failure::TooMany(seconds) => Problem::TooMany { again: format!("in {seconds} s").into() },
         Failure::Unavailable => Problem::Unavailable { part: "The store takes no changes now.".into() },
         Failure::Fault(detail) => {

@@ -1,4 +1,6 @@
-//! The update API of devices: hawkBit's Direct Device Integration.
+//! The update API of devices: hawkBit's Direct Device Integration, and beside it the signed reports of SUIT.
+
+use std::collections::HashMap;
 
 use api::{
     Artifact, ArtifactLinks, Chunk, Deployment, DeploymentAction, Feedback, Hashes, Href, Poll, PollConfig,
@@ -28,6 +30,8 @@ const BASE: &str = "/default/controller/v1";
 const FILE: &str = "release.suit";
 /// Longest feedback in bytes.
 const MAX_FEEDBACK: usize = 64 << 10;
+/// Longest report in bytes.
+const MAX_REPORT: usize = 64 << 10;
 /// A file is read from the store in pieces of this size.
 const PIECE: u64 = 1 << 20;
 
@@ -37,6 +41,7 @@ pub(crate) fn routes() -> Router<Shared> {
         .route("/default/controller/v1/{ueid}/deploymentBase/{action}", get(deployment))
         .route("/default/controller/v1/{ueid}/deploymentBase/{action}/feedback", post(feedback))
         .route("/default/controller/v1/{ueid}/authorities/{list}/{update}", get(authority_update))
+        .route("/default/controller/v1/{ueid}/suitReport", post(report))
         .route(
             "/default/controller/v1/{ueid}/softwaremodules/{release}/artifacts/release.suit",
             get(download),
@@ -50,6 +55,7 @@ async fn poll(
     headers: HeaderMap,
 ) -> Answer<Json<Poll>> {
     let device = device(&app, &who).await?;
+    app.weigh_offers(&device).await?;
     let offer = app.offer_for(&device).await?.unwrap_or(None);
     if let Some(offer) = &offer {
         app.offered(offer).await?;
@@ -127,6 +133,21 @@ async fn feedback(
     let feedback: Feedback = request::json(&app, request, MAX_FEEDBACK).await?;
     app.feedback(&device.id, action_id(&action)?, &feedback.status).await?;
     Ok(StatusCode::OK)
+}
+
+async fn report(
+    State(app): State<Shared>,
+    Extension(who): Extension<Principal>,
+    Query(query): Query<HashMap<String, String>>,
+    request: Request,
+) -> Answer<StatusCode> {
+    let device = device(&app, &who).await?;
+    let action = query.get("action").map(|action| action.parse()).transpose();
+    let action = action.map_err(|_| Failure::Malformed("`action` is a number".to_owned()))?;
+    let from = request::peer(&request);
+    let bytes = request::body(&app, request, &[api::SUIT_REPORT], MAX_REPORT).await?;
+    app.take_report(&device, action, bytes, from).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 async fn download(

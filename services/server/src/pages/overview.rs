@@ -185,6 +185,7 @@ fn cell(cell: &Cell) -> Markup {
         CellState::Updating => ("run", Some("half")),
         CellState::Waiting => ("wait", None),
         CellState::Failed => ("bad", Some("x")),
+        CellState::Unsupported => ("wait", Some("x")),
         CellState::Quarantined => ("quar", Some("quarantined")),
     };
     html! { span class=(class) title=(cell.title) { @if let Some(mark) = mark { (icon(mark)) } } }
@@ -196,6 +197,7 @@ fn fill(state: CellState) -> &'static str {
         CellState::Updating => "f-accent",
         CellState::Waiting => "f-idle",
         CellState::Failed => "f-untrusted",
+        CellState::Unsupported => "f-idle",
         CellState::Quarantined => "f-quarantined",
     }
 }
@@ -206,6 +208,7 @@ fn word(state: CellState) -> &'static str {
         CellState::Updating => "updating",
         CellState::Waiting => "waiting",
         CellState::Failed => "went back or refused",
+        CellState::Unsupported => "cannot process it",
         CellState::Quarantined => "quarantined",
     }
 }

@@ -5,6 +5,10 @@ use trust::{Code, Posture, Reason};
 use crate::app::{App, Failure, reasons, rfc3339};
 
 /// Moves every running campaign on: by evidence to success, by refusals and silence to failure.
+///
+/// A device that cannot process the release has not failed: nothing was tried on it, so it says nothing against the
+/// release and does not halt the campaign. It proves nothing either: where no canary can process the release, the
+/// campaign halts, because nobody tried it before the rest would be offered it.
 pub(super) async fn reconcile(app: &App) -> Result<(), Failure> {
     for campaign in app.store.campaigns().await? {
         if campaign.state == CampaignState::Running.as_str() {
@@ -33,6 +37,14 @@ async fn advance(app: &App, campaign: &Campaign) -> Result<(), Failure> {
     let told = told.map(|reason| Code::from_text(&reason.code).unwrap_or(Code::NotAffirmed));
     if let Some(code) = late_canary.or(told) {
         return change(app, campaign, CampaignState::Halted, Some(Reason::new(code))).await;
+    }
+    if let Some(part) = left.unsupported_canary.filter(|_| !moved) {
+        let lacks = part.reason.as_deref().and_then(reasons::one_from_json);
+        let detail = lacks.map(|lacks| lacks.detail).unwrap_or_default();
+        let reason = detail
+            .iter()
+            .fold(Reason::new(Code::ReleaseUnsupported), |reason, (name, value)| reason.with(name, value));
+        return change(app, campaign, CampaignState::Halted, Some(reason)).await;
     }
     match (moved, left.open) {
         // A device may have moved its part meanwhile: what is open now, another round finds out.

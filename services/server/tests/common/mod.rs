@@ -4,13 +4,19 @@
 use std::{io::Read, sync::Arc, time::Duration};
 
 use api::{Base64Url, Session};
+use cose::{EncryptBuilder, RecipientKey};
 use coswid::{Entity, File, Hash, Role as SwidRole, TagBuilder, TagId, VersionScheme};
-use crypto::{Digest, HashAlgorithm, SignatureAlgorithm, SigningKey};
+use crypto::{
+    ContentAlgorithm, Digest, HashAlgorithm, KeyWrapAlgorithm, KeyWrapKey, SignatureAlgorithm, SigningKey,
+};
 use eat::{DebugStatus, EvidenceClaims, ManifestReference, Nonce, Ueid};
 use serde_json::{Value, json};
 use sextant_server::{Config, ManualClock, Server};
 use store::Timestamp;
-use suit::{Authority, AuthorityList, ComponentId, Role};
+use suit::{
+    Authority, AuthorityList, ComponentId, Condition, Directive, EnvelopeBuilder, Parameter, ReportingPolicy,
+    Role, Section, SequenceBuilder,
+};
 use tempfile::TempDir;
 use trust::{DraftImage, DraftMud, ReleaseDraft};
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
@@ -277,10 +283,40 @@ impl Maker {
         self.release_with(version, sequence_number, app, broad.as_bytes())
     }
 
+    /// A release whose image is encrypted for a group of devices.
+    pub fn encrypted_release(&self, version: &str, sequence_number: u64, app: &[u8]) -> Vec<u8> {
+        let draft = self.draft(version, sequence_number, app, CAM);
+        let group = KeyWrapKey::from_bytes(KeyWrapAlgorithm::A128Kw, &[7; 16]).unwrap();
+        let recipient = RecipientKey::key_wrap(group, b"group");
+        let builder = EncryptBuilder::new(ContentAlgorithm::A128Gcm).recipient(&recipient);
+        let (info, ciphertext) = builder.encrypt_detached(app, &mut |bytes| bytes.fill(9)).unwrap();
+        let mut manifest = draft.manifest().unwrap();
+        let parameters = [Parameter::Uri("#app"), Parameter::EncryptionInfo(&info)];
+        let install = SequenceBuilder::new()
+            .override_parameters(&parameters)
+            .directive(Directive::Fetch, ReportingPolicy::ON_FAILURE)
+            .condition(Condition::ImageMatch, ReportingPolicy::ALWAYS);
+        manifest.section(Section::Install, install);
+        let mut envelope = manifest.build(HashAlgorithm::Sha256).unwrap();
+        let mud = draft.mud.as_ref().unwrap();
+        envelope.payload("#app", &ciphertext);
+        envelope.payload(trust::MUD_FILE, &mud.file).payload(trust::MUD_SIGNATURE, &mud.signature);
+        self.signed(&mut envelope)
+    }
+
     fn release_with(&self, version: &str, sequence_number: u64, app: &[u8], file: &[u8]) -> Vec<u8> {
+        self.signed(&mut self.draft(version, sequence_number, app, file).build().unwrap())
+    }
+
+    fn signed(&self, envelope: &mut EnvelopeBuilder) -> Vec<u8> {
+        envelope.sign(&self.author, Some(b"author"));
+        envelope.to_bytes()
+    }
+
+    fn draft(&self, version: &str, sequence_number: u64, app: &[u8], file: &[u8]) -> ReleaseDraft {
         let signature = cms::sign_detached(file, &self.mud_signer, &self.certificate, &[], NOW).unwrap();
         let parsed = mud::parse(CAM, &mud::Context::default()).unwrap();
-        let draft = ReleaseDraft {
+        ReleaseDraft {
             vendor_domain: "northlight.example".into(),
             class_name: "welcome-cam".into(),
             name: "welcome-cam".into(),
@@ -302,10 +338,7 @@ impl Maker {
                 signature,
                 signer: self.mud_signer.public_key().clone(),
             }),
-        };
-        let mut envelope = draft.build().unwrap();
-        envelope.sign(&self.author, Some(b"author"));
-        envelope.to_bytes()
+        }
     }
 }
 

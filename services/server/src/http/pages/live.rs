@@ -101,8 +101,11 @@ async fn render(app: &App, viewer: &Viewer, on: &On) -> Result<String, Failure> 
 /// Whether a change may be seen on a page.
 fn concerns(on: &On, change: &Change) -> bool {
     match (on, change) {
-        (On::Overview, Change::Gateway(_) | Change::Override) | (On::Device(_), Change::Gateway(_)) => false,
-        (On::Device(device), Change::Device(id) | Change::Network(id)) => id.to_string() == *device,
+        (On::Overview, Change::Gateway(_) | Change::Override | Change::Report(_))
+        | (On::Device(_), Change::Gateway(_)) => false,
+        (On::Device(device), Change::Device(id) | Change::Network(id) | Change::Report(id)) => {
+            id.to_string() == *device
+        }
         _ => true,
     }
 }

@@ -177,13 +177,16 @@ pub enum CellState {
     Waiting,
     /// It refused the release, or went back.
     Failed,
+    /// It said that it cannot process the release, and is not offered it.
+    Unsupported,
     /// It is quarantined.
     Quarantined,
 }
 
 impl CellState {
     /// Every state, in the order of the key.
-    pub const ALL: [Self; 5] = [Self::Done, Self::Updating, Self::Waiting, Self::Failed, Self::Quarantined];
+    pub const ALL: [Self; 6] =
+        [Self::Done, Self::Updating, Self::Waiting, Self::Failed, Self::Unsupported, Self::Quarantined];
 }
 
 /// A line of the table of models.

@@ -255,4 +255,22 @@ pub(super) const REASONS: &[(&str, &[&str])] = &[
             "A person put it into quarantine.",
         ],
     ),
+    (
+        "release-unsupported",
+        &[
+            "It cannot process {version}: it lacks {missing}.",
+            "It lacks {missing}, which the release needs.",
+            "It cannot process the release.",
+        ],
+    ),
+    ("malformed-report", &["The report could not be read: {error}.", "The report could not be read."]),
+    (
+        "unsupported-report",
+        &[
+            "The report has a form that is not taken here: {error}.",
+            "The report has a form that is not taken here.",
+        ],
+    ),
+    ("bad-report-signature", &["The report was not signed by this device's key."]),
+    ("report-action", &["The report names an update that is not one of this device."]),
 ];

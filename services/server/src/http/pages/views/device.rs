@@ -2,6 +2,7 @@
 
 mod chain;
 mod evidence;
+mod reports;
 mod six;
 
 use store::Device;

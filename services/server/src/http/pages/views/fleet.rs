@@ -207,9 +207,18 @@ async fn campaigns(app: &App, devices: &[Device], now: Timestamp) -> Result<Vec<
         let mut waves: BTreeMap<u32, Vec<Cell>> = BTreeMap::new();
         for part in &view.devices {
             let name = names.get(&part.ueid).copied().unwrap_or(part.ueid.as_str());
-            let title = format!("{name}: {}", part.state.as_str()).into();
+            let lacks = part.reason.as_ref().filter(|_| part.state == DeviceProgress::Unsupported);
+            let why = lacks.map(|reason| format!(". {}", sentence(now, reason))).unwrap_or_default();
+            let title = format!("{name}: {}{why}", part.state.as_str()).into();
             waves.entry(part.wave).or_default().push(Cell { state: cell(part.state), title });
         }
+        let unsupported = view.devices.iter().filter(|part| part.state == DeviceProgress::Unsupported);
+        let lacks = unsupported.clone().find_map(|part| part.reason.as_ref());
+        let note = view.waits_for.as_ref().or(view.reason.as_ref()).map(|reason| sentence(now, reason));
+        let note = note.or_else(|| {
+            let count = plural(unsupported.count() as u64, "device");
+            Some(Sentence::from(format!("Not offered to {count}. ")).then(sentence(now, lacks?)))
+        });
         let is_open = |cells: &Vec<Cell>| cells.iter().any(|cell| cell.state != CellState::Done);
         let current = waves.iter().find(|(_, cells)| is_open(cells)).map(|(wave, _)| *wave);
         cards.push(Campaign {
@@ -221,7 +230,7 @@ async fn campaigns(app: &App, devices: &[Device], now: Timestamp) -> Result<Vec<
             progress: format!("{} of {} trusted on {version}", view.attested, view.devices.len()).into(),
             goal: format!("trusted on {version}").into(),
             waves: waves.into_iter().map(|(wave, cells)| card(wave, cells, current == Some(wave))).collect(),
-            note: view.waits_for.as_ref().or(view.reason.as_ref()).map(|reason| sentence(now, reason)),
+            note,
         });
     }
     Ok(cards)
@@ -235,6 +244,7 @@ fn cell(step: DeviceProgress) -> CellState {
         }
         DeviceProgress::Attested => CellState::Done,
         DeviceProgress::Failed => CellState::Failed,
+        DeviceProgress::Unsupported => CellState::Unsupported,
     }
 }
 

@@ -81,6 +81,8 @@ pub(super) fn words(event: &EventOfDevice) -> String {
         "release.refuse" => format!("Release refused: {}", text("code")),
         "release.restore" => "A stored release holds again".to_owned(),
         "release.revoke" => format!("Release revoked: {}", text("reason")),
+        "report.contradict" => "Reported what its release contradicts".to_owned(),
+        "report.failure" => format!("Reported a failed update: {}", text("reason")),
         "token.add" => "Credential made".to_owned(),
         "token.remove" => "Credential removed".to_owned(),
         other => other.to_owned(),

@@ -1,8 +1,12 @@
 //! The six cards.
 
+use serde::Deserialize as _;
 use store::{Device, ResultRecord, Timestamp};
 
-use super::super::age;
+use super::{
+    super::{age, sentence},
+    reports,
+};
 use crate::{
     app::{App, releases::hex},
     pages::{
@@ -33,7 +37,8 @@ pub(super) fn cards(
         let distrusted = posture != Posture::Trusted;
         let bad = matches!(question, Question::Software | Question::Peers) && distrusted;
         let seal = match question {
-            Question::Software | Question::Authority | Question::Update => verifier.clone(),
+            Question::Software | Question::Authority => verifier.clone(),
+            Question::Update => reports::seal(&answer.facts, device, now).unwrap_or_else(|| verifier.clone()),
             Question::Peers | Question::Origin => author.clone(),
             Question::Connection => Seal::absent(),
         };
@@ -45,7 +50,7 @@ pub(super) fn cards(
             bad: bad.then_some(posture),
             facts,
             seal,
-            more: None,
+            more: (question == Question::Update).then(|| reports::all(&answer.facts, device)).flatten(),
         }
     })
 }
@@ -135,6 +140,9 @@ fn facts(
             }));
         }
         Question::Update => {
+            let lacks = facts.get("unsupported").and_then(|lacks| api::Reason::deserialize(lacks).ok());
+            said.extend(lacks.map(|lacks| ("Not offered", sentence(now, &lacks))));
+            said.extend(reports::facts(facts, now));
             let slot = facts.get("active_slot").and_then(|slot| slot.as_u64());
             said.extend(slot.map(|slot| ("Active slot", slot.to_string().into())));
             let refused = facts
