@@ -16,7 +16,7 @@ use crate::{
 /// CBOR tag of a CoRIM (draft-ietf-rats-corim), which is named and not decoded.
 const TAG_CORIM: u64 = 501;
 /// What is detected.
-const KINDS: &str = "supported are SUIT envelopes, authority lists, CoSWID, CWT and JWT (EAT, EAR), policies, overrides and \
+const KINDS: &str = "supported are SUIT envelopes and reports, authority lists, CoSWID, CWT and JWT (EAT, EAR), policies, overrides and \
                      decisions, MUD files, COSE keys and messages, JWK, PEM, certificates, CMS signatures, JSON and CBOR, \
                      in bytes or hexadecimal digits";
 /// Text at least this long is no CBOR: a short one may be.
@@ -165,6 +165,9 @@ fn cbor_item(input: &Input) -> Result<Map, Failure> {
             Ok(suit::labels::TAG_ENVELOPE | suit::labels::TAG_LEGACY_ENVELOPE) => envelope(input),
             Ok(coswid::CBOR_TAG) => coswid_tag(input),
             Ok(61 | cose::labels::TAG_SIGN1) => signed(input),
+            Ok(cose::labels::TAG_MAC0) if suit::SignedReport::decode(&input.bytes).is_ok() => {
+                commands::suit::report::tree(input)
+            }
             Ok(cose::labels::TAG_SIGN) => sign(input),
             Ok(TAG_CORIM) => Ok(Map::new().with("kind", "CoRIM (not decoded)").then(diagnostic(input)?)),
             _ => Ok(Map::new().with("kind", "CBOR").then(diagnostic(input)?)),
@@ -198,6 +201,9 @@ fn signed(input: &Input) -> Result<Map, Failure> {
         return Ok(Map::new()
             .with("kind", "attestation result (CWT)")
             .then(show::ear::tree(result.unverified())));
+    }
+    if suit::SignedReport::decode(bytes).is_ok() {
+        return commands::suit::report::tree(input);
     }
     if let Ok(received @ coswid::Received::Signed(_)) = coswid::Received::decode(bytes) {
         return Ok(show::coswid::received(&received));
@@ -268,6 +274,9 @@ fn untagged_map(input: &Input) -> Result<Map, Failure> {
     }
     if has(2, Type::Bytes) && has(3, Type::Bytes) {
         return envelope(input);
+    }
+    if has(suit::labels::report::REFERENCE, Type::Array) && suit::Report::decode(&input.bytes).is_ok() {
+        return commands::suit::report::tree(input);
     }
     if has(2, Type::Array)
         && has(3, Type::Bytes)

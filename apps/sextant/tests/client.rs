@@ -255,6 +255,38 @@ fn quarantines_devices_and_lists_them() {
 }
 
 #[test]
+fn lists_what_a_device_reported() {
+    let desk = Desk::new();
+    let report = |id: u8, version: &str, rest: &str| {
+        format!(
+            r#"{{"id":{id},"ueid":"01","release":"2ebf833901f3aa","version":{version},"action":null,
+            "received_at":"2026-11-23T16:00:00Z","last_at":"2026-11-23T16:00:00Z","times":1,"digest":"00","size":9,{rest}}}"#
+        )
+    };
+    let failed = r#""is_update":true,"succeeded":false,"reason":"condition-failed","failed_at":{"section":"install",
+        "offset":9,"command":"image-match","component":"app"},"verdict":"holds","faults":[]"#;
+    let lie = r#""is_update":true,"succeeded":true,"reason":null,"failed_at":null,"verdict":"contradicts",
+        "faults":[{"claim":"record 1","code":"no-such-command","says":"no command stands at the offset"}]"#;
+    let able = r#""is_update":false,"succeeded":true,"reason":null,"failed_at":null,"verdict":"unchecked","faults":[]"#;
+    let rows = [report(3, r#""1.1.0""#, failed), report(2, r#""1.1.0""#, lie), report(1, "null", able)];
+    let server = Server::start(&desk, &[(200, &format!("[{}]", rows.join(",")))]);
+    let run = server.run(&desk, "device reports porch");
+    assert_eq!(run.status, 0, "{}", run.stderr);
+    let lines: Vec<String> =
+        run.stdout.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+    assert_eq!(
+        lines,
+        [
+            "REPORT LAST CAME RELEASE SAYS MANIFEST",
+            "3 2026-11-23T16:00:00Z 1.1.0 condition-failed at image-match in install holds",
+            "2 2026-11-23T16:00:00Z 1.1.0 installed contradicts: no-such-command",
+            "1 2026-11-23T16:00:00Z 2ebf833901f3 can process unchecked",
+        ]
+    );
+    assert_eq!(server.asked()[0].line, "GET /api/v1/devices/porch/reports HTTP/1.1");
+}
+
+#[test]
 fn says_what_to_do_when_the_server_cannot_be_asked() {
     let desk = Desk::new();
     let server = Server::start(&desk, &[(401, ""), (404, ""), (500, "oops"), (200, "{}")]);

@@ -594,6 +594,29 @@ async fn verification_names_the_altered_or_missing_record() {
 }
 
 #[tokio::test]
+async fn database_of_the_first_version_is_brought_to_the_present_one() {
+    let (folder, store) = store().await;
+    store.enrol(vec![device(1)], "test", NOW).await.unwrap();
+    store
+        .writer
+        .write(|transaction| {
+            Box::pin(async move {
+                for statement in ["DROP TABLE capabilities", "DROP TABLE reports", "PRAGMA user_version = 1"] {
+                    sqlx::query(statement).execute(&mut transaction.connection).await?;
+                }
+                Ok(())
+            })
+        })
+        .await
+        .unwrap();
+    store.close().await;
+    let store = Store::open(&folder.path().join("sextant.sqlite")).await.unwrap();
+    assert!(store.device(&device(1).id).await.unwrap().is_some());
+    assert!(store.record_report(suit_report(1, 1, 0)).await.unwrap().1);
+    assert_eq!(store.verify_audit().await.unwrap().unwrap().sequence, 1);
+}
+
+#[tokio::test]
 async fn refuses_database_of_a_newer_program() {
     let (folder, store) = store().await;
     store

@@ -1,7 +1,8 @@
 use std::path::PathBuf;
 
 use api::{
-    Device as Listed, DeviceDetail, EnrolDevice, EnrolKey, Enrolled, HoldRequest, Page, Reason, Restriction,
+    Device as Listed, DeviceDetail, EnrolDevice, EnrolKey, Enrolled, HoldRequest, Page, Reason, Report,
+    Restriction,
 };
 use clap::{Args, Subcommand};
 use ureq::http::Method;
@@ -23,14 +24,16 @@ pub(crate) enum Device {
     Ls(Ls),
     /// Show one device: six questions, answered with evidence
     Show(Show),
+    /// List what a device reported of its updates
+    Reports(One),
     /// Enrol one device, or a list in CSV or JSON
     Enrol(Enrol),
     /// Block a device: it reaches nothing at all
     Hold(Hold),
     /// Take a block away
-    Release(Release),
+    Release(One),
     /// Take a device out of service
-    Retire(Release),
+    Retire(One),
 }
 
 #[derive(Debug, Args)]
@@ -91,7 +94,7 @@ pub(crate) struct Hold {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct Release {
+pub(crate) struct One {
     /// UEID in hexadecimal digits, or a unique name
     device: String,
     #[command(flatten)]
@@ -108,14 +111,15 @@ pub(crate) fn run(command: Device, printer: &Printer) -> Result<Answer, Failure>
             let path = format!("{}/hold", path(&device));
             server.client()?.send::<()>(Method::POST, &path, &request)?.answer(printer, |()| Ok(Answer::Yes))
         }
-        Device::Release(Release { device, server }) => {
+        Device::Reports(One { device, server }) => reports(&device, &server, printer),
+        Device::Release(One { device, server }) => {
             let path = format!("{}/release", path(&device));
             server
                 .client()?
                 .upload::<()>(Method::POST, &path, "application/json", b"")?
                 .answer(printer, |()| Ok(Answer::Yes))
         }
-        Device::Retire(Release { device, server }) => {
+        Device::Retire(One { device, server }) => {
             let client = server.client()?;
             let reply = client.upload::<()>(Method::DELETE, &path(&device), "application/json", b"")?;
             reply.answer(printer, |()| Ok(Answer::Yes))
@@ -203,6 +207,33 @@ fn show(command: &Show, printer: &Printer) -> Result<Answer, Failure> {
             Ok(Answer::Yes)
         }),
     }
+}
+
+fn reports(device: &str, server: &ServerArgs, printer: &Printer) -> Result<Answer, Failure> {
+    let reply = server.client()?.get::<Vec<Report>>(&format!("{}/reports", path(device)))?;
+    reply.answer(printer, |reports| {
+        let rows: Vec<_> = reports.iter().map(report_row).collect();
+        printer.table(&["report", "last came", "release", "says", "manifest"], &rows, &reports);
+        Ok(Answer::Yes)
+    })
+}
+
+fn report_row(report: &Report) -> Vec<String> {
+    let says = match (report.is_update, &report.reason, &report.failed_at) {
+        (false, ..) => "can process".to_owned(),
+        (true, None, _) => "installed".to_owned(),
+        (true, Some(reason), None) => reason.clone(),
+        (true, Some(reason), Some(place)) => {
+            let command = place.command.clone().unwrap_or_else(|| format!("byte {}", place.offset));
+            format!("{reason} at {command} in {}", place.section)
+        }
+    };
+    let verdict = match report.faults.first() {
+        Some(fault) => format!("{}: {}", report.verdict.as_str(), fault.code),
+        None => report.verdict.as_str().to_owned(),
+    };
+    let release = report.version.clone().unwrap_or_else(|| report.release.chars().take(12).collect());
+    vec![report.id.to_string(), report.last_at.clone(), release, says, verdict]
 }
 
 fn enrol(command: Enrol, printer: &Printer) -> Result<Answer, Failure> {

@@ -1,6 +1,6 @@
 use suit::{
-    Command, ComponentIndex, Condition, Directive, Envelope, Error, Held, Manifest, MudBinding, Operation,
-    Parameter, Report, ReportingPolicy, Sequence, Severable, Text, labels,
+    Capabilities, Command, ComponentIndex, Condition, Directive, Envelope, Error, Held, Manifest, MudBinding,
+    Operation, Parameter, Report, ReportingPolicy, Sequence, Severable, Text, labels,
 };
 
 use crate::node::{Map, Node};
@@ -136,11 +136,11 @@ fn command(command: &Command<'_>) -> Node {
 }
 
 pub(super) fn condition_words(condition: Condition, policy: ReportingPolicy) -> String {
-    format!("condition {} (report {:#06b})", self::condition(condition), policy.0)
+    format!("condition {} (report {:#06b})", condition.name(), policy.0)
 }
 
 pub(super) fn directive_words(directive: Directive, policy: ReportingPolicy) -> String {
-    format!("directive {} (report {:#06b})", self::directive(directive), policy.0)
+    format!("directive {} (report {:#06b})", directive.name(), policy.0)
 }
 
 pub(super) fn index_words(index: &ComponentIndex) -> String {
@@ -187,64 +187,64 @@ pub(super) fn parameter(parameter: &Parameter<'_>) -> (&'static str, Node) {
     }
 }
 
-fn condition(condition: Condition) -> &'static str {
-    match condition {
-        Condition::VendorIdentifier => "vendor-identifier",
-        Condition::ClassIdentifier => "class-identifier",
-        Condition::ImageMatch => "image-match",
-        Condition::UseBefore => "use-before",
-        Condition::ComponentSlot => "component-slot",
-        Condition::CheckContent => "check-content",
-        Condition::DependencyIntegrity => "dependency-integrity",
-        Condition::IsDependency => "is-dependency",
-        Condition::Abort => "abort",
-        Condition::DeviceIdentifier => "device-identifier",
-        Condition::ImageNotMatch => "image-not-match",
-        Condition::MinimumBattery => "minimum-battery",
-        Condition::UpdateAuthorized => "update-authorized",
-        Condition::Version => "version",
-    }
-}
-
-fn directive(directive: Directive) -> &'static str {
-    match directive {
-        Directive::ProcessDependency => "process-dependency",
-        Directive::Write => "write",
-        Directive::Fetch => "fetch",
-        Directive::Copy => "copy",
-        Directive::Invoke => "invoke",
-        Directive::Wait => "wait",
-        Directive::Swap => "swap",
-        Directive::Unlink => "unlink",
-    }
-}
-
 /// A report of a processor.
 pub(crate) fn report(report: &Report) -> Map {
-    let place = |record: &suit::Record| {
-        Map::new()
-            .unless_empty("manifest", Node::list(&record.manifest_id))
-            .with(
-                "section",
-                record.section.map_or_else(|| "shared".to_owned(), |section| section.to_string()),
-            )
-            .with("offset", record.offset)
-            .with("component", record.component)
-            .unless_empty("properties", Node::list(record.properties.iter().map(property)))
-    };
     let entry = |entry: &suit::Entry| match entry {
-        suit::Entry::Record(record) => place(record),
-        suit::Entry::Claims(claims) => Map::new()
-            .with("component", Node::shown(&claims.component))
-            .with("properties", Node::list(claims.properties.iter().map(property))),
+        suit::Entry::Record(one) => record(one),
+        suit::Entry::Claims(one) => claims(one),
     };
     let outcome = match &report.outcome {
         suit::Outcome::Success => Map::new().with("outcome", "success"),
-        suit::Outcome::Failure { reason, record, .. } => {
-            Map::new().with("outcome", Node::shown(reason)).with("failed_at", place(record))
+        suit::Outcome::Failure { reason, record: one, .. } => {
+            Map::new().with("outcome", Node::shown(reason)).with("failed_at", record(one))
         }
     };
     outcome.unless_empty("records", report.entries.iter().map(entry).collect::<Vec<_>>())
+}
+
+/// A place in a manifest and what was measured there.
+pub(crate) fn record(record: &suit::Record) -> Map {
+    Map::new()
+        .unless_empty("manifest", Node::list(&record.manifest_id))
+        .with("section", record.section.map_or_else(|| "shared".to_owned(), |section| section.to_string()))
+        .with("offset", record.offset)
+        .with("component", record.component)
+        .unless_empty("properties", Node::list(record.properties.iter().map(property)))
+}
+
+/// What was measured of a component.
+pub(crate) fn claims(claims: &suit::SystemPropertyClaims) -> Map {
+    Map::new()
+        .with("component", Node::shown(&claims.component))
+        .with("properties", Node::list(claims.properties.iter().map(property)))
+}
+
+/// What a processor says that it can process.
+pub(crate) fn capabilities(capabilities: &Capabilities) -> Map {
+    let named = |list: &[i64], name: fn(i64) -> Option<&'static str>| {
+        Node::list(list.iter().map(|label| name(*label).map_or_else(|| label.to_string(), str::to_owned)))
+    };
+    let components = capabilities.components.iter().map(|one| match one.any_below {
+        true => format!("{} and below", one.component),
+        false => one.component.to_string(),
+    });
+    let labels = [
+        ("envelope", &capabilities.envelope),
+        ("manifest", &capabilities.manifest),
+        ("common", &capabilities.common),
+        ("text", &capabilities.text),
+        ("component_text", &capabilities.component_text),
+        ("dependency", &capabilities.dependency),
+    ];
+    let map = Map::new()
+        .with("components", Node::list(components))
+        .with("commands", named(&capabilities.commands, suit::command_name))
+        .with("parameters", named(&capabilities.parameters, suit::parameter_name))
+        .with(
+            "algorithms",
+            capabilities.algorithms.iter().map(|id| super::cose::algorithm(*id)).collect::<Vec<_>>(),
+        );
+    labels.into_iter().fold(map, |map, (name, list)| map.maybe(name, list.as_ref().map(Node::list)))
 }
 
 fn property(property: &suit::Property) -> String {

@@ -1,6 +1,7 @@
 mod build;
 mod diff;
 mod lint;
+pub(crate) mod report;
 mod sign;
 mod simulate;
 mod verify;
@@ -37,6 +38,9 @@ pub(crate) enum Suit {
     Simulate(simulate::Simulate),
     /// Show a release with every command
     Inspect(Inspect),
+    /// Read reports of devices and hold them against their manifests
+    #[command(subcommand)]
+    Report(report::ReportCommand),
 }
 
 #[derive(Debug, Args)]
@@ -60,6 +64,7 @@ pub(crate) fn run(command: Suit, printer: &Printer) -> Result<Answer, Failure> {
         Suit::Diff(command) => diff::run(&command, printer),
         Suit::Simulate(command) => simulate::run(&command, printer),
         Suit::Inspect(command) => inspect(&command, printer),
+        Suit::Report(command) => report::run(&command, printer),
     }
 }
 

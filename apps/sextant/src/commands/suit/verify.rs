@@ -49,6 +49,11 @@ pub(crate) struct Believed {
 }
 
 impl Believed {
+    /// Those on an authority list.
+    pub(crate) fn listed(authorities: PathBuf) -> Self {
+        Self { keys: Vec::new(), authorities: Some(authorities) }
+    }
+
     /// The authority list, if one was given.
     pub(crate) fn authorities(&self) -> Result<Option<AuthorityList>, Failure> {
         self.authorities.as_ref().map(|path| authority::read(path)).transpose()
