@@ -594,14 +594,15 @@ async fn verification_names_the_altered_or_missing_record() {
 }
 
 #[tokio::test]
-async fn database_of_the_first_version_is_brought_to_the_present_one() {
+async fn database_of_the_version_before_is_brought_to_the_present_one() {
     let (folder, store) = store().await;
     store.enrol(vec![device(1)], "test", NOW).await.unwrap();
     store
         .writer
         .write(|transaction| {
             Box::pin(async move {
-                for statement in ["DROP TABLE capabilities", "DROP TABLE reports", "PRAGMA user_version = 1"] {
+                for statement in ["DROP TABLE capabilities", "DROP TABLE reports", "PRAGMA user_version = 3"]
+                {
                     sqlx::query(statement).execute(&mut transaction.connection).await?;
                 }
                 Ok(())
