@@ -260,7 +260,7 @@ fn lists_what_a_device_reported() {
     let report = |id: u8, version: &str, rest: &str| {
         format!(
             r#"{{"id":{id},"ueid":"01","release":"2ebf833901f3aa","version":{version},"action":null,
-            "received_at":"2026-11-23T16:00:00Z","last_at":"2026-11-23T16:00:00Z","times":1,"digest":"00","size":9,{rest}}}"#
+            "received_at":"2026-11-23T16:00:00Z","last_at":"2026-11-23T16:00:00Z","times":1,"digest":"00","size":9,"authentic":true,{rest}}}"#
         )
     };
     let failed = r#""is_update":true,"succeeded":false,"reason":"condition-failed","failed_at":{"section":"install",

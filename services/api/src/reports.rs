@@ -24,6 +24,8 @@ pub struct Report {
     pub digest: String,
     /// Size of the report as received.
     pub size: u64,
+    /// Whether what is stored is still what came, signed by the device's key. Otherwise nothing of it is to be believed.
+    pub authentic: bool,
     /// Whether it tells of an update, and not only of what the device runs and can process.
     pub is_update: bool,
     /// Whether it says that all went well.

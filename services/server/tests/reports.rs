@@ -5,6 +5,7 @@ mod common;
 use common::{Device, Maker, Site, hex, manifest_digest};
 use crypto::{Digest, HashAlgorithm};
 use serde_json::{Value, json};
+use sqlx::Connection as _;
 use suit::{
     Abilities, Capabilities, ComponentCapability, ComponentId, Condition, Entry, Envelope, Outcome, Property,
     Reason, Record, Report, Section, SystemPropertyClaims,
@@ -277,6 +278,28 @@ fn nothing_is_kept_of_what_is_refused() {
         assert!(fleet.audited(device, "report.failure").is_empty());
         assert!(fleet.audited(device, "report.contradict").is_empty());
     }
+}
+
+#[test]
+fn stored_report_that_was_altered_counts_for_nothing() {
+    let mut fleet = Fleet::new();
+    fleet.report(0, &failure(&fleet.new, b"something else")).expect(204);
+    assert_eq!(fleet.reports(0)[0]["authentic"], true);
+    fleet.site.stop();
+    let database = fleet.site.database();
+    fleet.site.run(async {
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(database);
+        let mut connection = sqlx::SqliteConnection::connect_with(&options).await.unwrap();
+        sqlx::query("UPDATE reports SET succeeded = 1, reason = NULL")
+            .execute(&mut connection)
+            .await
+            .unwrap();
+        connection.close().await.unwrap();
+    });
+    fleet.site.start();
+    assert_eq!(fleet.reports(0)[0]["authentic"], false);
+    let page = fleet.page(0);
+    assert!(page.contains("A stored report is not the one that came") && page.contains("seal broken"));
 }
 
 #[test]

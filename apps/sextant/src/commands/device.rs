@@ -229,6 +229,7 @@ fn report_row(report: &Report) -> Vec<String> {
         }
     };
     let verdict = match report.faults.first() {
+        _ if !report.authentic => "altered in the store".to_owned(),
         Some(fault) => format!("{}: {}", report.verdict.as_str(), fault.code),
         None => report.verdict.as_str().to_owned(),
     };

@@ -110,7 +110,7 @@ impl App {
             Ok(None) => ("Nothing is offered to it".to_owned(), Value::Null),
             Err(reason) => ("An update waits".to_owned(), json!({ "waits_for": reasons::to_api(reason) })),
         };
-        let reports = self.reports(&device.id, REPORTS).await?;
+        let reports = self.reports(device, REPORTS).await?;
         let lacks = self.newest_lack(device).await?;
         let answer = match (&lacks, &offer) {
             (Some(lacks), Ok(None)) => format!("It cannot process {}", detail(lacks, "version")),

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use api::{ReportFault, ReportPlace, ReportVerdict};
 use cose::Key;
 use crypto::{Digest, HashAlgorithm};
-use store::{ActionId, Device, DeviceId, NewReport, ReleaseId, ReportId, ReportRecord};
+use store::{ActionId, Device, NewReport, ReleaseId, ReportId, ReportRecord};
 use suit::{
     Entry, Finding, Outcome, Record, Report, ReportError, SignedReport, Subject, Verified, VerifiedReport,
 };
@@ -98,20 +98,20 @@ impl App {
     }
 
     /// The newest reports of a device, newest first.
-    pub(crate) async fn reports(&self, device: &DeviceId, limit: u32) -> Result<Vec<api::Report>, Failure> {
+    pub(crate) async fn reports(&self, device: &Device, limit: u32) -> Result<Vec<api::Report>, Failure> {
         let book = self.book();
-        let records = self.store.reports_of(device, limit).await?;
-        Ok(records.iter().map(|record| view(record, &book)).collect())
+        let records = self.store.reports_of(&device.id, limit).await?;
+        Ok(records.iter().map(|record| view(record, device, &book)).collect())
     }
 
     /// One report of a device, and its bytes.
     pub(crate) async fn report(
         &self,
-        device: &DeviceId,
+        device: &Device,
         id: ReportId,
     ) -> Result<(api::Report, Vec<u8>), Failure> {
-        let record = self.store.report_of(device, id).await?.ok_or(Failure::NotFound)?;
-        Ok((view(&record, &self.book()), record.bytes))
+        let record = self.store.report_of(&device.id, id).await?.ok_or(Failure::NotFound)?;
+        Ok((view(&record, device, &self.book()), record.bytes))
     }
 
     /// What devices report of a release.
@@ -274,7 +274,20 @@ fn unreadable(error: &ReportError) -> Failure {
     }
 }
 
-fn view(record: &ReportRecord, book: &Book) -> api::Report {
+/// Whether the stored bytes are those that came, and signed by the device's key.
+fn is_authentic(record: &ReportRecord, device: &Device) -> bool {
+    let Ok(key) = Key::decode(&device.key) else { return false };
+    let report = SignedReport::decode(&record.bytes).and_then(|report| report.verify(key.public(), None));
+    // What was read from the report when it came must still be what it says.
+    report.is_ok_and(|report| {
+        let report = report.report();
+        Digest::of(HashAlgorithm::Sha256, &record.bytes).as_bytes() == record.object
+            && ReleaseId::new(report.manifest_digest) == record.release
+            && report.is_success() == record.succeeded
+    })
+}
+
+fn view(record: &ReportRecord, device: &Device, book: &Book) -> api::Report {
     api::Report {
         id: record.id.0,
         ueid: record.device.to_string(),
@@ -286,6 +299,7 @@ fn view(record: &ReportRecord, book: &Book) -> api::Report {
         times: record.times,
         digest: hex(&record.object),
         size: record.bytes.len() as u64,
+        authentic: is_authentic(record, device),
         is_update: record.is_update,
         succeeded: record.succeeded,
         reason: record.reason.clone(),

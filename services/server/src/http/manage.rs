@@ -101,7 +101,7 @@ async fn device(
 async fn device_reports(State(app): State<Shared>, Path(id): Path<String>) -> Answer<Json<Vec<api::Report>>> {
     let device = app.find_device(&id).await?;
     // Beside the newest there is the one that says what the device can process, which may be older.
-    Ok(Json(app.reports(&device.id, MAX_REPORTS + 1).await?))
+    Ok(Json(app.reports(&device, MAX_REPORTS + 1).await?))
 }
 
 async fn device_report(
@@ -109,7 +109,7 @@ async fn device_report(
     Path((id, report)): Path<(String, String)>,
 ) -> Answer<Json<api::Report>> {
     let device = app.find_device(&id).await?;
-    Ok(Json(app.report(&device.id, report_id(&report)?).await?.0))
+    Ok(Json(app.report(&device, report_id(&report)?).await?.0))
 }
 
 /// The report as received.
@@ -118,7 +118,7 @@ async fn report_object(
     Path((id, report)): Path<(String, String)>,
 ) -> Answer<Response> {
     let device = app.find_device(&id).await?;
-    let (_, bytes) = app.report(&device.id, report_id(&report)?).await?;
+    let (_, bytes) = app.report(&device, report_id(&report)?).await?;
     Ok(([(header::CONTENT_TYPE, api::SUIT_REPORT)], bytes).into_response())
 }
 

@@ -22,12 +22,16 @@ pub(super) fn facts(facts: &Value, now: Timestamp) -> Vec<(&'static str, Sentenc
     TERMS.into_iter().zip(read(facts).iter().map(|report| words(report, now))).collect()
 }
 
-/// The seal of the newest report: that the device's key signed it, whatever it says.
+/// The seal of the newest report: whether the device's key signed it, whatever it says.
 pub(super) fn seal(facts: &Value, device: &Device, now: Timestamp) -> Option<Seal> {
     let report = read(facts).into_iter().next()?;
-    let says = Sentence::from("Reported by ").strong(device.name.as_str()).text(", ");
+    let (state, words) = match report.authentic {
+        true => (SealState::Good, "Reported by "),
+        false => (SealState::Broken, "Does not verify as a report of "),
+    };
+    let says = Sentence::from(words).strong(device.name.as_str()).text(", ");
     Some(Seal {
-        state: SealState::Good,
+        state,
         says: says.stamp(age(now, parse_rfc3339(&report.last_at).unwrap_or(now))),
         object: Some(list(device).segment(&report.id.to_string()).segment("object")),
     })
@@ -49,6 +53,9 @@ fn read(facts: &Value) -> Vec<Report> {
 
 /// One report: what it claims, when it came, and what the manifest says to it.
 fn words(report: &Report, now: Timestamp) -> Sentence {
+    if !report.authentic {
+        return "A stored report is not the one that came, so it counts for nothing.".into();
+    }
     let said = match (report.is_update, report.succeeded) {
         (false, _) => release(Sentence::from("Runs "), report).text(" and says what it can process, "),
         (true, true) => release(Sentence::from("Says it installed "), report).text(", "),
@@ -131,6 +138,7 @@ mod tests {
             times: 1,
             digest: "cd".repeat(32),
             size: 99,
+            authentic: true,
             is_update: true,
             succeeded: true,
             reason: None,
@@ -190,6 +198,8 @@ mod tests {
             "Says it installed 1.1.0, 60 s ago. The manifest contradicts it: record 2, the value fails the \
              condition, and processing went on; 1 more."
         );
+        let altered = Report { authentic: false, ..report() };
+        assert_eq!(say(&altered), "A stored report is not the one that came, so it counts for nothing.");
         let start = Report { is_update: false, ..report() };
         assert_eq!(say(&start), "Runs 1.1.0 and says what it can process, 60 s ago.");
     }
