@@ -12,15 +12,18 @@ mod commands;
 mod detect;
 mod failure;
 mod files;
+mod hash_based;
 mod interrupt;
 mod keys;
 mod legacy;
 mod logging;
 mod node;
 mod pem;
+mod pkcs11;
 mod printer;
 mod recipe;
 mod show;
+mod signer;
 mod virtual_device;
 
 use std::process::ExitCode;

@@ -15,6 +15,7 @@ use crate::{
     printer::Printer,
     recipe::{self, Recipe},
     show,
+    signer::Signer,
 };
 
 /// Build a release from a recipe.
@@ -22,9 +23,12 @@ use crate::{
 pub(crate) struct Build {
     /// The recipe (docs/recipes.md); paths in it are relative to its folder
     recipe: PathBuf,
-    /// Private key of the author; without one the envelope is not signed
+    /// Private key of the author: a file, or a PKCS #11 URI; repeatable; without one the envelope is not signed
+    #[arg(long = "key", value_name = "KEY")]
+    keys: Vec<PathBuf>,
+    /// Name algorithms by their fully specified numbers, as the profiles of suit-mti ask
     #[arg(long)]
-    key: Option<PathBuf>,
+    fully_specified: bool,
     /// Where to write the envelope
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
@@ -49,11 +53,13 @@ pub(crate) fn run(command: &Build, printer: &Printer) -> Result<Answer, Failure>
     if let Some(mud) = &draft.mud {
         envelope.payload(trust::MUD_FILE, &mud.file).payload(trust::MUD_SIGNATURE, &mud.signature);
     }
-    if let Some(path) = &command.key {
-        let (key, kid) = KeyFile::read_secret(path)?;
-        envelope.sign(&key, Some(&kid));
+    let mut bytes = envelope.to_bytes();
+    for path in &command.keys {
+        bytes = Signer::open(path)?
+            .approve(&bytes, command.fully_specified, printer)?
+            .map_err(|refusal| Failure::new("the release cannot be signed").because(&refusal))?;
     }
-    files::write(&command.output, &envelope.to_bytes(), Mode::Public, printer)?;
+    files::write(&command.output, &bytes, Mode::Public, printer)?;
     printer.note(format!("release {} {}", recipe.release.version, envelope.manifest_digest()));
     Ok(Answer::Yes)
 }
