@@ -13,6 +13,7 @@ use crate::{
     keys::KeyFile,
     pkcs11,
     printer::Printer,
+    profile::Profile,
 };
 
 /// A key of any kind that a release is signed with.
@@ -74,6 +75,20 @@ impl Signer {
         let key = KeyFile::decode(&input.bytes).map_err(|error| error.failure(&input))?;
         let (key, kid) = key.into_secret(name)?;
         Ok(Self { kid, ..Self::private(PrivateKey::InFile(key)) })
+    }
+
+    /// Whether the key is of the kind that a profile asks for.
+    pub(crate) fn check_profile(&self, profile: Profile) -> Result<(), Failure> {
+        let own = match &self.key {
+            SecretKey::Private(key) => Some(key.public_key().algorithm()),
+            SecretKey::Shared(_) => None,
+        };
+        if own == profile.signature {
+            return Ok(());
+        }
+        let wanted = profile.signature.map_or("a shared HMAC-256 key", |algorithm| algorithm.name());
+        Err(Failure::new(format!("the key is not of profile {}", profile.name))
+            .help(format!("it asks for {wanted}")))
     }
 
     /// The envelope with this key's signature or MAC beside those it has, or why nobody should put a name under it.

@@ -1,5 +1,6 @@
 mod build;
 mod diff;
+mod encrypt;
 mod lint;
 mod sign;
 mod simulate;
@@ -25,6 +26,8 @@ pub(crate) enum Suit {
     Build(build::Build),
     /// Add a signature, as author or operator
     Sign(sign::Sign),
+    /// Encrypt the images of a release for devices or groups
+    Encrypt(encrypt::Encrypt),
     /// Leave severable members or payloads out; signatures stay good
     Sever(sign::Sever),
     /// Say whether a release is to be believed
@@ -54,6 +57,7 @@ pub(crate) fn run(command: Suit, printer: &Printer) -> Result<Answer, Failure> {
     match command {
         Suit::Build(command) => build::run(&command, printer),
         Suit::Sign(command) => sign::sign(&command, printer),
+        Suit::Encrypt(command) => encrypt::run(&command, printer),
         Suit::Sever(command) => sign::sever(&command, printer),
         Suit::Verify(command) => verify::run(&command, printer),
         Suit::Lint(command) => lint::run(&command, printer),
@@ -83,6 +87,12 @@ fn inspect(command: &Inspect, printer: &Printer) -> Result<Answer, Failure> {
 pub(crate) fn decode(input: &Input) -> Result<suit::Envelope<'_>, Failure> {
     legacy::refuse_old(input)?;
     suit::Envelope::decode(&input.bytes).map_err(|error| refused_to_read(input, &error))
+}
+
+/// Reads `NAME=VALUE`.
+fn pair(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 fn refused_to_read(input: &Input, error: &suit::Error) -> Failure {

@@ -176,7 +176,7 @@ pub(crate) fn sever(command: &Sever, printer: &Printer) -> Result<Answer, Failur
     Ok(Answer::Yes)
 }
 
-fn without_images(bytes: &[u8]) -> Result<Vec<u8>, suit::Error> {
+pub(super) fn without_images(bytes: &[u8]) -> Result<Vec<u8>, suit::Error> {
     let envelope = Envelope::decode(bytes)?;
     let mut stripped = envelope.strip_payloads();
     for uri in [trust::MUD_FILE, trust::MUD_SIGNATURE] {
