@@ -179,3 +179,33 @@ fn refuses_recipes_that_contradict_themselves() {
         assert!(!desk.path("x.suit").exists(), "{words}");
     }
 }
+
+#[test]
+fn the_examples_of_the_documentation_are_built_and_run() {
+    let desk = author_desk();
+    let page = include_str!("../../../docs/recipes.md");
+    let examples: Vec<&str> =
+        page.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    let [_, whole, encrypted] = examples.as_slice() else { panic!("{} examples", examples.len()) };
+    for name in ["cam-slot-a.bin", "cam-slot-b.bin", "faces.tflite", "motd.txt", "cam.bin", "radio.bin"] {
+        desk.write(name, format!("the content of {name}"));
+    }
+    desk.write("radio.toml", recipe("", "image = \"radio.bin\"", ""));
+    desk.done("suit build radio.toml --key author.key -o radio.suit");
+    desk.write("whole.toml", whole);
+    desk.done("suit build whole.toml --key author.key -o r.suit");
+    let device = "--slot 1 --battery 500 --authorize 0 --version 1.3 --at 2026-11-29T01:30:00Z --component radio/app \
+                  --serve https://dl.northlight.example/faces=faces.tflite";
+    let told = desk.done(&simulate(device));
+    for words in
+        ["to radio/app", "to download", "to model", "to motd", "wrote 29 bytes to app", "started app"]
+    {
+        assert!(told.contains(words), "no `{words}` in\n{told}");
+    }
+    desk.done("key new --alg ECDH-ES+A128KW -o device.key --public device.pub");
+    desk.done("key new --alg A128KW -o group.key");
+    desk.write("encrypted.toml", encrypted);
+    desk.done("suit build encrypted.toml --key author.key -o r.suit");
+    let serve = "--serve https://dl.northlight.example/cam.enc=cam.enc";
+    desk.done(&simulate(&format!("--decrypt-key device.key {serve}")));
+}
