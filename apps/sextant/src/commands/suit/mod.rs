@@ -37,7 +37,7 @@ pub(crate) enum Suit {
     /// Say what changes from one release to another
     Diff(diff::Diff),
     /// Process a release on a device in memory
-    Simulate(simulate::Simulate),
+    Simulate(Box<simulate::Simulate>),
     /// Show a release with every command
     Inspect(Inspect),
 }
@@ -47,8 +47,11 @@ pub(crate) struct Inspect {
     /// The envelope
     file: PathBuf,
     /// Show it in diagnostic notation instead
-    #[arg(long, conflicts_with = "legacy")]
+    #[arg(long, conflicts_with_all = ["legacy", "bytes"])]
     diagnostic: bool,
+    /// Show it byte by byte instead: every item with its offset in the file, its name and what it says
+    #[arg(long, conflicts_with = "legacy")]
+    bytes: bool,
     #[command(flatten)]
     legacy: Legacy,
 }
@@ -73,6 +76,13 @@ fn inspect(command: &Inspect, printer: &Printer) -> Result<Answer, Failure> {
         return Ok(Answer::Yes);
     }
     let input = Input::read(&command.file)?;
+    if command.bytes {
+        decode(&input)?;
+        let lines = show::annotated::envelope_lines(&input.bytes);
+        let lines = lines.map_err(|error| input.failure("not an envelope", &error))?;
+        printer.lines(&lines, &lines);
+        return Ok(Answer::Yes);
+    }
     let tree = if command.diagnostic {
         detect::diagnostic(&input)?
     } else {
