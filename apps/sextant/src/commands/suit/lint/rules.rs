@@ -21,7 +21,7 @@ impl Weight {
 use Weight::{Error, Note, Warning};
 
 /// Code, weight, and why the rule is there.
-pub(super) const RULES: [(&str, Weight, &str); 35] = [
+pub(super) const RULES: [(&str, Weight, &str); 38] = [
     ("unsigned-manifest", Error, "no device installs what nobody signed"),
     ("legacy-draft", Warning, "devices that follow today's documents refuse releases of older drafts"),
     ("no-equivalent", Error, "what cannot be said today no device does"),
@@ -65,10 +65,6 @@ pub(super) const RULES: [(&str, Weight, &str); 35] = [
     ("mud-not-carried", Note, "gateways need the Internet to apply the release"),
     ("mud-unsigned", Error, "gateways apply no MUD file that its signer did not sign"),
     ("text-unreadable", Warning, "people cannot be told what the release is"),
-];
-
-/// Rules about the text and the size of what a MUD file asks for.
-pub(super) const MORE: [(&str, Weight, &str); 3] = [
     ("no-text", Note, "people cannot be told what the release is"),
     ("mud-broad", Warning, "an operator has to approve a release that asks for this much"),
     ("mud-refused", Error, "gateways would not apply the MUD file"),
@@ -76,5 +72,5 @@ pub(super) const MORE: [(&str, Weight, &str); 3] = [
 
 /// Weight of a rule; what the verifier refuses has a code of its own and is an error.
 pub(super) fn weight(code: &str) -> Weight {
-    RULES.iter().chain(&MORE).find(|(name, _, _)| *name == code).map_or(Error, |(_, weight, _)| *weight)
+    RULES.iter().find(|(name, _, _)| *name == code).map_or(Error, |(_, weight, _)| *weight)
 }
