@@ -135,7 +135,8 @@ impl ReleaseDraft {
         Ok(envelope)
     }
 
-    fn tag(&self) -> Result<coswid::Tag, DraftError> {
+    /// The SBOM: it lists what the release installs.
+    pub fn tag(&self) -> Result<coswid::Tag, DraftError> {
         let id = self
             .tag_id
             .clone()

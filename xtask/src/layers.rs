@@ -32,6 +32,7 @@ const CHECKS: &[&str] = &["sextant-testkit", "sextant-tests", "sextant-benches",
 /// External crates that only the named crates may import: cryptography and SQL.
 const OWNED: &[(&str, &[&str])] = &[
     ("aws-lc-rs", &["sextant-crypto"]),
+    ("cryptoki", &["sextant-crypto"]),
     ("ed25519-dalek", &["sextant-crypto"]),
     ("hmac", &["sextant-crypto"]),
     ("p256", &["sextant-crypto"]),

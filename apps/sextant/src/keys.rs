@@ -7,7 +7,12 @@ use cose::{Key, Purpose, TrustAnchor, TrustAnchors};
 use crypto::{Digest, HashAlgorithm, PublicKey, SignatureAlgorithm, SigningKey};
 use x509::Certificate;
 
-use crate::{failure::Failure, files::Input, pem};
+use crate::{
+    failure::Failure,
+    files::Input,
+    hash_based::{self, Summary},
+    pem,
+};
 
 /// A key as it was read.
 #[derive(Debug)]
@@ -18,6 +23,8 @@ pub(crate) struct KeyFile {
     kid: Option<Vec<u8>>,
     /// Name of the form it was in.
     pub(crate) form: &'static str,
+    /// How far a private key with state is used.
+    pub(crate) state: Option<Summary>,
 }
 
 impl KeyFile {
@@ -29,11 +36,17 @@ impl KeyFile {
 
     /// Reads a key that can sign.
     pub(crate) fn read_secret(path: &Path) -> Result<(SigningKey, Vec<u8>), Failure> {
-        let key = Self::read(path)?;
-        let kid = key.kid();
-        match key.secret {
-            Some(secret) => Ok((secret, kid)),
-            None => Err(Failure::new(format!("{} is a public key", path.display()))
+        Self::read(path)?.into_secret(path)
+    }
+
+    /// The private key and its identifier.
+    pub(crate) fn into_secret(self, path: &Path) -> Result<(SigningKey, Vec<u8>), Failure> {
+        let kid = self.kid();
+        match (self.secret, self.state) {
+            (Some(secret), _) => Ok((secret, kid)),
+            (None, Some(_)) => Err(Failure::new(format!("{} is a hash-based key", path.display()))
+                .help("such keys sign releases alone: `sextant suit build` and `suit sign`")),
+            (None, None) => Err(Failure::new(format!("{} is a public key", path.display()))
                 .help("give the private key; `sextant key new` makes one")),
         }
     }
@@ -49,10 +62,15 @@ impl KeyFile {
             Some(0x30) => from_der(bytes),
             Some(b'{') => from_jwk(bytes),
             _ if pem::is_pem(bytes) => from_pem(bytes),
+            _ if bytes.starts_with(hash_based::MAGIC) => {
+                let state = Summary::decode(bytes).map_err(KeyError::Crypto)?;
+                let public = state.public.clone();
+                Ok(Self { state: Some(state), ..self::public(public, "key with state") })
+            }
             _ => {
                 let key = Key::decode(bytes).map_err(KeyError::Cose)?;
                 let (public, kid) = (key.public().clone(), key.kid().map(<[u8]>::to_vec));
-                Ok(Self { public, kid, secret: key.into_secret(), form: "COSE_Key" })
+                Ok(Self { public, kid, secret: key.into_secret(), form: "COSE_Key", state: None })
             }
         }
     }
@@ -119,16 +137,24 @@ pub(crate) fn read_all_certificates(paths: &[PathBuf]) -> Result<Vec<Certificate
 
 /// A key that was made now.
 pub(crate) fn generate(algorithm: SignatureAlgorithm) -> Result<SigningKey, Failure> {
+    with_randomness(|fill| SigningKey::generate(algorithm, fill), "cannot make a key")
+}
+
+/// Makes something with the system's randomness.
+pub(crate) fn with_randomness<T, E: std::error::Error>(
+    make: impl FnOnce(&mut dyn FnMut(&mut [u8])) -> Result<T, E>,
+    what: &str,
+) -> Result<T, Failure> {
     let mut fault = None;
-    let made = SigningKey::generate(algorithm, &mut |bytes| {
+    let made = make(&mut |bytes| {
         if let Err(error) = getrandom::fill(bytes) {
             fault = Some(error);
         }
     });
     match (fault, made) {
         (Some(error), _) => Err(Failure::new(format!("the system gives no randomness: {error}"))),
-        (None, Ok(key)) => Ok(key),
-        (None, Err(error)) => Err(Failure::new("cannot make a key").because(&error)),
+        (None, Ok(made)) => Ok(made),
+        (None, Err(error)) => Err(Failure::new(what).because(&error)),
     }
 }
 
@@ -154,7 +180,8 @@ pub(crate) enum KeyError {
 
 impl KeyError {
     pub(crate) fn failure(self, input: &Input) -> Failure {
-        let help = "keys are read as COSE_Key, PEM or DER (SPKI, PKCS #8, SEC 1, certificate) and JWK, of P-256, P-384 and Ed25519";
+        let help = "keys are read as COSE_Key, PEM or DER (SPKI, PKCS #8, SEC 1, certificate) and JWK, of P-256, P-384 and Ed25519; \
+                    HSS-LMS keys as COSE_Key, SPKI or key with state";
         let failure = match self {
             Self::Cose(error) => input.failure("not a key", &error),
             Self::Crypto(error) => input.failure("not a key", &error),
@@ -170,7 +197,7 @@ impl KeyError {
 fn from_der(der: &[u8]) -> Result<KeyFile, KeyError> {
     // The four structures differ in their second element; only the last error is of interest when none fits.
     if let Ok(public) = PublicKey::from_spki_der(der) {
-        return Ok(KeyFile { public, secret: None, kid: None, form: "SPKI" });
+        return Ok(self::public(public, "SPKI"));
     }
     if let Ok(secret) = SigningKey::from_pkcs8_der(der) {
         return Ok(private(secret, "PKCS #8"));
@@ -184,7 +211,7 @@ fn from_der(der: &[u8]) -> Result<KeyFile, KeyError> {
 fn from_certificate(der: &[u8]) -> Result<KeyFile, KeyError> {
     let certificate = Certificate::decode(der).map_err(KeyError::Certificate)?;
     let public = certificate.public_key().map_err(KeyError::Certificate)?.clone();
-    Ok(KeyFile { public, secret: None, kid: None, form: "certificate" })
+    Ok(self::public(public, "certificate"))
 }
 
 fn from_pem(bytes: &[u8]) -> Result<KeyFile, KeyError> {
@@ -193,7 +220,7 @@ fn from_pem(bytes: &[u8]) -> Result<KeyFile, KeyError> {
         return match block.label.as_str() {
             "PUBLIC KEY" => {
                 let public = PublicKey::from_spki_der(&block.der).map_err(KeyError::Crypto)?;
-                Ok(KeyFile { public, secret: None, kid: None, form: "SPKI" })
+                Ok(self::public(public, "SPKI"))
             }
             "PRIVATE KEY" => {
                 let secret = SigningKey::from_pkcs8_der(&block.der).map_err(KeyError::Crypto)?;
@@ -241,11 +268,16 @@ fn from_jwk(bytes: &[u8]) -> Result<KeyFile, KeyError> {
         return Err(KeyError::Rule("private and public part of the JWK do not belong together"));
     }
     let kid = text("kid").map(|kid| kid.as_bytes().to_vec());
-    Ok(KeyFile { public, secret, kid, form: "JWK" })
+    Ok(KeyFile { public, secret, kid, form: "JWK", state: None })
 }
 
 fn private(secret: SigningKey, form: &'static str) -> KeyFile {
-    KeyFile { public: secret.public_key().clone(), secret: Some(secret), kid: None, form }
+    let public = public(secret.public_key().clone(), form);
+    KeyFile { secret: Some(secret), ..public }
+}
+
+fn public(public: PublicKey, form: &'static str) -> KeyFile {
+    KeyFile { public, secret: None, kid: None, form, state: None }
 }
 
 #[cfg(test)]

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use cose::{DecryptionKeys, KeyStore};
 use crypto::Digest;
 use suit::{
     Abilities, AuthorityList, ComponentId, ComponentMetadata, Installed, Platform, PlatformError, Progress,
-    Uuid, VendorId, WaitInfo, labels::wait,
+    References, Uuid, VendorId, Version, WaitInfo, labels::wait,
 };
 
 /// A device whose components are byte vectors.
@@ -14,7 +15,15 @@ pub(crate) struct VirtualDevice {
     pub(crate) components: BTreeMap<ComponentId, Option<Vec<u8>>>,
     pub(crate) vendor: Option<Uuid>,
     pub(crate) class: Option<Uuid>,
+    pub(crate) device: Option<Uuid>,
     pub(crate) slot: Option<u64>,
+    /// Installed version of every component that has none of its own below.
+    pub(crate) version: Option<Version>,
+    pub(crate) versions: BTreeMap<ComponentId, Version>,
+    /// Keys that decrypt.
+    pub(crate) keys: Option<DecryptionKeys>,
+    /// Manifests that refer to a component, by their digests.
+    pub(crate) links: BTreeMap<ComponentId, Vec<Digest>>,
     pub(crate) installed: Option<Installed>,
     /// What can be fetched, by URI.
     pub(crate) served: BTreeMap<String, Vec<u8>>,
@@ -49,14 +58,44 @@ impl Platform for VirtualDevice {
             versions: true,
             events: &EVENTS,
             metadata: true,
-            decryption: false,
+            decryption: self.keys.is_some(),
             dependencies: self.authorities.is_some(),
-            references: false,
+            references: true,
         }
     }
 
     fn authorities(&self) -> Option<&AuthorityList> {
         self.authorities.as_ref()
+    }
+
+    fn keys(&self) -> Option<&dyn KeyStore> {
+        self.keys.as_ref().map(|keys| keys as &dyn KeyStore)
+    }
+
+    fn version(&self, component: &ComponentId) -> Option<Version> {
+        self.versions.get(component).or(self.version.as_ref()).cloned()
+    }
+
+    fn references(&self, component: &ComponentId, holder: &Digest) -> References {
+        let links = self.links.get(component).map(Vec::as_slice).unwrap_or_default();
+        let own = links.contains(holder);
+        let others = links.iter().filter(|link| *link != holder).count();
+        References { others: u32::try_from(others).unwrap_or(u32::MAX), own }
+    }
+
+    fn link(&mut self, component: &ComponentId, holder: &Digest) -> Result<(), PlatformError> {
+        let links = self.links.entry(component.clone()).or_default();
+        if !links.contains(holder) {
+            links.push(*holder);
+        }
+        Ok(())
+    }
+
+    fn unlink(&mut self, component: &ComponentId, holder: &Digest) -> Result<(), PlatformError> {
+        let links = self.links.entry(component.clone()).or_default();
+        links.retain(|link| link != holder);
+        self.trace.push(format!("gave up {component}; {} manifests refer to it", links.len()));
+        Ok(())
     }
 
     fn has_component(&self, component: &ComponentId) -> bool {
@@ -71,8 +110,8 @@ impl Platform for VirtualDevice {
         self.class.as_ref() == Some(class)
     }
 
-    fn is_device(&self, _: &ComponentId, _: &Uuid) -> bool {
-        false
+    fn is_device(&self, _: &ComponentId, device: &Uuid) -> bool {
+        self.device.as_ref() == Some(device)
     }
 
     fn slot(&self, _: &ComponentId) -> Option<u64> {

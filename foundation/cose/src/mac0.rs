@@ -41,6 +41,18 @@ impl MacKey {
         Self::new(algorithm, members.k()?)
     }
 
+    /// The key as COSE_Key in deterministic encoding: a secret. An empty identifier is left out.
+    pub fn encode_secret(&self, kid: &[u8]) -> Zeroizing<Vec<u8>> {
+        Zeroizing::new(Writer::encode(|w| {
+            w.map(3 + usize::from(!kid.is_empty())).int(labels::KEY_KTY).int(labels::KTY_SYMMETRIC);
+            if !kid.is_empty() {
+                w.int(labels::KEY_KID).bytes(kid);
+            }
+            w.int(labels::KEY_ALG).int(self.algorithm.hmac_cose_id());
+            w.int(labels::KEY_K).bytes(&self.key);
+        }))
+    }
+
     /// The hash function.
     pub fn algorithm(&self) -> HashAlgorithm {
         self.algorithm

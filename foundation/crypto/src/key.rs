@@ -106,6 +106,15 @@ impl PublicKey {
         }
     }
 
+    /// A signature in the form that [`PublicKey::verify`] takes, from that form or from that of [`PublicKey::verify_der`],
+    /// as tools differ. It is not verified here.
+    pub fn fixed_signature(&self, signature: &[u8]) -> Result<Vec<u8>, Error> {
+        match self.algorithm.coordinate_len() {
+            Some(width) if signature.len() != 2 * width => der::ecdsa_signature_to_fixed(signature, width),
+            _ => Ok(signature.to_vec()),
+        }
+    }
+
     /// From an uncompressed point, or the bytes of an Ed25519 or HSS key.
     pub(crate) fn from_bytes(algorithm: SignatureAlgorithm, key: &[u8]) -> Result<Self, Error> {
         if !algorithm.is_implemented() {

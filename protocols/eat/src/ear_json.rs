@@ -56,7 +56,10 @@ pub(crate) fn decode(payload: &[u8]) -> Result<AttestationResult, Error> {
     })
 }
 
-pub(crate) fn encode(result: &AttestationResult) -> String {
+/// The claims as JSON. A confirmation key without a form in JOSE is refused: the result has a CBOR form as well.
+pub(crate) fn encode(result: &AttestationResult) -> Result<String, Error> {
+    let no_form = Error::Unsignable("an HSS/LMS key has no form as JWK");
+    let confirmation = result.confirmation.as_ref().map(|key| jwk::encode(key).ok_or(no_form)).transpose()?;
     let mut members = Vec::from([
         (PROFILE.into(), Value::text(&*result.profile)),
         (IAT.into(), Value::int(result.issued_at)),
@@ -72,13 +75,13 @@ pub(crate) fn encode(result: &AttestationResult) -> String {
     );
     push(NONCE, result.nonce.as_ref().map(|nonce| base64(nonce.as_bytes())));
     push(UEID, result.ueid.as_ref().map(|ueid| base64(ueid.as_bytes())));
-    push(CNF, result.confirmation.as_ref().map(|key| object([(JWK, jwk::encode(key))])));
+    push(CNF, confirmation.map(|key| object([(JWK, key)])));
     push(STATUS.name, result.status.map(|status| Value::text(status.name())));
     let submods = result.submods.iter().map(|(name, appraisal)| (name.clone(), write_appraisal(appraisal)));
     push(SUBMODS, Some(Value::Object(submods.collect())));
     let mut out = String::new();
     Value::Object(members).write(&mut out);
-    out
+    Ok(out)
 }
 
 fn read_appraisal(value: &Value) -> Result<Appraisal, Error> {

@@ -160,6 +160,6 @@ impl AttestationResult {
     /// Signs the JSON form.
     pub fn sign_jwt(&self, key: &SigningKey, kid: &[u8]) -> Result<String, Error> {
         self.check().map_err(Error::Unsignable)?;
-        Ok(jws::sign(&ear_json::encode(self), key, kid))
+        Ok(jws::sign(&ear_json::encode(self)?, key, kid))
     }
 }

@@ -1,10 +1,11 @@
 use alloc::vec::Vec;
 
 use cbor::{Error as CborError, Key, MapBuilder, Order, Reader, Reason, Writer};
-use crypto::{Digest, HashAlgorithm, SigningKey};
+use cose::MacKey;
+use crypto::{Digest, HashAlgorithm, PublicKey, SignatureAlgorithm, SigningKey};
 
 use crate::{
-    Error, Feature, Manifest, Member, Refusal, Severable,
+    Error, Feature, Manifest, Member, Refusal, Severable, SignatureHeaders,
     digest::decode_digest,
     labels::{self, envelope},
     limits::{MAX_ENVELOPE_LEN, MAX_PAYLOADS, MAX_SIGNATURES, MAX_URI_LEN},
@@ -203,6 +204,40 @@ impl<'b> Envelope<'b> {
     pub fn sign(&self, key: &SigningKey, kid: Option<&[u8]>) -> Result<Vec<u8>, Refusal> {
         self.authentic_manifest()?;
         Ok(self.with_signature(&crate::build::sign_detached(key, kid, self.digest_bytes)))
+    }
+
+    /// The bytes that a key elsewhere must sign; then call [`Envelope::attach`]. The digest is recomputed before, as for
+    /// [`Envelope::sign`].
+    pub fn to_be_signed(
+        &self,
+        algorithm: SignatureAlgorithm,
+        headers: &SignatureHeaders<'_>,
+    ) -> Result<Vec<u8>, Refusal> {
+        self.authentic_manifest()?;
+        Ok(headers.builder().to_be_signed(algorithm, self.digest_bytes))
+    }
+
+    /// The envelope with a signature made elsewhere over [`Envelope::to_be_signed`], with the same headers. One that does
+    /// not verify is refused: a token may have failed, or have been given something else to sign.
+    pub fn attach(
+        &self,
+        key: &PublicKey,
+        headers: &SignatureHeaders<'_>,
+        signature: &[u8],
+    ) -> Result<Vec<u8>, Refusal> {
+        let signed = self.to_be_signed(key.algorithm(), headers)?;
+        if key.verify(&signed, signature).is_err() {
+            return Err(Refusal::BadSignature { kid: headers.kid.unwrap_or_default().to_vec() });
+        }
+        Ok(self.with_signature(&headers.builder().assemble(key.algorithm(), None, signature)))
+    }
+
+    /// The envelope with a MAC beside the signatures it has: for recipients that share the key, all of which could have
+    /// made it.
+    pub fn authenticate(&self, key: &MacKey, kid: Option<&[u8]>) -> Result<Vec<u8>, Refusal> {
+        self.authentic_manifest()?;
+        let builder = kid.map_or_else(cose::Mac0Builder::new, |kid| cose::Mac0Builder::new().kid(kid));
+        Ok(self.with_signature(&builder.authenticate_detached(key, self.digest_bytes)))
     }
 
     fn rebuild(

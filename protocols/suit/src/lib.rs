@@ -68,7 +68,8 @@ pub use authority::{
     UpdateScope, VerifiedUpdate,
 };
 pub use build::{
-    BuildError, EnvelopeBuilder, ImageRecipe, ManifestBuilder, ReleaseRecipe, SequenceBuilder, Variant,
+    BuildError, EnvelopeBuilder, ImageRecipe, ManifestBuilder, ReleaseRecipe, SequenceBuilder,
+    SignatureHeaders, Variant,
 };
 pub use capability::{Capabilities, ComponentCapability, Unsupported, can_process};
 pub use command::{

@@ -4,8 +4,8 @@ mod support;
 
 use crypto::{Digest, HashAlgorithm, SignatureAlgorithm};
 use sextant_suit::{
-    BuildError, Envelope, Error, Feature, ImageRecipe, LanguageText, ManifestBuilder, MudBinding, Refusal,
-    ReleaseRecipe, Section, Severable, Text, Variant, labels,
+    BuildError, Envelope, Error, Feature, ImageRecipe, LanguageText, ManifestBuilder, Member, MudBinding,
+    Refusal, ReleaseRecipe, Section, Severable, SignatureHeaders, Text, Variant, labels,
 };
 use support::{IMAGE, build, component, key, one_author, recipe, seq, sha256, signed};
 
@@ -193,4 +193,54 @@ fn text_about_an_unknown_component_is_refused() {
     let verified = Envelope::decode(&bytes).expect("decodes").verify(&one_author()).expect("verifies");
     let error = verified.text().map(|_| ()).expect_err("is refused");
     assert!(matches!(error, Error::Unsupported { feature: Feature::TextElement(9), .. }), "{error}");
+}
+
+#[test]
+fn signatures_made_elsewhere_are_attached_once_they_verify() {
+    let bytes = build(&recipe(1).manifest().expect("a recipe")).to_bytes();
+    let envelope = Envelope::decode(&bytes).expect("decodes");
+    for fully_specified in [false, true] {
+        let headers = SignatureHeaders { kid: Some(&[1]), fully_specified };
+        let signed = envelope.to_be_signed(SignatureAlgorithm::Es256, &headers).expect("its digest is right");
+        let signature = key(1).sign(&signed);
+        let whole = envelope.attach(key(1).public_key(), &headers, &signature).expect("verifies");
+        let whole = Envelope::decode(&whole).expect("decodes");
+        assert!(whole.verify(&one_author()).is_ok());
+        let block = cose::Sign1::decode(whole.signatures()[0]).expect("a message");
+        assert_eq!(block.alg(), if fully_specified { -9 } else { -7 });
+        // Of another key, over other headers, cut short.
+        let refusal = Err(Refusal::BadSignature { kid: vec![1] });
+        assert_eq!(envelope.attach(key(2).public_key(), &headers, &signature), refusal);
+        let other = SignatureHeaders { fully_specified: !fully_specified, ..headers };
+        assert_eq!(envelope.attach(key(1).public_key(), &other, &signature), refusal);
+        assert_eq!(envelope.attach(key(1).public_key(), &headers, &signature[..63]), refusal);
+    }
+}
+
+#[test]
+fn nothing_is_prepared_for_signing_whose_digest_is_of_something_else() {
+    let bytes = build(&recipe(1).manifest().expect("a recipe")).to_bytes();
+    let claimed = Envelope::decode(&bytes).expect("decodes").manifest_digest_claimed();
+    let at = bytes.windows(32).position(|window| window == claimed.as_bytes()).expect("its digest");
+    let bad = support::flipped(&bytes, at);
+    let envelope = Envelope::decode(&bad).expect("decodes");
+    let headers = SignatureHeaders::default();
+    let refusal = Refusal::DigestMismatch { member: Member::Manifest };
+    assert_eq!(envelope.to_be_signed(SignatureAlgorithm::Ed25519, &headers), Err(refusal.clone()));
+    let mac = cose::MacKey::new(HashAlgorithm::Sha256, &[7; 32]).expect("a key");
+    assert_eq!(envelope.authenticate(&mac, None), Err(refusal));
+}
+
+#[test]
+fn a_mac_covers_the_digest_and_is_no_signature() {
+    let bytes = build(&recipe(1).manifest().expect("a recipe")).to_bytes();
+    let mac = cose::MacKey::new(HashAlgorithm::Sha256, &[7; 32]).expect("a key");
+    let mac = cose::MacKey::decode(&mac.encode_secret(b"group")).expect("the same key");
+    let whole = Envelope::decode(&bytes).expect("decodes").authenticate(&mac, Some(b"group"));
+    let whole = whole.expect("its digest is right");
+    let envelope = Envelope::decode(&whole).expect("decodes");
+    let block = cose::Mac0::decode(envelope.signatures()[0]).expect("a message");
+    assert_eq!((block.alg(), block.kid()), (5, Some(&b"group"[..])));
+    assert_eq!(block.verify(&mac, Some(envelope.signed_bytes()), &[]), Ok(()));
+    assert_eq!(envelope.verify(&one_author()), Err(Refusal::UnsupportedAuthentication));
 }

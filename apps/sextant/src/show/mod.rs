@@ -1,5 +1,6 @@
 //! Decoded objects as trees. Nothing here verifies: the trees say what an object claims.
 
+pub(crate) mod annotated;
 pub(crate) mod authority;
 pub(crate) mod certificate;
 pub(crate) mod cose;

@@ -1,15 +1,25 @@
 use suit::{
     Capabilities, Command, ComponentIndex, Condition, Directive, Envelope, Error, Held, Manifest, MudBinding,
-    Operation, Parameter, Report, ReportingPolicy, Sequence, Severable, Text, labels,
+    Operation, Parameter, Report, ReportingPolicy, Sequence, Severable, Text, labels, limits,
 };
 
 use crate::node::{Map, Node};
 
 /// An envelope, for looking at: nobody vouches for it.
 pub(crate) fn envelope(envelope: &Envelope<'_>) -> Result<Map, Error> {
+    self::nested(envelope, 0)
+}
+
+/// An envelope, with those of its dependencies that it carries as far as devices would follow them.
+fn nested(envelope: &Envelope<'_>, depth: usize) -> Result<Map, Error> {
     let manifest = envelope.manifest_unverified()?;
     let payloads = envelope.payloads().iter().map(|(uri, payload)| {
-        Map::new().with("uri", *uri).with("size", payload.len()).with("digest", Node::shown(sha256(payload)))
+        let inner = Envelope::decode(payload).ok().filter(|_| depth < limits::MAX_DEPENDENCY_DEPTH);
+        Map::new()
+            .with("uri", *uri)
+            .with("size", payload.len())
+            .with("digest", Node::shown(sha256(payload)))
+            .maybe("dependency", inner.and_then(|inner| nested(&inner, depth + 1).ok()))
     });
     Ok(Map::new()
         .with("kind", "SUIT envelope")
@@ -27,6 +37,11 @@ pub(super) fn signature(block: &[u8]) -> Map {
             .with("algorithm", super::cose::algorithm(message.alg()))
             .maybe("kid", message.kid().map(Node::hex));
     }
+    if let Ok(message) = cose::Mac0::decode(block) {
+        return Map::new()
+            .with("mac_of_a_shared_key", message.alg())
+            .maybe("kid", message.kid().map(Node::hex));
+    }
     match cose::Sign::decode(block) {
         Ok(message) => super::cose::sign(&message),
         Err(error) => Map::new().with("unreadable", Node::shown(error)),
@@ -40,7 +55,9 @@ fn manifest(manifest: &Manifest<'_>) -> Map {
         .with("components", Node::list(components))
         .unless_empty(
             "dependencies",
-            Node::list(manifest.common().dependencies().iter().map(|one| one.index)),
+            Node::List(
+                manifest.common().dependencies().iter().map(|one| dependency(manifest, one)).collect(),
+            ),
         )
         .maybe("reference_uri", manifest.reference_uri())
         .maybe("component_id", manifest.component_id().map(Node::shown))
@@ -56,6 +73,36 @@ fn manifest(manifest: &Manifest<'_>) -> Map {
 
 pub(super) fn mud(binding: &MudBinding<'_>) -> Map {
     Map::new().with("url", binding.url).with("signer", Node::shown(binding.signer))
+}
+
+fn dependency(manifest: &Manifest<'_>, dependency: &suit::Dependency) -> Node {
+    let component = manifest.common().place(dependency.index);
+    match &dependency.prefix {
+        None => Node::from(dependency.index),
+        Some(prefix) => Map::new()
+            .with("index", dependency.index)
+            .maybe("component", component.map(Node::shown))
+            .with("prefix", Node::shown(prefix))
+            .into(),
+    }
+}
+
+/// Whom content is encrypted for, and how (ENC).
+fn encryption(info: &[u8]) -> Node {
+    let Ok(message) = cose::Encrypt::decode(info) else { return Node::diagnostic(info) };
+    let recipient = |recipient: &cose::Recipient<'_>| {
+        let algorithm = match cose::RecipientAlgorithm::from_cose_id(recipient.alg()) {
+            Some(cose::RecipientAlgorithm::KeyWrap(wrap)) => Node::from(wrap.name()),
+            Some(cose::RecipientAlgorithm::Agreement(wrap)) => Node::Text(format!("ECDH-ES+{}", wrap.name())),
+            None => Node::from(recipient.alg()),
+        };
+        Map::new().with("algorithm", algorithm).maybe("kid", recipient.kid().map(Node::hex))
+    };
+    Map::new()
+        .with("algorithm", message.algorithm().name())
+        .with("recipients", message.recipients().iter().map(recipient).collect::<Vec<_>>())
+        .with("diagnostic", Node::diagnostic(info))
+        .into()
 }
 
 pub(super) fn held_node<T, N: Into<Node>>(held: &Held<T>, show: impl Fn(&T) -> N) -> Node {
@@ -100,7 +147,7 @@ pub(crate) fn languages(text: &Text<'_>, components: &[suit::ComponentId]) -> Ma
 }
 
 /// Commands with their byte offsets in the section, which reports name.
-fn sequence(sequence: &Sequence<'_>) -> Node {
+pub(crate) fn sequence(sequence: &Sequence<'_>) -> Node {
     Node::List(sequence.commands().iter().map(command).collect())
 }
 
@@ -169,7 +216,7 @@ pub(super) fn parameter(parameter: &Parameter<'_>) -> (&'static str, Node) {
         Parameter::SoftFailure(value) => ("soft-failure", (*value).into()),
         Parameter::ImageSize(size) => ("image-size", (*size).into()),
         Parameter::Content(bytes) => ("content", Node::hex(bytes)),
-        Parameter::EncryptionInfo(bytes) => ("encryption-info", Node::diagnostic(bytes)),
+        Parameter::EncryptionInfo(bytes) => ("encryption-info", encryption(bytes)),
         Parameter::Uri(uri) => ("uri", (*uri).into()),
         Parameter::SourceComponent(index) => ("source-component", (*index).into()),
         Parameter::InvokeArgs(bytes) => ("invoke-args", super::cose::payload(bytes)),

@@ -39,7 +39,7 @@ fn cwt(result: &AttestationResult) -> Vec<u8> {
 }
 
 fn jwt(result: &AttestationResult) -> Vec<u8> {
-    jws::sign(&ear_json::encode(result), &key(1), b"kid").into_bytes()
+    jws::sign(&ear_json::encode(result).expect("has a form in JSON"), &key(1), b"kid").into_bytes()
 }
 
 fn verify(bytes: &[u8], now: i64, expected: Option<&Nonce>) -> Result<Tier, Error> {
@@ -170,10 +170,31 @@ fn refuses_other_keys_other_purposes_and_altered_bytes() {
 }
 
 #[test]
+fn hash_based_keys_have_no_form_in_json() {
+    let levels = [(crypto::LmsType::H5, crypto::LmotsType::W8)];
+    let hash_based = crypto::HssSigningKey::from_seed(&levels, &[7; 32]).expect("a key");
+    let result = AttestationResult { confirmation: Some(hash_based.public_key().clone()), ..result() };
+    let refusal = Error::Unsignable("an HSS/LMS key has no form as JWK");
+    assert_eq!(result.sign_jwt(&key(1), b"kid"), Err(refusal));
+    assert!(result.sign_cwt(&key(1), b"kid").is_ok(), "COSE has one");
+    let made_up = format!(
+        r#"{{"kty":"AKP","alg":"HSS-LMS","pub":"{}"}}"#,
+        base64url::encode(hash_based.public_key().as_bytes())
+    );
+    assert_eq!(jwk::decode(&json::Value::parse(made_up.as_bytes()).expect("JSON")), None);
+}
+
+#[test]
 fn refuses_jws_headers_that_are_not_understood() {
     let text = |header: &str| {
         let part = |text: &str| base64url::encode(text.as_bytes());
-        format!("{}.{}.{}", part(header), part(&ear_json::encode(&result())), part("signature")).into_bytes()
+        format!(
+            "{}.{}.{}",
+            part(header),
+            part(&ear_json::encode(&result()).expect("has a form in JSON")),
+            part("signature")
+        )
+        .into_bytes()
     };
     for header in [
         r#"{"alg":"none"}"#,
@@ -232,7 +253,10 @@ fn refuses_cbor_results_that_break_one_rule() {
     };
     assert_eq!(decode(&ear_cbor::encode(&many(MAX_SUBMODS))), Ok(()));
     assert!(decode(&ear_cbor::encode(&many(MAX_SUBMODS + 1))).is_err());
-    assert!(ear_json::decode(ear_json::encode(&many(MAX_SUBMODS + 1)).as_bytes()).is_err());
+    assert!(
+        ear_json::decode(ear_json::encode(&many(MAX_SUBMODS + 1)).expect("has a form in JSON").as_bytes())
+            .is_err()
+    );
 }
 
 #[test]

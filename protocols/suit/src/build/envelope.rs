@@ -89,9 +89,26 @@ pub(crate) fn sign_detached(key: &SigningKey, kid: Option<&[u8]>, digest_bytes: 
 }
 
 fn message(kid: Option<&[u8]>) -> Sign1Builder {
-    match kid {
-        Some(kid) => Sign1Builder::new().kid(kid),
-        None => Sign1Builder::new(),
+    SignatureHeaders { kid, fully_specified: false }.builder()
+}
+
+/// What a signature says about itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SignatureHeaders<'k> {
+    /// Identifier of the key.
+    pub kid: Option<&'k [u8]>,
+    /// Whether the algorithm is named by its fully specified number (RFC 9864), which older recipients do not know.
+    pub fully_specified: bool,
+}
+
+impl SignatureHeaders<'_> {
+    pub(crate) fn builder(&self) -> Sign1Builder {
+        let builder = Sign1Builder::new();
+        let builder = if self.fully_specified { builder.fully_specified() } else { builder };
+        match self.kid {
+            Some(kid) => builder.kid(kid),
+            None => builder,
+        }
     }
 }
 

@@ -90,6 +90,12 @@ impl ManifestBuilder {
         self
     }
 
+    /// The text, encoded before.
+    pub fn encoded_text(&mut self, text: &[u8]) -> &mut Self {
+        self.text = Some(text.to_vec());
+        self
+    }
+
     /// Which MUD file belongs to the software, and who signs it.
     pub fn mud(&mut self, mud: &MudBinding<'_>) -> &mut Self {
         self.mud = Some(Writer::encode(|w| mud.encode(w)));

@@ -6,7 +6,7 @@ mod recipe;
 mod sequence;
 
 pub(crate) use envelope::sign_detached;
-pub use envelope::{BuildError, EnvelopeBuilder};
+pub use envelope::{BuildError, EnvelopeBuilder, SignatureHeaders};
 pub use manifest::ManifestBuilder;
 pub use recipe::{ImageRecipe, ReleaseRecipe, Variant};
 pub use sequence::SequenceBuilder;

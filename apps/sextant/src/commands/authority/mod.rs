@@ -205,7 +205,7 @@ pub(crate) fn class_id(vendor: Option<&Uuid>, text: &str) -> Result<Uuid, Failur
     }
 }
 
-fn parse_uuid(text: &str) -> Option<Uuid> {
+pub(crate) fn parse_uuid(text: &str) -> Option<Uuid> {
     let hyphens: Vec<usize> = text.match_indices('-').map(|(at, _)| at).collect();
     if text.len() != 36 || hyphens != [8, 13, 18, 23] {
         return None;

@@ -1,5 +1,6 @@
 mod build;
 mod diff;
+mod encrypt;
 mod lint;
 pub(crate) mod report;
 mod sign;
@@ -26,6 +27,8 @@ pub(crate) enum Suit {
     Build(build::Build),
     /// Add a signature, as author or operator
     Sign(sign::Sign),
+    /// Encrypt the images of a release for devices or groups
+    Encrypt(encrypt::Encrypt),
     /// Leave severable members or payloads out; signatures stay good
     Sever(sign::Sever),
     /// Say whether a release is to be believed
@@ -35,7 +38,7 @@ pub(crate) enum Suit {
     /// Say what changes from one release to another
     Diff(diff::Diff),
     /// Process a release on a device in memory
-    Simulate(simulate::Simulate),
+    Simulate(Box<simulate::Simulate>),
     /// Show a release with every command
     Inspect(Inspect),
     /// Read reports of devices and hold them against their manifests
@@ -48,8 +51,11 @@ pub(crate) struct Inspect {
     /// The envelope
     file: PathBuf,
     /// Show it in diagnostic notation instead
-    #[arg(long, conflicts_with = "legacy")]
+    #[arg(long, conflicts_with_all = ["legacy", "bytes"])]
     diagnostic: bool,
+    /// Show it byte by byte instead: every item with its offset in the file, its name and what it says
+    #[arg(long, conflicts_with = "legacy")]
+    bytes: bool,
     #[command(flatten)]
     legacy: Legacy,
 }
@@ -58,6 +64,7 @@ pub(crate) fn run(command: Suit, printer: &Printer) -> Result<Answer, Failure> {
     match command {
         Suit::Build(command) => build::run(&command, printer),
         Suit::Sign(command) => sign::sign(&command, printer),
+        Suit::Encrypt(command) => encrypt::run(&command, printer),
         Suit::Sever(command) => sign::sever(&command, printer),
         Suit::Verify(command) => verify::run(&command, printer),
         Suit::Lint(command) => lint::run(&command, printer),
@@ -74,6 +81,13 @@ fn inspect(command: &Inspect, printer: &Printer) -> Result<Answer, Failure> {
         return Ok(Answer::Yes);
     }
     let input = Input::read(&command.file)?;
+    if command.bytes {
+        decode(&input)?;
+        let lines = show::annotated::envelope_lines(&input.bytes);
+        let lines = lines.map_err(|error| input.failure("not an envelope", &error))?;
+        printer.lines(&lines, &lines);
+        return Ok(Answer::Yes);
+    }
     let tree = if command.diagnostic {
         detect::diagnostic(&input)?
     } else {
@@ -88,6 +102,12 @@ fn inspect(command: &Inspect, printer: &Printer) -> Result<Answer, Failure> {
 pub(crate) fn decode(input: &Input) -> Result<suit::Envelope<'_>, Failure> {
     legacy::refuse_old(input)?;
     suit::Envelope::decode(&input.bytes).map_err(|error| refused_to_read(input, &error))
+}
+
+/// Reads `NAME=VALUE`.
+fn pair(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 fn refused_to_read(input: &Input, error: &suit::Error) -> Failure {

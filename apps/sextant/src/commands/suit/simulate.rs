@@ -1,14 +1,17 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use cose::{DecryptionKey, DecryptionKeys};
 use suit::{Installed, Procedure, Processor, Uuid, VendorId, Verified};
 
 use super::verify::{Believed, verify};
 use crate::{
     clock,
     commands::authority,
+    compose::values,
     failure::{Answer, Failure},
     files::{self, Input, Mode},
+    keys::KeyFile,
     node::{Map, Node},
     printer::{Printer, Verdict},
     show,
@@ -31,12 +34,27 @@ pub(crate) struct Simulate {
     /// Class of the device: a name below the vendor, or a UUID; that of the release without it
     #[arg(long, value_name = "NAME|UUID")]
     class: Option<String>,
+    /// UUID of the device
+    #[arg(long, value_name = "UUID")]
+    device: Option<String>,
     /// Slot that the components stand for
     #[arg(long)]
     slot: Option<u64>,
     /// Sequence number of what is installed
     #[arg(long, value_name = "N")]
     installed: Option<u64>,
+    /// Version of what is installed: of all components, or of one as `app=1.2.3`; repeatable
+    #[arg(long = "version", value_name = "[COMPONENT=]VERSION")]
+    versions: Vec<String>,
+    /// What a component holds before, such as `app=old.bin`; repeatable
+    #[arg(long = "content", value_name = "COMPONENT=FILE", value_parser = served)]
+    contents: Vec<(String, PathBuf)>,
+    /// A component that the device has beside those that the release names, such as one of its dependencies; repeatable
+    #[arg(long = "component", value_name = "COMPONENT")]
+    components: Vec<String>,
+    /// Key of the device that decrypts; repeatable
+    #[arg(long = "decrypt-key", value_name = "KEY")]
+    decryption_keys: Vec<PathBuf>,
     /// Bytes that a component can hold
     #[arg(long, value_name = "BYTES", default_value_t = 1 << 30)]
     capacity: u64,
@@ -55,6 +73,9 @@ pub(crate) struct Simulate {
     /// Where to write the SUIT report of the last procedure
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
+    /// Private key of the device that signs the report; without one it is written bare
+    #[arg(long, value_name = "KEY", requires = "report")]
+    report_key: Option<PathBuf>,
 }
 
 /// Procedures on the command line.
@@ -70,6 +91,8 @@ enum ProcedureName {
     Validation,
     /// Check, load and start what is installed
     Invocation,
+    /// Remove what is installed
+    Uninstallation,
 }
 
 pub(crate) fn run(command: &Simulate, printer: &Printer) -> Result<Answer, Failure> {
@@ -81,7 +104,7 @@ pub(crate) fn run(command: &Simulate, printer: &Printer) -> Result<Answer, Failu
     };
     let mut device = device(command, &verified)?;
     let mut runs = Vec::new();
-    let mut refusal = None;
+    let (mut refusal, mut last) = (None, None);
     {
         let mut processor = match Processor::new(&verified, &mut device) {
             Ok(processor) => processor,
@@ -97,14 +120,22 @@ pub(crate) fn run(command: &Simulate, printer: &Printer) -> Result<Answer, Failu
                 }
             };
             runs.push(Map::new().with("procedure", Node::shown(procedure)).then(show::suit::report(&report)));
-            if let Some(path) = &command.report {
-                files::write(path, &report.to_bytes(), Mode::Public, printer)?;
-            }
+            last = Some(report);
             if failure.is_some() {
                 refusal = failure;
                 break;
             }
         }
+    }
+    if let (Some(path), Some(report)) = (&command.report, &last) {
+        let bytes = match &command.report_key {
+            Some(key) => {
+                let (key, kid) = KeyFile::read_secret(key)?;
+                report.sign(&key, Some(&kid))
+            }
+            None => report.to_bytes(),
+        };
+        files::write(path, &bytes, Mode::Public, printer)?;
     }
     let facts = Map::new().with("trace", Node::list(&device.trace)).with("runs", runs);
     let verdict = match refusal {
@@ -131,7 +162,14 @@ fn device(command: &Simulate, verified: &Verified<'_>) -> Result<VirtualDevice, 
     let places = common.all_indices().filter_map(|index| common.place(index));
     let mut device = VirtualDevice {
         components: places.map(|component| (component.clone(), None)).collect(),
-        authorities: command.believed.authorities()?,
+        authorities: Some(command.believed.of_dependencies()?),
+        device: command
+            .device
+            .as_deref()
+            .map(|text| {
+                authority::parse_uuid(text).ok_or_else(|| Failure::new(format!("device `{text}` is no UUID")))
+            })
+            .transpose()?,
         vendor,
         class,
         slot: command.slot,
@@ -147,6 +185,29 @@ fn device(command: &Simulate, verified: &Verified<'_>) -> Result<VirtualDevice, 
     for (uri, path) in &command.served {
         device.served.insert(uri.clone(), Input::read(path)?.bytes);
     }
+    for name in &command.components {
+        device.components.entry(values::component(name)?).or_default();
+    }
+    for (name, path) in &command.contents {
+        device.components.insert(values::component(name)?, Some(Input::read(path)?.bytes));
+    }
+    for text in &command.versions {
+        match text.split_once('=') {
+            Some((name, version)) => {
+                device.versions.insert(values::component(name)?, values::version(version)?);
+            }
+            None => device.version = Some(values::version(text)?),
+        }
+    }
+    if !command.decryption_keys.is_empty() {
+        let mut keys = DecryptionKeys::default();
+        for path in &command.decryption_keys {
+            let input = Input::read(path)?;
+            let key = DecryptionKey::decode(&input.bytes);
+            keys.push(key.map_err(|error| input.failure("not a key that decrypts", &error))?);
+        }
+        device.keys = Some(keys);
+    }
     Ok(device)
 }
 
@@ -157,6 +218,7 @@ const fn procedure(name: ProcedureName) -> Procedure {
         ProcedureName::Installation => Procedure::Installation,
         ProcedureName::Validation => Procedure::Validation,
         ProcedureName::Invocation => Procedure::Invocation,
+        ProcedureName::Uninstallation => Procedure::Uninstallation,
     }
 }
 

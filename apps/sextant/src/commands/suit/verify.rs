@@ -54,9 +54,16 @@ impl Believed {
         Self { keys: Vec::new(), authorities: Some(authorities) }
     }
 
-    /// The authority list, if one was given.
-    pub(crate) fn authorities(&self) -> Result<Option<AuthorityList>, Failure> {
-        self.authorities.as_ref().map(|path| authority::read(path)).transpose()
+    /// Whose dependencies are believed: those on the list, or of any of the keys.
+    pub(crate) fn of_dependencies(&self) -> Result<AuthorityList, Failure> {
+        if let Some(path) = &self.authorities {
+            return authority::read(path);
+        }
+        let keys = KeyFile::read_public(&self.keys)?;
+        let entry =
+            |key: &PublicKey| Authority::new(key.clone(), &[], &keys::short(&thumbprint(key)), Role::Author);
+        AuthorityList::with_default_policy(keys.iter().map(entry).collect())
+            .map_err(|error| Failure::new("these keys make no authority list").because(&error))
     }
 }
 
