@@ -74,6 +74,14 @@ impl Simulator {
         Self { areas: areas.collect(), writes: 0, cut: None, off: false }
     }
 
+    /// What it holds, and what of that is durable.
+    pub(crate) fn fingerprint(&self, hasher: &mut impl core::hash::Hasher) {
+        use core::hash::Hash as _;
+        for (area, content) in &self.areas {
+            (area, &content.durable, &content.seen).hash(hasher);
+        }
+    }
+
     /// Counts a write; at the cut the power is gone, and the caller applies the torn part if any is to be seen.
     fn write(&mut self) -> Result<Option<Loss>, PowerCut> {
         if self.off {
