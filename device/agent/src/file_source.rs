@@ -76,7 +76,7 @@ impl Transport for FileSource {
         let left = usize::try_from(self.end.saturating_sub(self.at)).unwrap_or(usize::MAX);
         let room = left.min(buffer.len());
         let room = buffer.get_mut(..room).unwrap_or_default();
-        let count = self.file.read_at(room, self.at).map_err(|_| PlatformError::Io)?;
+        let count = self.file.read_at(room, self.at).map_err(|_| PlatformError::Transport)?;
         self.at = self.at.saturating_add(count as u64);
         Ok(count)
     }

@@ -49,6 +49,8 @@ struct Shell<'o> {
     offers: VecDeque<Deployment>,
     /// The head of the envelope that is being installed.
     index: Option<(Offer, EnvelopeIndex)>,
+    /// The release that the device was last asked to install, which its report is about.
+    attempted: Option<Digest>,
     outbox: Outbox,
     /// Whether a report was queued that the machine does not know of.
     queued: bool,
@@ -83,6 +85,7 @@ impl<'o> Shell<'o> {
             result: None,
             offers: VecDeque::new(),
             index: None,
+            attempted: None,
             outbox: Outbox::open(&options.data)
                 .map_err(|source| Error::File { path: options.data.clone(), source })?,
             queued: true,
@@ -278,6 +281,7 @@ impl<'o> Shell<'o> {
             },
         };
         let release = Offered { index: &index, envelope: offer.envelope, manifest: Some(offer.manifest) };
+        self.attempted = Some(offer.manifest);
         let result = self.device.install_from(&release, &mut download, unix_now());
         let fault = download.fault();
         match result {
@@ -323,6 +327,7 @@ impl<'o> Shell<'o> {
             Fault::Withdrawn => Event::Withdrawn,
             Fault::Envelope(error) => {
                 // Nothing of it can be installed, now or later: it is another matter when it is offered anew.
+                self.attempted = Some(offer.manifest);
                 let refused = self.device.refuse(offer, &error);
                 let action = self.action_of(&offer.manifest).unwrap_or_default();
                 self.queue_report(&action);
@@ -342,7 +347,10 @@ impl<'o> Shell<'o> {
     /// An installation broke off too often: its last report is final.
     fn give_up(&mut self, offer: &Offer) {
         self.index = None;
-        if let Some(action) = self.action_of(&offer.manifest) {
+        // Where not even the head came there was no attempt to report.
+        if let Some(action) =
+            self.action_of(&offer.manifest).filter(|_| self.attempted == Some(offer.manifest))
+        {
             self.queue_report(&action);
         }
     }

@@ -187,7 +187,8 @@ impl<S: Storage> Device<S> {
             state.journal = None;
         })?;
         for number in self.identity.numbers() {
-            self.storage.erase(Area::Staged(number)).map_err(StateError::Storage)?;
+            // The release is installed, whatever becomes of this: the next installation begins with it.
+            let _left = self.empty(Area::Staged(number));
         }
         Ok((manifest, report))
     }

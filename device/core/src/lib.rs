@@ -4,6 +4,24 @@
 //! The platform gives durable areas ([`Storage`]), a signing key, the time and random numbers; this crate decides. It
 //! promises two invariants whatever write the power failed at: a device always boots a verified image, and sequence
 //! numbers never fall.
+//!
+//! There is one state machine, in the boot record:
+//!
+//! | Journal | Trial | A boot |
+//! |---|---|---|
+//! | none | none | starts the active slot, else the other one, else recovers |
+//! | [`Journal::Installing`] | none | the same; the same installation goes on where it was |
+//! | none | [`Trial`] | spends one boot on the slot on trial, goes back when none is left |
+//! | [`Journal::Swapping`] | as it was | ends the exchange of the slots, then as above |
+//! | [`Journal::Uninstalling`] | as it was | ends the removal, then as above |
+//!
+//! With [`Layout::Swap`] what is to run is brought to slot A first, by an exchange, after it was verified where it lay.
+//!
+//! # Memory
+//!
+//! Bounded whatever comes: the head of an envelope, at most [`suit::limits::MAX_ENVELOPE_LEN`] bytes, and its decoded
+//! manifest; what a processor holds ([`suit`]) with pieces of 4 KiB; 4 KiB to hash with, or 16 KiB to swap with; the boot
+//! record, of at most 4 KiB. No payload is ever held: [`Device::install_from`] stores it as it comes.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), no_std)]

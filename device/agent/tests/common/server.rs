@@ -344,7 +344,10 @@ impl State {
                 return respond(status, &json!({}));
             }
             let action = query.strip_prefix("?action=").map(str::to_owned);
-            self.reports.push((action, request.body.clone()));
+            // An agent that is killed before it notes that one was taken sends it again.
+            if !self.reports.iter().any(|(_, known)| *known == request.body) {
+                self.reports.push((action, request.body.clone()));
+            }
             return Response { body: Vec::new(), ..respond("204 No Content", &json!({})) };
         }
         let base = format!("/default/controller/v1/{ueid}");

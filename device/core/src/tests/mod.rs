@@ -5,6 +5,7 @@ mod booting;
 mod power_cuts;
 mod proof;
 mod refusals;
+mod streaming;
 
 use crypto::{Digest, HashAlgorithm, SignatureAlgorithm, SigningKey};
 use eat::{DebugStatus, Ueid};
