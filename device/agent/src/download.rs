@@ -144,6 +144,8 @@ impl<'s> Download<'s> {
     pub(crate) fn read_index(&mut self) -> Result<EnvelopeIndex, Fault> {
         let mut reader = EnvelopeReader::new(self.size);
         let mut buffer = Vec::new();
+        // A head is short, and nothing of it is kept to go on from.
+        let pause_at = self.pause_at.take();
         while let Some((offset, count)) = reader.wanted() {
             buffer.resize(count, 0);
             self.transfer = Some(Transfer {
@@ -168,6 +170,7 @@ impl<'s> Download<'s> {
             taken.map_err(|fault| self.note(fault))?;
         }
         self.transfer = None;
+        (self.pause_at, self.came) = (pause_at, 0);
         reader.finish().map_err(|error| self.note(Fault::Envelope(error)))
     }
 
