@@ -258,10 +258,19 @@ fn binary() -> OsString {
     std::env::var_os("SEXTANT_AGENT").unwrap_or_else(|| env!("CARGO_BIN_EXE_sextant-agent").into())
 }
 
-/// The most memory a process had resident so far, in KiB.
+/// The most memory a process had resident so far, its program included, in KiB.
 pub(crate) fn peak_memory(id: u32) -> u64 {
+    memory(id, "VmHWM:")
+}
+
+/// The memory of a process that is not its program or another file, in KiB.
+pub(crate) fn own_memory(id: u32) -> u64 {
+    memory(id, "RssAnon:")
+}
+
+fn memory(id: u32, name: &str) -> u64 {
     let status = fs::read_to_string(Path::new("/proc").join(id.to_string()).join("status")).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
     line.split_whitespace().next().unwrap().parse().unwrap()
 }
 
