@@ -115,6 +115,13 @@ pub(crate) const DECODERS: &[Decoder] = &[
         levels: 1,
         folders: &["suit/suit-report"],
     },
+    Decoder {
+        name: "suit_index",
+        read: suit_index,
+        loose_end: false,
+        levels: 0,
+        folders: &["suit/manifest-37", "suit/constructed", "suit/update-management", "suit/trust-domains"],
+    },
     Decoder { name: "suit_authorities", read: suit_authorities, loose_end: false, levels: 1, folders: &[] },
     Decoder {
         name: "suit_authority_update",
@@ -317,6 +324,40 @@ fn x509_cms(bytes: &[u8]) -> bool {
     let policy = SignerPolicy { anchors: &[], extra: &[], subject: None, now: NOW };
     assert!(message.verify(b"another content", &policy).is_err(), "nobody is believed");
     true
+}
+
+/// The head of an envelope that is elsewhere: whatever the pieces it comes in, it is the same, and what the whole says.
+fn suit_index(bytes: &[u8]) -> bool {
+    let whole = suit::EnvelopeIndex::of(bytes);
+    let mut reader = suit::EnvelopeReader::new(bytes.len() as u64);
+    let mut pieces = Ok(());
+    // An odd size, so that pieces end in the middle of everything.
+    while let (Ok(()), Some((offset, count))) = (pieces, reader.wanted()) {
+        let start = usize::try_from(offset).unwrap_or(usize::MAX);
+        let left = bytes.get(start..).unwrap_or_default();
+        let piece = left.get(..count.min(7)).unwrap_or(left);
+        if piece.is_empty() {
+            break;
+        }
+        pieces = reader.take(piece);
+    }
+    assert_eq!(pieces.and_then(|()| reader.finish()), whole, "pieces and the whole");
+    let Ok(index) = whole else { return false };
+    assert!(index.head().len() <= suit::limits::MAX_ENVELOPE_LEN + 16);
+    let head = suit::Envelope::decode(index.head());
+    if let Ok(envelope) = suit::Envelope::decode(bytes) {
+        let head = head.expect("the head of an envelope is one");
+        assert_eq!(head.signed_bytes(), envelope.signed_bytes());
+        assert_eq!(head.signatures(), envelope.signatures());
+        assert_eq!(index.payloads().len(), envelope.payloads().len());
+        for payload in index.payloads() {
+            let range = payload.offset as usize..(payload.offset + payload.len) as usize;
+            assert_eq!(bytes.get(range), envelope.integrated(&payload.uri));
+        }
+        true
+    } else {
+        false
+    }
 }
 
 fn suit_envelope(bytes: &[u8]) -> bool {

@@ -70,6 +70,7 @@ fn own(decoder: &str) -> Vec<(String, Vec<u8>)> {
         }
         "x509_certificate" => vec![cast.issuer.as_der().to_vec(), cast.certificate.as_der().to_vec()],
         "x509_cms" => vec![cast.mud_signature()],
+        "suit_index" => vec![cast.envelope(1, APPLICATION)],
         "suit_envelope" => vec![cast.envelope(1, APPLICATION)],
         "suit_legacy" => vec![old_envelope(&cast), cast.envelope(1, APPLICATION)],
         "suit_processor" => vec![cast.envelope(1, APPLICATION), trust_domains(&cast)],

@@ -37,6 +37,9 @@ pub enum Error {
         /// The same for people.
         what: String,
     },
+    /// A payload of the release could not be read.
+    #[error("the release could not be read: {0}")]
+    Interrupted(&'static str),
     /// The device's storage failed.
     #[error("storage failed")]
     Storage(#[source] io::Error),

@@ -35,7 +35,8 @@ impl FileStorage {
             Area::Authorities(RecordCopy::Second) => self.folder.join("authorities-2"),
             Area::Manifest(in_slot) => slot(in_slot).join("manifest.suit"),
             Area::Image(in_slot, component) => slot(in_slot).join(format!("component-{component}")),
-            Area::Download => self.folder.join("download.part"),
+            Area::Staged(component) => self.folder.join(format!("staged-{component}")),
+            Area::Scratch => self.folder.join("scratch"),
         }
     }
 
@@ -93,9 +94,20 @@ impl Storage for FileStorage {
 
     fn sync(&mut self, area: Area) -> io::Result<()> {
         let path = self.path(area);
-        File::open(&path)?.sync_all()?;
+        match File::open(&path) {
+            // What was never written is as durable as it can be.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            file => file?.sync_all()?,
+        }
         // The name must survive too.
         path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+    }
+
+    fn is_full(error: &io::Error) -> bool {
+        matches!(
+            error.kind(),
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge
+        )
     }
 }
 
@@ -120,7 +132,7 @@ mod tests {
         assert_eq!(fs::metadata(folder.path()).unwrap().permissions().mode() & 0o777, 0o700);
         storage.erase(image).unwrap();
         assert_eq!(storage.len(image).unwrap(), 0);
-        storage.append(Area::Download, b"x").unwrap();
-        assert_eq!(fs::metadata(storage.path(Area::Download)).unwrap().permissions().mode() & 0o777, 0o600);
+        storage.append(Area::Staged(0), b"x").unwrap();
+        assert_eq!(fs::metadata(storage.path(Area::Staged(0))).unwrap().permissions().mode() & 0o777, 0o600);
     }
 }

@@ -1,11 +1,15 @@
-use std::{io::Read as _, path::Path, sync::Arc, time::Duration};
+use std::{
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use api::{
     Base64Url, CHALLENGE_SESSION, DeploymentAction, EVIDENCE, Execution, Feedback, FeedbackResult,
     FeedbackStatus, Finished, Poll, Session,
 };
 use crypto::{Digest, HashAlgorithm};
-use device_core::{Download, Offer, Storage};
+use device_core::Offer;
 use eat::Nonce;
 use serde::de::DeserializeOwned;
 use suit::limits::MAX_AUTHORITY_UPDATE_LEN;
@@ -17,6 +21,7 @@ use ureq::{
 
 use crate::{
     Error,
+    download::Download,
     setup::{hex, parse_hex},
 };
 
@@ -24,16 +29,14 @@ use crate::{
 const CONNECT: Duration = Duration::from_secs(10);
 /// How long nothing may come of an answer.
 const STALL: Duration = Duration::from_secs(10);
+/// Media type of a signed SUIT report.
+const SUIT_REPORT: &str = "application/suit-report+cose";
 /// How long an exchange may take, a piece of a download included.
 const EXCHANGE: Duration = Duration::from_secs(30);
+/// The same, as so many times what may pass without anything coming.
+const EXCHANGE_STALLS: u32 = 3;
 /// The longest answer that is no download.
 const MAX_ANSWER: u64 = 1 << 20;
-/// Bytes asked for at once, so that attestation goes on beside a long download.
-const PIECE: u64 = 1 << 20;
-/// A connection that brings less before it breaks is not worth another one at once.
-const WORTHWHILE: u64 = 16 << 10;
-/// Bytes after which what came is made durable.
-const SYNC_EVERY: u64 = 256 << 10;
 /// Bytes of a nonce, as asked for.
 const NONCE_LEN: usize = 32;
 
@@ -46,6 +49,8 @@ const FILE: &str = "release.suit";
 pub(crate) struct Server {
     agent: Agent,
     base: String,
+    /// Other origins that payloads may come from.
+    origins: Vec<String>,
 }
 
 /// Why an exchange failed.
@@ -80,22 +85,14 @@ pub(crate) struct Polled {
     pub(crate) sleep: Option<u64>,
 }
 
-/// What came of asking for a piece.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Piece {
-    /// Something worth the while.
-    Came,
-    /// Nothing, or too little.
-    Broke,
-    /// The server does not have it, or not for this device.
-    Withdrawn,
-}
-
 impl Server {
-    pub(crate) fn new(base: &str, ca: &Path) -> Result<Self, Error> {
+    pub(crate) fn new(base: &str, ca: &Path, origins: &[String], stall: Duration) -> Result<Self, Error> {
         let base = base.trim_end_matches('/');
         if !base.starts_with("https://") {
             return Err(Error::Usage(format!("--server is not an https URL: {base}")));
+        }
+        if let Some(origin) = origins.iter().find(|origin| !origin.starts_with("https://")) {
+            return Err(Error::Usage(format!("--payload-origin is not an https URL: {origin}")));
         }
         let pem = std::fs::read(ca).map_err(|source| Error::File { path: ca.to_owned(), source })?;
         let certificates: Vec<_> = ureq::tls::parse_pem(&pem)
@@ -112,8 +109,10 @@ impl Server {
             .root_certs(RootCerts::new_with_certs(&certificates))
             .unversioned_rustls_crypto_provider(provider)
             .build();
-        let agent = limited(Agent::config_builder()).https_only(true).tls_config(tls).build().new_agent();
-        Ok(Self { agent, base: base.to_owned() })
+        let config = limited(Agent::config_builder()).https_only(true).tls_config(tls);
+        let config = config.timeout_per_read(Some(stall)).timeout_global(Some(stall * EXCHANGE_STALLS));
+        let agent = config.build().new_agent();
+        Ok(Self { agent, base: base.to_owned(), origins: origins.to_vec() })
     }
 
     /// Asks for a nonce.
@@ -171,46 +170,40 @@ impl Server {
         Ok(response.body_mut().with_config().limit(MAX_AUTHORITY_UPDATE_LEN as u64).read_to_vec()?)
     }
 
-    /// Fetches the next piece of an envelope into storage.
-    pub(crate) fn fetch<S: Storage>(
+    /// The way to an envelope and its payloads. At `pause_at` something else is due.
+    pub(crate) fn download<'s>(
+        &'s self,
+        deployment: &'s Deployment,
+        token: &'s str,
+        pause_at: Option<Instant>,
+    ) -> Download<'s> {
+        let place = (deployment.url.as_str(), deployment.offer.size);
+        Download::new((&self.agent, &self.base), place, token, &self.origins, pause_at)
+    }
+
+    /// Delivers a signed SUIT report. True when the server took it; false when it never will.
+    pub(crate) fn deliver(
         &self,
-        deployment: &Deployment,
+        ueid: &str,
         token: &str,
-        download: &mut Download,
-        storage: &mut S,
-    ) -> Result<Piece, Failure>
-    where
-        S::Error: std::fmt::Display,
-    {
-        let from = download.have();
-        let last = from + download.missing().min(PIECE) - 1;
-        let request = self.agent.get(&deployment.url).header(header::AUTHORIZATION, bearer(token));
-        let request = request.header(header::RANGE, format!("bytes={from}-{last}"));
-        let mut response = match request.call() {
-            Ok(response) => response,
-            Err(error) => {
-                tracing::debug!(%error, from, "no piece came");
-                return Ok(Piece::Broke);
-            }
-        };
-        match response.status() {
-            StatusCode::PARTIAL_CONTENT if starts_at(&response) == Some(from) => {}
-            // It knows no ranges, and begins at the beginning.
-            StatusCode::OK => download.restart(storage).map_err(|error| failed(&error.to_string()))?,
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => return Err(Failure::Unauthorized),
-            StatusCode::NOT_FOUND | StatusCode::GONE | StatusCode::RANGE_NOT_SATISFIABLE => {
-                return Ok(Piece::Withdrawn);
-            }
-            status => {
-                tracing::debug!(%status, from, "no piece came");
-                return Ok(Piece::Broke);
-            }
+        report: &[u8],
+        action: Option<&str>,
+    ) -> Result<bool, Failure> {
+        let mut request = self.agent.post(format!("{}{CONTROLLER}{ueid}/suitReport", self.base));
+        if let Some(action) = action {
+            request = request.query("action", action);
         }
-        let stored = store(response.body_mut(), download, storage);
-        let synced = download.sync(storage);
-        let came =
-            stored.and_then(|came| synced.map(|()| came)).map_err(|error| failed(&error.to_string()))?;
-        Ok(if download.missing() == 0 || came >= WORTHWHILE { Piece::Came } else { Piece::Broke })
+        let request = request.header(header::AUTHORIZATION, bearer(token));
+        let response = request.header(header::CONTENT_TYPE, SUIT_REPORT).send(report)?;
+        let status = response.status();
+        match status {
+            StatusCode::UNAUTHORIZED => Err(Failure::Unauthorized),
+            StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS => {
+                check(status, false).map(|()| false)
+            }
+            _ if status.is_client_error() => Ok(false),
+            _ => check(status, status.is_success()).map(|()| true),
+        }
     }
 
     /// Tells how an action ended.
@@ -301,40 +294,6 @@ fn check(status: StatusCode, good: bool) -> Result<(), Failure> {
     }
 }
 
-/// Stores what comes until it ends, breaks, or is more than it should be; says how much that was.
-fn store<S: Storage>(body: &mut Body, download: &mut Download, storage: &mut S) -> Result<u64, S::Error> {
-    let mut reader = body.with_config().limit(u64::MAX).reader();
-    let mut buffer = vec![0; 16 << 10];
-    let (mut came, mut unsynced) = (0, 0);
-    loop {
-        let count = match reader.read(&mut buffer) {
-            Ok(0) => return Ok(came),
-            Ok(count) => count,
-            Err(error) => {
-                tracing::debug!(%error, came, "the download broke");
-                return Ok(came);
-            }
-        };
-        let fits = download.append(storage, buffer.get(..count).unwrap_or_default())?;
-        came += count as u64;
-        unsynced += count as u64;
-        if unsynced >= SYNC_EVERY {
-            download.sync(storage)?;
-            unsynced = 0;
-        }
-        if !fits {
-            tracing::warn!("the server sends more than it announced");
-            return Ok(came);
-        }
-    }
-}
-
-/// Where the content of a partial answer begins.
-fn starts_at(response: &Response<Body>) -> Option<u64> {
-    let range = response.headers().get(header::CONTENT_RANGE)?.to_str().ok()?;
-    range.strip_prefix("bytes ")?.split('-').next()?.parse().ok()
-}
-
 /// The release that a download is of: the digest in its path.
 fn manifest_of(url: &str) -> Option<Digest> {
     let digits = url.split_once("/softwaremodules/")?.1.split('/').next()?;
@@ -345,7 +304,7 @@ fn manifest_of(url: &str) -> Option<Digest> {
 /// A manifest digest names no algorithm in a path; its length does.
 const HASHES: [HashAlgorithm; 3] = [HashAlgorithm::Sha256, HashAlgorithm::Sha384, HashAlgorithm::Sha512];
 
-fn bearer(token: &str) -> String {
+pub(crate) fn bearer(token: &str) -> String {
     format!("Bearer {token}")
 }
 
@@ -368,7 +327,7 @@ mod tests {
 
     fn server() -> Server {
         let agent = Agent::config_builder().build().new_agent();
-        Server { agent, base: "https://server:8443".into() }
+        Server { agent, base: "https://server:8443".into(), origins: Vec::new() }
     }
 
     #[test]

@@ -1,16 +1,19 @@
 //! The Linux device agent: the shell around `device-core`. It attests, lets the gateway know whose address it has,
-//! downloads and installs releases, boots into them, and runs their program.
+//! installs releases as they come from the server, boots into them, runs their program, and reports.
 //!
 //! It holds no decision about trust or order: what to do when is the machine's, what to believe is the device's. Files,
 //! HTTPS, a child process and a clock are what is here.
 
 #![forbid(unsafe_code)]
 
+mod download;
 mod error;
+mod file_source;
 mod files;
 mod gateway;
 mod http;
 mod options;
+mod outbox;
 mod payload;
 mod run;
 mod setup;
@@ -19,8 +22,10 @@ mod status;
 // Public interface
 pub use error::Error;
 pub use files::FileStorage;
-pub use options::{Command, InitOptions, InstallOptions, RunOptions, TargetOptions, USAGE, parse};
+pub use options::{
+    Command, InitOptions, InstallOptions, RunOptions, TargetOptions, USAGE, UninstallOptions, parse,
+};
 pub use payload::exec;
 pub use run::run;
-pub use setup::{Identification, init, install};
+pub use setup::{Identification, init, install, uninstall};
 pub use status::{AttestationStatus, ReleaseStatus, Status};

@@ -34,6 +34,7 @@ fn perform(command: Command) -> Result<(), Error> {
         Command::Run(options) => sextant_agent::run(&options),
         Command::Init(options) => say(&sextant_agent::init(&options)?),
         Command::Install(options) => say(&sextant_agent::install(&options)?),
+        Command::Uninstall(options) => sextant_agent::uninstall(&options),
         Command::Payload { parent, program, arguments } => {
             Err(sextant_agent::exec(parent, &program, &arguments))
         }

@@ -5,9 +5,11 @@ use crate::Error;
 /// What `--help` says.
 pub const USAGE: &str = "\
 sextant-agent [run] --server URL --ca FILE --data DIR [--gateway URL|none]... [--attest-ms N] [--poll-ms N] [--trial-ms N]
-                    [--config FILE]
-sextant-agent init --data DIR --authorities FILE [--ueid HEX] [TARGET]     make the device's key, print what to enrol
+                    [--stall-ms N] [--payload-origin URL]... [--config FILE]
+sextant-agent init --data DIR --authorities FILE [--ueid HEX] [--layout ab|swap] [--decryption-key FILE]... [TARGET]
+                                                                           make the device's keys, print what to enrol
 sextant-agent install --data DIR [TARGET] FILE.suit                        install the first release in the factory
+sextant-agent uninstall --data DIR [TARGET] MANIFEST                       remove the release with this digest
 
 TARGET: --vendor-domain NAME or --vendor-id UUID, --class NAME or --class-id UUID, --component NAME[:BYTES]...
         as given to init, it need not be given again
@@ -22,6 +24,8 @@ pub enum Command {
     Init(InitOptions),
     /// Install a release without a server.
     Install(InstallOptions),
+    /// Remove a release.
+    Uninstall(UninstallOptions),
     /// Become the program of a release; the agent starts itself with this.
     Payload {
         /// The agent; the program must not outlive it.
@@ -46,12 +50,16 @@ pub struct RunOptions {
     pub ca: PathBuf,
     /// Base URLs of the gateway, one for each address family; `none`; or nothing for the default route's.
     pub gateways: Vec<String>,
+    /// Origins beside the server that manifests may have payloads fetched from.
+    pub payload_origins: Vec<String>,
     /// Milliseconds between attestations.
     pub attest_ms: u64,
     /// Milliseconds between polls.
     pub poll_ms: u64,
     /// Milliseconds a release on trial has.
     pub trial_ms: u64,
+    /// Milliseconds that nothing may come of an answer; one piece of a download may take three times as long.
+    pub stall_ms: u64,
     /// What the device is, where it was not said to `init`.
     pub target: TargetOptions,
 }
@@ -65,6 +73,10 @@ pub struct InitOptions {
     pub authorities: PathBuf,
     /// Its identifier; a random one by default.
     pub ueid: Option<String>,
+    /// How its slots are used: `ab`, which is the default, or `swap`.
+    pub layout: Option<String>,
+    /// Files of keys that payloads are encrypted to, beside the one it makes: shared with a group, as a rule.
+    pub decryption_keys: Vec<PathBuf>,
     /// What the device is.
     pub target: TargetOptions,
 }
@@ -76,6 +88,17 @@ pub struct InstallOptions {
     pub data: PathBuf,
     /// The envelope.
     pub envelope: PathBuf,
+    /// What the device is, where it was not said to `init`.
+    pub target: TargetOptions,
+}
+
+/// Options of `uninstall`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UninstallOptions {
+    /// Where the device keeps everything.
+    pub data: PathBuf,
+    /// Manifest digest of the release, in hexadecimal digits.
+    pub manifest: String,
     /// What the device is, where it was not said to `init`.
     pub target: TargetOptions,
 }
@@ -103,7 +126,7 @@ struct Given {
 }
 
 /// Options that hold a value.
-const NAMES: [&str; 15] = [
+const NAMES: [&str; 19] = [
     "data",
     "server",
     "ca",
@@ -119,17 +142,21 @@ const NAMES: [&str; 15] = [
     "class",
     "class-id",
     "component",
+    "payload-origin",
+    "stall-ms",
+    "layout",
+    "decryption-key",
 ];
 
 /// Options that may be given more than once.
-const REPEATABLE: [&str; 2] = ["component", "gateway"];
+const REPEATABLE: [&str; 4] = ["component", "gateway", "payload-origin", "decryption-key"];
 
 /// Reads a command line without the program's name.
 pub fn parse(arguments: Vec<OsString>) -> Result<Command, Error> {
     let mut rest = arguments.into_iter().peekable();
     let verb = match rest.peek().and_then(|first| first.to_str()) {
         Some("payload") => return parse_payload(rest.skip(1)),
-        Some(verb @ ("run" | "init" | "install")) => verb.to_owned(),
+        Some(verb @ ("run" | "init" | "install" | "uninstall")) => verb.to_owned(),
         _ => "run".to_owned(),
     };
     if rest.peek().is_some_and(|first| *first == *verb) {
@@ -153,6 +180,7 @@ pub fn parse(arguments: Vec<OsString>) -> Result<Command, Error> {
     let command = match verb.as_str() {
         "init" => Command::Init(given.init()?),
         "install" => Command::Install(given.install()?),
+        "uninstall" => Command::Uninstall(given.uninstall()?),
         _ => Command::Run(given.run()?),
     };
     match given.named.first() {
@@ -243,9 +271,11 @@ impl Given {
             server: self.text("server")?.ok_or_else(|| usage("--server is missing".into()))?,
             ca: self.needed("ca")?.into(),
             gateways: self.texts("gateway")?,
+            payload_origins: self.texts("payload-origin")?,
             attest_ms: self.number("attest-ms", 60_000)?,
             poll_ms: self.number("poll-ms", 30_000)?,
             trial_ms: self.number("trial-ms", 300_000)?,
+            stall_ms: self.number("stall-ms", 10_000)?,
             target: self.target()?,
         })
     }
@@ -255,6 +285,8 @@ impl Given {
             data: self.needed("data")?.into(),
             authorities: self.needed("authorities")?.into(),
             ueid: self.text("ueid")?,
+            layout: self.text("layout")?,
+            decryption_keys: std::iter::from_fn(|| self.take("decryption-key").map(PathBuf::from)).collect(),
             target: self.target()?,
         })
     }
@@ -264,6 +296,14 @@ impl Given {
         let target = self.target()?;
         let envelope = self.plain.pop().ok_or_else(|| usage("install needs an envelope".into()))?.into();
         Ok(InstallOptions { data, envelope, target })
+    }
+
+    fn uninstall(&mut self) -> Result<UninstallOptions, Error> {
+        let data = self.needed("data")?.into();
+        let target = self.target()?;
+        let manifest = self.plain.pop().and_then(|manifest| manifest.into_string().ok());
+        let manifest = manifest.ok_or_else(|| usage("uninstall needs a manifest digest".into()))?;
+        Ok(UninstallOptions { data, manifest, target })
     }
 }
 
@@ -314,6 +354,7 @@ mod tests {
             ("init --data d --authorities a --server s", "init has no option --server"),
             ("init --data d --authorities a more", "takes no \"more\""),
             ("install --data d", "needs an envelope"),
+            ("uninstall --data d", "needs a manifest digest"),
             ("--data d --server s --ca c --poll-ms soon", "not a number"),
             ("payload", "not for people"),
         ] {

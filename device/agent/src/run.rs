@@ -7,15 +7,18 @@ use std::{
 
 use crypto::Digest;
 use device_core::{
-    Action, Area, AuthorityUpdateError, Boot, Device, Download, Event, Feedback, InstallError, Machine,
-    Offer, Outcome, Timing,
+    Action, Area, AuthorityUpdateError, Boot, Device, Event, Feedback, InstallError, Machine, Offer, Offered,
+    Outcome, StateError, Storage as _, Timing,
 };
 use eat::{SignedResult, Tier};
+use suit::EnvelopeIndex;
 
 use crate::{
     AttestationStatus, Error, FileStorage, RunOptions, Status,
+    download::Fault,
     gateway::Gateway,
-    http::{Deployment, Failure, Piece, Server},
+    http::{Deployment, Failure, Server},
+    outbox::Outbox,
     payload::Payload,
     setup::{hex, lock, unix_now, wake},
 };
@@ -46,7 +49,13 @@ struct Shell<'o> {
     offers: VecDeque<Deployment>,
     /// Where the change of the authorities is that was refused last.
     refused_update: Option<String>,
-    envelope: Option<Vec<u8>>,
+    /// The head of the envelope that is being installed.
+    index: Option<(Offer, EnvelopeIndex)>,
+    /// The release that the device was last asked to install, which its report is about.
+    attempted: Option<Digest>,
+    outbox: Outbox,
+    /// Whether a report was queued that the machine does not know of.
+    queued: bool,
     status: Status,
 }
 
@@ -65,7 +74,12 @@ impl<'o> Shell<'o> {
             options,
             device: wake(&options.data, &options.target)?,
             machine: Machine::new(timing),
-            server: Server::new(&options.server, &options.ca)?,
+            server: Server::new(
+                &options.server,
+                &options.ca,
+                &options.payload_origins,
+                Duration::from_millis(options.stall_ms),
+            )?,
             gateway,
             payload: Payload::default(),
             started: Instant::now(),
@@ -73,7 +87,11 @@ impl<'o> Shell<'o> {
             result: None,
             offers: VecDeque::new(),
             refused_update: None,
-            envelope: None,
+            index: None,
+            attempted: None,
+            outbox: Outbox::open(&options.data)
+                .map_err(|source| Error::File { path: options.data.clone(), source })?,
+            queued: true,
             status: Status::default(),
         })
     }
@@ -94,6 +112,9 @@ impl<'o> Shell<'o> {
                 let random = getrandom::u64().map_err(Error::Random)?;
                 self.machine.on(self.now(), random, event);
             }
+            if std::mem::take(&mut self.queued) {
+                self.machine.on(self.now(), 0, Event::Queued);
+            }
             self.tell();
         }
     }
@@ -103,8 +124,12 @@ impl<'o> Shell<'o> {
             Action::Attest => Some(self.attest()),
             Action::Admit => self.admit(),
             Action::Poll => Some(self.poll()),
-            Action::Download(offer) => Some(self.download(&offer)),
             Action::Install(offer) => Some(self.install(&offer)),
+            Action::GiveUp(offer) => {
+                self.give_up(&offer);
+                None
+            }
+            Action::Deliver => Some(self.deliver()),
             Action::Commit => {
                 self.device.commit()?;
                 let running = self.device.running();
@@ -126,7 +151,7 @@ impl<'o> Shell<'o> {
     fn reboot(&mut self) -> Result<Event, Error> {
         self.payload.stop();
         self.result = None;
-        self.envelope = None;
+        self.index = None;
         self.device = wake(&self.options.data, &self.options.target)?;
         let trial = match self.device.boot(unix_now())? {
             Boot::Release(running) => {
@@ -149,6 +174,8 @@ impl<'o> Shell<'o> {
                 None
             }
         };
+        self.queue_capabilities();
+        self.queued = true;
         Ok(Event::Booted { trial })
     }
 
@@ -272,63 +299,157 @@ impl<'o> Shell<'o> {
         }
     }
 
-    fn download(&mut self, offer: &Offer) -> Event {
+    /// Installs an offer, as far as it goes before something else is due.
+    fn install(&mut self, offer: &Offer) -> Event {
         let deployment = self.offers.iter().find(|deployment| deployment.offer == *offer).cloned();
         let (Some(deployment), Some(token)) = (deployment, self.token.clone()) else {
             return Event::Unauthorized;
         };
-        let storage = self.device.storage_mut();
-        let mut download = match Download::open(storage, offer.envelope, offer.size) {
-            Ok(download) => download,
-            Err(error) => return self.broken(Failed::Storage(error), Event::InstallFailed),
+        let pause_at = self.started.checked_add(Duration::from_millis(self.machine.due()));
+        let mut download = self.server.download(&deployment, &token, pause_at);
+        let index = match self.index.take().filter(|(of, _)| of == offer) {
+            Some((_, index)) => index,
+            None => match download.read_index() {
+                Ok(index) => {
+                    self.status.installations += 1;
+                    index
+                }
+                Err(fault) => return self.interrupted(offer, fault),
+            },
         };
-        if download.missing() > 0 {
-            match self.server.fetch(&deployment, &token, &mut download, storage) {
-                Ok(Piece::Came) => {}
-                Ok(Piece::Broke) => return Event::Interrupted,
-                Ok(Piece::Withdrawn) => {
-                    tracing::info!("the release is no longer to be had");
-                    return Event::Withdrawn;
+        let release = Offered { index: &index, envelope: offer.envelope, manifest: Some(offer.manifest) };
+        self.attempted = Some(offer.manifest);
+        let result = self.device.install_from(&release, &mut download, unix_now());
+        let fault = download.fault();
+        match result {
+            Ok(manifest) => {
+                tracing::info!(%manifest, "installed");
+                self.status.problem = None;
+                self.queue_report(&deployment.action);
+                Event::Installed
+            }
+            Err(InstallError::Refused(refusal)) => {
+                tracing::warn!(code = refusal.code(), %refusal, manifest = %offer.manifest, "refused");
+                self.status.problem = Some(refusal.code().to_owned());
+                self.queue_report(&deployment.action);
+                Event::Refused(refusal.code().to_owned())
+            }
+            Err(InstallError::Interrupted(error)) => {
+                self.index = Some((*offer, index));
+                match fault {
+                    Some(fault) => self.interrupted(offer, fault),
+                    None => {
+                        tracing::warn!(%error, "the installation broke off");
+                        Event::Interrupted
+                    }
                 }
-                Err(failure) => return self.unlucky(&failure, Event::Interrupted),
             }
-        }
-        if download.missing() > 0 {
-            return Event::Received { complete: false };
-        }
-        match download.finish(storage) {
-            Ok(Some(envelope)) => {
-                self.envelope = Some(envelope);
-                Event::Received { complete: true }
+            Err(InstallError::Device(error)) => {
+                self.status.problem = Some(storage_code(&error).to_owned());
+                self.queue_report(&deployment.action);
+                self.broken(error, Event::InstallFailed)
             }
-            Ok(None) => {
-                tracing::warn!("what was downloaded is not what was announced");
-                match download.restart(storage) {
-                    Ok(()) => Event::Damaged,
-                    Err(error) => self.broken(Failed::Storage(error), Event::InstallFailed),
-                }
-            }
-            Err(error) => self.broken(Failed::Storage(error), Event::InstallFailed),
         }
     }
 
-    fn install(&mut self, offer: &Offer) -> Event {
-        let Some(envelope) = self.envelope.take() else { return Event::InstallFailed };
-        self.status.installations += 1;
-        let event = match self.device.install(&envelope, Some(offer.manifest), unix_now()) {
-            Ok(manifest) => {
-                tracing::info!(%manifest, "installed");
-                Event::Installed
+    /// The download did not go on; what came is kept.
+    fn interrupted(&mut self, offer: &Offer, fault: Fault) -> Event {
+        if fault == Fault::Paused {
+            return Event::Paused;
+        }
+        tracing::warn!(code = fault.code(), %fault, manifest = %offer.manifest, "the download broke off");
+        self.status.problem = Some(fault.code().to_owned());
+        match fault {
+            Fault::Unauthorized => self.unlucky(&Failure::Unauthorized, Event::Interrupted),
+            Fault::Withdrawn => Event::Withdrawn,
+            Fault::Envelope(error) => {
+                // Nothing of it can be installed, now or later: it is another matter when it is offered anew.
+                self.attempted = Some(offer.manifest);
+                let refused = self.device.refuse(offer, &error);
+                let action = self.action_of(&offer.manifest).unwrap_or_default();
+                self.queue_report(&action);
+                match refused {
+                    Ok(()) => Event::Refused(error.code().to_owned()),
+                    Err(error) => self.broken(error, Event::InstallFailed),
+                }
             }
-            Err(InstallError::Refused(fault)) => {
-                tracing::warn!(code = fault.code(), %fault, manifest = %offer.manifest, "refused");
-                Event::Refused(fault.code().to_owned())
+            Fault::Changed | Fault::WrongLength => {
+                self.index = None;
+                Event::Interrupted
             }
-            Err(InstallError::Device(error)) => return self.broken(error, Event::InstallFailed),
+            _ => Event::Interrupted,
+        }
+    }
+
+    /// An installation broke off too often: its last report is final.
+    fn give_up(&mut self, offer: &Offer) {
+        self.index = None;
+        // Where not even the head came there was no attempt to report.
+        if let Some(action) =
+            self.action_of(&offer.manifest).filter(|_| self.attempted == Some(offer.manifest))
+        {
+            self.queue_report(&action);
+        }
+    }
+
+    /// Keeps the report of the newest attempt until it is delivered.
+    fn queue_report(&mut self, action: &str) {
+        let Some(report) = self.device.report() else { return };
+        match self.outbox.push(&report, Some(action), None) {
+            Ok(()) => self.queued = true,
+            Err(error) => tracing::error!(%error, "a report could not be kept"),
+        }
+    }
+
+    /// Keeps the report of what the device can process, unless the server knows it.
+    fn queue_capabilities(&mut self) {
+        let digest = hex(self.device.capabilities_digest().as_bytes());
+        let Some(report) = self.device.capability_report() else { return };
+        let kept = match self.outbox.told(&digest) {
+            Ok(true) => return,
+            Ok(false) => self.outbox.push(&report, None, Some(&digest)),
+            Err(error) => Err(error),
         };
-        match Download::discard(self.device.storage_mut()) {
-            Ok(()) => event,
-            Err(error) => self.broken(Failed::Storage(error), event),
+        if let Err(error) = kept {
+            tracing::error!(%error, "the capability report could not be kept");
+        }
+    }
+
+    /// Delivers the report that waits longest.
+    fn deliver(&mut self) -> Event {
+        let Some(token) = self.token.clone() else { return Event::NotDelivered };
+        let queued = match self.outbox.oldest() {
+            Ok(Some(queued)) => queued,
+            Ok(None) => return Event::Delivered { more: false },
+            Err(error) => {
+                tracing::error!(%error, "reports cannot be read");
+                return Event::NotDelivered;
+            }
+        };
+        let action = queued.action.as_deref().filter(|action| !action.is_empty());
+        match self.server.deliver(&self.ueid(), &token, &queued.report.0, action) {
+            Ok(taken) => {
+                if let Some(capabilities) = queued.capabilities.as_deref().filter(|_| taken)
+                    && let Err(error) = self.outbox.note_told(capabilities)
+                {
+                    tracing::warn!(%error, "it is not noted that the server knows the capabilities");
+                }
+                if !taken {
+                    tracing::warn!("the server does not want a report");
+                }
+                match self.outbox.remove(&queued).and_then(|()| self.outbox.oldest()) {
+                    Ok(next) => Event::Delivered { more: next.is_some() },
+                    Err(error) => {
+                        tracing::error!(%error, "reports cannot be removed");
+                        Event::NotDelivered
+                    }
+                }
+            }
+            Err(failure) => {
+                let event = self.unlucky(&failure, Event::NotDelivered);
+                self.queued = true;
+                event
+            }
         }
     }
 
@@ -402,5 +523,13 @@ impl<'o> Shell<'o> {
         if let Err(error) = self.status.write(&self.options.data) {
             tracing::warn!(%error, "the status could not be written");
         }
+    }
+}
+
+/// Stable word for what is wrong with the device itself.
+fn storage_code(error: &Failed) -> &'static str {
+    match error {
+        StateError::Storage(error) if FileStorage::is_full(error) => "no-room",
+        _ => "storage-failed",
     }
 }

@@ -7,14 +7,17 @@ use std::{
 };
 
 use api::Base64Url;
-use cose::Key;
-use crypto::{SignatureAlgorithm, SigningKey};
-use device_core::{Component, Credentials, Device, Identity, InstallError};
+use cose::{DecryptionKey, DecryptionKeys, Key};
+use crypto::{AgreementKey, Digest, HashAlgorithm, KeyWrapAlgorithm, SignatureAlgorithm, SigningKey};
+use device_core::{Component, Credentials, Device, Identity, InstallError, Layout, Offered};
 use eat::{DebugStatus, Ueid};
 use serde::{Deserialize, Serialize};
 use suit::{AuthorityList, Uuid};
+use zeroize::Zeroizing;
 
-use crate::{Error, FileStorage, InitOptions, InstallOptions, TargetOptions};
+use crate::{
+    Error, FileStorage, InitOptions, InstallOptions, TargetOptions, UninstallOptions, file_source::FileSource,
+};
 
 /// What an image may have at most, where it is not said.
 const CAPACITY: u64 = 16 << 20;
@@ -24,6 +27,8 @@ const COMPONENT: &str = "app";
 const UEID_RANDOM: usize = 16;
 /// First byte of a UEID of type RAND (RFC 9711, section 4.2.1.1).
 const UEID_TYPE_RAND: u8 = 1;
+/// How the names of files with keys to decrypt with end.
+const KEY_ENDING: &str = ".cosekey";
 /// The longest file that is read as a key or a list of authorities.
 const MAX_FILE: u64 = 1 << 20;
 
@@ -34,6 +39,9 @@ pub struct Identification {
     pub ueid: String,
     /// Its public key, a COSE_Key.
     pub key: Base64Url,
+    /// The public key that payloads for it alone are encrypted to, a COSE_Key for ECDH-ES+A128KW.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encryption_key: Option<Base64Url>,
 }
 
 /// What `install` answers.
@@ -54,6 +62,8 @@ struct IdentityFile {
     class: Option<String>,
     #[serde(default)]
     components: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    layout: Option<String>,
 }
 
 /// Makes a device's key and identity, and notes whom it obeys until its roots change that. A list that would lock
@@ -87,7 +97,9 @@ pub fn init(options: &InitOptions) -> Result<Identification, Error> {
         vendor: target.vendor.map(|vendor| vendor.to_string()),
         class: target.class.map(|class| class.to_string()),
         components: options.target.components.clone(),
+        layout: options.layout.clone(),
     };
+    parse_layout(identity.layout.as_deref())?;
     let identity = serde_json::to_vec_pretty(&identity).map_err(setup(&place.identity()))?;
 
     let mut failed = None;
@@ -99,11 +111,50 @@ pub fn init(options: &InitOptions) -> Result<Identification, Error> {
     }
     let key = Key::from_secret(key.map_err(setup(&place.key()))?).with_kid(ueid.as_bytes());
     let secret = key.encode_secret().ok_or_else(|| setup(&place.key())("the key is not private"))?;
+    let encryption_key = make_decryption_keys(&place, options, ueid.as_bytes())?;
     write_private(&place.authorities(), &authorities)?;
     write_private(&place.identity(), &identity)?;
     // Last, since its presence says that the device is made.
     write_private(&place.key(), &secret)?;
-    Ok(Identification { ueid: ueid.to_string(), key: Base64Url(key.encode()) })
+    let encryption_key = Some(Base64Url(encryption_key));
+    Ok(Identification { ueid: ueid.to_string(), key: Base64Url(key.encode()), encryption_key })
+}
+
+/// Makes the key that payloads for this device alone are encrypted to, and takes in those it is given. The answer is
+/// the public part of the first.
+fn make_decryption_keys(place: &Place<'_>, options: &InitOptions, kid: &[u8]) -> Result<Vec<u8>, Error> {
+    let folder = place.keys();
+    fs::create_dir_all(&folder).map_err(file(&folder))?;
+    for (number, path) in options.decryption_keys.iter().enumerate() {
+        let key = DecryptionKey::decode(&read(path)?).map_err(setup(path))?;
+        write_private(&folder.join(format!("given-{number}{KEY_ENDING}")), &key.encode_secret())?;
+    }
+    let mut failed = None;
+    let key = AgreementKey::generate(&mut |bytes| failed = failed.or(getrandom::fill(bytes).err()));
+    if let Some(error) = failed {
+        return Err(Error::Random(error));
+    }
+    let path = folder.join(format!("device{KEY_ENDING}"));
+    let key = DecryptionKey::agreement(key.map_err(setup(&path))?, KeyWrapAlgorithm::A128Kw, kid);
+    write_private(&path, &key.encode_secret())?;
+    Ok(key.recipient_key().map_err(setup(&path))?.encode().to_vec())
+}
+
+/// The keys that payloads are encrypted to; a device made without any has none.
+fn decryption_keys(place: &Place<'_>) -> Result<Option<DecryptionKeys>, Error> {
+    let folder = place.keys();
+    let entries = match fs::read_dir(&folder) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        entries => entries.map_err(file(&folder))?,
+    };
+    let mut keys = DecryptionKeys::default();
+    for entry in entries {
+        let path = entry.map_err(file(&folder))?.path();
+        if path.to_string_lossy().ends_with(KEY_ENDING) {
+            keys.push(DecryptionKey::decode(&Zeroizing::new(read(&path)?)).map_err(setup(&path))?);
+        }
+    }
+    Ok(Some(keys))
 }
 
 /// Installs a release from a file, verified like any other. On a device that never committed one it is committed at
@@ -112,11 +163,10 @@ pub fn install(options: &InstallOptions) -> Result<InstalledRelease, Error> {
     let _lock = lock(&options.data)?;
     let mut device = wake(&options.data, &options.target)?;
     let limit = device.identity().max_envelope_len();
-    let envelope = read_up_to(&options.envelope, limit)?;
-    let manifest = device.install(&envelope, None, unix_now()).map_err(|error| match error {
-        InstallError::Refused(fault) => Error::Refused { code: fault.code(), what: fault.to_string() },
-        InstallError::Device(error) => error.into(),
-    })?;
+    let mut source = FileSource::open(&options.envelope, limit)?;
+    let (name, index) = source.read_index()?;
+    let release = Offered { index: &index, envelope: name, manifest: None };
+    let manifest = device.install_from(&release, &mut source, unix_now()).map_err(told)?;
     let committed = device.state().committed.is_none();
     if committed {
         device.commit()?;
@@ -126,12 +176,35 @@ pub fn install(options: &InstallOptions) -> Result<InstalledRelease, Error> {
     Ok(InstalledRelease { manifest: hex(manifest.as_bytes()), sequence, committed })
 }
 
+/// Removes a release; what runs goes on until the agent boots again.
+pub fn uninstall(options: &UninstallOptions) -> Result<(), Error> {
+    let _lock = lock(&options.data)?;
+    let mut device = wake(&options.data, &options.target)?;
+    let manifest = parse_hex(&options.manifest);
+    let manifest = manifest.and_then(|manifest| Digest::new(HashAlgorithm::Sha256, &manifest));
+    let manifest =
+        manifest.ok_or_else(|| Error::Usage(format!("not a SHA-256 digest: {}", options.manifest)))?;
+    device.uninstall(&manifest, unix_now()).map_err(told)
+}
+
+fn told(error: InstallError<std::io::Error>) -> Error {
+    match error {
+        InstallError::Refused(fault) => Error::Refused { code: fault.code(), what: fault.to_string() },
+        InstallError::Interrupted(error) => Error::Interrupted(error.code()),
+        InstallError::Device(error) => error.into(),
+    }
+}
+
 /// The device as it wakes up, with everything read anew.
 pub(crate) fn wake(data: &Path, target: &TargetOptions) -> Result<Device<FileStorage>, Error> {
     let storage = FileStorage::open(data).map_err(file(data))?;
     let mut boot_seed = [0; 32];
     getrandom::fill(&mut boot_seed).map_err(Error::Random)?;
-    Ok(Device::power_up(storage, credentials(data, target)?, &boot_seed)?)
+    let device = Device::power_up(storage, credentials(data, target)?, &boot_seed)?;
+    Ok(match decryption_keys(&Place(data))? {
+        Some(keys) => device.with_keys(keys),
+        None => device,
+    })
 }
 
 /// Keeps others from the folder as long as the file lives.
@@ -167,6 +240,7 @@ fn credentials(data: &Path, options: &TargetOptions) -> Result<Credentials, Erro
         // A Linux device has no debug port that this program could see.
         debug: DebugStatus::Disabled,
         components: target.components,
+        layout: parse_layout(stored.layout.as_deref())?,
     };
     let path = place.authorities();
     let authorities = AuthorityList::decode(&read(&path)?).map_err(setup(&path))?;
@@ -182,6 +256,11 @@ struct Place<'p>(&'p Path);
 impl Place<'_> {
     fn key(&self) -> PathBuf {
         self.0.join("device.key")
+    }
+
+    /// Keys to decrypt with, one a file.
+    fn keys(&self) -> PathBuf {
+        self.0.join("keys")
     }
 
     fn authorities(&self) -> PathBuf {
@@ -228,6 +307,14 @@ impl Target {
             named => named.iter().map(|text| parse_component(text)).collect::<Result<_, _>>()?,
         };
         Ok(Self { vendor, class, components })
+    }
+}
+
+fn parse_layout(text: Option<&str>) -> Result<Layout, Error> {
+    match text {
+        None | Some("ab") => Ok(Layout::InTurn),
+        Some("swap") => Ok(Layout::Swap),
+        Some(other) => Err(Error::Usage(format!("--layout is neither ab nor swap: {other}"))),
     }
 }
 

@@ -34,6 +34,9 @@ pub struct Status {
     pub payload: Option<u32>,
     /// How often an installation was begun since the agent started.
     pub installations: u64,
+    /// Why the newest installation did not go on, as a reason code; nothing after one that went well.
+    #[serde(default)]
+    pub problem: Option<String>,
 }
 
 /// A release in a slot.

@@ -71,12 +71,19 @@ impl fmt::Display for Unfit {
 impl<S: Storage> Device<S> {
     /// Boots: the release on trial if it has a try left, else the committed one, else the other slot.
     ///
-    /// Nothing is started that was not verified just now, manifest and images. The boot is counted, and the try of a
-    /// trial spent, before anything runs. `now` is in seconds since 1970, where there is a clock to trust.
+    /// What a power cut left half done is ended first. Nothing is started that was not verified just now, manifest and
+    /// images. The boot is counted, and the try of a trial spent, before anything runs. `now` is in seconds since 1970,
+    /// where there is a clock to trust.
     pub fn boot(&mut self, now: Option<u64>) -> Result<Boot, StateError<S::Error>> {
-        self.running = None;
+        (self.running, self.boot_report) = (None, None);
+        self.recover(now)?;
         if self.state().trial.is_some_and(|trial| trial.boots_left == 0) {
             self.end_trial(TRIAL_TIMEOUT)?;
+        }
+        if let Some(trial) = self.state().trial
+            && let Err(unfit) = self.bring_home(trial.slot, now)?
+        {
+            self.end_trial(unfit.code())?;
         }
         let authorities = self.authorities().version();
         self.state.update(&mut self.storage, |state| {
@@ -92,14 +99,16 @@ impl<S: Storage> Device<S> {
                 Installation::Unfit(unfit) => self.end_trial(unfit.code())?,
             }
         }
-        let active = self.state().active;
-        for slot in [active, active.other()] {
-            if self.state().installed(slot).is_none() {
+        // Each round starts a release, or gives one up.
+        while let Some(slot) = self.committed_slot() {
+            if let Err(unfit) = self.bring_home(slot, now)? {
+                self.give_up(slot, &unfit)?;
                 continue;
             }
+            let slot = self.identity.layout.home(slot);
             match self.look(slot, Procedure::Invocation, now)? {
                 Installation::Fit(running) => {
-                    if slot != active {
+                    if slot != self.state().active {
                         self.state.update(&mut self.storage, |state| state.active = slot)?;
                     }
                     return Ok(self.run(running));
@@ -108,6 +117,27 @@ impl<S: Storage> Device<S> {
             }
         }
         Ok(Boot::Recovery)
+    }
+
+    /// The slot to boot when nothing is on trial: the active one, else the other.
+    fn committed_slot(&self) -> Option<Slot> {
+        let active = self.state().active;
+        [active, active.other()].into_iter().find(|slot| self.state().installed(*slot).is_some())
+    }
+
+    /// Brings what is in a slot to where it runs. What is not fit to run is left where it is.
+    fn bring_home(
+        &mut self,
+        slot: Slot,
+        now: Option<u64>,
+    ) -> Result<Result<(), Unfit>, StateError<S::Error>> {
+        if self.identity.layout.home(slot) == slot {
+            return Ok(Ok(()));
+        }
+        match self.look(slot, Procedure::Validation, now)? {
+            Installation::Fit(_) => self.exchange().map(Ok),
+            Installation::Unfit(unfit) => Ok(Err(unfit)),
+        }
     }
 
     fn run(&mut self, running: Running) -> Boot {
@@ -151,21 +181,32 @@ impl<S: Storage> Device<S> {
         };
         let version = verified.manifest().set_version().cloned();
         // What follows what was decided when it was installed, so here a manifest follows nothing.
-        let view = View { identity: &self.identity, slot, installed: None, version: version.clone(), now };
-        let mut platform = SlotPlatform::new(view, Stored::new(&mut self.storage, slot, false));
+        let view = View {
+            identity: &self.identity,
+            home: self.identity.layout.home(slot),
+            holder: None,
+            keys: self.keys.as_ref(),
+            installed: None,
+            version: version.clone(),
+            now,
+        };
+        let mut platform = SlotPlatform::new(view, Stored::read_only(&mut self.storage, slot));
         let result = Processor::new(&verified, &mut platform).map(|mut processor| processor.run(procedure));
         if let Some(error) = platform.contents.failure.take() {
             return Err(StateError::Storage(error));
         }
-        match result {
+        let report = match result {
             Err(refusal) => return Ok(Installation::Unfit(Unfit::Manifest(refusal))),
             Ok(Err(failure)) => return Ok(Installation::Unfit(Unfit::Procedure(failure.kind))),
-            Ok(Ok(_report)) => {}
-        }
+            Ok(Ok(report)) => report,
+        };
         if let Some(component) = platform.unchecked(&verified) {
             return Ok(Installation::Unfit(Unfit::Unchecked(component)));
         }
         let start = platform.start.take();
+        if procedure == Procedure::Invocation {
+            self.boot_report = Some(report);
+        }
         let on_trial = self.state().trial.is_some_and(|trial| trial.slot == slot);
         Ok(Installation::Fit(Running { slot, manifest, sequence, version, on_trial, start }))
     }

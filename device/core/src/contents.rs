@@ -1,82 +1,177 @@
-//! The two contents a slot can have: what is stored, and what would be if a manifest were installed.
+//! What is stored in a slot, as the processor reads and writes it.
 
-use alloc::{vec, vec::Vec};
+use alloc::vec;
 
 use crypto::{Digest, HashAlgorithm, Hasher};
-use suit::PlatformError;
+use suit::{EnvelopeIndex, PlatformError};
 
-use crate::{Area, Slot, Storage, platform::Contents};
+use crate::{
+    Area, PayloadSource, Slot, Storage, Transport, identity::Place, platform::Contents, transport::Nothing,
+};
 
 /// The images stored in a slot.
-pub(crate) struct Stored<'s, S: Storage> {
+pub(crate) struct Stored<'s, S: Storage, T> {
     pub(crate) storage: &'s mut S,
-    pub(crate) slot: Slot,
-    /// Booting only looks.
-    pub(crate) writable: bool,
+    slots: Slots,
+    /// What an installation fetches with; booting only looks.
+    fetching: Option<Fetching<'s, T>>,
+    /// Bytes appended since the last sync.
+    unsynced: u64,
     /// Why the storage failed; the processor only learns that it did.
     pub(crate) failure: Option<S::Error>,
 }
 
-impl<'s, S: Storage> Stored<'s, S> {
-    pub(crate) fn new(storage: &'s mut S, slot: Slot, writable: bool) -> Self {
-        Self { storage, slot, writable, failure: None }
-    }
+/// The slot that a manifest is about, and the one that runs.
+#[derive(Clone, Copy)]
+pub(crate) struct Slots {
+    pub(crate) of_manifest: Slot,
+    pub(crate) running: Slot,
+}
 
-    fn area(&self, component: u8) -> Area {
-        Area::Image(self.slot, component)
-    }
-
-    fn keep<T>(&mut self, result: Result<T, S::Error>) -> Result<T, PlatformError> {
-        result.map_err(|error| {
-            self.failure = Some(error);
-            PlatformError::Io
-        })
-    }
-
-    fn may_write(&self) -> Result<(), PlatformError> {
-        if self.writable { Ok(()) } else { Err(PlatformError::Denied) }
+impl Slots {
+    pub(crate) fn area(self, place: Place) -> Area {
+        match place {
+            Place::Image(number) => Area::Image(self.of_manifest, number),
+            Place::Running(number) => Area::Image(self.running, number),
+            Place::Staged(number) => Area::Staged(number),
+        }
     }
 }
 
-impl<S: Storage> Contents for Stored<'_, S> {
-    fn size(&mut self, component: u8) -> Result<Option<u64>, PlatformError> {
-        let len = self.storage.len(self.area(component));
+/// Where an installation gets its payloads.
+struct Fetching<'s, T> {
+    index: &'s EnvelopeIndex,
+    transport: &'s mut T,
+}
+
+impl<'s, S: Storage> Stored<'s, S, Nothing> {
+    /// The images, to be looked at.
+    pub(crate) fn read_only(storage: &'s mut S, slot: Slot) -> Self {
+        let slots = Slots { of_manifest: slot, running: slot };
+        Self { storage, slots, fetching: None, unsynced: 0, failure: None }
+    }
+}
+
+impl<'s, S: Storage, T: Transport> Stored<'s, S, T> {
+    /// The images, to be written.
+    pub(crate) fn writable(
+        storage: &'s mut S,
+        slots: Slots,
+        index: &'s EnvelopeIndex,
+        transport: &'s mut T,
+    ) -> Self {
+        Self { storage, slots, fetching: Some(Fetching { index, transport }), unsynced: 0, failure: None }
+    }
+
+    fn keep<V>(&mut self, result: Result<V, S::Error>) -> Result<V, PlatformError> {
+        result.map_err(|error| {
+            let told = if S::is_full(&error) { PlatformError::NoRoom } else { PlatformError::Io };
+            self.failure = Some(error);
+            told
+        })
+    }
+
+    fn may_write(&self, place: Place) -> Result<(), PlatformError> {
+        match place {
+            Place::Image(_) | Place::Staged(_) if self.fetching.is_some() => Ok(()),
+            _ => Err(PlatformError::Denied),
+        }
+    }
+
+    fn sync(&mut self, place: Place) -> Result<(), PlatformError> {
+        self.unsynced = 0;
+        let synced = self.storage.sync(self.slots.area(place));
+        self.keep(synced)
+    }
+}
+
+impl<S: Storage, T: Transport> Contents for Stored<'_, S, T> {
+    fn size(&mut self, place: Place) -> Result<Option<u64>, PlatformError> {
+        let len = self.storage.len(self.slots.area(place));
         let len = self.keep(len)?;
         Ok((len > 0).then_some(len))
     }
 
-    fn read(&mut self, component: u8, offset: u64, buffer: &mut [u8]) -> Result<usize, PlatformError> {
-        let read = self.storage.read(self.area(component), offset, buffer);
+    fn read(&mut self, place: Place, offset: u64, buffer: &mut [u8]) -> Result<usize, PlatformError> {
+        let read = self.storage.read(self.slots.area(place), offset, buffer);
         self.keep(read)
     }
 
-    fn digest(&mut self, component: u8, algorithm: HashAlgorithm) -> Result<Digest, PlatformError> {
-        let digest = hash_area(self.storage, self.area(component), algorithm);
+    fn digest(&mut self, place: Place, algorithm: HashAlgorithm) -> Result<Digest, PlatformError> {
+        let digest = hash_area(self.storage, self.slots.area(place), algorithm);
         self.keep(digest).map(|(digest, _)| digest)
     }
 
-    fn begin(&mut self, component: u8) -> Result<(), PlatformError> {
-        self.may_write()?;
-        let erased = self.storage.erase(self.area(component));
+    fn begin(&mut self, place: Place, _size: Option<u64>) -> Result<(), PlatformError> {
+        self.may_write(place)?;
+        self.unsynced = 0;
+        let erased = self.storage.erase(self.slots.area(place));
         self.keep(erased)
     }
 
-    fn append(&mut self, component: u8, data: &[u8]) -> Result<(), PlatformError> {
-        self.may_write()?;
-        let area = self.area(component);
-        let appended = data.chunks(WRITE).try_for_each(|piece| self.storage.append(area, piece));
-        self.keep(appended)
+    fn retained(&mut self, place: Place) -> Result<u64, PlatformError> {
+        self.may_write(place)?;
+        // The areas were emptied when the journal began to name this release.
+        Ok(self.size(place)?.unwrap_or_default())
     }
 
-    fn commit(&mut self, component: u8) -> Result<(), PlatformError> {
-        self.may_write()?;
-        let synced = self.storage.sync(self.area(component));
-        self.keep(synced)
+    fn resume(&mut self, place: Place, retained: u64) -> Result<(), PlatformError> {
+        self.may_write(place)?;
+        self.unsynced = 0;
+        if self.size(place)?.unwrap_or_default() == retained { Ok(()) } else { Err(PlatformError::Io) }
+    }
+
+    fn append(&mut self, place: Place, data: &[u8]) -> Result<(), PlatformError> {
+        self.may_write(place)?;
+        let area = self.slots.area(place);
+        let appended = data.chunks(WRITE).try_for_each(|piece| self.storage.append(area, piece));
+        self.keep(appended)?;
+        self.unsynced = self.unsynced.saturating_add(data.len() as u64);
+        // What is durable need not be sent again after a power cut.
+        if self.unsynced >= SYNC_EVERY { self.sync(place) } else { Ok(()) }
+    }
+
+    fn commit(&mut self, place: Place) -> Result<(), PlatformError> {
+        self.may_write(place)?;
+        self.sync(place)
+    }
+
+    fn discard(&mut self, place: Place) {
+        // The slot counts as empty until it is complete, and what came is kept to go on from.
+        if self.unsynced > 0 {
+            // If this fails, less is there to go on from.
+            let _lost = self.sync(place);
+        }
+    }
+
+    fn integrated(&self, uri: &str) -> Option<u64> {
+        self.fetching.as_ref()?.index.payload(uri).map(|payload| payload.len)
+    }
+
+    fn open(&mut self, uri: &str, offset: u64) -> Result<(), PlatformError> {
+        let fetching = self.fetching.as_mut().ok_or(PlatformError::Denied)?;
+        let source = source(fetching.index, uri).ok_or(PlatformError::NotFound)?;
+        fetching.transport.open(source, offset)
+    }
+
+    fn receive(&mut self, buffer: &mut [u8]) -> Result<usize, PlatformError> {
+        self.fetching.as_mut().ok_or(PlatformError::Denied)?.transport.receive(buffer)
+    }
+}
+
+/// What a URI of a manifest leads to: the envelope goes before the rest of the world (MAN, section 8.4.10.4).
+pub(crate) fn source<'u>(index: &EnvelopeIndex, uri: &'u str) -> Option<PayloadSource<'u>> {
+    match index.payload(uri) {
+        Some(payload) => Some(PayloadSource::Envelope { offset: payload.offset, len: payload.len }),
+        None if uri.starts_with('#') => None,
+        None => Some(PayloadSource::Uri(uri)),
     }
 }
 
 /// Bytes written at a time.
 const WRITE: usize = 64 * 1024;
+/// Bytes after which what came is made durable.
+const SYNC_EVERY: u64 = 1024 * 1024;
 /// Bytes hashed at a time.
 const READ: usize = 4096;
 
@@ -95,80 +190,6 @@ pub(crate) fn hash_area<S: Storage>(
         offset += count as u64;
         if count < buffer.len() {
             return Ok((hasher.finish(), offset));
-        }
-    }
-}
-
-/// Hashes what an installation would write, and writes nothing.
-///
-/// A manifest that goes through its whole procedure here fits the device and brings the images it says. What is
-/// written cannot be read back, so manifests that copy or compare contents do not pass.
-pub(crate) struct Rehearsed {
-    /// By number of the component: the hash function its image is checked with, and what came.
-    components: Vec<(HashAlgorithm, Content)>,
-}
-
-enum Content {
-    Nothing,
-    Coming(Hasher, u64),
-    Here(Digest, u64),
-}
-
-impl Rehearsed {
-    /// Empty components whose images are checked with these hash functions.
-    pub(crate) fn new(algorithms: impl Iterator<Item = HashAlgorithm>) -> Self {
-        Self { components: algorithms.map(|algorithm| (algorithm, Content::Nothing)).collect() }
-    }
-
-    fn content(&mut self, component: u8) -> Result<&mut (HashAlgorithm, Content), PlatformError> {
-        self.components.get_mut(usize::from(component)).ok_or(PlatformError::NotFound)
-    }
-}
-
-impl Contents for Rehearsed {
-    fn size(&mut self, component: u8) -> Result<Option<u64>, PlatformError> {
-        Ok(match self.content(component)?.1 {
-            Content::Here(_, size) if size > 0 => Some(size),
-            _ => None,
-        })
-    }
-
-    fn read(&mut self, _component: u8, _offset: u64, _buffer: &mut [u8]) -> Result<usize, PlatformError> {
-        Err(PlatformError::Unsupported)
-    }
-
-    fn digest(&mut self, component: u8, algorithm: HashAlgorithm) -> Result<Digest, PlatformError> {
-        match self.content(component)? {
-            (_, Content::Here(digest, _)) if digest.algorithm() == algorithm => Ok(*digest),
-            _ => Err(PlatformError::Unsupported),
-        }
-    }
-
-    fn begin(&mut self, component: u8) -> Result<(), PlatformError> {
-        let (algorithm, content) = self.content(component)?;
-        *content = Content::Coming(Hasher::new(*algorithm), 0);
-        Ok(())
-    }
-
-    fn append(&mut self, component: u8, data: &[u8]) -> Result<(), PlatformError> {
-        match &mut self.content(component)?.1 {
-            Content::Coming(hasher, size) => {
-                hasher.update(data);
-                *size += data.len() as u64;
-                Ok(())
-            }
-            _ => Err(PlatformError::Io),
-        }
-    }
-
-    fn commit(&mut self, component: u8) -> Result<(), PlatformError> {
-        let content = &mut self.content(component)?.1;
-        match core::mem::replace(content, Content::Nothing) {
-            Content::Coming(hasher, size) => {
-                *content = Content::Here(hasher.finish(), size);
-                Ok(())
-            }
-            _ => Err(PlatformError::Io),
         }
     }
 }

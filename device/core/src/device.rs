@@ -1,7 +1,8 @@
 use alloc::vec::Vec;
 
+use cose::DecryptionKeys;
 use crypto::{Digest, SigningKey};
-use suit::{AuthorityList, Version};
+use suit::{AuthorityList, Report, Version};
 
 use crate::{
     Bars, BootState, Identity, Slot, Start, StateError, StateStore, Storage,
@@ -27,6 +28,12 @@ pub struct Device<S> {
     pub(crate) key: SigningKey,
     pub(crate) boot_seed: Vec<u8>,
     pub(crate) running: Option<Running>,
+    /// Keys that payloads are encrypted to.
+    pub(crate) keys: Option<DecryptionKeys>,
+    /// About the newest attempt to change something.
+    pub(crate) report: Option<Report>,
+    /// About the boot of what runs.
+    pub(crate) boot_report: Option<Report>,
 }
 
 /// What a device is made with; it stays the same while releases and authorities come and go.
@@ -89,7 +96,24 @@ impl<S: Storage> Device<S> {
         let state = StateStore::load(&storage)?;
         let Credentials { identity, authorities, key } = credentials;
         let authorities = AuthorityStore::load(&storage, authorities, state.state().authorities)?;
-        Ok(Self { storage, state, identity, authorities, key, boot_seed: boot_seed.to_vec(), running: None })
+        Ok(Self {
+            storage,
+            state,
+            identity,
+            authorities,
+            key,
+            boot_seed: boot_seed.to_vec(),
+            running: None,
+            keys: None,
+            report: None,
+            boot_report: None,
+        })
+    }
+
+    /// The same device with keys that payloads are encrypted to.
+    #[must_use]
+    pub fn with_keys(self, keys: DecryptionKeys) -> Self {
+        Self { keys: Some(keys), ..self }
     }
 
     /// The boot record.
@@ -112,7 +136,7 @@ impl<S: Storage> Device<S> {
         &self.storage
     }
 
-    /// Its storage, for downloads.
+    /// Its storage, to be written beside what this crate writes.
     pub fn storage_mut(&mut self) -> &mut S {
         &mut self.storage
     }

@@ -1,17 +1,19 @@
-use core::fmt;
+use alloc::boxed::Box;
 
 use crypto::{Digest, HashAlgorithm};
 use suit::{
-    ComponentId, Condition, Envelope, FailureKind, Procedure, Processor, Refusal, Verified,
+    Envelope, EnvelopeIndex, Failure, FailureKind, PlatformError, Procedure, Processor, Report, Verified,
     limits::MAX_ENVELOPE_LEN,
 };
 
 use crate::{
-    Area, Bars, Device, Installed, Slot, StateError, Storage, Trial,
-    contents::{Rehearsed, Stored},
+    Area, Device, Fault, Installed, Journal, Slot, StateError, Storage, Transport, Trial,
+    contents::{Slots, Stored},
     device::TRIAL_BOOTS,
     platform::{SlotPlatform, View},
     read_all,
+    rehearsal::Rehearsed,
+    transport::InMemory,
 };
 
 /// Why a release was not installed.
@@ -19,103 +21,10 @@ use crate::{
 pub enum InstallError<E> {
     /// The device will not have it.
     Refused(Fault),
+    /// A payload did not come to its end, for this reason. What came is kept, and the same installation goes on there.
+    Interrupted(PlatformError),
     /// The device could not; the release may be good.
     Device(StateError<E>),
-}
-
-/// What is wrong with an offered release.
-#[non_exhaustive]
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fault {
-    /// It is malformed, not believed, or not allowed to follow what is installed.
-    Manifest(Refusal),
-    /// It is another release than the one that was offered.
-    NotTheOffered,
-    /// It failed before, and nothing else was tried since.
-    FailedBefore,
-    /// Its shared sequence does not check for which vendor and class it is.
-    UnboundToClass,
-    /// Its own procedure failed; before anything was written, unless the storage is at fault.
-    Procedure(FailureKind),
-    /// Its validation does not compare a component with a digest, so booting it would prove nothing.
-    Unchecked(ComponentId),
-    /// Its manifest is larger than a slot can hold.
-    ManifestTooLarge,
-    /// What was written reads back otherwise.
-    ReadBack,
-    /// Another release is on trial, and the slot in use before it is kept for going back.
-    OnTrial,
-}
-
-impl Fault {
-    /// Stable word for audit records, the API and pages.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Manifest(refusal) => refusal.code(),
-            Self::NotTheOffered => "digest-mismatch",
-            Self::FailedBefore => "failed-before",
-            Self::UnboundToClass => "class-unchecked",
-            Self::Procedure(failure) => failure.code(),
-            Self::Unchecked(_) => "component-unchecked",
-            Self::ManifestTooLarge => "manifest-too-large",
-            Self::ReadBack => "storage-failed",
-            Self::OnTrial => "trial-pending",
-        }
-    }
-
-    /// What must not be tried again in a row.
-    fn bars(&self, envelope: Digest) -> Bars {
-        match self {
-            // Signatures and payloads come beside the signed manifest: another envelope may have the right ones.
-            Self::Manifest(refusal) => match refusal {
-                Refusal::UnsupportedByDevice { .. }
-                | Refusal::UnknownComponent { .. }
-                | Refusal::SequenceTooLow { .. }
-                | Refusal::SequenceReused { .. }
-                | Refusal::SequenceJump { .. } => Bars::Release,
-                _ => Bars::Envelope(envelope),
-            },
-            Self::Procedure(failure) => match failure {
-                FailureKind::NotMet(Condition::ImageMatch | Condition::CheckContent)
-                | FailureKind::PayloadMissing
-                | FailureKind::Severed(_)
-                | FailureKind::TooLarge { .. }
-                | FailureKind::WrongSize { .. } => Bars::Envelope(envelope),
-                // These wait for another time or state of the device.
-                FailureKind::NotMet(
-                    Condition::UseBefore
-                    | Condition::MinimumBattery
-                    | Condition::UpdateAuthorized
-                    | Condition::Version,
-                ) => Bars::Nothing,
-                _ => Bars::Release,
-            },
-            Self::NotTheOffered => Bars::Envelope(envelope),
-            Self::UnboundToClass | Self::Unchecked(_) | Self::ManifestTooLarge => Bars::Release,
-            Self::FailedBefore | Self::ReadBack | Self::OnTrial => Bars::Nothing,
-        }
-    }
-
-    /// Whether to remember it: what says nothing about the release is no refusal of it.
-    fn is_to_be_remembered(&self) -> bool {
-        !matches!(self, Self::FailedBefore | Self::ReadBack | Self::OnTrial)
-    }
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Manifest(refusal) => refusal.fmt(f),
-            Self::NotTheOffered => f.write_str("the envelope holds another release than was offered"),
-            Self::FailedBefore => f.write_str("the release failed before and nothing else was tried since"),
-            Self::UnboundToClass => f.write_str("the manifest does not check vendor and class"),
-            Self::Procedure(failure) => failure.fmt(f),
-            Self::Unchecked(component) => write!(f, "the manifest does not validate component {component}"),
-            Self::ManifestTooLarge => write!(f, "the manifest is larger than {MAX_ENVELOPE_LEN} bytes"),
-            Self::ReadBack => f.write_str("what was written reads back otherwise"),
-            Self::OnTrial => f.write_str("another release is on trial"),
-        }
-    }
 }
 
 impl<E> From<StateError<E>> for InstallError<E> {
@@ -130,50 +39,133 @@ impl<E> From<Fault> for InstallError<E> {
     }
 }
 
+/// A release that lies elsewhere, as far as it was read.
+#[derive(Clone, Copy, Debug)]
+pub struct Offered<'o> {
+    /// Its head, and where its payloads are.
+    pub index: &'o EnvelopeIndex,
+    /// SHA-256 that whoever offers it says of the whole envelope. It tells envelopes apart, and proves nothing.
+    pub envelope: Digest,
+    /// The manifest digest it was offered under, if it was.
+    pub manifest: Option<Digest>,
+}
+
+/// What came of an attempt, beside the result.
+enum Attempt<E> {
+    /// The processor has its own report.
+    Reported(InstallError<E>, Box<Report>),
+    /// It was not asked, or the reason is not its own.
+    Unreported(InstallError<E>),
+}
+
+impl<E, F: Into<InstallError<E>>> From<F> for Attempt<E> {
+    fn from(error: F) -> Self {
+        Self::Unreported(error.into())
+    }
+}
+
 impl<S: Storage> Device<S> {
-    /// Installs a release into the slot that does not run, and puts it on trial: the next boot is of it.
-    ///
-    /// Before the first write the whole procedure is rehearsed: signatures, scope, sequence number, vendor and class,
-    /// and the digest of every image. A power cut at any moment leaves the running release as it was. `offered` is
-    /// what the server said it would be; a release that is refused is remembered.
+    /// Installs a release that is at hand, as [`Device::install_from`] installs one that is elsewhere.
     pub fn install(
         &mut self,
         envelope: &[u8],
         offered: Option<Digest>,
         now: Option<u64>,
     ) -> Result<Digest, InstallError<S::Error>> {
-        let hash = Digest::of(HashAlgorithm::Sha256, envelope);
-        let decoded = Envelope::decode(envelope);
-        let claimed = decoded.as_ref().ok().map(Envelope::manifest_digest_claimed);
-        let result = match decoded {
-            Ok(decoded) => self.install_decoded(&decoded, hash, offered, now),
-            Err(error) => Err(Fault::Manifest(error.into()).into()),
-        };
-        if let Err(InstallError::Refused(fault)) = &result
-            && fault.is_to_be_remembered()
-            && let Some(manifest) = offered.or(claimed)
-        {
-            let (code, bars) = (fault.code(), fault.bars(hash));
-            self.state.update(&mut self.storage, |state| state.refuse(manifest, code, bars))?;
+        let name = Digest::of(HashAlgorithm::Sha256, envelope);
+        match EnvelopeIndex::of(envelope) {
+            Ok(index) => {
+                let release = Offered { index: &index, envelope: name, manifest: offered };
+                self.install_from(&release, &mut InMemory::new(envelope), now)
+            }
+            Err(error) => {
+                let attempt = Fault::Manifest(error.into()).into();
+                self.conclude(Err(attempt), offered, name)
+            }
         }
-        result
     }
 
-    fn install_decoded(
+    /// Installs a release into the slot that does not run, and puts it on trial: the next boot is of it.
+    ///
+    /// Before the first write, and before any payload is asked for, the whole procedure is rehearsed: signatures, scope,
+    /// sequence number, vendor and class, sizes, and everything else that is not the bytes of payloads. Payloads then go
+    /// from the transport into the slot in pieces, and are never in memory. A power cut at any moment leaves the running
+    /// release as it was, and what came is gone on from: read back, hashed, and given up if it leads to another image.
+    /// A release that is refused is remembered. [`Device::report`] tells how it went.
+    ///
+    /// Memory: the head of the envelope, what a SUIT processor holds ([`suit`]), 4 KiB to hash with.
+    pub fn install_from<T: Transport>(
         &mut self,
-        envelope: &Envelope<'_>,
-        hash: Digest,
-        offered: Option<Digest>,
+        release: &Offered<'_>,
+        transport: &mut T,
         now: Option<u64>,
     ) -> Result<Digest, InstallError<S::Error>> {
+        let decoded = Envelope::decode(release.index.head());
+        let claimed = decoded.as_ref().ok().map(Envelope::manifest_digest_claimed);
+        let result = match decoded {
+            Ok(envelope) => self.install_decoded(&envelope, release, transport, now),
+            Err(error) => Err(Fault::Manifest(error.into()).into()),
+        };
+        self.conclude(result, release.manifest.or(claimed), release.envelope)
+    }
+
+    /// Remembers that what is offered is no envelope, which was found before there was anything to install.
+    pub fn refuse(&mut self, offer: &crate::Offer, error: &suit::Error) -> Result<(), StateError<S::Error>> {
+        let attempt = Fault::Manifest((*error).into()).into();
+        match self.conclude(Err(attempt), Some(offer.manifest), offer.envelope) {
+            Err(InstallError::Device(error)) => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes down what came of an attempt: a refusal in the record, and the report.
+    fn conclude(
+        &mut self,
+        result: Result<(Digest, Report), Attempt<S::Error>>,
+        manifest: Option<Digest>,
+        envelope: Digest,
+    ) -> Result<Digest, InstallError<S::Error>> {
+        let (error, report) = match result {
+            Ok((digest, report)) => {
+                self.report = Some(report);
+                return Ok(digest);
+            }
+            Err(Attempt::Reported(error, report)) => (error, Some(*report)),
+            Err(Attempt::Unreported(error)) => (error, None),
+        };
+        self.report = report.or_else(|| Some(crate::reporting::failed(manifest?, &error)));
+        if let (InstallError::Refused(fault), Some(manifest)) = (&error, manifest)
+            && fault.is_to_be_remembered()
+        {
+            let (code, bars) = (fault.code(), fault.bars(envelope));
+            self.state.update(&mut self.storage, |state| {
+                state.refuse(manifest, code, bars);
+                // Nothing of it is worth going on from.
+                if matches!(state.journal, Some(Journal::Installing { manifest: begun, .. }) if begun == manifest)
+                {
+                    state.journal = None;
+                }
+            })?;
+        }
+        Err(error)
+    }
+
+    fn install_decoded<T: Transport>(
+        &mut self,
+        envelope: &Envelope<'_>,
+        release: &Offered<'_>,
+        transport: &mut T,
+        now: Option<u64>,
+    ) -> Result<(Digest, Report), Attempt<S::Error>> {
         let manifest = envelope.manifest_digest_claimed();
+        self.recover(now)?;
         if self.state().trial.is_some() {
             return Err(Fault::OnTrial.into());
         }
-        if offered.is_some_and(|offered| offered != manifest) {
+        if release.manifest.is_some_and(|offered| offered != manifest) {
             return Err(Fault::NotTheOffered.into());
         }
-        if self.state().barred(&manifest, &hash).is_some() {
+        if self.state().barred(&manifest, &release.envelope).is_some() {
             return Err(Fault::FailedBefore.into());
         }
         let verified = envelope.verify(self.authorities.list()).map_err(Fault::Manifest)?;
@@ -181,83 +173,157 @@ impl<S: Storage> Device<S> {
         if !(targets.vendor_checked && targets.class_checked) {
             return Err(Fault::UnboundToClass.into());
         }
-        let stripped = envelope.strip_payloads();
-        if stripped.len() > MAX_ENVELOPE_LEN {
+        if release.index.head().len() > MAX_ENVELOPE_LEN {
             return Err(Fault::ManifestTooLarge.into());
         }
         let slot = self.running_slot().other();
-        self.rehearse(&verified, slot, now)?;
-
-        // From here on the slot is written, so it must not count as whole while it is not.
-        if self.state().installed(slot).is_some() {
-            self.state.update(&mut self.storage, |state| {
-                state.clear(slot);
-            })?;
-        }
-        self.write(&verified, &stripped, slot, now)?;
+        self.rehearse(&verified, release.index, transport, slot, now)?;
+        self.prepare(slot, manifest, release.index.head())?;
+        let report = self.write(&verified, release.index, transport, slot, now)?;
         let installed = Installed { manifest, sequence: verified.sequence_number() };
         self.state.update(&mut self.storage, |state| {
             state.put(slot, installed);
             state.trial = Some(Trial { slot, boots_left: TRIAL_BOOTS });
+            state.journal = None;
         })?;
-        Ok(manifest)
+        for number in self.identity.numbers() {
+            // The release is installed, whatever becomes of this: the next installation begins with it.
+            let _left = self.empty(Area::Staged(number));
+        }
+        Ok((manifest, report))
     }
 
-    /// Goes through everything an installation does, without writing.
-    fn rehearse(&self, verified: &Verified<'_>, slot: Slot, now: Option<u64>) -> Result<(), Fault> {
-        let images = verified.images();
-        let algorithms = self.identity.numbered().map(|(_, component)| {
-            let image = images.iter().find(|image| image.component == component.id);
-            image.map_or(HashAlgorithm::Sha256, |image| image.digest.algorithm())
-        });
-        let mut platform = SlotPlatform::new(self.view(slot, now), Rehearsed::new(algorithms));
-        run(verified, &mut platform, Procedure::Update)?;
+    /// Goes through everything an installation does, without fetching or writing.
+    fn rehearse<T: Transport>(
+        &self,
+        verified: &Verified<'_>,
+        index: &EnvelopeIndex,
+        transport: &T,
+        slot: Slot,
+        now: Option<u64>,
+    ) -> Result<(), Attempt<S::Error>> {
+        let view = self.view(slot, now);
+        let slots = (self.slots(slot), view.home);
+        let contents = Rehearsed::new(&self.storage, &self.identity, slots, (index, transport), verified);
+        let mut platform = SlotPlatform::new(view.clone(), contents);
+        match run(verified, &mut platform, Procedure::Update) {
+            Ok(_) => {}
+            // What was not fetched cannot be decrypted.
+            Err(Attempt::Reported(
+                InstallError::Refused(Fault::Procedure(FailureKind::Decryption(_))),
+                _,
+            )) if platform.contents.pretended => {}
+            Err(failed) => return Err(failed),
+        }
         // What counts at every boot is what the validation alone checks.
-        platform.forget_measured();
+        let mut contents = Rehearsed::new(&self.storage, &self.identity, slots, (index, transport), verified);
+        contents.fill();
+        let mut platform = SlotPlatform::new(view, contents);
         run(verified, &mut platform, Procedure::Validation)?;
         match platform.unchecked(verified) {
-            Some(component) => Err(Fault::Unchecked(component)),
+            Some(component) => Err(Fault::Unchecked(component).into()),
             None => Ok(()),
         }
     }
 
-    /// Writes manifest and images, and validates what was written.
-    fn write(
+    /// Empties the slot and writes the manifest, unless that was done for the same release before.
+    fn prepare(&mut self, slot: Slot, manifest: Digest, head: &[u8]) -> Result<(), StateError<S::Error>> {
+        let journal = Journal::Installing { slot, manifest };
+        let begun = self.state().journal == Some(journal);
+        if !begun {
+            // From here on the slot is written, so it must not count as whole while it is not.
+            if self.state().installed(slot).is_some() || self.state().journal.is_some() {
+                self.state.update(&mut self.storage, |state| {
+                    state.clear(slot);
+                    state.journal = None;
+                })?;
+            }
+            // What is there is of another release: nothing may go on from it, even after a power cut.
+            for number in self.identity.numbers() {
+                for area in [Area::Image(slot, number), Area::Staged(number)] {
+                    self.empty(area)?;
+                }
+            }
+        }
+        let area = Area::Manifest(slot);
+        let stored = read_all(&self.storage, area, MAX_ENVELOPE_LEN).map_err(StateError::Storage)?;
+        if stored.as_deref() != Some(head) {
+            self.storage.erase(area).map_err(StateError::Storage)?;
+            self.storage.append(area, head).map_err(StateError::Storage)?;
+        }
+        self.storage.sync(area).map_err(StateError::Storage)?;
+        if !begun {
+            self.state.update(&mut self.storage, |state| state.journal = Some(journal))?;
+        }
+        Ok(())
+    }
+
+    fn empty(&mut self, area: Area) -> Result<(), StateError<S::Error>> {
+        if self.storage.len(area).map_err(StateError::Storage)? == 0 {
+            return Ok(());
+        }
+        self.storage.erase(area).map_err(StateError::Storage)?;
+        self.storage.sync(area).map_err(StateError::Storage)
+    }
+
+    /// Writes the images, and validates what was written.
+    fn write<T: Transport>(
         &mut self,
         verified: &Verified<'_>,
-        stripped: &[u8],
+        index: &EnvelopeIndex,
+        transport: &mut T,
         slot: Slot,
         now: Option<u64>,
-    ) -> Result<(), InstallError<S::Error>> {
-        let storage = |error| InstallError::Device(StateError::Storage(error));
-        let area = Area::Manifest(slot);
-        self.storage.erase(area).map_err(storage)?;
-        self.storage.append(area, stripped).map_err(storage)?;
-        self.storage.sync(area).map_err(storage)?;
-        for number in self.identity.numbered().map(|(number, _)| number) {
-            self.storage.erase(Area::Image(slot, number)).map_err(storage)?;
-        }
-
+    ) -> Result<Report, Attempt<S::Error>> {
+        let slots = self.slots(slot);
         let installed = self.committed();
         let version = self.running.as_ref().and_then(|running| running.version.clone());
-        let view = View { identity: &self.identity, slot, installed, version, now };
-        let mut platform = SlotPlatform::new(view, Stored::new(&mut self.storage, slot, true));
+        let home = self.identity.layout.home(slot);
+        let keys = self.keys.as_ref();
+        let view = View { identity: &self.identity, home, holder: None, keys, installed, version, now };
+        let contents = Stored::writable(&mut self.storage, slots, index, transport);
+        let mut platform = SlotPlatform::new(view, contents);
         let result = run(verified, &mut platform, Procedure::Update);
         let unchecked = platform.unchecked(verified).is_some();
-        if let Some(error) = platform.contents.failure.take() {
-            return Err(storage(error));
-        }
-        // The rehearsal went well, so the images are good and what was stored is not.
-        if result.is_err() || unchecked {
+        let failure = platform.contents.failure.take();
+        let report = match (result, failure) {
+            (Err(Attempt::Reported(_, report)), Some(error)) => {
+                return Err(Attempt::Reported(StateError::Storage(error).into(), report));
+            }
+            (Err(failed), _) => return Err(failed),
+            (Ok(_), Some(error)) => return Err(StateError::Storage(error).into()),
+            (Ok(report), None) => report,
+        };
+        // The rehearsal found every image checked, so what was stored is at fault.
+        if unchecked {
             return Err(Fault::ReadBack.into());
         }
-        let written = read_all(&self.storage, area, MAX_ENVELOPE_LEN).map_err(storage)?;
-        if written.as_deref() == Some(stripped) { Ok(()) } else { Err(Fault::ReadBack.into()) }
+        for number in self.identity.numbers() {
+            // Some may have been complete before a power cut or a broken connection.
+            let area = Area::Image(slot, number);
+            self.storage.sync(area).map_err(StateError::Storage)?;
+        }
+        let written = read_all(&self.storage, Area::Manifest(slot), MAX_ENVELOPE_LEN);
+        if written.map_err(StateError::Storage)?.as_deref() != Some(index.head()) {
+            return Err(Fault::ReadBack.into());
+        }
+        Ok(report)
+    }
+
+    fn slots(&self, of_manifest: Slot) -> Slots {
+        Slots { of_manifest, running: self.running_slot() }
     }
 
     fn view(&self, slot: Slot, now: Option<u64>) -> View<'_> {
-        let version = self.running.as_ref().and_then(|running| running.version.clone());
-        View { identity: &self.identity, slot, installed: self.committed(), version, now }
+        View {
+            identity: &self.identity,
+            home: self.identity.layout.home(slot),
+            holder: None,
+            keys: self.keys.as_ref(),
+            installed: self.committed(),
+            version: self.running.as_ref().and_then(|running| running.version.clone()),
+            now,
+        }
     }
 
     /// What a manifest must follow.
@@ -268,11 +334,19 @@ impl<S: Storage> Device<S> {
     }
 }
 
-fn run<P: suit::Platform>(
+fn run<P: suit::Platform, E>(
     verified: &Verified<'_>,
     platform: &mut P,
     procedure: Procedure,
-) -> Result<(), Fault> {
+) -> Result<Report, Attempt<E>> {
     let mut processor = Processor::new(verified, platform).map_err(Fault::Manifest)?;
-    processor.run(procedure).map(|_report| ()).map_err(|failure| Fault::Procedure(failure.kind))
+    processor.run(procedure).map_err(|Failure { kind, report }| {
+        let error = match kind {
+            FailureKind::Platform(error @ (PlatformError::Transport | PlatformError::NotReady)) => {
+                InstallError::Interrupted(error)
+            }
+            kind => InstallError::Refused(Fault::Procedure(kind)),
+        };
+        Attempt::Reported(error, report)
+    })
 }

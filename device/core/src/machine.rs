@@ -4,7 +4,7 @@ use crypto::Digest;
 
 use crate::{Offer, Schedule, Standing};
 
-/// How often a download may break before the offer waits for another poll.
+/// How often an installation may break off before the offer waits for another poll.
 const MAX_INTERRUPTIONS: u32 = 20;
 /// Outcomes waiting to be reported; older ones are of no use to anybody.
 const MAX_REPORTS: usize = 4;
@@ -22,6 +22,7 @@ pub struct Machine {
     poll: Schedule,
     retry: Schedule,
     admission: Schedule,
+    delivery: Schedule,
     /// What is to be done before time decides again.
     queue: VecDeque<Action>,
     reports: VecDeque<Feedback>,
@@ -32,6 +33,8 @@ pub struct Machine {
     next_admit: Option<u64>,
     next_poll: u64,
     next_report: u64,
+    /// When to deliver the next SUIT report, while any waits.
+    next_delivery: Option<u64>,
     /// Whether the verifier gave a token for the update server.
     token: bool,
     /// Until when the release on trial must prove itself.
@@ -52,7 +55,7 @@ pub struct Timing {
     pub gateway: bool,
 }
 
-/// A download that goes on at a time.
+/// An installation that goes on at a time.
 #[derive(Clone, Copy, Debug)]
 struct Fetch {
     offer: Offer,
@@ -70,11 +73,14 @@ pub enum Action {
     /// Ask the update server. Answer [`Event::Offered`], [`Event::NothingOffered`], [`Event::Unauthorized`] or
     /// [`Event::PollFailed`].
     Poll,
-    /// Fetch the next piece of an envelope. Answer [`Event::Received`], [`Event::Interrupted`], [`Event::Damaged`] or
-    /// [`Event::Withdrawn`].
-    Download(Offer),
-    /// Install what was downloaded. Answer [`Event::Installed`], [`Event::Refused`] or [`Event::InstallFailed`].
+    /// Install a release, fetching as it goes, until something else is due ([`Machine::due`]). Answer
+    /// [`Event::Installed`], [`Event::Refused`], [`Event::Paused`], [`Event::Interrupted`], [`Event::Withdrawn`] or
+    /// [`Event::InstallFailed`].
     Install(Offer),
+    /// An installation broke off too often and waits for another offer: what is known of it is final.
+    GiveUp(Offer),
+    /// Deliver the SUIT report that waits longest. Answer [`Event::Delivered`] or [`Event::NotDelivered`].
+    Deliver,
     /// Commit the release on trial. Answer [`Event::Committed`].
     Commit,
     /// End the trial against the release. What follows is a reboot.
@@ -121,15 +127,10 @@ pub enum Event {
     Unauthorized,
     /// The server did not answer.
     PollFailed,
-    /// A piece of an envelope came.
-    Received {
-        /// Whether it was the last.
-        complete: bool,
-    },
+    /// Something came of a release, and something else is due.
+    Paused,
     /// Less than is worth a connection came.
     Interrupted,
-    /// All came, and it is not the envelope that was announced.
-    Damaged,
     /// It is no longer to be had.
     Withdrawn,
     /// The release is installed, on trial.
@@ -144,6 +145,15 @@ pub enum Event {
     Reported,
     /// It could not be told.
     ReportFailed(Feedback),
+    /// A SUIT report waits to be delivered.
+    Queued,
+    /// One was delivered, or is wanted by nobody.
+    Delivered {
+        /// Whether others wait.
+        more: bool,
+    },
+    /// It could not be.
+    NotDelivered,
 }
 
 /// What a verifier made of evidence, as far as the device cares.
@@ -166,6 +176,7 @@ impl Machine {
             poll: Schedule::new(timing.poll),
             retry: Schedule::new(timing.attest.min(FIRST_RETRY)),
             admission: Schedule::new(timing.attest.min(FIRST_RETRY)),
+            delivery: Schedule::new(timing.poll),
             queue: VecDeque::from([Action::Reboot]),
             reports: VecDeque::new(),
             answered: None,
@@ -173,6 +184,7 @@ impl Machine {
             next_admit: None,
             next_poll: 0,
             next_report: 0,
+            next_delivery: None,
             token: false,
             trial_ends: None,
             download: None,
@@ -207,13 +219,22 @@ impl Machine {
         {
             return Action::Report(feedback);
         }
+        if self.token && self.next_delivery.is_some_and(|at| now >= at) {
+            self.next_delivery = None;
+            return Action::Deliver;
+        }
         if let Some(fetch) = self.download.filter(|fetch| self.token && now >= fetch.at) {
-            return Action::Download(fetch.offer);
+            return Action::Install(fetch.offer);
         }
         if self.polls() && now >= self.next_poll {
             return Action::Poll;
         }
         Action::Wait { until: self.next_time() }
+    }
+
+    /// When something is due that an installation must not hold up.
+    pub fn due(&self) -> u64 {
+        self.trial_ends.unwrap_or(u64::MAX).min(self.next_attest)
     }
 
     /// Takes what came of an action. `random` is any uniform number, for jitter.
@@ -234,9 +255,13 @@ impl Machine {
                 self.next_attest = self.next_attest.min(now + self.retry.after_failure(random));
             }
             Event::PollFailed => self.next_poll = now + self.poll.after_failure(random),
-            Event::Received { complete } => self.received(now, complete),
+            Event::Paused => {
+                if let Some(fetch) = &mut self.download {
+                    fetch.at = now;
+                }
+            }
             Event::Interrupted => self.interrupted(now, random),
-            Event::Damaged | Event::Withdrawn | Event::InstallFailed => self.put_off(now, random),
+            Event::Withdrawn | Event::InstallFailed => self.put_off(now, random),
             Event::Installed => {
                 self.download = None;
                 self.queue.push_back(Action::Reboot);
@@ -255,6 +280,12 @@ impl Machine {
                 self.reports.push_front(feedback);
                 self.next_report = now + self.poll.after_failure(random);
             }
+            Event::Queued => self.next_delivery = self.next_delivery.or(Some(now)),
+            Event::Delivered { more } => {
+                self.delivery.after_success(random);
+                self.next_delivery = more.then_some(now);
+            }
+            Event::NotDelivered => self.next_delivery = Some(now + self.delivery.after_failure(random)),
         }
     }
 
@@ -293,15 +324,6 @@ impl Machine {
         }
     }
 
-    fn received(&mut self, now: u64, complete: bool) {
-        if let Some(fetch) = &mut self.download {
-            fetch.at = now;
-            if complete {
-                self.queue.push_back(Action::Install(fetch.offer));
-            }
-        }
-    }
-
     fn interrupted(&mut self, now: u64, random: u64) {
         let wait = self.retry.after_failure(random);
         match &mut self.download {
@@ -309,7 +331,11 @@ impl Machine {
                 fetch.interruptions += 1;
                 fetch.at = now + wait;
             }
-            _ => self.put_off(now, random),
+            Some(fetch) => {
+                self.queue.push_back(Action::GiveUp(fetch.offer));
+                self.put_off(now, random);
+            }
+            None => {}
         }
     }
 
@@ -336,7 +362,8 @@ impl Machine {
         let report = (self.token && !self.reports.is_empty()).then_some(self.next_report);
         let download = self.download.filter(|_| self.token).map(|fetch| fetch.at);
         let poll = self.polls().then_some(self.next_poll);
-        let times = [report, download, poll, self.trial_ends, self.next_admit];
+        let delivery = self.next_delivery.filter(|_| self.token);
+        let times = [report, delivery, download, poll, self.trial_ends, self.next_admit];
         times.into_iter().flatten().fold(self.next_attest, u64::min)
     }
 }

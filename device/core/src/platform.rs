@@ -2,10 +2,11 @@
 
 use alloc::{vec, vec::Vec};
 
+use cose::{DecryptionKeys, KeyStore};
 use crypto::{Digest, HashAlgorithm};
-use suit::{Abilities, ComponentId, PlatformError, Uuid, VendorId, Verified, Version};
+use suit::{Abilities, ComponentId, PlatformError, References, Uuid, VendorId, Verified, Version};
 
-use crate::{Identity, Slot};
+use crate::{Identity, Slot, identity::Place};
 
 /// The components of one slot as a SUIT platform: who the device is, and what the contents make of reads and writes.
 pub(crate) struct SlotPlatform<'d, C> {
@@ -15,13 +16,20 @@ pub(crate) struct SlotPlatform<'d, C> {
     measured: Vec<Option<Digest>>,
     /// What the processor asked to start.
     pub(crate) start: Option<Start>,
+    /// Components that a release which is being removed gave up.
+    released: Vec<ComponentId>,
 }
 
 /// What the processor may know of the device beside its contents.
 #[derive(Clone)]
 pub(crate) struct View<'d> {
     pub(crate) identity: &'d Identity,
-    pub(crate) slot: Slot,
+    /// The slot that images are for: where they will run.
+    pub(crate) home: Slot,
+    /// The release that is installed in the slot, while it is being removed.
+    pub(crate) holder: Option<Digest>,
+    /// Keys to decrypt with.
+    pub(crate) keys: Option<&'d DecryptionKeys>,
     /// What a manifest must follow; nothing while looking at one that is installed.
     pub(crate) installed: Option<suit::Installed>,
     /// Version of the release that runs.
@@ -39,64 +47,75 @@ pub struct Start {
     pub arguments: Option<Vec<u8>>,
 }
 
-/// Contents of components, by their numbers.
+/// Contents of places.
 pub(crate) trait Contents {
-    fn size(&mut self, component: u8) -> Result<Option<u64>, PlatformError>;
-    fn read(&mut self, component: u8, offset: u64, buffer: &mut [u8]) -> Result<usize, PlatformError>;
-    fn digest(&mut self, component: u8, algorithm: HashAlgorithm) -> Result<Digest, PlatformError>;
-    fn begin(&mut self, component: u8) -> Result<(), PlatformError>;
-    fn append(&mut self, component: u8, data: &[u8]) -> Result<(), PlatformError>;
-    fn commit(&mut self, component: u8) -> Result<(), PlatformError>;
+    fn size(&mut self, place: Place) -> Result<Option<u64>, PlatformError>;
+    fn read(&mut self, place: Place, offset: u64, buffer: &mut [u8]) -> Result<usize, PlatformError>;
+    fn digest(&mut self, place: Place, algorithm: HashAlgorithm) -> Result<Digest, PlatformError>;
+    fn begin(&mut self, place: Place, size: Option<u64>) -> Result<(), PlatformError>;
+    fn retained(&mut self, _place: Place) -> Result<u64, PlatformError> {
+        Ok(0)
+    }
+    fn resume(&mut self, _place: Place, _retained: u64) -> Result<(), PlatformError> {
+        Err(PlatformError::Unsupported)
+    }
+    fn append(&mut self, place: Place, data: &[u8]) -> Result<(), PlatformError>;
+    fn commit(&mut self, place: Place) -> Result<(), PlatformError>;
+    fn discard(&mut self, _place: Place) {}
+    /// Bytes of a payload of the envelope.
+    fn integrated(&self, uri: &str) -> Option<u64>;
+    /// Begins a transfer, which ends the one before.
+    fn open(&mut self, uri: &str, offset: u64) -> Result<(), PlatformError>;
+    fn receive(&mut self, buffer: &mut [u8]) -> Result<usize, PlatformError>;
 }
 
 impl<'d, C: Contents> SlotPlatform<'d, C> {
     pub(crate) fn new(view: View<'d>, contents: C) -> Self {
         let measured = vec![None; view.identity.components.len()];
-        Self { view, contents, measured, start: None }
+        Self { view, contents, measured, start: None, released: Vec::new() }
     }
 
-    /// Forgets what was measured.
-    pub(crate) fn forget_measured(&mut self) {
-        self.measured.fill(None);
-    }
-
-    /// The first component of the manifest whose content nobody compared with what the manifest says of it.
+    /// The first image of the manifest whose content nobody compared with what the manifest says of it.
     pub(crate) fn unchecked(&self, verified: &Verified<'_>) -> Option<ComponentId> {
         let images = verified.images();
-        let slot = self.view.slot.index() as u64;
-        let checked = |id: &ComponentId| {
-            let number = self.view.identity.component(id)?.0;
-            let digest = (*self.measured.get(usize::from(number))?)?;
-            images
-                .iter()
-                .find(|image| {
+        let home = self.view.home.index() as u64;
+        let checked = |id: &ComponentId| match self.view.identity.place(id) {
+            Some((Place::Image(number), _)) => {
+                let digest = self.measured.get(usize::from(number)).copied().flatten();
+                images.iter().any(|image| {
                     image.component == *id
-                        && image.digest == digest
-                        && image.slot.is_none_or(|only| only == slot)
+                        && Some(image.digest) == digest
+                        && image.slot.is_none_or(|only| only == home)
                 })
-                .map(|_| ())
+            }
+            // Nothing of these is ever started.
+            Some((Place::Running(_) | Place::Staged(_), _)) => true,
+            None => false,
         };
-        verified.components().iter().find(|id| checked(id).is_none()).cloned()
+        verified.components().iter().find(|id| !checked(id)).cloned()
     }
 
-    fn number(&self, component: &ComponentId) -> Result<u8, PlatformError> {
-        self.view.identity.component(component).map(|(number, _)| number).ok_or(PlatformError::NotFound)
+    fn place(&self, component: &ComponentId) -> Result<Place, PlatformError> {
+        self.view.identity.place(component).map(|(place, _)| place).ok_or(PlatformError::NotFound)
     }
 }
 
 impl<C: Contents> suit::Platform for SlotPlatform<'_, C> {
-    /// There are no transfers: an envelope brings its images along.
-    type Source = core::convert::Infallible;
+    /// There is one transfer at a time, which the contents know.
+    type Source = ();
 
     const CHUNK: usize = 4096;
 
-    /// The release that runs has a version, and there may be a clock. Dependencies are not taken yet.
     fn abilities(&self) -> Abilities {
-        Abilities { clock: true, versions: true, ..Abilities::default() }
+        abilities(self.view.keys)
+    }
+
+    fn keys(&self) -> Option<&dyn KeyStore> {
+        self.view.keys.map(|keys| keys as &dyn KeyStore)
     }
 
     fn has_component(&self, component: &ComponentId) -> bool {
-        self.view.identity.component(component).is_some()
+        self.view.identity.place(component).is_some()
     }
 
     fn is_vendor(&self, _component: &ComponentId, vendor: &VendorId<'_>) -> bool {
@@ -113,7 +132,7 @@ impl<C: Contents> suit::Platform for SlotPlatform<'_, C> {
     }
 
     fn slot(&self, _component: &ComponentId) -> Option<u64> {
-        Some(self.view.slot.index() as u64)
+        Some(self.view.home.index() as u64)
     }
 
     fn installed(&self, _manifest: Option<&ComponentId>) -> Option<suit::Installed> {
@@ -121,11 +140,11 @@ impl<C: Contents> suit::Platform for SlotPlatform<'_, C> {
     }
 
     fn size(&mut self, component: &ComponentId) -> Result<Option<u64>, PlatformError> {
-        self.contents.size(self.number(component)?)
+        self.contents.size(self.place(component)?)
     }
 
     fn capacity(&self, component: &ComponentId) -> u64 {
-        self.view.identity.component(component).map_or(0, |(_, component)| component.capacity)
+        self.view.identity.place(component).map_or(0, |(_, capacity)| capacity)
     }
 
     fn read(
@@ -134,35 +153,58 @@ impl<C: Contents> suit::Platform for SlotPlatform<'_, C> {
         offset: u64,
         buffer: &mut [u8],
     ) -> Result<usize, PlatformError> {
-        self.contents.read(self.number(component)?, offset, buffer)
+        self.contents.read(self.place(component)?, offset, buffer)
     }
 
-    fn begin(&mut self, component: &ComponentId, _size: Option<u64>) -> Result<(), PlatformError> {
-        self.contents.begin(self.number(component)?)
+    fn begin(&mut self, component: &ComponentId, size: Option<u64>) -> Result<(), PlatformError> {
+        self.contents.begin(self.place(component)?, size)
+    }
+
+    fn retained(&mut self, component: &ComponentId) -> Result<u64, PlatformError> {
+        self.contents.retained(self.place(component)?)
+    }
+
+    fn resume(&mut self, component: &ComponentId, retained: u64) -> Result<(), PlatformError> {
+        self.contents.resume(self.place(component)?, retained)
     }
 
     fn append(&mut self, component: &ComponentId, data: &[u8]) -> Result<(), PlatformError> {
-        self.contents.append(self.number(component)?, data)
+        self.contents.append(self.place(component)?, data)
     }
 
     fn commit(&mut self, component: &ComponentId) -> Result<(), PlatformError> {
-        self.contents.commit(self.number(component)?)
+        self.contents.commit(self.place(component)?)
     }
 
-    fn discard(&mut self, _component: &ComponentId) {
-        // The slot counts as empty from before its first write until it is complete.
+    fn discard(&mut self, component: &ComponentId) {
+        if let Ok(place) = self.place(component) {
+            self.contents.discard(place);
+        }
     }
 
     fn swap(&mut self, _one: &ComponentId, _other: &ComponentId) -> Result<(), PlatformError> {
         Err(PlatformError::Unsupported)
     }
 
-    fn open(&mut self, _uri: &str, _arguments: Option<&[u8]>) -> Result<Self::Source, PlatformError> {
-        Err(PlatformError::Unsupported)
+    fn open(&mut self, uri: &str, arguments: Option<&[u8]>) -> Result<Self::Source, PlatformError> {
+        self.open_at(uri, arguments, 0)
     }
 
-    fn receive(&mut self, source: &mut Self::Source, _buffer: &mut [u8]) -> Result<usize, PlatformError> {
-        match *source {}
+    fn open_at(
+        &mut self,
+        uri: &str,
+        _arguments: Option<&[u8]>,
+        offset: u64,
+    ) -> Result<Self::Source, PlatformError> {
+        self.contents.open(uri, offset)
+    }
+
+    fn integrated(&self, uri: &str) -> Option<u64> {
+        self.contents.integrated(uri)
+    }
+
+    fn receive(&mut self, _source: &mut Self::Source, buffer: &mut [u8]) -> Result<usize, PlatformError> {
+        self.contents.receive(buffer)
     }
 
     fn invoke(&mut self, component: &ComponentId, arguments: Option<&[u8]>) -> Result<(), PlatformError> {
@@ -170,8 +212,27 @@ impl<C: Contents> suit::Platform for SlotPlatform<'_, C> {
         if self.start.is_some() {
             return Err(PlatformError::Unsupported);
         }
-        let component = self.number(component)?;
+        let Place::Image(component) = self.place(component)? else { return Err(PlatformError::Denied) };
         self.start = Some(Start { component, arguments: arguments.map(<[u8]>::to_vec) });
+        Ok(())
+    }
+
+    fn references(&self, component: &ComponentId, holder: &Digest) -> References {
+        // A slot has one release, which refers to all of its own components; nothing else can.
+        let own = self.view.holder.as_ref() == Some(holder) && !self.released.contains(component);
+        References { others: 0, own }
+    }
+
+    fn link(&mut self, _component: &ComponentId, _holder: &Digest) -> Result<(), PlatformError> {
+        // The record that the release is installed is the reference, to all of its components at once.
+        Ok(())
+    }
+
+    fn unlink(&mut self, component: &ComponentId, holder: &Digest) -> Result<(), PlatformError> {
+        // It is durable by the journal: a removal that was begun is gone through again until it is done.
+        if self.view.holder.as_ref() == Some(holder) && !self.released.contains(component) {
+            self.released.push(component.clone());
+        }
         Ok(())
     }
 
@@ -188,13 +249,23 @@ impl<C: Contents> suit::Platform for SlotPlatform<'_, C> {
         component: &ComponentId,
         algorithm: HashAlgorithm,
     ) -> Result<Option<Digest>, PlatformError> {
-        let number = self.number(component)?;
-        let digest = self.contents.digest(number, algorithm)?;
-        if let Some(measured) = self.measured.get_mut(usize::from(number)) {
+        let place = self.place(component)?;
+        let digest = self.contents.digest(place, algorithm)?;
+        if let Place::Image(number) = place
+            && let Some(measured) = self.measured.get_mut(usize::from(number))
+        {
             *measured = Some(digest);
         }
         Ok(Some(digest))
     }
+}
+
+/// What a device can do beyond what every one must: what the processor goes by, and what is reported.
+///
+/// The release that runs has a version, and there may be a clock. Dependencies are not taken.
+pub(crate) fn abilities(keys: Option<&DecryptionKeys>) -> Abilities {
+    let decryption = keys.is_some();
+    Abilities { clock: true, versions: true, references: true, decryption, ..Abilities::default() }
 }
 
 /// First byte of a UEID of type RAND.

@@ -38,11 +38,13 @@ pub(crate) struct Simulator {
     writes: usize,
     cut: Option<(usize, Loss)>,
     off: bool,
+    /// What each cut would have left, while nothing is cut.
+    recorded: Option<Vec<Simulator>>,
 }
 
 impl Simulator {
     pub(crate) fn new() -> Self {
-        Self { areas: BTreeMap::new(), writes: 0, cut: None, off: false }
+        Self { areas: BTreeMap::new(), writes: 0, cut: None, off: false, recorded: None }
     }
 
     /// The same storage, whose power fails at the write after `writes` more.
@@ -50,6 +52,27 @@ impl Simulator {
         self.writes = 0;
         self.cut = Some((writes, loss));
         self
+    }
+
+    /// The same storage, which notes at every write what a cut there would leave: for each loss in the order of
+    /// [`Loss::ALL`]. It is what cuts one after the other would leave, for the price of one run.
+    pub(crate) fn recording(self) -> Self {
+        Self { recorded: Some(Vec::new()), ..self }
+    }
+
+    /// What was noted so far.
+    pub(crate) fn take_recorded(&mut self) -> Vec<Self> {
+        self.recorded.take().unwrap_or_default()
+    }
+
+    fn record(&mut self, write: impl Fn(&mut Self) -> Result<(), PowerCut>) {
+        let Some(mut recorded) = self.recorded.take() else { return };
+        for loss in Loss::ALL {
+            let mut cut = self.clone().cut_after(0, loss);
+            assert_eq!(write(&mut cut), Err(PowerCut));
+            recorded.push(cut.power_up());
+        }
+        self.recorded = Some(recorded);
     }
 
     /// What is left when the power comes back.
@@ -71,7 +94,15 @@ impl Simulator {
             };
             (*area, Content { durable: left.clone(), seen: left })
         });
-        Self { areas: areas.collect(), writes: 0, cut: None, off: false }
+        Self { areas: areas.collect(), writes: 0, cut: None, off: false, recorded: None }
+    }
+
+    /// What it holds, and what of that is durable.
+    pub(crate) fn fingerprint(&self, hasher: &mut impl core::hash::Hasher) {
+        use core::hash::Hash as _;
+        for (area, content) in &self.areas {
+            (area, &content.durable, &content.seen).hash(hasher);
+        }
     }
 
     /// Counts a write; at the cut the power is gone, and the caller applies the torn part if any is to be seen.
@@ -113,6 +144,7 @@ impl Storage for Simulator {
     }
 
     fn erase(&mut self, area: Area) -> Result<(), PowerCut> {
+        self.record(|cut| cut.erase(area));
         let torn = self.write()?;
         let content = self.areas.entry(area).or_default();
         match torn {
@@ -124,6 +156,7 @@ impl Storage for Simulator {
     }
 
     fn append(&mut self, area: Area, bytes: &[u8]) -> Result<(), PowerCut> {
+        self.record(|cut| cut.append(area, bytes));
         let torn = self.write()?;
         let content = self.areas.entry(area).or_default();
         let kept = match torn {
@@ -136,6 +169,7 @@ impl Storage for Simulator {
     }
 
     fn sync(&mut self, area: Area) -> Result<(), PowerCut> {
+        self.record(|cut| cut.sync(area));
         if self.write()?.is_some() {
             return Err(PowerCut);
         }

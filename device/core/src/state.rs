@@ -32,6 +32,28 @@ pub struct Trial {
     pub boots_left: u8,
 }
 
+/// What the power may have cut short, and how it goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Journal {
+    /// A release is being written into a slot. The same release goes on where its images end; another begins anew.
+    Installing {
+        /// Where it is written.
+        slot: Slot,
+        /// Its manifest digest.
+        manifest: Digest,
+    },
+    /// The contents of the slots are being exchanged: this step is next. A boot ends it before anything else.
+    Swapping {
+        /// How many steps were done.
+        step: u32,
+    },
+    /// The release in a slot is being removed. A boot ends it before anything else.
+    Uninstalling {
+        /// Where it is.
+        slot: Slot,
+    },
+}
+
 /// A release that was refused, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
@@ -74,6 +96,8 @@ pub struct BootState {
     pub committed: Option<Digest>,
     /// The highest version of the list of authorities known to have been in force; it never falls.
     pub authorities: u64,
+    /// What is under way.
+    pub journal: Option<Journal>,
     /// Releases refused lately, oldest first.
     pub refusals: Vec<Refusal>,
 }
@@ -89,6 +113,7 @@ impl Default for BootState {
             sequence: 0,
             committed: None,
             authorities: 0,
+            journal: None,
             refusals: Vec::new(),
         }
     }
@@ -105,6 +130,11 @@ mod labels {
     pub(super) const REFUSALS: i64 = 8;
     pub(super) const COMMITTED: i64 = 9;
     pub(super) const AUTHORITIES: i64 = 10;
+    pub(super) const JOURNAL: i64 = 11;
+
+    pub(super) const INSTALLING: u64 = 1;
+    pub(super) const SWAPPING: u64 = 2;
+    pub(super) const UNINSTALLING: u64 = 3;
 
     pub(super) const BARS_NOTHING: u64 = 0;
     pub(super) const BARS_RELEASE: u64 = 1;
@@ -196,6 +226,7 @@ impl BootState {
         map.int_if(TRIAL, self.trial, |w, trial| {
             w.array(2).uint(trial.slot.index() as u64).uint(u64::from(trial.boots_left));
         });
+        map.int_if(JOURNAL, self.journal.as_ref(), encode_journal);
         map.int(REFUSALS, |w| {
             w.array(self.refusals.len());
             for refusal in &self.refusals {
@@ -241,6 +272,7 @@ impl BootState {
                     reader.array_of(2)?;
                     state.committed = Some(decode_digest(&mut reader)?);
                 }
+                JOURNAL => state.journal = Some(decode_journal(&mut reader)?),
                 REFUSALS => {
                     for _ in 0..reader.array()? {
                         reader.array_of(4)?;
@@ -287,6 +319,33 @@ fn decode_bars(reader: &mut Reader<'_>) -> Result<Bars, CborError> {
         (1, labels::BARS_RELEASE) => Ok(Bars::Release),
         (3, labels::BARS_ENVELOPE) => decode_digest(reader).map(Bars::Envelope),
         _ => Err(CborError::rule(at, "not what a refusal bars")),
+    }
+}
+
+fn encode_journal(writer: &mut Writer, journal: &Journal) {
+    match journal {
+        Journal::Installing { slot, manifest } => {
+            writer.array(4).uint(labels::INSTALLING).uint(slot.index() as u64);
+            encode_digest(writer, manifest);
+        }
+        Journal::Swapping { step } => {
+            writer.array(2).uint(labels::SWAPPING).uint(u64::from(*step));
+        }
+        Journal::Uninstalling { slot } => {
+            writer.array(2).uint(labels::UNINSTALLING).uint(slot.index() as u64);
+        }
+    }
+}
+
+fn decode_journal(reader: &mut Reader<'_>) -> Result<Journal, CborError> {
+    let at = reader.position();
+    match (reader.array()?, reader.uint()?) {
+        (4, labels::INSTALLING) => {
+            Ok(Journal::Installing { slot: decode_slot(reader)?, manifest: decode_digest(reader)? })
+        }
+        (2, labels::SWAPPING) => Ok(Journal::Swapping { step: reader.uint_as()? }),
+        (2, labels::UNINSTALLING) => Ok(Journal::Uninstalling { slot: decode_slot(reader)? }),
+        _ => Err(CborError::rule(at, "not what is under way")),
     }
 }
 

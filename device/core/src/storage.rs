@@ -10,6 +10,8 @@ pub enum Slot {
 }
 
 impl Slot {
+    pub(crate) const ALL: [Self; 2] = [Self::A, Self::B];
+
     /// The other slot.
     #[must_use]
     pub fn other(self) -> Self {
@@ -45,8 +47,10 @@ pub enum Area {
     Image(Slot, u8),
     /// A copy of the list of authorities, once it was changed.
     Authorities(RecordCopy),
-    /// An envelope that is being downloaded; a torn one is completed by resuming.
-    Download,
+    /// What a component was sent in another form than it is installed in, until it is installed.
+    Staged(u8),
+    /// Where swapping slots puts what it has in hand.
+    Scratch,
 }
 
 /// Durable areas of bytes, as flash sectors or files give them.
@@ -71,6 +75,12 @@ pub trait Storage {
 
     /// Returns once everything written to the area survives a power cut.
     fn sync(&mut self, area: Area) -> Result<(), Self::Error>;
+
+    /// Whether a write failed because there is no room left.
+    fn is_full(error: &Self::Error) -> bool {
+        let _ = error;
+        false
+    }
 }
 
 /// Reads a whole area, or `None` when it holds more than `limit` bytes.

@@ -108,6 +108,16 @@ impl<'b> Reader<'b> {
         self.string(Type::Bytes)
     }
 
+    /// The head alone of a byte string whose content is not in this input: its length.
+    pub fn bytes_head(&mut self) -> Result<u64, Error> {
+        Ok(self.take(Type::Bytes)?.argument)
+    }
+
+    /// The head alone of a map whose entries are not in this input: how many there are.
+    pub fn map_head(&mut self) -> Result<u64, Error> {
+        Ok(self.take(Type::Map)?.argument)
+    }
+
     /// A byte string of exactly `N` bytes.
     pub fn byte_array<const N: usize>(&mut self) -> Result<&'b [u8; N], Error> {
         let at = self.position();

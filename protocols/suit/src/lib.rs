@@ -4,6 +4,7 @@
 //! * [`Envelope::decode`] reads bytes from anywhere; [`Envelope::verify`] decides with an [`AuthorityList`] whether to
 //!   believe them, and is, with [`Envelope::verify_dependency`], the only maker of [`Verified`].
 //! * [`AuthorityUpdate`] changes the list, by signatures of its own roots.
+//! * [`EnvelopeReader`] reads the head of an envelope that is elsewhere and finds its payloads, which it leaves there.
 //! * [`Processor`] runs the procedures of a verified manifest and of its dependencies on a [`Platform`], which says with
 //!   [`Abilities`] what it can do. It gives a [`Report`], to be signed.
 //! * [`SignedReport`] reads one from anywhere; [`replay()`] says which of its claims hold against the manifests;
@@ -47,6 +48,7 @@ mod envelope;
 mod error;
 mod evaluate;
 mod identifier;
+mod index;
 mod interpreter;
 mod manifest;
 mod metadata;
@@ -81,6 +83,7 @@ pub use envelope::Envelope;
 pub use error::{Error, Feature, Member, Refusal};
 pub use evaluate::{Image, Targets};
 pub use identifier::{Uuid, VendorId};
+pub use index::{EnvelopeIndex, EnvelopeReader, IndexedPayload};
 pub use interpreter::{
     DependencyFault, Failure, FailureKind, Installed, Platform, PlatformError, Procedure, Processor,
     Progress, References,

@@ -4,14 +4,15 @@ use std::{collections::VecDeque, sync::atomic::Ordering};
 
 use crypto::Digest;
 use device_core::{
-    Action, Area, Boot, Device, Download, Event, Feedback, InstallError, Machine, Offer, Outcome, Timing,
+    Action, Area, Boot, Device, Event, Feedback, InstallError, Machine, Offer, Offered, Outcome, Timing,
 };
 use eat::{SignedResult, Tier};
 
 use super::{
-    link::{Deployment, Link, PIECE, Piece, Trouble},
+    link::{Deployment, Link, Trouble},
     model::{Model, unix_now},
     seed::{Numbers, Seed},
+    source::LinkSource,
     storage::SharedStorage,
 };
 use crate::Error;
@@ -27,7 +28,6 @@ pub(crate) struct SimDevice {
     numbers: Numbers,
     token: Option<String>,
     offers: VecDeque<Deployment>,
-    envelope: Option<Vec<u8>>,
     /// What the newest result says.
     tier: Option<Tier>,
     change: Change,
@@ -80,7 +80,6 @@ impl SimDevice {
             numbers,
             token: None,
             offers: VecDeque::new(),
-            envelope: None,
             tier: None,
             change: Change::None,
         }
@@ -134,7 +133,6 @@ impl SimDevice {
         Ok(match action {
             Action::Attest => Some(self.attest(around.link).unwrap_or(Event::AttestationFailed)),
             Action::Poll => Some(self.poll(around.link)?),
-            Action::Download(offer) => Some(self.download(&offer, around.link)),
             Action::Install(offer) => Some(self.install(&offer, around.link)?),
             Action::Commit => {
                 self.device.commit().map_err(|error| broken(&error))?;
@@ -146,14 +144,13 @@ impl SimDevice {
             }
             Action::Reboot => Some(self.reboot(around)?),
             Action::Report(feedback) => Some(self.report(feedback, around.link)),
-            // There is no gateway, and whoever calls waits.
-            Action::Admit | Action::Wait { .. } => None,
+            // There is no gateway, SUIT reports are not simulated, and whoever calls waits.
+            Action::Admit | Action::GiveUp(_) | Action::Deliver | Action::Wait { .. } => None,
         })
     }
 
     /// Forgets everything that is not stored, and boots.
     fn reboot(&mut self, around: &Surroundings<'_>) -> Result<Event, Error> {
-        self.envelope = None;
         let storage = self.device.storage().clone();
         self.device = around.model.wake(storage, around.seed, self.number, &mut self.numbers)?;
         let booted = self.device.boot(unix_now()).map_err(|error| broken(&error))?;
@@ -213,52 +210,40 @@ impl SimDevice {
         Ok(Event::Offered(offer, standing))
     }
 
-    fn download(&mut self, offer: &Offer, link: &Link) -> Event {
+    fn install(&mut self, offer: &Offer, link: &Link) -> Result<Event, Error> {
         let deployment = self.offers.iter().find(|deployment| deployment.offer == *offer);
-        let (Some(deployment), Some(token)) = (deployment, &self.token) else { return Event::Unauthorized };
-        let storage = self.device.storage_mut();
-        let Ok(mut download) = Download::open(storage, offer.envelope, offer.size);
-        if download.missing() > 0 {
-            let piece = link.fetch(deployment, token, download.have(), download.missing().min(PIECE));
-            let bytes = match piece {
-                Ok(Piece::Next(bytes)) => bytes,
-                Ok(Piece::Whole(bytes)) => {
-                    let Ok(()) = download.restart(storage);
-                    bytes
-                }
-                Err(Trouble::Absent) => return Event::Withdrawn,
-                Err(trouble) => return self.unlucky(trouble, Event::Interrupted),
-            };
-            let Ok(_fits) = download.append(storage, &bytes);
-            let Ok(()) = download.sync(storage);
-        }
-        if download.missing() > 0 {
-            return Event::Received { complete: false };
-        }
-        match download.finish(storage) {
-            Ok(Some(envelope)) => {
-                self.envelope = Some(envelope);
-                Event::Received { complete: true }
+        let (Some(deployment), Some(token)) = (deployment, &self.token) else {
+            return Ok(Event::Unauthorized);
+        };
+        let mut source = LinkSource::new(link, deployment, token);
+        let index = match source.read_index() {
+            Ok(Ok(index)) => index,
+            Ok(Err(error)) => {
+                self.device.refuse(offer, &error).map_err(|error| broken(&error))?;
+                return Ok(Event::Refused(error.code().to_owned()));
             }
-            Ok(None) => {
-                let Ok(()) = download.restart(storage);
-                Event::Damaged
+            Err(trouble) => return Ok(self.broke_off(trouble)),
+        };
+        let release = Offered { index: &index, envelope: offer.envelope, manifest: Some(offer.manifest) };
+        match self.device.install_from(&release, &mut source, unix_now()) {
+            Ok(_manifest) => {
+                link.metrics.installations.fetch_add(1, Ordering::Relaxed);
+                Ok(Event::Installed)
             }
+            Err(InstallError::Refused(fault)) => Ok(Event::Refused(fault.code().to_owned())),
+            Err(InstallError::Interrupted(_)) => {
+                let trouble = source.trouble().unwrap_or(Trouble::Failed);
+                Ok(self.broke_off(trouble))
+            }
+            Err(InstallError::Device(error)) => Err(broken(&error)),
         }
     }
 
-    fn install(&mut self, offer: &Offer, link: &Link) -> Result<Event, Error> {
-        let Some(envelope) = self.envelope.take() else { return Ok(Event::InstallFailed) };
-        let event = match self.device.install(&envelope, Some(offer.manifest), unix_now()) {
-            Ok(_manifest) => {
-                link.metrics.installations.fetch_add(1, Ordering::Relaxed);
-                Event::Installed
-            }
-            Err(InstallError::Refused(fault)) => Event::Refused(fault.code().to_owned()),
-            Err(InstallError::Device(error)) => return Err(broken(&error)),
-        };
-        let Ok(()) = Download::discard(self.device.storage_mut());
-        Ok(event)
+    fn broke_off(&mut self, trouble: Trouble) -> Event {
+        match trouble {
+            Trouble::Absent => Event::Withdrawn,
+            trouble => self.unlucky(trouble, Event::Interrupted),
+        }
     }
 
     fn report(&mut self, feedback: Feedback, link: &Link) -> Event {

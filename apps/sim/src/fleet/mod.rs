@@ -14,6 +14,7 @@ mod operator;
 mod report;
 mod scenario;
 mod seed;
+mod source;
 mod storage;
 mod world;
 

@@ -111,6 +111,7 @@ impl Model {
             class: self.class,
             debug: DebugStatus::Disabled,
             components: self.components.clone(),
+            layout: device_core::Layout::InTurn,
         };
         let credentials =
             Credentials { identity, authorities: self.authorities.clone(), key: key(seed, number)? };

@@ -188,7 +188,7 @@ mod tests {
         assert_eq!(read_all(&other, IMAGE, 4000).unwrap().unwrap(), image);
         one.append(IMAGE, b"more").unwrap();
         assert_eq!((one.len(IMAGE).unwrap(), other.len(IMAGE).unwrap()), (2004, 2000));
-        assert!(!one.flip(Area::Download));
+        assert!(!one.flip(Area::Staged(0)));
     }
 
     #[test]

@@ -73,6 +73,6 @@ impl Admissions {
             return Some(respond("422 Unprocessable Content", &json!({"code": "replayed-nonce"})));
         }
         self.taken.push((ueid, result));
-        Some(Response { status: "204 No Content", headers: Vec::new(), body: Vec::new(), cut: None })
+        Some(Response { body: Vec::new(), ..respond("204 No Content", &json!({})) })
     }
 }

@@ -1,4 +1,5 @@
 //! A device in a folder, and the releases it is offered.
+#![allow(dead_code, reason = "each test file uses its part")]
 
 pub(crate) mod gateway;
 pub(crate) mod server;
@@ -32,6 +33,8 @@ pub(crate) struct Bench {
     pub(crate) server: FakeServer,
     pub(crate) ueid: String,
     key: Option<PublicKey>,
+    /// The COSE_Key that payloads for it are encrypted to.
+    pub(crate) encryption_key: Option<Vec<u8>>,
 }
 
 /// An agent that runs; it is killed when dropped.
@@ -57,34 +60,33 @@ pub(crate) fn authorities(author: &SigningKey) -> AuthorityList {
     AuthorityList::new(AuthorityPolicy::default(), entries).unwrap()
 }
 
-fn vendor() -> Uuid {
+pub(crate) fn vendor() -> Uuid {
     Uuid::vendor("maker.example")
 }
 
 impl Bench {
     /// A device that was made, and enrolled at the server.
     pub(crate) fn new() -> Self {
+        Self::with(&[], FakeServer::start())
+    }
+
+    /// The same with more options for `init`, and this server.
+    pub(crate) fn with(more: &[&str], server: FakeServer) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let list = authorities(&author());
         let authorities = folder.path().join("authorities");
         fs::write(&authorities, list.to_bytes()).unwrap();
-        let server = FakeServer::start();
         fs::write(folder.path().join("ca.pem"), &server.certificate).unwrap();
-        let mut bench = Self { folder, server, ueid: String::new(), key: None };
-        let output = bench.agent(&[
-            "init",
-            "--authorities",
-            authorities.to_str().unwrap(),
-            "--vendor-domain",
-            "maker.example",
-            "--class",
-            "camera",
-        ]);
+        let mut bench = Self { folder, server, ueid: String::new(), key: None, encryption_key: None };
+        let init = ["init", "--authorities", authorities.to_str().unwrap()];
+        let target = ["--vendor-domain", "maker.example", "--class", "camera"];
+        let output = bench.agent(&[&init[..], &target[..], more].concat());
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let identification: Identification = serde_json::from_slice(&output.stdout).unwrap();
         let key: PublicKey = Key::decode(&identification.key.0).unwrap().public().clone();
         bench.server.enrol(&identification.ueid, key.clone());
         bench.key = Some(key);
+        bench.encryption_key = identification.encryption_key.map(|key| key.0);
         bench.ueid = identification.ueid;
         bench
     }
@@ -113,7 +115,17 @@ impl Bench {
 
     /// Starts the agent.
     pub(crate) fn run(&self, more: &[&str]) -> Agent {
-        let mut command = Command::new(binary());
+        self.run_as(Command::new(binary()), more)
+    }
+
+    /// Starts the agent so that no file may be longer than this many blocks of 512 bytes, as when a disk is full.
+    pub(crate) fn run_with_little_room(&self, blocks: u64, more: &[&str]) -> Agent {
+        let mut command = Command::new("sh");
+        command.arg("-c").arg(format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"")).arg(binary());
+        self.run_as(command, more)
+    }
+
+    fn run_as(&self, mut command: Command, more: &[&str]) -> Agent {
         command.arg("--data").arg(self.data()).arg("--server").arg(&self.server.url);
         command.arg("--ca").arg(self.folder.path().join("ca.pem"));
         if !more.contains(&"--gateway") {
@@ -121,6 +133,9 @@ impl Bench {
         }
         if !more.contains(&"--attest-ms") {
             command.args(["--attest-ms", "1000"]);
+        }
+        if !more.contains(&"--stall-ms") {
+            command.args(["--stall-ms", "2000"]);
         }
         command.args(["--poll-ms", "100"]).args(more);
         // What is read from now on is of this agent.
@@ -172,18 +187,23 @@ impl Bench {
 
     /// A release with an image of about this size.
     pub(crate) fn release(&self, number: u64, size: usize) -> Release {
-        self.release_by(&author(), number, size)
+        self.release_of(&author(), number, size, "#app")
     }
 
     /// The same by another author.
     pub(crate) fn release_by(&self, author: &SigningKey, number: u64, size: usize) -> Release {
+        self.release_of(author, number, size, "#app")
+    }
+
+    /// A release whose image is fetched from there.
+    pub(crate) fn release_from(&self, number: u64, size: usize, uri: &str) -> Release {
+        self.release_of(&author(), number, size, uri)
+    }
+
+    fn release_of(&self, author: &SigningKey, number: u64, size: usize, uri: &str) -> Release {
         let image = self.image(number, size);
-        let variant = Variant {
-            slot: None,
-            digest: digest(&image),
-            size: image.len() as u64,
-            uri: Some("#app".into()),
-        };
+        let variant =
+            Variant { slot: None, digest: digest(&image), size: image.len() as u64, uri: Some(uri.into()) };
         let component = ComponentId::new(&["app"]).unwrap();
         let recipe = ReleaseRecipe {
             sequence_number: number,
@@ -192,7 +212,10 @@ impl Bench {
             images: vec![ImageRecipe { component, variants: vec![variant], invoke: true }],
         };
         let mut envelope = recipe.manifest().unwrap().build(HashAlgorithm::Sha256).unwrap();
-        envelope.payload("#app", &image).sign(author, Some(b"author"));
+        if uri.starts_with('#') {
+            envelope.payload(uri, &image);
+        }
+        envelope.sign(author, Some(b"author"));
         Release::new(envelope.to_bytes(), &image)
     }
 }
@@ -207,7 +230,7 @@ pub(crate) struct Release {
 }
 
 impl Release {
-    fn new(envelope: Vec<u8>, image: &[u8]) -> Self {
+    pub(crate) fn new(envelope: Vec<u8>, image: &[u8]) -> Self {
         let manifest = Envelope::decode(&envelope).unwrap().manifest_digest_claimed();
         Self { envelope, manifest, expected: BTreeMap::from([("app".to_owned(), digest(image))]) }
     }
@@ -257,10 +280,19 @@ fn binary() -> OsString {
     std::env::var_os("SEXTANT_AGENT").unwrap_or_else(|| env!("CARGO_BIN_EXE_sextant-agent").into())
 }
 
-/// The most memory a process had resident so far, in KiB.
+/// The most memory a process had resident so far, its program included, in KiB.
 pub(crate) fn peak_memory(id: u32) -> u64 {
+    memory(id, "VmHWM:")
+}
+
+/// The memory of a process that is not its program or another file, in KiB.
+pub(crate) fn own_memory(id: u32) -> u64 {
+    memory(id, "RssAnon:")
+}
+
+fn memory(id: u32, name: &str) -> u64 {
     let status = fs::read_to_string(Path::new("/proc").join(id.to_string()).join("status")).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
     line.split_whitespace().next().unwrap().parse().unwrap()
 }
 

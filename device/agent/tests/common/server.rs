@@ -53,6 +53,58 @@ pub(crate) struct State {
     pub(crate) updates_fetched: Vec<String>,
     /// The results it signed.
     pub(crate) results: Vec<Vec<u8>>,
+    /// What it does wrong with downloads.
+    pub(crate) bad: Option<Bad>,
+    /// Files beside releases.
+    pub(crate) files: BTreeMap<String, Vec<u8>>,
+    /// Whether a request for such a file came with a token.
+    pub(crate) token_seen: bool,
+    /// Everything it sent in answer to downloads.
+    pub(crate) captured: Vec<u8>,
+    /// SUIT reports as they came, with their action.
+    pub(crate) reports: Vec<(Option<String>, Vec<u8>)>,
+    /// The status with which it answers reports in place of taking them.
+    pub(crate) reports_status: Option<&'static str>,
+    /// Counts, to give another tag each time.
+    changes: u64,
+}
+
+/// What a server does wrong with downloads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Bad {
+    /// It says that the whole is longer.
+    Total,
+    /// It says that the answer begins elsewhere.
+    Start,
+    /// It answers with more than was asked for, and says so.
+    End,
+    /// It says nothing of a range.
+    NoRange,
+    /// It sends everything.
+    Whole,
+    /// It announces another length of the body than of the range.
+    Length,
+    /// It stops in the middle.
+    Truncated,
+    /// It never stops.
+    Endless,
+    /// It sends a byte now and then.
+    Trickle,
+    /// Each answer is of another file.
+    Changed,
+    /// It fails.
+    Failing,
+    /// It flips a bit, whatever it said of the hash.
+    Flipped,
+}
+
+/// How a body is sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Style {
+    #[default]
+    Plain,
+    Endless,
+    Trickle,
 }
 
 pub(super) struct Request {
@@ -68,12 +120,21 @@ pub(super) struct Response {
     pub(super) body: Vec<u8>,
     /// Sends only so much of the body, and hangs up.
     pub(super) cut: Option<usize>,
+    pub(super) style: Style,
 }
 
 impl FakeServer {
     pub(crate) fn start() -> Self {
+        Self::start_valid_from(None)
+    }
+
+    /// A server whose certificate is valid from a year on.
+    pub(crate) fn start_valid_from(year: Option<i32>) -> Self {
         let key = rcgen::KeyPair::generate().unwrap();
-        let params = rcgen::CertificateParams::new(vec!["localhost".into(), "127.0.0.1".into()]).unwrap();
+        let mut params = rcgen::CertificateParams::new(vec!["localhost".into(), "127.0.0.1".into()]).unwrap();
+        if let Some(year) = year {
+            params.not_before = rcgen::date_time_ymd(year, 1, 1);
+        }
         let certificate = params.self_signed(&key).unwrap();
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let private = PrivatePkcs8KeyDer::from(key.serialize_der());
@@ -123,14 +184,49 @@ pub(super) fn converse(stream: impl Read + Write, mut answer: impl FnMut(&Reques
     while let Some(request) = read_request(&mut stream) {
         let Some(response) = answer(&request) else { return };
         let body = response.body.get(..response.cut.unwrap_or(usize::MAX)).unwrap_or(&response.body);
-        let mut head = format!("HTTP/1.1 {}\r\ncontent-length: {}\r\n", response.status, response.body.len());
+        let length = match response.style {
+            Style::Endless => "transfer-encoding: chunked".to_owned(),
+            _ => format!("content-length: {}", response.body.len()),
+        };
+        let mut head = format!("HTTP/1.1 {}\r\n{length}\r\n", response.status);
         for header in &response.headers {
             head += &format!("{header}\r\n");
         }
         let stream = stream.get_mut();
+        if response.style != Style::Plain {
+            misbehave(stream, &head, &response);
+            return;
+        }
         let sent = stream.write_all(format!("{head}\r\n").as_bytes()).and_then(|()| stream.write_all(body));
         if sent.and_then(|()| stream.flush()).is_err() || response.cut.is_some() {
             return;
+        }
+    }
+}
+
+/// Sends a body in a way that no server should, until the other side has had enough.
+fn misbehave(stream: &mut impl Write, head: &str, response: &Response) {
+    let mut send = |bytes: &[u8]| stream.write_all(bytes).and_then(|()| stream.flush()).is_ok();
+    if !send(format!("{head}\r\n").as_bytes()) {
+        return;
+    }
+    match response.style {
+        Style::Trickle => {
+            for byte in &response.body {
+                thread::sleep(std::time::Duration::from_millis(50));
+                if !send(&[*byte]) {
+                    return;
+                }
+            }
+        }
+        _ => {
+            // A gigabyte is endless enough for a test that fails.
+            let mut sent = send(format!("{:x}\r\n", response.body.len()).as_bytes())
+                && send(&response.body)
+                && send(b"\r\n");
+            for _ in 0..1 << 14 {
+                sent = sent && send(b"10000\r\n") && send(&[0; 0x10000]) && send(b"\r\n");
+            }
         }
     }
 }
@@ -157,7 +253,13 @@ fn read_request(stream: &mut impl BufRead) -> Option<Request> {
 }
 
 pub(super) fn respond(status: &'static str, body: &serde_json::Value) -> Response {
-    Response { status, headers: Vec::new(), body: serde_json::to_vec(body).unwrap(), cut: None }
+    Response {
+        status,
+        headers: Vec::new(),
+        body: serde_json::to_vec(body).unwrap(),
+        cut: None,
+        style: Style::Plain,
+    }
 }
 
 impl State {
@@ -187,6 +289,13 @@ impl State {
                 }
                 self.update(ueid, rest, request)
             }
+            ("GET", ["files", name]) => match self.files.get(*name).cloned() {
+                Some(file) => {
+                    self.token_seen |= request.headers.contains_key("authorization");
+                    self.download(&file, request)
+                }
+                None => respond("404 Not Found", &json!({})),
+            },
             _ => respond("404 Not Found", &json!({})),
         };
         Some(response)
@@ -236,11 +345,25 @@ impl State {
     }
 
     fn update(&mut self, ueid: &str, rest: &[&str], request: &Request) -> Response {
+        if let [report] = rest
+            && let Some(query) = report.strip_prefix("suitReport")
+        {
+            assert_eq!(request.headers["content-type"], "application/suit-report+cose");
+            if let Some(status) = self.reports_status {
+                return respond(status, &json!({}));
+            }
+            let action = query.strip_prefix("?action=").map(str::to_owned);
+            // An agent that is killed before it notes that one was taken sends it again.
+            if !self.reports.iter().any(|(_, known)| *known == request.body) {
+                self.reports.push((action, request.body.clone()));
+            }
+            return Response { body: Vec::new(), ..respond("204 No Content", &json!({})) };
+        }
         let base = format!("/default/controller/v1/{ueid}");
         if let ["authorities", name] = rest {
             self.updates_fetched.push((*name).to_owned());
             let (_, bytes) = self.authority_update.clone().expect("it was linked to");
-            return Response { status: "200 OK", headers: vec![], body: bytes, cut: None };
+            return Response { body: bytes, ..respond("200 OK", &json!({})) };
         }
         let mut links = json!({});
         if let Some((name, _)) = &self.authority_update {
@@ -278,20 +401,59 @@ impl State {
                 respond("200 OK", &json!({}))
             }
             ["softwaremodules", module, "artifacts", "release.suit"] if *module == digits => {
-                self.download(&release.envelope, &request.headers["range"])
+                self.download(&release.envelope, request)
             }
             _ => respond("404 Not Found", &json!({})),
         }
     }
 
-    fn download(&mut self, envelope: &[u8], range: &str) -> Response {
-        let (from, to) = range.strip_prefix("bytes=").unwrap().split_once('-').unwrap();
+    fn download(&mut self, envelope: &[u8], request: &Request) -> Response {
+        let (from, to) = request.headers["range"].strip_prefix("bytes=").unwrap().split_once('-').unwrap();
         let (from, to): (usize, usize) = (from.parse().unwrap(), to.parse().unwrap());
+        let to = to.min(envelope.len() - 1);
         self.ranges.push(from as u64);
-        let body = envelope[from..=to].to_vec();
-        let cut = (!self.cuts.is_empty()).then(|| self.cuts.remove(0));
-        self.sent += body.len().min(cut.unwrap_or(usize::MAX)) as u64;
-        let header = format!("content-range: bytes {from}-{to}/{}", envelope.len());
-        Response { status: "206 Partial Content", headers: vec![header], body, cut }
+        let mut body = envelope[from..=to].to_vec();
+        let cut = (!self.cuts.is_empty()).then(|| self.cuts.remove(0)).filter(|cut| *cut < body.len());
+        let total = envelope.len();
+        let mut tag = digest(envelope).as_bytes()[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+        let mut range = Some((from, to, total));
+        let (mut status, mut style, mut cut) = ("206 Partial Content", Style::Plain, cut);
+        match self.bad {
+            None => {}
+            Some(Bad::Total) => range = Some((from, to, total + 1)),
+            Some(Bad::Start) => range = Some((from + 1, to, total)),
+            Some(Bad::End) => {
+                range = Some((from, to + 1, total));
+                body.push(0);
+            }
+            Some(Bad::NoRange) => range = None,
+            Some(Bad::Whole) => (status, range, body) = ("200 OK", None, envelope.to_vec()),
+            Some(Bad::Length) => {
+                body.pop();
+            }
+            Some(Bad::Truncated) => cut = Some(body.len() / 2),
+            Some(Bad::Endless) => style = Style::Endless,
+            Some(Bad::Trickle) => style = Style::Trickle,
+            Some(Bad::Changed) => {
+                self.changes += 1;
+                tag = format!("{tag}-{}", self.changes);
+            }
+            Some(Bad::Failing) => return respond("503 Service Unavailable", &json!({})),
+            Some(Bad::Flipped) => {
+                if let Some(last) = body.last_mut() {
+                    *last ^= 1;
+                }
+            }
+        }
+        let etag = format!("\"{tag}\"");
+        if request.headers.get("if-range").is_some_and(|wanted| *wanted != etag) {
+            (status, range, body) = ("200 OK", None, envelope.to_vec());
+        }
+        let sent = &body[..body.len().min(cut.unwrap_or(usize::MAX))];
+        self.sent += sent.len() as u64;
+        self.captured.extend_from_slice(sent);
+        let mut headers = vec![format!("etag: {etag}")];
+        headers.extend(range.map(|(from, to, total)| format!("content-range: bytes {from}-{to}/{total}")));
+        Response { status, headers, body, cut, style }
     }
 }

@@ -32,15 +32,13 @@ fn wait(machine: &mut Machine, now: u64) -> u64 {
 }
 
 #[test]
-fn an_offer_is_downloaded_installed_tried_committed_and_reported() {
+fn an_offer_is_installed_tried_committed_and_reported() {
     let mut machine = settled();
     assert_eq!(machine.next(0), Action::Poll);
     machine.on(0, 0, Event::Offered(offer("2"), Standing::Wanted));
-    assert_eq!(machine.next(0), Action::Download(offer("2")));
-    machine.on(1, 0, Event::Received { complete: false });
-    assert_eq!(machine.next(1), Action::Download(offer("2")));
-    machine.on(2, 0, Event::Received { complete: true });
-    assert_eq!(machine.next(2), Action::Install(offer("2")));
+    assert_eq!(machine.next(0), Action::Install(offer("2")));
+    machine.on(1, 0, Event::Paused);
+    assert_eq!(machine.next(1), Action::Install(offer("2")));
     machine.on(3, 0, Event::Installed);
     assert_eq!(machine.next(3), Action::Reboot);
     machine.on(4, 0, Event::Booted { trial: Some(digest("2")) });
@@ -98,13 +96,13 @@ fn a_refused_release_is_told_once_however_often_it_is_offered() {
 }
 
 #[test]
-fn an_interrupted_download_goes_on_later_and_is_put_off_in_the_end() {
+fn an_interrupted_installation_goes_on_later_and_is_put_off_in_the_end() {
     let mut machine = settled();
     machine.on(0, 0, Event::Offered(offer("2"), Standing::Wanted));
-    let (mut now, mut tries) = (0, 0);
+    let (mut now, mut tries, mut final_word) = (0, 0, 0);
     loop {
         match machine.next(now) {
-            Action::Download(_) => {
+            Action::Install(_) => {
                 tries += 1;
                 machine.on(now, 500, Event::Interrupted);
             }
@@ -114,19 +112,23 @@ fn an_interrupted_download_goes_on_later_and_is_put_off_in_the_end() {
                 assert!(until > now, "it does not spin");
                 now = until;
             }
+            Action::GiveUp(given_up) => {
+                assert_eq!(given_up, offer("2"));
+                final_word += 1;
+            }
             Action::Poll => break,
             other => panic!("{other:?}"),
         }
     }
-    assert_eq!(tries, MAX_INTERRUPTIONS + 1);
+    assert_eq!((tries, final_word), (MAX_INTERRUPTIONS + 1, 1));
 }
 
 #[test]
-fn what_is_withdrawn_or_damaged_or_cannot_be_installed_waits_for_another_poll() {
-    for event in [Event::Withdrawn, Event::Damaged, Event::InstallFailed] {
+fn what_is_withdrawn_or_cannot_be_installed_waits_for_another_poll() {
+    for event in [Event::Withdrawn, Event::InstallFailed] {
         let mut machine = settled();
         machine.on(0, 0, Event::Offered(offer("2"), Standing::Wanted));
-        assert_eq!(machine.next(0), Action::Download(offer("2")));
+        assert_eq!(machine.next(0), Action::Install(offer("2")));
         machine.on(0, 0, event.clone());
         let until = wait(&mut machine, 0);
         assert!(until >= TIMING.poll / 2, "{event:?}");
@@ -135,13 +137,16 @@ fn what_is_withdrawn_or_damaged_or_cannot_be_installed_waits_for_another_poll() 
 }
 
 #[test]
-fn attestation_goes_on_while_a_download_takes_long() {
+fn attestation_goes_on_while_an_installation_takes_long() {
     let mut machine = settled();
     machine.on(0, 0, Event::Offered(offer("2"), Standing::Wanted));
     let mut attested = 0;
     for now in (0..300_000).step_by(1000) {
         match machine.next(now) {
-            Action::Download(_) => machine.on(now, 0, Event::Received { complete: false }),
+            Action::Install(_) => {
+                assert!(machine.due() > now, "what is due comes first");
+                machine.on(now, 0, Event::Paused);
+            }
             Action::Attest => {
                 attested += 1;
                 machine.on(now, 0, Event::Attested(GOOD));
@@ -206,4 +211,26 @@ fn failed_reports_are_kept_and_old_ones_dropped() {
     assert!(until > 0);
     machine.on(until, 0, Event::NothingOffered);
     assert_eq!(machine.next(machine.next_report), Action::Report(first));
+}
+
+#[test]
+fn suit_reports_are_delivered_one_by_one_and_again_later_when_they_are_not_taken() {
+    let mut machine = settled();
+    machine.on(0, 0, Event::NothingOffered);
+    machine.on(0, 0, Event::Queued);
+    assert_eq!(machine.next(0), Action::Deliver);
+    machine.on(0, 0, Event::Delivered { more: true });
+    assert_eq!(machine.next(0), Action::Deliver);
+    machine.on(0, 0, Event::NotDelivered);
+    let until = wait(&mut machine, 0);
+    assert!(until >= TIMING.poll / 2);
+    machine.on(0, 0, Event::Attested(Outcome { token: false, ..GOOD }));
+    assert_eq!(machine.next(until), Action::Admit);
+    assert!(wait(&mut machine, until) > until, "not without a token");
+    machine.on(until, 0, Event::Attested(GOOD));
+    let mut actions = vec![machine.next(until), machine.next(until), machine.next(until)];
+    actions.retain(|action| *action == Action::Deliver);
+    assert_eq!(actions.len(), 1);
+    machine.on(until, 0, Event::Delivered { more: false });
+    assert!(!matches!(machine.next(until), Action::Deliver));
 }

@@ -15,6 +15,7 @@ fn full_state() -> BootState {
         sequence: 4,
         committed: Some(digest("1.0")),
         authorities: 2,
+        journal: Some(Journal::Installing { slot: Slot::A, manifest: digest("1.1") }),
         refusals: Vec::new(),
     };
     state.refuse(digest("0.7"), "digest-mismatch", Bars::Nothing);
@@ -116,4 +117,16 @@ fn two_broken_copies_are_not_taken_for_a_fresh_device() {
         storage.append(Area::Record(copy), b"rubbish").unwrap();
     }
     assert_eq!(StateStore::load(&storage).map(|_| ()), Err(StateError::Lost));
+}
+
+#[test]
+fn what_is_under_way_round_trips() {
+    for journal in [
+        Journal::Installing { slot: Slot::B, manifest: digest("1.1") },
+        Journal::Swapping { step: u32::MAX },
+        Journal::Uninstalling { slot: Slot::A },
+    ] {
+        let state = BootState { journal: Some(journal), ..full_state() };
+        assert_eq!(BootState::decode(&state.encode()), Ok(state));
+    }
 }

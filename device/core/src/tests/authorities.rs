@@ -61,7 +61,7 @@ fn install_code(device: &mut Device<Simulator>, release: &[u8]) -> &'static str 
     match device.install(release, None, None) {
         Ok(_) => "ok",
         Err(InstallError::Refused(fault)) => fault.code(),
-        Err(InstallError::Device(error)) => panic!("{error:?}"),
+        Err(other) => panic!("{other:?}"),
     }
 }
 

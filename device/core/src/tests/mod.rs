@@ -4,7 +4,9 @@ mod attestation;
 mod authorities;
 mod booting;
 mod power_cuts;
+mod proof;
 mod refusals;
+mod streaming;
 
 use crypto::{Digest, HashAlgorithm, SignatureAlgorithm, SigningKey};
 use eat::{DebugStatus, Ueid};
@@ -13,7 +15,9 @@ use suit::{
     ReleaseRecipe, Role, Uuid, Variant,
 };
 
-use crate::{Area, Component, Credentials, Device, Identity, Slot, Storage, read_all, simulator::Simulator};
+use crate::{
+    Area, Component, Credentials, Device, Identity, Layout, Slot, Storage, read_all, simulator::Simulator,
+};
 
 pub(super) const CAPACITY: u64 = 256 * 1024;
 
@@ -51,6 +55,7 @@ pub(super) fn identity() -> Identity {
         components: ["app", "config"]
             .map(|name| Component { id: component(name), capacity: CAPACITY })
             .to_vec(),
+        layout: Layout::InTurn,
     }
 }
 
@@ -84,7 +89,7 @@ pub(super) fn wake(storage: Simulator) -> Device<Simulator> {
 
 /// The image of a component in the release with this number; of several pieces.
 pub(super) fn image(name: &str, number: u64) -> Vec<u8> {
-    let len = if name == "app" { 150_000 } else { 100 };
+    let len = if name == "app" { 20_000 } else { 100 };
     format!("{name} {number} ").bytes().cycle().take(len).collect()
 }
 

@@ -38,7 +38,7 @@ impl Life {
             Ok(_) => Ok(()),
             Err(InstallError::Device(error)) => Err(error),
             // After a cut that the life goes on from, some steps have been done before.
-            Err(InstallError::Refused(_)) => Ok(()),
+            Err(InstallError::Refused(_) | InstallError::Interrupted(_)) => Ok(()),
         }
     }
 

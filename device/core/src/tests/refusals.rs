@@ -91,9 +91,9 @@ fn rows() -> Vec<Row> {
         ),
         row("another class", "wrong-class", signed(&other_class, 5), by_release),
         row("another vendor", "wrong-vendor", signed(&other_vendor, 5), by_release),
-        row("a flipped bit of an image", "digest-mismatch", with_app(|app| app[70_000] ^= 1), by_envelope),
+        row("a flipped bit of an image", "digest-mismatch", with_app(|app| app[7_000] ^= 1), by_envelope),
         row("a byte behind an image", "payload-too-large", with_app(|app| app.push(0)), by_envelope),
-        row("an image cut short", "payload-size", with_app(|app| app.truncate(149_999)), by_envelope),
+        row("an image cut short", "payload-size", with_app(|app| app.truncate(19_999)), by_envelope),
         row("no image", "payload-missing", lost_payload, by_envelope),
         row("an image larger than its place", "payload-too-large", signed(&too_large, 5), by_envelope),
         row("a component the device lacks", "unknown-component", signed(&other_component, 5), by_release),
@@ -124,7 +124,12 @@ fn refuses_each_fault_with_its_code_before_the_first_write() {
             Err(InstallError::Refused(fault)) => assert_eq!(fault.code(), code, "{what}"),
             other => panic!("{what}: {other:?}"),
         }
-        assert_eq!(contents(device.storage()), before, "{what}: something was written");
+        // What only the bytes of a payload tell is found when they have come.
+        if code != "digest-mismatch" {
+            assert_eq!(contents(device.storage()), before, "{what}: something was written");
+        }
+        assert!(device.is_intact().unwrap(), "{what}: what runs was written");
+        assert!(device.state().journal.is_none());
         assert_eq!(device.state().sequence, sequence);
         let told = device.state().refusals.last().unwrap();
         assert_eq!((told.code.as_str(), told.bars), (code, bars(digest(&envelope))), "{what}");

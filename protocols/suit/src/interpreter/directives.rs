@@ -6,6 +6,9 @@ use super::{
 };
 use crate::{ComponentId, Directive, FileType, Outcome, Reason, ReportingPolicy, labels::parameter};
 
+/// Number of the root manifest.
+const ROOT: usize = 0;
+
 impl<'a, P: Platform> Machine<'a, P> {
     /// Runs a directive for the current component (MAN, section 8.4.10; UM; TD). Any failure stops the procedure. False
     /// when it only began, and ends with a section of a dependency.
@@ -122,11 +125,20 @@ impl<'a, P: Platform> Machine<'a, P> {
             let bounds = self.bounds(slot, component)?;
             return self.store_bytes(slot, component, payload, bounds, None);
         }
+        // The payloads of the root may have been left where its envelope came from.
+        let left =
+            [origin, self.place.context].contains(&ROOT).then(|| self.platform.integrated(uri)).flatten();
         // A reference into the envelope means nothing anywhere else.
-        if uri.starts_with('#') {
+        if left.is_none() && uri.starts_with('#') {
             return Err(FailureKind::PayloadMissing.into());
         }
         let bounds = self.bounds(slot, component)?;
+        if let Some(size) = left {
+            bounds.check_coming(size, false)?;
+        }
+        if self.resume(slot, component, uri, bounds)? {
+            return Ok(());
+        }
         let arguments = self.table.fetch_arguments(slot);
         let mut source = self.platform.open(uri, arguments)?;
         // What is fetched is kept as it comes; writing and copying decrypt (ENC, section 4).

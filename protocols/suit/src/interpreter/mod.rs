@@ -10,6 +10,7 @@ mod machine;
 mod platform;
 mod procedure;
 mod processor;
+mod resuming;
 mod storing;
 mod table;
 mod waiting;

@@ -73,6 +73,19 @@ pub trait Platform {
     /// Begins to replace the content; `size` is how much will come, where known.
     fn begin(&mut self, component: &ComponentId, size: Option<u64>) -> Result<(), PlatformError>;
 
+    /// How much is there of what an earlier transfer of the same manifest into the component brought before it broke
+    /// off; [`Platform::read`] gives it. Only a fetch whose image has a digest goes on from there.
+    fn retained(&mut self, component: &ComponentId) -> Result<u64, PlatformError> {
+        let _ = component;
+        Ok(0)
+    }
+
+    /// Begins to write behind what is retained, in place of [`Platform::begin`].
+    fn resume(&mut self, component: &ComponentId, retained: u64) -> Result<(), PlatformError> {
+        let _ = (component, retained);
+        Err(PlatformError::Unsupported)
+    }
+
     /// Has owners, permissions and kind of file set on the content being written (UM), together with its commit and
     /// without following links. Called after [`Platform::begin`].
     fn describe(
@@ -117,6 +130,23 @@ pub trait Platform {
 
     /// Begins a transfer. The platform has its own limits of time.
     fn open(&mut self, uri: &str, arguments: Option<&[u8]>) -> Result<Self::Source, PlatformError>;
+
+    /// Begins a transfer at an offset of what the URI leads to.
+    fn open_at(
+        &mut self,
+        uri: &str,
+        arguments: Option<&[u8]>,
+        offset: u64,
+    ) -> Result<Self::Source, PlatformError> {
+        if offset == 0 { self.open(uri, arguments) } else { Err(PlatformError::Unsupported) }
+    }
+
+    /// Bytes of a payload that the envelope of the root carries, where that was left elsewhere
+    /// ([`crate::EnvelopeIndex`]): it is transferred from there.
+    fn integrated(&self, uri: &str) -> Option<u64> {
+        let _ = uri;
+        None
+    }
 
     /// Takes what has come of a transfer; nothing means that it ended.
     fn receive(&mut self, source: &mut Self::Source, buffer: &mut [u8]) -> Result<usize, PlatformError>;

@@ -134,6 +134,10 @@ impl<P: Platform> Machine<'_, P> {
 
     fn begin(&mut self, slot: Slot, component: &ComponentId, size: Option<u64>) -> Result<(), PlatformError> {
         self.platform.begin(component, size)?;
+        self.describe(slot, component)
+    }
+
+    pub(super) fn describe(&mut self, slot: Slot, component: &ComponentId) -> Result<(), PlatformError> {
         match self.table.metadata(slot) {
             Some(metadata) => self.platform.describe(component, metadata),
             None => Ok(()),

@@ -51,6 +51,10 @@ pub(crate) struct Device {
     /// What happened, in order.
     pub(crate) log: Vec<String>,
     pub(crate) received: u64,
+    /// What broken transfers left.
+    pub(crate) retained: BTreeMap<ComponentId, Vec<u8>>,
+    /// Payloads of the root's envelope that were left where it came from.
+    pub(crate) left: BTreeMap<String, Vec<u8>>,
     writing: Option<(ComponentId, Vec<u8>)>,
 }
 
@@ -152,7 +156,8 @@ impl Platform for Device {
         offset: u64,
         buffer: &mut [u8],
     ) -> Result<usize, PlatformError> {
-        let content = self.content(component).ok_or(PlatformError::NotFound)?;
+        let retained = self.retained.get(component).map(Vec::as_slice);
+        let content = retained.or(self.content(component)).ok_or(PlatformError::NotFound)?;
         let left = content.get(offset as usize..).unwrap_or_default();
         let count = left.len().min(buffer.len());
         buffer[..count].copy_from_slice(&left[..count]);
@@ -161,8 +166,36 @@ impl Platform for Device {
 
     fn begin(&mut self, component: &ComponentId, _: Option<u64>) -> Result<(), PlatformError> {
         assert!(self.writing.is_none(), "one write at a time");
+        self.retained.remove(component);
         self.writing = Some((component.clone(), Vec::new()));
         Ok(())
+    }
+
+    fn retained(&mut self, component: &ComponentId) -> Result<u64, PlatformError> {
+        Ok(self.retained.get(component).map_or(0, |retained| retained.len() as u64))
+    }
+
+    fn resume(&mut self, component: &ComponentId, retained: u64) -> Result<(), PlatformError> {
+        let kept = self.retained.remove(component).ok_or(PlatformError::NotFound)?;
+        assert_eq!(kept.len() as u64, retained);
+        self.log.push(format!("resumed {component} at {retained}"));
+        self.writing = Some((component.clone(), kept));
+        Ok(())
+    }
+
+    fn integrated(&self, uri: &str) -> Option<u64> {
+        self.left.get(uri).map(|payload| payload.len() as u64)
+    }
+
+    fn open_at(
+        &mut self,
+        uri: &str,
+        arguments: Option<&[u8]>,
+        offset: u64,
+    ) -> Result<Transfer, PlatformError> {
+        let mut source = self.open(uri, arguments)?;
+        source.left.drain(..(offset as usize).min(source.left.len()));
+        Ok(source)
     }
 
     fn describe(
@@ -230,7 +263,7 @@ impl Platform for Device {
             Some(arguments) => format!("fetched {uri} with {arguments:02x?}"),
             None => format!("fetched {uri}"),
         });
-        let content = self.served.get(uri).ok_or(PlatformError::Transport)?;
+        let content = self.left.get(uri).or(self.served.get(uri)).ok_or(PlatformError::Transport)?;
         Ok(Transfer { left: content.clone() })
     }
 

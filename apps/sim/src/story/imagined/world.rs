@@ -127,6 +127,7 @@ impl World {
             class: Uuid::class(&vendor, model.class().as_bytes()),
             debug: DebugStatus::Disabled,
             components: vec![Component { id: component, capacity: CAPACITY }],
+            layout: device_core::Layout::InTurn,
         };
         let key = new_key()?;
         let copy =
@@ -250,7 +251,7 @@ impl Imagined {
     pub(super) fn install(&mut self, envelope: &[u8]) -> Result<(), String> {
         self.device.install(envelope, None, None).map_err(|error| match error {
             device_core::InstallError::Refused(fault) => fault.code().to_owned(),
-            device_core::InstallError::Device(error) => format!("{error:?}"),
+            error => format!("{error:?}"),
         })?;
         self.device.boot(None).map(drop).map_err(|error| format!("{error:?}"))
     }

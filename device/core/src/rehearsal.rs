@@ -1,0 +1,195 @@
+//! A slot that nothing is written to: what an installation would come to, before it begins.
+
+use alloc::vec::Vec;
+
+use crypto::{Digest, HashAlgorithm, Hasher};
+use suit::{EnvelopeIndex, PlatformError, Verified};
+
+use crate::{
+    Identity, PayloadSource, Slot, Storage, Transport,
+    contents::{Slots, hash_area, source},
+    identity::Place,
+    platform::Contents,
+};
+
+/// What an installation would write, and nothing of it written.
+///
+/// A payload that is somewhere else is not fetched: it is taken to be what the manifest says, and of the length that its
+/// directory says. Everything else is done in earnest, so that whatever is wrong with a release beside the bytes of its
+/// payloads is found before the slot is touched.
+pub(crate) struct Rehearsed<'s, S, T> {
+    storage: &'s S,
+    slots: Slots,
+    index: &'s EnvelopeIndex,
+    transport: &'s T,
+    /// What the manifest says that places will hold.
+    promised: Vec<Promise>,
+    held: Vec<(Place, Held)>,
+    writing: Option<Writing>,
+    /// Bytes of the payload being fetched that are still to come, where its length is known.
+    coming: Option<u64>,
+    /// Whether bytes were made up that a decryption may have stumbled over.
+    pub(crate) pretended: bool,
+}
+
+#[derive(Clone, Copy)]
+struct Promise {
+    place: Place,
+    digest: Digest,
+    size: Option<u64>,
+}
+
+#[derive(Clone, Copy)]
+struct Held {
+    size: u64,
+    /// Its digest, unless it is what the manifest promises.
+    digest: Option<Digest>,
+}
+
+struct Writing {
+    place: Place,
+    hasher: Hasher,
+    size: u64,
+    /// Whether all of it is really there.
+    real: bool,
+}
+
+impl<'s, S: Storage, T: Transport> Rehearsed<'s, S, T> {
+    /// Empty places. `home` is the slot that images are for.
+    pub(crate) fn new(
+        storage: &'s S,
+        identity: &Identity,
+        (slots, home): (Slots, Slot),
+        (index, transport): (&'s EnvelopeIndex, &'s T),
+        verified: &Verified<'_>,
+    ) -> Self {
+        let home = home.index() as u64;
+        let images = verified.images().into_iter();
+        let promised =
+            images.filter(|image| image.slot.is_none_or(|slot| slot == home)).filter_map(|image| {
+                let (place, _) = identity.place(&image.component)?;
+                Some(Promise { place, digest: image.digest, size: image.size })
+            });
+        let promised = promised.collect();
+        let (held, writing, coming, pretended) = (Vec::new(), None, None, false);
+        Self { storage, slots, index, transport, promised, held, writing, coming, pretended }
+    }
+
+    /// As after an installation that went well: every place holds what the manifest promises.
+    pub(crate) fn fill(&mut self) {
+        let promised = self.promised.iter().map(|promise| {
+            // Where no size is promised, any will do.
+            (promise.place, Held { size: promise.size.unwrap_or(1), digest: None })
+        });
+        self.held = promised.collect();
+    }
+
+    fn held(&self, place: Place) -> Option<Held> {
+        self.held.iter().find(|(at, _)| *at == place).map(|(_, held)| *held)
+    }
+}
+
+impl<S: Storage, T: Transport> Contents for Rehearsed<'_, S, T> {
+    fn size(&mut self, place: Place) -> Result<Option<u64>, PlatformError> {
+        let size = match place {
+            Place::Running(_) => self.storage.len(self.slots.area(place)).map_err(|_| PlatformError::Io)?,
+            _ => self.held(place).map_or(0, |held| held.size),
+        };
+        Ok((size > 0).then_some(size))
+    }
+
+    fn read(&mut self, place: Place, offset: u64, buffer: &mut [u8]) -> Result<usize, PlatformError> {
+        if let Place::Running(_) = place {
+            let read = self.storage.read(self.slots.area(place), offset, buffer);
+            return read.map_err(|_| PlatformError::Io);
+        }
+        // What was not fetched has only a length.
+        let held = self.held(place).ok_or(PlatformError::NotFound)?;
+        let left = usize::try_from(held.size.saturating_sub(offset)).unwrap_or(usize::MAX);
+        self.pretend();
+        Ok(left.min(buffer.len()))
+    }
+
+    fn digest(&mut self, place: Place, algorithm: HashAlgorithm) -> Result<Digest, PlatformError> {
+        if let Place::Running(_) = place {
+            let digest = hash_area(self.storage, self.slots.area(place), algorithm);
+            return digest.map(|(digest, _)| digest).map_err(|_| PlatformError::Io);
+        }
+        let held = self.held(place).ok_or(PlatformError::NotFound)?;
+        let promised = || {
+            let fits = |promise: &&Promise| {
+                promise.place == place
+                    && promise.digest.algorithm() == algorithm
+                    && promise.size.is_none_or(|size| size == held.size)
+            };
+            self.promised.iter().find(fits).map(|promise| promise.digest)
+        };
+        let digest = held.digest.filter(|digest| digest.algorithm() == algorithm);
+        digest.or_else(|| held.digest.is_none().then(promised).flatten()).ok_or(PlatformError::Unsupported)
+    }
+
+    fn begin(&mut self, place: Place, size: Option<u64>) -> Result<(), PlatformError> {
+        if let Place::Running(_) = place {
+            return Err(PlatformError::Denied);
+        }
+        self.held.retain(|(at, _)| *at != place);
+        self.coming = self.coming.or(size);
+        let promise = self.promised.iter().find(|promise| promise.place == place);
+        let algorithm = promise.map_or(HashAlgorithm::Sha256, |promise| promise.digest.algorithm());
+        self.writing = Some(Writing { place, hasher: Hasher::new(algorithm), size: 0, real: true });
+        Ok(())
+    }
+
+    fn append(&mut self, place: Place, data: &[u8]) -> Result<(), PlatformError> {
+        let writing = self.writing.as_mut().filter(|writing| writing.place == place);
+        let writing = writing.ok_or(PlatformError::Io)?;
+        if writing.real {
+            writing.hasher.update(data);
+        }
+        writing.size = writing.size.saturating_add(data.len() as u64);
+        Ok(())
+    }
+
+    fn commit(&mut self, place: Place) -> Result<(), PlatformError> {
+        let writing = self.writing.take().filter(|writing| writing.place == place);
+        let Writing { hasher, size, real, .. } = writing.ok_or(PlatformError::Io)?;
+        let digest = real.then(|| hasher.finish());
+        self.held.push((place, Held { size, digest }));
+        Ok(())
+    }
+
+    fn integrated(&self, uri: &str) -> Option<u64> {
+        self.index.payload(uri).map(|payload| payload.len)
+    }
+
+    fn open(&mut self, uri: &str, _offset: u64) -> Result<(), PlatformError> {
+        let source = source(self.index, uri).ok_or(PlatformError::NotFound)?;
+        if !self.transport.permits(source) {
+            return Err(PlatformError::Denied);
+        }
+        self.coming = match source {
+            PayloadSource::Envelope { len, .. } => Some(len),
+            // As long as the image size that the processor begins with.
+            PayloadSource::Uri(_) => None,
+        };
+        Ok(())
+    }
+
+    fn receive(&mut self, buffer: &mut [u8]) -> Result<usize, PlatformError> {
+        // Whoever fetches from elsewhere says how much it will be.
+        let left = self.coming.ok_or(PlatformError::Denied)?;
+        let count = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len());
+        self.coming = Some(left.saturating_sub(count as u64));
+        self.pretend();
+        Ok(count)
+    }
+}
+
+impl<S, T> Rehearsed<'_, S, T> {
+    fn pretend(&mut self) {
+        self.pretended = true;
+        if let Some(writing) = &mut self.writing {
+            writing.real = false;
+        }
+    }
+}
