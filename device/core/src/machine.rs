@@ -37,6 +37,8 @@ pub struct Machine {
     next_delivery: Option<u64>,
     /// Whether the verifier gave a token for the update server.
     token: bool,
+    /// Whether nothing but proofs was done since the last one.
+    proved: bool,
     /// Until when the release on trial must prove itself.
     trial_ends: Option<u64>,
     download: Option<Fetch>,
@@ -186,6 +188,7 @@ impl Machine {
             next_report: 0,
             next_delivery: None,
             token: false,
+            proved: false,
             trial_ends: None,
             download: None,
         }
@@ -206,30 +209,42 @@ impl Machine {
             self.queue.push_back(Action::Reboot);
             return Action::Revert;
         }
-        if now >= self.next_attest {
+        // Proofs come first, yet not twice in a row before other work that is due: where a proof takes as long as its
+        // period, the update that would mend the device would never have its turn.
+        let work = self.work_due(now);
+        if now >= self.next_attest && !(self.proved && work.is_some()) {
+            self.proved = true;
             return Action::Attest;
         }
         if self.next_admit.is_some_and(|at| now >= at) {
             self.next_admit = None;
             return Action::Admit;
         }
-        if self.token
-            && now >= self.next_report
-            && let Some(feedback) = self.reports.pop_front()
-        {
-            return Action::Report(feedback);
+        let Some(work) = work else { return Action::Wait { until: self.next_time() } };
+        self.proved = false;
+        match work {
+            Action::Report(_) => drop(self.reports.pop_front()),
+            Action::Deliver => self.next_delivery = None,
+            _ => {}
         }
-        if self.token && self.next_delivery.is_some_and(|at| now >= at) {
-            self.next_delivery = None;
-            return Action::Deliver;
+        work
+    }
+
+    /// What is due with the update server, the most urgent first.
+    fn work_due(&self, now: u64) -> Option<Action> {
+        if !self.token {
+            return None;
         }
-        if let Some(fetch) = self.download.filter(|fetch| self.token && now >= fetch.at) {
-            return Action::Install(fetch.offer);
+        if let Some(feedback) = self.reports.front().filter(|_| now >= self.next_report) {
+            return Some(Action::Report(feedback.clone()));
         }
-        if self.polls() && now >= self.next_poll {
-            return Action::Poll;
+        if self.next_delivery.is_some_and(|at| now >= at) {
+            return Some(Action::Deliver);
         }
-        Action::Wait { until: self.next_time() }
+        if let Some(fetch) = self.download {
+            return (now >= fetch.at).then_some(Action::Install(fetch.offer));
+        }
+        (self.polls() && now >= self.next_poll).then_some(Action::Poll)
     }
 
     /// When something is due that an installation must not hold up.
@@ -293,6 +308,7 @@ impl Machine {
         self.queue.clear();
         self.download = None;
         self.next_attest = now;
+        self.proved = false;
         // A release whose trial ended otherwise than by a commit is told when the server offers it again.
         self.trial_ends = trial.map(|_| now + self.timing.trial);
         self.answered = None;

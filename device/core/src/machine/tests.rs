@@ -54,6 +54,27 @@ fn an_offer_is_installed_tried_committed_and_reported() {
 }
 
 #[test]
+fn an_update_goes_on_where_every_proof_takes_longer_than_its_period() {
+    let mut machine = settled();
+    let mut now = 0;
+    let mut pieces = 0;
+    machine.on(now, 0, Event::Offered(offer("2"), Standing::Wanted));
+    for _ in 0..100 {
+        now += 2 * TIMING.attest;
+        match machine.next(now) {
+            Action::Attest => machine.on(now, 0, Event::Attested(GOOD)),
+            Action::Admit => {}
+            Action::Install(_) => {
+                pieces += 1;
+                machine.on(now, 0, Event::Paused);
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!((30..=40).contains(&pieces), "{pieces} of 100 turns");
+}
+
+#[test]
 fn a_release_on_trial_that_does_not_attest_in_time_is_left() {
     let mut machine = settled();
     machine.on(0, 0, Event::Booted { trial: Some(digest("2")) });
