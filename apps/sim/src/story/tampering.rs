@@ -17,6 +17,7 @@ use super::{
     lab::Lab,
     observe::Stream,
     place::{CAMS, MIN_DEVICES},
+    steps::start_campaign,
 };
 use crate::{Error, now_ms};
 
@@ -48,6 +49,10 @@ pub fn time_tampering(
     for index in &cams {
         lab.start_agent(*index)?;
     }
+    lab.until_affirmed(&cams, &release.digest, ATTESTED)?;
+    // Who is in a campaign is mended by it whenever it falls away from its release.
+    let campaign = start_campaign(&lab, &release, CAMS, 0)?;
+    lab.until_done(campaign.id, ATTESTED)?;
     let mut latencies = Vec::new();
     while latencies.len() < changes {
         lab.until_affirmed(&cams, &release.digest, ATTESTED)?;

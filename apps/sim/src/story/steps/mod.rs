@@ -7,6 +7,7 @@ mod network;
 mod update;
 
 pub(super) use self::attack::{forged_result, swap_mud};
+pub(super) use self::update::start_campaign;
 use super::{Script, lab::Lab};
 use crate::Error;
 

@@ -127,7 +127,7 @@ fn hold_back(lab: &mut Lab, release: &Published) -> Result<(Campaign, bool, bool
 }
 
 /// Makes a campaign for a group and starts it.
-pub(super) fn start_campaign(
+pub(in crate::story) fn start_campaign(
     lab: &Lab,
     release: &Published,
     group: &str,
