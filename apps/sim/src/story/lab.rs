@@ -205,6 +205,11 @@ impl Lab {
 
     /// Starts a device's agent.
     pub(crate) fn start_agent(&mut self, index: usize) -> Result<(), Error> {
+        self.start_agent_polling(index, POLL_MS)
+    }
+
+    /// The same with another period of polls, in milliseconds.
+    pub(crate) fn start_agent_polling(&mut self, index: usize, poll_ms: u64) -> Result<(), Error> {
         let certificate = self.folder.path("server").join("tls/cert.pem");
         let device = &mut self.devices[index];
         let mut command = leashed(&self.programs, &device.space, &self.programs.agent);
@@ -214,7 +219,7 @@ impl Lab {
         }
         command.arg("--data").arg(&device.data);
         for (option, milliseconds) in
-            [("--attest-ms", ATTEST_MS), ("--poll-ms", POLL_MS), ("--trial-ms", TRIAL_MS)]
+            [("--attest-ms", ATTEST_MS), ("--poll-ms", poll_ms), ("--trial-ms", TRIAL_MS)]
         {
             command.args([option, &milliseconds.to_string()]);
         }

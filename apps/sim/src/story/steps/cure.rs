@@ -12,7 +12,7 @@ use crate::{
         Script, catalog,
         lab::Lab,
         place::{CAMS, SERVER},
-        tampering::{cut_all, go_on},
+        tampering::{PAUSE_MS, cut_all, go_on},
     },
 };
 
@@ -35,7 +35,7 @@ pub(super) fn tamper(lab: &mut Lab, script: &mut Script) -> Result<(), Error> {
     loop {
         rounds += 1;
         let halt = rounds >= ROUNDS;
-        let (taken, found) = cut_all(lab, &cams, halt)?;
+        let (taken, found) = cut_all(lab, &cams, halt, PAUSE_MS)?;
         latencies.extend(taken);
         findings.extend(found);
         // A device may have mended before it was halted; then there is nothing to look at, and it is changed again.
