@@ -3,7 +3,7 @@ SHELL := /bin/bash
 CARGO ?= cargo
 PACKAGES := nftables iproute2 conntrack softhsm2
 
-.PHONY: setup build test lint demo bench firmware fuzz-smoke clean
+.PHONY: setup build test lint demo bench firmware fuzz clean
 
 # System programs of the gateway, and a security module to test signing with. Without root nothing is installed, and
 # whatever needs them says so aloud.
@@ -56,9 +56,9 @@ firmware:
 	$(CARGO) xtask firmware
 
 # Every decoder for a bounded time. Seeds are the test vectors.
-SECONDS ?= 10
-fuzz-smoke:
-	fuzz/smoke.sh $(SECONDS)
+FOR ?= 60
+fuzz:
+	fuzz/run.sh $(FOR)
 
 clean:
 	$(CARGO) clean

@@ -106,7 +106,13 @@ pub(crate) const DECODERS: &[Decoder] = &[
         read: suit_processor,
         loose_end: false,
         levels: 0,
-        folders: &["suit/manifest-37", "suit/constructed", "suit/trust-domains", "suit/libcsuit"],
+        folders: &[
+            "suit/manifest-37",
+            "suit/constructed",
+            "suit/trust-domains",
+            "suit/firmware-encryption",
+            "suit/libcsuit",
+        ],
     },
     Decoder {
         name: "suit_report",

@@ -1,5 +1,7 @@
 //! A maker, a device and a verifier with keys of their own, and one of every object they sign.
 
+use std::sync::OnceLock;
+
 use coswid::{Entity, File, Hash, Role, TagBuilder, TagId, VersionScheme};
 use crypto::{Digest, HashAlgorithm, SignatureAlgorithm, SigningKey};
 use eat::{DebugStatus, Evidence, EvidenceClaims, Nonce, Ueid, VerifierId};
@@ -42,8 +44,13 @@ pub(crate) struct Cast {
 }
 
 impl Cast {
-    /// The same every time.
-    pub(crate) fn new() -> Self {
+    /// The same every time, and made once: the inputs of a fuzzer come by the thousand.
+    pub(crate) fn new() -> &'static Self {
+        static CAST: OnceLock<Cast> = OnceLock::new();
+        CAST.get_or_init(Self::make)
+    }
+
+    fn make() -> Self {
         let (issuer_key, mud_signer) = (key(4), key(3));
         let validity = Validity { not_before: NOW - 1000, not_after: NOW + 1000 };
         let name = |text: &str| text.parse::<Name>().expect("a name");

@@ -2,15 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use crypto::Digest;
+use cose::{DecryptionKey, DecryptionKeys, KeyStore};
+use crypto::{Digest, KeyWrapAlgorithm, KeyWrapKey};
 use suit::{
     Abilities, AuthorityList, ComponentId, ComponentMetadata, Installed, Platform, PlatformError, References,
     Uuid, VendorId, Version, WaitInfo,
 };
 
-/// The device. It has every component, belongs to every class, and can do everything but decrypt.
+/// The device. It has every component, belongs to every class, can do everything, and has the keys of the examples.
 pub(crate) struct Model {
     authorities: AuthorityList,
+    keys: DecryptionKeys,
     components: BTreeMap<ComponentId, Vec<u8>>,
     links: BTreeMap<ComponentId, Vec<Digest>>,
     /// What every URI gives.
@@ -22,8 +24,11 @@ pub(crate) struct Model {
 impl Model {
     /// A device that takes dependencies of these authors, and gets these bytes from everywhere.
     pub(crate) fn new(authorities: AuthorityList, served: &[u8]) -> Self {
+        // The key of the examples of draft-ietf-suit-firmware-encryption, appendix A.
+        let key = KeyWrapKey::from_bytes(KeyWrapAlgorithm::A128Kw, &[b'a'; 16]).expect("16 bytes");
         Self {
             authorities,
+            keys: DecryptionKeys::new(vec![DecryptionKey::key_wrap(key, b"kid-1")]),
             components: BTreeMap::new(),
             links: BTreeMap::new(),
             served: served.to_vec(),
@@ -47,7 +52,7 @@ impl Platform for Model {
             versions: true,
             events: &[1, 2, 3, 4, 5, 6, 7, 8, 9],
             metadata: true,
-            decryption: false,
+            decryption: true,
             dependencies: true,
             references: true,
         }
@@ -55,6 +60,10 @@ impl Platform for Model {
 
     fn authorities(&self) -> Option<&AuthorityList> {
         Some(&self.authorities)
+    }
+
+    fn keys(&self) -> Option<&dyn KeyStore> {
+        Some(&self.keys)
     }
 
     fn has_component(&self, _: &ComponentId) -> bool {

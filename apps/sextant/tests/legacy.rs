@@ -127,3 +127,30 @@ fn lints_and_compares_old_files_in_the_terms_of_today() {
     assert!(told.contains("0x01") && told.contains("new, "), "{told}");
     desk.failed("suit diff --legacy 25.suit 09-offset.suit", "component offset, at byte");
 }
+
+#[test]
+fn simulates_an_old_file_in_the_terms_of_today() {
+    let Some(desk) = desk() else { return };
+    // The images of the examples were never published: a device comes as far as asking for them.
+    for (name, uri) in [("09", "file1.bin"), ("19", "file.bin"), ("25", "file.bin")] {
+        let run = desk.run(&format!("suit simulate --legacy {name}.suit --legacy-key anchor.pub"));
+        let told = run.stdout.contains("[not-found]")
+            && run.stdout.contains(&format!("fetched http://example.com/{uri}"));
+        assert!(run.status == 1 && told, "{name}: {}{}", run.stdout, run.stderr);
+        desk.refused(
+            &format!("suit simulate --legacy {name}.suit --legacy-key author.key.pub"),
+            "unknown-signer",
+        );
+    }
+    desk.write("file.bin", b"other bytes than the manifest names");
+    let served = "--serve http://example.com/file.bin=file.bin";
+    desk.refused(&format!("suit simulate --legacy 25.suit --legacy-key anchor.pub {served}"), "payload-size");
+    desk.failed(
+        "suit simulate --legacy 09-offset.suit --legacy-key anchor.pub",
+        "cannot be put into the terms of today: component offset",
+    );
+    for line in ["suit simulate 25.suit --legacy-key anchor.pub", "suit simulate --legacy 25.suit"] {
+        assert_eq!(desk.run(line).status, 2, "`{line}`");
+    }
+    desk.failed("suit simulate --legacy 25.suit --key anchor.pub", "no key is named for older drafts");
+}

@@ -10,11 +10,13 @@ mod verify;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use suit::{Authority, AuthorityList, Envelope, Refusal, Role};
 
 use crate::{
     detect,
     failure::{Answer, Failure},
     files::Input,
+    keys,
     legacy::{self, Legacy},
     printer::Printer,
     show,
@@ -99,9 +101,18 @@ fn inspect(command: &Inspect, printer: &Printer) -> Result<Answer, Failure> {
 }
 
 /// Decodes an envelope, which nobody vouches for yet.
-pub(crate) fn decode(input: &Input) -> Result<suit::Envelope<'_>, Failure> {
+pub(crate) fn decode(input: &Input) -> Result<Envelope<'_>, Failure> {
     legacy::refuse_old(input)?;
-    suit::Envelope::decode(&input.bytes).map_err(|error| refused_to_read(input, &error))
+    Envelope::decode(&input.bytes).map_err(|error| refused_to_read(input, &error))
+}
+
+/// The envelope as any recipient would see it: signed by a key that is made for this and forgotten.
+fn as_received(envelope: &Envelope<'_>) -> Result<Result<(Vec<u8>, AuthorityList), Refusal>, Failure> {
+    let key = keys::generate(crypto::SignatureAlgorithm::Es256)?;
+    let author = Authority::new(key.public_key().clone(), b"anyone", "anyone", Role::Author);
+    let list = AuthorityList::with_default_policy(vec![author])
+        .map_err(|error| Failure::new("cannot read as a recipient").because(&error))?;
+    Ok(envelope.sign(&key, Some(b"anyone")).map(|signed| (signed, list)))
 }
 
 /// Reads `NAME=VALUE`.

@@ -2,7 +2,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use cose::{DecryptionKey, DecryptionKeys};
-use suit::{Installed, Procedure, Processor, Uuid, VendorId, Verified};
+use suit::{AuthorityList, Envelope, Installed, Procedure, Processor, Refusal, Uuid, VendorId, Verified};
 
 use super::verify::{Believed, verify};
 use crate::{
@@ -12,6 +12,7 @@ use crate::{
     failure::{Answer, Failure},
     files::{self, Input, Mode},
     keys::KeyFile,
+    legacy::LegacyBelieved,
     node::{Map, Node},
     printer::{Printer, Verdict},
     show,
@@ -25,6 +26,8 @@ pub(crate) struct Simulate {
     file: PathBuf,
     #[command(flatten)]
     believed: Believed,
+    #[command(flatten)]
+    legacy: LegacyBelieved,
     /// What to do, in this order; repeatable
     #[arg(long, default_values = ["update", "invocation"])]
     procedure: Vec<ProcedureName>,
@@ -96,17 +99,49 @@ enum ProcedureName {
 }
 
 pub(crate) fn run(command: &Simulate, printer: &Printer) -> Result<Answer, Failure> {
+    if command.legacy.is_on() {
+        return old_release(command, printer);
+    }
     let input = Input::read(&command.file)?;
     let envelope = super::decode(&input)?;
-    let verified = match verify(&command.believed, &envelope)? {
-        Ok(verified) => verified,
-        Err(refusal) => return Ok(printer.answer(Verdict::no(refusal.code(), &refusal))),
+    match verify(&command.believed, &envelope)? {
+        Ok(verified) => simulate(command, &verified, command.believed.of_dependencies()?, printer),
+        Err(refusal) => Ok(printer.answer(Verdict::no(refusal.code(), &refusal))),
+    }
+}
+
+/// A release of an older draft, put into the terms of today after it was verified in its own.
+fn old_release(command: &Simulate, printer: &Printer) -> Result<Answer, Failure> {
+    let bytes = match command.legacy.verified_conversion(&command.file)? {
+        Ok(bytes) => bytes,
+        Err(refusal) => return Ok(printer.answer(refusal)),
     };
-    let mut device = device(command, &verified)?;
+    let refused = |refusal: Refusal| Ok(printer.answer(Verdict::no(refusal.code(), &refusal)));
+    let envelope = match Envelope::decode(&bytes) {
+        Ok(envelope) => envelope,
+        Err(error) => return refused(error.into()),
+    };
+    let (signed, list) = match super::as_received(&envelope)? {
+        Ok(received) => received,
+        Err(refusal) => return refused(refusal),
+    };
+    match Envelope::decode(&signed).map_err(Refusal::from).and_then(|envelope| envelope.verify(&list)) {
+        Ok(verified) => simulate(command, &verified, list, printer),
+        Err(refusal) => refused(refusal),
+    }
+}
+
+fn simulate(
+    command: &Simulate,
+    verified: &Verified<'_>,
+    of_dependencies: AuthorityList,
+    printer: &Printer,
+) -> Result<Answer, Failure> {
+    let mut device = device(command, verified, of_dependencies)?;
     let mut runs = Vec::new();
     let (mut refusal, mut last) = (None, None);
     {
-        let mut processor = match Processor::new(&verified, &mut device) {
+        let mut processor = match Processor::new(verified, &mut device) {
             Ok(processor) => processor,
             Err(refusal) => return Ok(printer.answer(Verdict::no(refusal.code(), &refusal))),
         };
@@ -145,7 +180,11 @@ pub(crate) fn run(command: &Simulate, printer: &Printer) -> Result<Answer, Failu
     Ok(printer.answer(verdict.with(facts)))
 }
 
-fn device(command: &Simulate, verified: &Verified<'_>) -> Result<VirtualDevice, Failure> {
+fn device(
+    command: &Simulate,
+    verified: &Verified<'_>,
+    of_dependencies: AuthorityList,
+) -> Result<VirtualDevice, Failure> {
     let targets = verified.targets();
     let vendor: Option<Uuid> = match &command.vendor {
         Some(text) => Some(authority::vendor_id(text)),
@@ -162,7 +201,7 @@ fn device(command: &Simulate, verified: &Verified<'_>) -> Result<VirtualDevice, 
     let places = common.all_indices().filter_map(|index| common.place(index));
     let mut device = VirtualDevice {
         components: places.map(|component| (component.clone(), None)).collect(),
-        authorities: Some(command.believed.of_dependencies()?),
+        authorities: Some(of_dependencies),
         device: command
             .device
             .as_deref()

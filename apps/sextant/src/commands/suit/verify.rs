@@ -10,7 +10,7 @@ use crate::{
     failure::{Answer, Failure},
     files::Input,
     keys::{self, KeyFile},
-    legacy::{self, Legacy},
+    legacy::LegacyBelieved,
     node::{Map, Node},
     printer::{Printer, Verdict},
 };
@@ -23,11 +23,7 @@ pub(crate) struct Verify {
     #[command(flatten)]
     believed: Believed,
     #[command(flatten)]
-    legacy: Legacy,
-    /// Public key that must have signed an envelope of an older draft; it counts for nothing else. Every one given must
-    /// have
-    #[arg(long = "legacy-key", value_name = "PUB", group = "Believed", requires = "legacy")]
-    legacy_keys: Vec<PathBuf>,
+    legacy: LegacyBelieved,
     /// Accept an envelope that lacks images, as gateways and verifiers get it
     #[arg(long)]
     without_images: bool,
@@ -86,13 +82,7 @@ pub(crate) fn verify<'b>(
 
 pub(crate) fn run(command: &Verify, printer: &Printer) -> Result<Answer, Failure> {
     if command.legacy.is_on() {
-        if command.legacy_keys.is_empty() {
-            return Err(Failure::new("no key is named for older drafts").help(
-                "`--legacy-key` names them; other keys and authority lists speak for drafts of today alone",
-            ));
-        }
-        let input = Legacy::read(&command.file)?;
-        return Ok(printer.answer(legacy::verify(command.legacy, &input, &command.legacy_keys)?));
+        return Ok(printer.answer(command.legacy.verify(&command.file)?));
     }
     let input = Input::read(&command.file)?;
     let envelope = super::decode(&input)?;

@@ -6,16 +6,12 @@ use std::path::PathBuf;
 use clap::Args;
 use coswid::{Tag, TagKind};
 use suit::legacy::Numbering;
-use suit::{
-    Authority, AuthorityList, ComponentId, Condition, Envelope, Manifest, Operation, Role, Section, Sequence,
-    Severable, Verified,
-};
+use suit::{ComponentId, Condition, Envelope, Manifest, Operation, Section, Sequence, Severable, Verified};
 
 use crate::{
     clock,
     failure::{Answer, Failure},
     files::Input,
-    keys,
     legacy::Legacy,
     node::{Map, Node},
     printer::Printer,
@@ -103,13 +99,8 @@ fn old_release(command: &Lint, input: &Input, found: &mut Findings) -> Result<()
 }
 
 fn release(command: &Lint, envelope: &Envelope<'_>, found: &mut Findings) -> Result<(), Failure> {
-    // What any recipient would see: the envelope as signed by a key that is made for this and forgotten.
-    let key = keys::generate(crypto::SignatureAlgorithm::Es256)?;
-    let believer = Authority::new(key.public_key().clone(), b"lint", "lint", Role::Author);
-    let list = AuthorityList::with_default_policy(vec![believer])
-        .map_err(|error| Failure::new("cannot read as a recipient").because(&error))?;
-    let signed = match envelope.sign(&key, Some(b"lint")) {
-        Ok(signed) => signed,
+    let (signed, list) = match super::as_received(envelope)? {
+        Ok(received) => received,
         Err(refusal) => {
             found.say(refusal.code(), refusal.to_string());
             return Ok(());
