@@ -11,16 +11,21 @@ export RUSTC_BOOTSTRAP=1
 [ $# -gt 0 ] || set -- $(cargo fuzz list)
 ./seed.sh
 cargo fuzz build
+# Started as they were built: a change of the sources while they run is of no concern.
+host=$(rustc -vV | sed -n 's/^host: //p')
+built=$(mktemp -d)
+cp $(for target in "$@"; do echo "target/$host/release/$target"; done) "$built"
 log=$(mktemp -d)
-trap 'rm -rf "$log"' EXIT
+trap 'rm -rf "$log" "$built"' EXIT
 findings=0
 total=0
 printf '%-24s %14s %10s %8s\n' target executions coverage findings >"$log/table"
 for target in "$@"; do
     echo "== $target for $seconds s"
     found=0
-    cargo fuzz run "$target" -- -max_total_time="$seconds" -timeout=10 -rss_limit_mb=1024 -max_len=65536 \
-        -print_final_stats=1 >"$log/out" 2>&1 || found=1
+    mkdir -p "artifacts/$target"
+    "$built/$target" "corpus/$target" -artifact_prefix="artifacts/$target/" -max_total_time="$seconds" \
+        -timeout=10 -rss_limit_mb=1024 -max_len=65536 -print_final_stats=1 >"$log/out" 2>&1 || found=1
     executions=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log/out")
     coverage=$(sed -n 's/.* cov: \([0-9]*\) .*/\1/p' "$log/out" | tail -n 1)
     if [ -z "$executions" ] && [ "$found" = 0 ]; then

@@ -14,7 +14,7 @@ use crate::{Effort, fixture};
 pub(crate) fn measure(effort: Effort) -> Result<Section> {
     let cast = Cast::new();
     let evidence = cast.evidence(APPLICATION);
-    let releases: Vec<Release> = (1..=RELEASES).map(|number| release(&cast, number)).collect();
+    let releases: Vec<Release> = (1..=RELEASES).map(|number| release(cast, number)).collect();
     let releases: Vec<&Release> = releases.iter().collect();
     let references = References { releases: &releases, denied: &[], tampered: None };
     let policy = Policy::default();

@@ -58,7 +58,7 @@ pub(crate) fn measure(effort: Effort) -> Result<Section> {
 
 /// What verifier and gateway know.
 struct Story {
-    cast: Cast,
+    cast: &'static Cast,
     release: Release,
     bad_evidence: Vec<u8>,
     /// Of the gateway.

@@ -14,7 +14,7 @@ use eat::{Evidence, MeasuredComponent, Nonce, SignedResult, Token};
 use suit::legacy::{LegacyEnvelope, LegacyKey, LegacyKeys};
 use suit::{
     Authority, AuthorityList, AuthorityUpdate, Envelope, ManifestBuilder, Procedure, Processor, Report, Role,
-    SignedReport, VerifiedManifest, replay,
+    SignedReport, SignedUpdateAnswer, VerifiedManifest, replay,
 };
 use trust::{Bundle, Override, Policy, SignedOverride};
 use x509::cms::{Detached, SignerPolicy};
@@ -134,6 +134,13 @@ pub(crate) const DECODERS: &[Decoder] = &[
         read: suit_authority_update,
         loose_end: false,
         levels: 2,
+        folders: &[],
+    },
+    Decoder {
+        name: "suit_update_answer",
+        read: suit_update_answer,
+        loose_end: false,
+        levels: 1,
         folders: &[],
     },
     Decoder {
@@ -461,6 +468,17 @@ fn suit_authority_update(bytes: &[u8]) -> bool {
     assert_eq!(update.proposal().list().lock_out(), None, "an update locks nobody out");
     assert!(update.verify(&strangers(), None).is_err(), "nobody on the list signed it");
     assert_eq!(update.merge(&update).as_deref(), Ok(bytes), "every byte of it is read");
+    true
+}
+
+fn suit_update_answer(bytes: &[u8]) -> bool {
+    let Ok(signed) = SignedUpdateAnswer::decode(bytes) else { return false };
+    let said = signed.unverified().clone();
+    assert!(signed.verify(&stranger(), &said.device, &said.nonce).is_err(), "nobody signed it");
+    let again = said.sign(&key(20), b"server");
+    let again = SignedUpdateAnswer::decode(&again).expect("was written by us");
+    let believed = again.verify(key(20).public_key(), &said.device, &said.nonce).expect("was signed");
+    assert_eq!(believed, said);
     true
 }
 

@@ -57,6 +57,12 @@ fn own(decoder: &str) -> Vec<(String, Vec<u8>)> {
             });
             made.collect::<Result<_, _>>().expect("encrypts")
         }
+        "suit_update_answer" => {
+            let offer = Some(Digest::of(HashAlgorithm::Sha256, b"a manifest"));
+            let answer =
+                |offer| suit::UpdateAnswer { device: vec![1; 17], nonce: [7; 16], issued_at: 1, offer };
+            [None, offer].map(|offer| answer(offer).sign(&key(20), b"server")).to_vec()
+        }
         "hss_signature" => hash_based(),
         "cose_key" => {
             let private = crypto::AgreementKey::from_bytes(&[5; 32]).expect("a scalar");
@@ -72,9 +78,9 @@ fn own(decoder: &str) -> Vec<(String, Vec<u8>)> {
         "x509_cms" => vec![cast.mud_signature()],
         "suit_index" => vec![cast.envelope(1, APPLICATION)],
         "suit_envelope" => vec![cast.envelope(1, APPLICATION)],
-        "suit_legacy" => vec![old_envelope(&cast), cast.envelope(1, APPLICATION)],
-        "suit_processor" => vec![cast.envelope(1, APPLICATION), trust_domains(&cast)],
-        "suit_report" => suit_reports(&cast),
+        "suit_legacy" => vec![old_envelope(cast), cast.envelope(1, APPLICATION)],
+        "suit_processor" => vec![cast.envelope(1, APPLICATION), trust_domains(cast)],
+        "suit_report" => suit_reports(cast),
         "suit_authorities" => vec![cast.authorities().to_bytes()],
         "suit_authority_update" => {
             let scope = suit::UpdateScope { devices: vec![vec![1; 17]], ..suit::UpdateScope::default() };
@@ -92,16 +98,16 @@ fn own(decoder: &str) -> Vec<(String, Vec<u8>)> {
         }
         "eat_evidence" | "eat_token" => vec![cast.evidence(APPLICATION)],
         "eat_component" => vec![component().encode()],
-        "ear_cwt" => vec![result(&cast)],
+        "ear_cwt" => vec![result(cast)],
         "ear_jwt" => {
-            let result = result(&cast);
+            let result = result(cast);
             let signed = eat::SignedResult::decode_cwt(&result).expect("our own");
             vec![signed.unverified().sign_jwt(&cast.verifier, b"verifier").expect("a result").into_bytes()]
         }
         "mud" => vec![MUD_FILE.to_vec()],
-        "trust_override" => vec![signed_override(), an_override().encode(), an_approval(&cast).encode()],
+        "trust_override" => vec![signed_override(), an_override().encode(), an_approval(cast).encode()],
         "trust_policy" => vec![Policy::default().encode()],
-        "trust_bundle" => vec![bundle(&cast)],
+        "trust_bundle" => vec![bundle(cast)],
         "device_state" => {
             let mut record = boot_state();
             // The decoder's reader adds the checksum itself.

@@ -193,6 +193,8 @@ fn roots_replace_an_author_and_the_fleet_follows_them_and_not_the_server() {
         "maker.example",
         "--class",
         "camera",
+        "--update-server-key",
+        bench.path("server/keys/update-server.key").to_str().expect("a path"),
     ]);
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     let identification: Value = serde_json::from_slice(&made.stdout).expect("JSON");

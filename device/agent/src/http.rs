@@ -83,6 +83,8 @@ pub(crate) struct Polled {
     pub(crate) authority_update: Option<String>,
     /// Milliseconds until the server wants to be asked again.
     pub(crate) sleep: Option<u64>,
+    /// The same, signed.
+    pub(crate) answer: Option<Vec<u8>>,
 }
 
 impl Server {
@@ -136,15 +138,22 @@ impl Server {
     }
 
     /// Asks whether there is anything to install, and whether the list of authorities with this digest has changed.
-    pub(crate) fn poll(&self, ueid: &str, token: &str, authorities: &Digest) -> Result<Polled, Failure> {
-        let authorities = hex(authorities.as_bytes());
-        let url = format!("{}{CONTROLLER}{ueid}?authorities={authorities}", self.base);
+    pub(crate) fn poll(
+        &self,
+        ueid: &str,
+        token: &str,
+        authorities: &Digest,
+        nonce: &[u8],
+    ) -> Result<Polled, Failure> {
+        let (authorities, nonce) = (hex(authorities.as_bytes()), Base64Url::encode(nonce));
+        let url = format!("{}{CONTROLLER}{ueid}?authorities={authorities}&nonce={nonce}", self.base);
         let poll: Poll = self.get(&url, token)?;
         let sleep = milliseconds(&poll.config.polling.sleep);
+        let answer = poll.update_answer.map(|answer| answer.0);
         let update = poll.links.authority_update;
         let authority_update = update.map(|link| self.resolve(CONTROLLER, &link.href)).transpose()?;
         let Some(link) = poll.links.deployment_base else {
-            return Ok(Polled { deployment: None, authority_update, sleep });
+            return Ok(Polled { deployment: None, authority_update, sleep, answer });
         };
         let action: DeploymentAction = self.get(&self.resolve(CONTROLLER, &link.href)?, token)?;
         let mut artifacts = action.deployment.chunks.iter().flat_map(|chunk| &chunk.artifacts);
@@ -159,7 +168,7 @@ impl Server {
             size: artifact.size,
         };
         let deployment = Some(Deployment { action: action.id, offer, url });
-        Ok(Polled { deployment, authority_update, sleep })
+        Ok(Polled { deployment, authority_update, sleep, answer })
     }
 
     /// Fetches a change of the list of authorities.

@@ -6,7 +6,8 @@ use crate::Error;
 pub const USAGE: &str = "\
 sextant-agent [run] --server URL --ca FILE --data DIR [--gateway URL|none]... [--attest-ms N] [--poll-ms N] [--trial-ms N]
                     [--stall-ms N] [--payload-origin URL]... [--config FILE]
-sextant-agent init --data DIR --authorities FILE [--ueid HEX] [--layout ab|swap] [--decryption-key FILE]... [TARGET]
+sextant-agent init --data DIR --authorities FILE [--ueid HEX] [--layout ab|swap] [--decryption-key FILE]...
+                   [--update-server-key FILE] [TARGET]
                                                                            make the device's keys, print what to enrol
 sextant-agent install --data DIR [TARGET] FILE.suit                        install the first release in the factory
 sextant-agent uninstall --data DIR [TARGET] MANIFEST                       remove the release with this digest
@@ -77,6 +78,8 @@ pub struct InitOptions {
     pub layout: Option<String>,
     /// Files of keys that payloads are encrypted to, beside the one it makes: shared with a group, as a rule.
     pub decryption_keys: Vec<PathBuf>,
+    /// File of the public key that signs what the device is answered when it asks for updates.
+    pub update_server_key: Option<PathBuf>,
     /// What the device is.
     pub target: TargetOptions,
 }
@@ -126,7 +129,7 @@ struct Given {
 }
 
 /// Options that hold a value.
-const NAMES: [&str; 19] = [
+const NAMES: [&str; 20] = [
     "data",
     "server",
     "ca",
@@ -146,6 +149,7 @@ const NAMES: [&str; 19] = [
     "stall-ms",
     "layout",
     "decryption-key",
+    "update-server-key",
 ];
 
 /// Options that may be given more than once.
@@ -286,6 +290,7 @@ impl Given {
             authorities: self.needed("authorities")?.into(),
             ueid: self.text("ueid")?,
             layout: self.text("layout")?,
+            update_server_key: self.take("update-server-key").map(PathBuf::from),
             decryption_keys: std::iter::from_fn(|| self.take("decryption-key").map(PathBuf::from)).collect(),
             target: self.target()?,
         })

@@ -5,22 +5,22 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crypto::Digest;
+use crypto::{Digest, PublicKey};
 use device_core::{
     Action, Area, AuthorityUpdateError, Boot, Device, Event, Feedback, InstallError, Machine, Offer, Offered,
     Outcome, StateError, Storage as _, Timing,
 };
 use eat::{SignedResult, Tier};
-use suit::EnvelopeIndex;
+use suit::{EnvelopeIndex, SignedUpdateAnswer, limits::UPDATE_NONCE_LEN};
 
 use crate::{
     AttestationStatus, Error, FileStorage, RunOptions, Status,
     download::Fault,
     gateway::Gateway,
-    http::{Deployment, Failure, Server},
+    http::{Deployment, Failure, Polled, Server},
     outbox::Outbox,
     payload::Payload,
-    setup::{hex, lock, unix_now, wake},
+    setup::{hex, lock, unix_now, update_server_key, wake},
 };
 
 /// How long it sleeps at a time, to look after the program of the release in between.
@@ -54,6 +54,8 @@ struct Shell<'o> {
     /// The release that the device was last asked to install, which its report is about.
     attempted: Option<Digest>,
     outbox: Outbox,
+    /// Signs what the update server answers, where the device was told.
+    update_key: Option<PublicKey>,
     /// Whether a report was queued that the machine does not know of.
     queued: bool,
     status: Status,
@@ -91,6 +93,7 @@ impl<'o> Shell<'o> {
             attempted: None,
             outbox: Outbox::open(&options.data)
                 .map_err(|source| Error::File { path: options.data.clone(), source })?,
+            update_key: update_server_key(&options.data)?,
             queued: true,
             status: Status::default(),
         })
@@ -247,10 +250,17 @@ impl<'o> Shell<'o> {
 
     fn poll(&mut self) -> Event {
         let Some(token) = &self.token else { return Event::Unauthorized };
-        let polled = match self.server.poll(&self.ueid(), token, &self.device.authorities_digest()) {
+        let Ok(nonce) = random_nonce() else { return Event::PollFailed };
+        let polled = match self.server.poll(&self.ueid(), token, &self.device.authorities_digest(), &nonce) {
             Ok(polled) => polled,
             Err(failure) => return self.unlucky(&failure, Event::PollFailed),
         };
+        if let Err(code) = self.believe(&polled, &nonce) {
+            tracing::warn!(code, "an answer of the update server is not believed");
+            self.status.answer_refusal = Some(code.to_owned());
+            return Event::PollFailed;
+        }
+        self.status.answer_refusal = None;
         if let Some(sleep) = polled.sleep {
             self.machine.slow_down(sleep);
         }
@@ -265,6 +275,21 @@ impl<'o> Shell<'o> {
                 Event::Offered(offer, standing)
             }
             Err(error) => self.broken(error, Event::PollFailed),
+        }
+    }
+
+    /// Whether the update server itself says this now, as far as the device was told its key. What TLS says of the other
+    /// end says nothing of how old the answer is that stands behind it.
+    fn believe(&self, polled: &Polled, nonce: &[u8; UPDATE_NONCE_LEN]) -> Result<(), &'static str> {
+        let Some(key) = &self.update_key else { return Ok(()) };
+        let answer = polled.answer.as_deref().ok_or("unsigned-update-answer")?;
+        let ueid = self.device.identity().ueid.as_bytes();
+        let answer = SignedUpdateAnswer::decode(answer).and_then(|answer| answer.verify(key, ueid, nonce));
+        let offer = polled.deployment.as_ref().map(|deployment| deployment.offer.manifest);
+        match answer {
+            Ok(answer) if answer.offer == offer => Ok(()),
+            Ok(_) => Err("update-answer-of-another-release"),
+            Err(error) => Err(error.code()),
         }
     }
 
@@ -518,12 +543,22 @@ impl<'o> Shell<'o> {
 
     /// Writes down where the device stands.
     fn tell(&mut self) {
+        let silent = self.machine.is_source_silent(self.now());
+        if silent && !self.status.update_source_silent {
+            tracing::warn!("the update server has been silent for long: what runs may be out of date");
+        }
+        self.status.update_source_silent = silent;
         self.status.refresh(&self.device);
         self.status.payload = self.payload.id();
         if let Err(error) = self.status.write(&self.options.data) {
             tracing::warn!(%error, "the status could not be written");
         }
     }
+}
+
+fn random_nonce() -> Result<[u8; UPDATE_NONCE_LEN], getrandom::Error> {
+    let mut nonce = [0; UPDATE_NONCE_LEN];
+    getrandom::fill(&mut nonce).map(|()| nonce)
 }
 
 /// Stable word for what is wrong with the device itself.

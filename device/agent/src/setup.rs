@@ -8,7 +8,9 @@ use std::{
 
 use api::Base64Url;
 use cose::{DecryptionKey, DecryptionKeys, Key};
-use crypto::{AgreementKey, Digest, HashAlgorithm, KeyWrapAlgorithm, SignatureAlgorithm, SigningKey};
+use crypto::{
+    AgreementKey, Digest, HashAlgorithm, KeyWrapAlgorithm, PublicKey, SignatureAlgorithm, SigningKey,
+};
 use device_core::{Component, Credentials, Device, Identity, InstallError, Layout, Offered};
 use eat::{DebugStatus, Ueid};
 use serde::{Deserialize, Serialize};
@@ -112,6 +114,11 @@ pub fn init(options: &InitOptions) -> Result<Identification, Error> {
     let key = Key::from_secret(key.map_err(setup(&place.key()))?).with_kid(ueid.as_bytes());
     let secret = key.encode_secret().ok_or_else(|| setup(&place.key())("the key is not private"))?;
     let encryption_key = make_decryption_keys(&place, options, ueid.as_bytes())?;
+    if let Some(path) = &options.update_server_key {
+        let key = read(path)?;
+        Key::decode(&key).map_err(setup(path))?;
+        write_private(&place.update_server_key(), &key)?;
+    }
     write_private(&place.authorities(), &authorities)?;
     write_private(&place.identity(), &identity)?;
     // Last, since its presence says that the device is made.
@@ -207,6 +214,16 @@ pub(crate) fn wake(data: &Path, target: &TargetOptions) -> Result<Device<FileSto
     })
 }
 
+/// The key that the update server's answers must be signed with; nothing on a device that was made without one.
+pub(crate) fn update_server_key(data: &Path) -> Result<Option<PublicKey>, Error> {
+    let path = Place(data).update_server_key();
+    if !path.exists() {
+        return Ok(None);
+    }
+    let key = Key::decode(&read(&path)?).map_err(setup(&path))?;
+    Ok(Some(key.public().clone()))
+}
+
 /// Keeps others from the folder as long as the file lives.
 pub(crate) fn lock(data: &Path) -> Result<File, Error> {
     FileStorage::open(data).map_err(file(data))?;
@@ -261,6 +278,11 @@ impl Place<'_> {
     /// Keys to decrypt with, one a file.
     fn keys(&self) -> PathBuf {
         self.0.join("keys")
+    }
+
+    /// The key that signs answers of the update server.
+    fn update_server_key(&self) -> PathBuf {
+        self.0.join("update-server.key")
     }
 
     fn authorities(&self) -> PathBuf {

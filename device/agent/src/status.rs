@@ -30,6 +30,12 @@ pub struct Status {
     pub authorities: String,
     /// Reason code of the newest change of that list which was refused, until one is made.
     pub authority_refusal: Option<String>,
+    /// Whether the update server has not been heard of for ten of its periods.
+    #[serde(default)]
+    pub update_source_silent: bool,
+    /// Reason code of the newest answer of the update server that was not believed, until one is.
+    #[serde(default)]
+    pub answer_refusal: Option<String>,
     /// Process id of the release's program.
     pub payload: Option<u32>,
     /// How often an installation was begun since the agent started.

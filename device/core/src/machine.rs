@@ -8,6 +8,8 @@ use crate::{Offer, Schedule, Standing};
 const MAX_INTERRUPTIONS: u32 = 20;
 /// Outcomes waiting to be reported; older ones are of no use to anybody.
 const MAX_REPORTS: usize = 4;
+/// After how many of its periods without an answer of the update server its silence is told.
+const SILENT_PERIODS: u64 = 10;
 /// How soon something that failed is first tried again, in milliseconds, if its period is not shorter.
 const FIRST_RETRY: u64 = 2_000;
 
@@ -42,6 +44,8 @@ pub struct Machine {
     /// Until when the release on trial must prove itself.
     trial_ends: Option<u64>,
     download: Option<Fetch>,
+    /// When the update server last answered, or could not be asked for the device's own reasons.
+    heard: u64,
 }
 
 /// Periods in milliseconds.
@@ -191,12 +195,20 @@ impl Machine {
             proved: false,
             trial_ends: None,
             download: None,
+            heard: 0,
         }
     }
 
     /// The server asked for another poll period, in milliseconds; it can only ask for more patience.
     pub fn slow_down(&mut self, period: u64) {
         self.poll.set_period(period.max(self.timing.poll));
+    }
+
+    /// Whether the update server has not been heard of for so long that somebody may be keeping its word from the
+    /// device. What runs goes on.
+    pub fn is_source_silent(&self, now: u64) -> bool {
+        let asking = self.trial_ends.is_none() && self.download.is_none();
+        asking && now.saturating_sub(self.heard) > self.poll.period().saturating_mul(SILENT_PERIODS)
     }
 
     /// What to do now.
@@ -254,16 +266,23 @@ impl Machine {
 
     /// Takes what came of an action. `random` is any uniform number, for jitter.
     pub fn on(&mut self, now: u64, random: u64, event: Event) {
+        if self.trial_ends.is_some() || self.download.is_some() {
+            self.heard = now;
+        }
         match event {
             Event::Booted { trial } => self.booted(now, trial),
             Event::Attested(outcome) => self.attested(now, random, outcome),
             Event::AttestationFailed => self.next_attest = now + self.retry.after_failure(random),
             Event::NotAdmitted => self.next_admit = Some(now + self.admission.after_failure(random)),
             Event::Offered(offer, standing) => {
+                self.heard = now;
                 self.next_poll = now + self.poll.after_success(random);
                 self.offered(now, offer, standing);
             }
-            Event::NothingOffered => self.next_poll = now + self.poll.after_success(random),
+            Event::NothingOffered => {
+                self.heard = now;
+                self.next_poll = now + self.poll.after_success(random);
+            }
             Event::Unauthorized => {
                 // Another token comes with another attestation.
                 self.token = false;

@@ -23,6 +23,11 @@ impl Schedule {
         self.period = period.clamp(1, LONGEST_PERIOD);
     }
 
+    /// The period in milliseconds.
+    pub fn period(&self) -> u64 {
+        self.period
+    }
+
     /// Milliseconds to wait after a poll that went well; `random` is any uniform number.
     pub fn after_success(&mut self, random: u64) -> u64 {
         self.failures = 0;

@@ -18,7 +18,7 @@ const URI_TAG: u64 = 32;
 pub struct GlobalAttributes {
     /// lang (15): language of the texts in the map (RFC 5646).
     pub lang: Option<String>,
-    /// any-attribute: entries this crate does not know, kept and otherwise ignored.
+    /// any-attribute: entries this crate does not know, kept and otherwise ignored. When read, in deterministic order.
     pub attributes: Vec<Attribute>,
 }
 
@@ -38,6 +38,17 @@ pub enum AttributeKey {
     Int(i64),
     /// A text.
     Text(String),
+}
+
+impl AttributeKey {
+    fn encode(&self) -> Vec<u8> {
+        Writer::encode(|w| {
+            match self {
+                Self::Int(label) => w.int(*label),
+                Self::Text(name) => w.text(name),
+            };
+        })
+    }
 }
 
 impl GlobalAttributes {
@@ -71,7 +82,10 @@ impl GlobalAttributes {
         // So that what is written again is deterministic whatever order its maps were in.
         let value =
             cbor::normalize(raw, MAX_ATTRIBUTE_LEN).map_err(|e| Error::new(value_at + e.at, e.reason))?;
-        self.attributes.push(Attribute { key, value });
+        // The same for the entries themselves: tags that differ in the order of a map are equal.
+        let encoded = key.encode();
+        let place = self.attributes.partition_point(|held| held.key.encode() < encoded);
+        self.attributes.insert(place, Attribute { key, value });
         Ok(())
     }
 

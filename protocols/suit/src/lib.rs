@@ -4,6 +4,7 @@
 //! * [`Envelope::decode`] reads bytes from anywhere; [`Envelope::verify`] decides with an [`AuthorityList`] whether to
 //!   believe them, and is, with [`Envelope::verify_dependency`], the only maker of [`Verified`].
 //! * [`AuthorityUpdate`] changes the list, by signatures of its own roots.
+//! * [`UpdateAnswer`] is what an update server answers a device that asks, [`SignedUpdateAnswer`] what a device makes of it.
 //! * [`EnvelopeReader`] reads the head of an envelope that is elsewhere and finds its payloads, which it leaves there.
 //! * [`Processor`] runs the procedures of a verified manifest and of its dependencies on a [`Platform`], which says with
 //!   [`Abilities`] what it can do. It gives a [`Report`], to be signed.
@@ -37,6 +38,7 @@ pub mod legacy;
 pub mod limits;
 
 mod ability;
+mod answer;
 mod authority;
 mod build;
 mod capability;
@@ -64,6 +66,7 @@ mod wait;
 
 // Public interface
 pub use ability::Abilities;
+pub use answer::{SignedUpdateAnswer, UpdateAnswer, UpdateAnswerError};
 pub use authority::{
     AUTHORITY_UPDATE_CONTEXT, Authority, AuthorityError, AuthorityList, AuthorityPolicy, AuthorityUpdate,
     LockOut, NotAParty, Party, Recipient, Role, Rule, Seal, Tally, UpdateProposal, UpdateRefusal,

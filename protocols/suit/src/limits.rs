@@ -51,6 +51,10 @@ pub const MAX_AUTHORITY_UPDATE_LEN: usize = 64 * 1024;
 pub const MAX_UPDATE_DEVICES: usize = 64;
 /// Bytes of a device's identifier, a UEID (RFC 9711, section 4.2.1).
 pub const MAX_UPDATE_DEVICE_LEN: usize = 33;
+/// Bytes of the nonce that a device sends along when it asks for updates.
+pub const UPDATE_NONCE_LEN: usize = 16;
+/// Bytes of a signed answer of an update server.
+pub const MAX_UPDATE_ANSWER_LEN: usize = 512;
 /// Keys tried for one signature; a longer list needs key identifiers.
 pub const MAX_CANDIDATE_KEYS: usize = 16;
 /// Records and claims kept of one run; failures are reported beyond it.

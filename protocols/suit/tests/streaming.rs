@@ -92,7 +92,9 @@ fn wrong_order_duplicates_lengths_and_trailing_bytes_are_refused_whatever_the_pi
     indefinite[2] = 0xbf;
     let cut_in_payload = &good[..good.len() - 5];
     let legacy = [&[0xd9, 0x04, 0x2e], &good[2..]].concat();
-    let rows: Vec<(&str, Vec<u8>, Option<Option<Reason>>)> = vec![
+    // What it is, its bytes, and whether it is refused, for a reason where it has one.
+    type Row = (&'static str, Vec<u8>, Option<Option<Reason>>);
+    let rows: Vec<Row> = vec![
         ("as it should be", good.clone(), None),
         ("no tag", good[2..].to_vec(), None),
         ("a trailing byte", [good.clone(), vec![0]].concat(), Some(Some(Reason::TrailingBytes))),

@@ -64,13 +64,16 @@ fn poll_of_the_update_api_has_its_links() {
             deployment_base: Some(Href { href: "https://h/x".into() }),
             ..PollLinks::default()
         },
+        update_answer: None,
     };
     let json = json!({
         "config": { "polling": { "sleep": "00:00:30" } }, "_links": { "deploymentBase": { "href": "https://h/x" } },
     });
     assert_eq!(to_value(&poll).unwrap(), json);
     let idle: Poll = from_value(json!({ "config": { "polling": { "sleep": "00:00:30" } } })).unwrap();
-    assert_eq!(idle.links, PollLinks::default());
+    assert_eq!((idle.links, idle.update_answer), (PollLinks::default(), None));
+    let signed = Poll { update_answer: Some(Base64Url(vec![0xfb])), ..poll };
+    assert_eq!(to_value(&signed).unwrap()["updateAnswer"], "-w");
 }
 
 #[test]

@@ -2,12 +2,17 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::Base64Url;
+
 /// What a device may say when it polls.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PollQuery {
     /// SHA-256 of the list of authorities it obeys, hexadecimal: the answer names the change that follows, if any.
     #[serde(default)]
     pub authorities: Option<String>,
+    /// 16 bytes that nobody could foretell: the answer is signed over them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nonce: Option<Base64Url>,
 }
 
 /// Answer to a poll.
@@ -18,6 +23,9 @@ pub struct Poll {
     /// What there is to do.
     #[serde(rename = "_links", default)]
     pub links: PollLinks,
+    /// The same, signed over the nonce that came with the question. It is ours: other clients of this API pass over it.
+    #[serde(rename = "updateAnswer", default, skip_serializing_if = "Option::is_none")]
+    pub update_answer: Option<Base64Url>,
 }
 
 /// Settings of the device's client.

@@ -1,4 +1,5 @@
-//! The server's own secrets: the key that signs results, and the secret that seals challenges and device tokens.
+//! The server's own secrets: the keys that sign results and answers about updates, and the secret that seals challenges
+//! and device tokens.
 
 use std::{
     fs::{self, OpenOptions},
@@ -30,19 +31,37 @@ const SECRET_LEN: usize = 32;
 impl ResultKey {
     /// Reads the key, or makes it on the first run.
     pub(crate) fn load(path: &Path) -> Result<Self, Error> {
+        // What gateways take as their verifier's key.
+        let OwnKey { signing, kid, public } = OwnKey::load(path, "verifier.key")?;
+        let anchor = TrustAnchor::new(signing.public_key().clone(), Purpose::Result, "this verifier");
+        Ok(Self { signing, kid, public, anchors: TrustAnchors::new(vec![anchor]) })
+    }
+}
+
+/// A key that the server signs with.
+pub(crate) struct OwnKey {
+    /// Signs.
+    pub(crate) signing: SigningKey,
+    /// The key's SHA-256 thumbprint (RFC 9679).
+    pub(crate) kid: Vec<u8>,
+    /// Its public part, a COSE_Key.
+    pub(crate) public: Vec<u8>,
+}
+
+impl OwnKey {
+    /// Reads the key, or makes it on the first run, and lays its public part beside it for those who are to believe it.
+    pub(crate) fn load(path: &Path, public_name: &str) -> Result<Self, Error> {
         let bytes = load_or_make(path, || {
             let signing = SigningKey::generate(SignatureAlgorithm::Es256, &mut fill)
                 .map_err(|_| Error::Secret("a key could not be generated"))?;
             Key::from_secret(signing).encode_secret().ok_or(Error::Secret("a key could not be encoded"))
         })?;
-        let key = Key::decode(&bytes).map_err(|_| Error::Secret("the result key cannot be read"))?;
+        let key = Key::decode(&bytes).map_err(|_| Error::Secret("a signing key cannot be read"))?;
         let kid = key.thumbprint(HashAlgorithm::Sha256).as_bytes().to_vec();
         let public = key.encode();
-        // What gateways take as their verifier's key.
-        write_private(&path.with_file_name("verifier.key"), &public)?;
-        let anchor = TrustAnchor::new(key.public().clone(), Purpose::Result, "this verifier");
-        let signing = key.into_secret().ok_or(Error::Secret("the result key is a public key"))?;
-        Ok(Self { signing, kid, public, anchors: TrustAnchors::new(vec![anchor]) })
+        write_private(&path.with_file_name(public_name), &public)?;
+        let signing = key.into_secret().ok_or(Error::Secret("a signing key is a public key"))?;
+        Ok(Self { signing, kid, public })
     }
 }
 

@@ -467,3 +467,41 @@ fn a_change_of_the_authorities_is_relayed_to_the_devices_it_follows_and_only_roo
     )
     .expect(400);
 }
+
+#[test]
+fn whoever_asks_with_a_nonce_gets_an_answer_signed_for_it_and_for_nobody_else() {
+    let fleet = Fleet::new(1);
+    let token = fleet.token(0, b"app 1.0.0");
+    let public = |name: &str| {
+        let keys = fleet.site.database().with_file_name("keys");
+        cose::Key::decode(&std::fs::read(keys.join(name)).unwrap()).unwrap().public().clone()
+    };
+    let key = public("update-server.key");
+    assert_ne!(key, public("verifier.key"), "a key has one purpose");
+    let device = &fleet.devices[0];
+    let poll = |query: &str| {
+        let path = format!("/default/controller/v1/{}{query}", device.ueid());
+        fleet.site.call("GET", &path, Some(&token), "", None)
+    };
+    let nonce = [5; suit::limits::UPDATE_NONCE_LEN];
+    let asked = format!("?nonce={}", api::Base64Url::encode(&nonce));
+    let answer = || {
+        let poll: api::Poll = serde_json::from_value(poll(&asked).expect(200).json()).unwrap();
+        let signed = poll.update_answer.expect("it was asked for").0;
+        let answer = suit::SignedUpdateAnswer::decode(&signed).unwrap();
+        (answer.verify(&key, device.id.as_ref(), &nonce).unwrap(), poll.links.deployment_base.is_some())
+    };
+    let (nothing, linked) = answer();
+    assert_eq!((nothing.offer, linked), (None, false));
+    assert!(nothing.issued_at > 0);
+    let campaign = fleet.campaign(1);
+    fleet.site.act(&format!("{campaign}/start")).expect(204);
+    let (offered, linked) = answer();
+    assert_eq!((offered.offer, linked), (Some(manifest_digest(&fleet.new)), true));
+
+    // Other clients of this API ask without, and are answered without.
+    assert!(poll("").expect(200).json().get("updateAnswer").is_none());
+    for nonce in ["?nonce=AAAA", "?nonce=!"] {
+        poll(nonce).expect(400);
+    }
+}

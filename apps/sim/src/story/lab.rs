@@ -239,6 +239,7 @@ impl Lab {
             let (device, agent) = (&self.devices[index], &self.programs.agent);
             let mut init = Command::new(agent);
             init.args(["init", "--data"]).arg(&device.data).arg("--authorities").arg(&authorities);
+            init.arg("--update-server-key").arg(self.folder.path("server/keys/update-server.key"));
             init.args(["--vendor-domain", device.model.vendor(), "--class", device.model.class()]);
             init.args([
                 "--component",

@@ -51,6 +51,11 @@ pub(crate) fn root() -> SigningKey {
     SigningKey::from_bytes(SignatureAlgorithm::Es256, &[50; 32]).unwrap()
 }
 
+/// Signs what devices are answered when they ask for updates.
+pub(crate) fn update_server() -> SigningKey {
+    SigningKey::from_bytes(SignatureAlgorithm::Es256, &[60; 32]).unwrap()
+}
+
 /// A list of this author and the root.
 pub(crate) fn authorities(author: &SigningKey) -> AuthorityList {
     let entry = |key: &SigningKey, name: &str, role| {
@@ -89,6 +94,14 @@ impl Bench {
         bench.encryption_key = identification.encryption_key.map(|key| key.0);
         bench.ueid = identification.ueid;
         bench
+    }
+
+    /// A device that was told which key signs the answers of its update server.
+    pub(crate) fn with_update_server_key(server: FakeServer) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("update-server.key");
+        fs::write(&path, Key::from_public(update_server().public_key()).encode()).unwrap();
+        Self::with(&["--update-server-key", path.to_str().unwrap()], server)
     }
 
     /// The device's public key.

@@ -16,7 +16,7 @@ use eat::{Appraisal, AttestationResult, Category, Evidence, Nonce, TrustVector, 
 use rustls::{ServerConfig, ServerConnection, StreamOwned, pki_types::PrivatePkcs8KeyDer};
 use serde_json::json;
 
-use super::{Release, digest};
+use super::{Release, digest, root, update_server};
 
 pub(crate) struct FakeServer {
     pub(crate) url: String,
@@ -65,8 +65,30 @@ pub(crate) struct State {
     pub(crate) reports: Vec<(Option<String>, Vec<u8>)>,
     /// The status with which it answers reports in place of taking them.
     pub(crate) reports_status: Option<&'static str>,
+    /// How it signs what it answers to polls.
+    pub(crate) signing: Signing,
+    /// The first signed answer, for one that repeats it.
+    first_answer: Option<serde_json::Value>,
     /// Counts, to give another tag each time.
     changes: u64,
+}
+
+/// How a server signs its answers to polls.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Signing {
+    /// Not at all.
+    #[default]
+    None,
+    /// As it should.
+    Good,
+    /// Once, and the whole answer is sent again ever after.
+    Repeating,
+    /// With another key.
+    Forging,
+    /// For another device.
+    Misdirecting,
+    /// Naming nothing new, whatever it offers.
+    Hiding,
 }
 
 /// What a server does wrong with downloads.
@@ -280,14 +302,20 @@ impl State {
             }
             ("GET" | "POST", ["default", "controller", "v1", ueid, rest @ ..]) => {
                 let (ueid, query) = ueid.split_once('?').unwrap_or((*ueid, ""));
-                if let Some(obeyed) = query.strip_prefix("authorities=") {
+                let asked = |name: &str| query.split('&').find_map(|pair| pair.strip_prefix(name));
+                if let Some(obeyed) = asked("authorities=") {
                     self.obeyed.push(obeyed.to_owned());
                 }
+                let nonce = asked("nonce=").and_then(Base64Url::decode);
                 if self.tokens_void || request.headers.get("authorization") != Some(&format!("Bearer {ueid}"))
                 {
                     return Some(respond("401 Unauthorized", &json!({})));
                 }
-                self.update(ueid, rest, request)
+                let response = self.update(ueid, rest, request);
+                match nonce {
+                    Some(nonce) => self.signed(ueid, &nonce, response),
+                    None => response,
+                }
             }
             ("GET", ["files", name]) => match self.files.get(*name).cloned() {
                 Some(file) => {
@@ -405,6 +433,33 @@ impl State {
             }
             _ => respond("404 Not Found", &json!({})),
         }
+    }
+
+    /// An answer to a poll, signed over its nonce.
+    fn signed(&mut self, ueid: &str, nonce: &[u8], response: Response) -> Response {
+        let key = match self.signing {
+            Signing::None => return response,
+            Signing::Forging => root(),
+            _ => update_server(),
+        };
+        let mut device: Vec<u8> =
+            (0..ueid.len() / 2).map(|n| u8::from_str_radix(&ueid[2 * n..2 * n + 2], 16).unwrap()).collect();
+        if self.signing == Signing::Misdirecting {
+            device[1] ^= 1;
+        }
+        let offered = self.offered.as_ref().map(|release| release.manifest);
+        let answer = suit::UpdateAnswer {
+            device,
+            nonce: nonce.try_into().unwrap(),
+            issued_at: 1_800_000_000,
+            offer: offered.filter(|_| self.signing != Signing::Hiding),
+        };
+        let mut body: serde_json::Value = serde_json::from_slice(&response.body).unwrap();
+        body["updateAnswer"] = Base64Url::encode(&answer.sign(&key, b"updates")).into();
+        if self.signing == Signing::Repeating {
+            body = self.first_answer.get_or_insert(body).clone();
+        }
+        respond("200 OK", &body)
     }
 
     fn download(&mut self, envelope: &[u8], request: &Request) -> Response {

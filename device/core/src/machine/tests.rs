@@ -255,3 +255,29 @@ fn suit_reports_are_delivered_one_by_one_and_again_later_when_they_are_not_taken
     machine.on(until, 0, Event::Delivered { more: false });
     assert!(!matches!(machine.next(until), Action::Deliver));
 }
+
+#[test]
+fn silence_of_the_update_server_is_told_after_ten_periods_and_not_while_nobody_asks() {
+    let mut machine = settled();
+    machine.on(1_000, 0, Event::NothingOffered);
+    assert!(!machine.is_source_silent(101_000));
+    machine.on(101_000, 0, Event::PollFailed);
+    assert!(machine.is_source_silent(101_001));
+    machine.on(102_000, 0, Event::Offered(offer("2"), Standing::Wanted));
+    assert!(!machine.is_source_silent(102_000));
+    // However long an installation and a trial take: the server is not asked meanwhile.
+    machine.on(400_000, 0, Event::Paused);
+    assert!(!machine.is_source_silent(900_000));
+    machine.on(900_000, 0, Event::Installed);
+    machine.on(900_001, 0, Event::Booted { trial: Some(digest("2")) });
+    assert!(!machine.is_source_silent(1_100_000));
+    machine.on(1_100_000, 0, Event::Attested(GOOD));
+    machine.on(1_100_000, 0, Event::Committed(digest("2")));
+    assert!(!machine.is_source_silent(1_200_000));
+    assert!(machine.is_source_silent(1_200_001));
+    // A server that asks for patience is given it.
+    machine.slow_down(60_000);
+    assert!(!machine.is_source_silent(1_700_000));
+    // A device that never gets as far as asking tells as well.
+    assert!(Machine::new(TIMING).is_source_silent(100_001));
+}

@@ -157,6 +157,25 @@ fn every_entry_survives_a_round_trip() {
 }
 
 #[test]
+fn tags_that_differ_in_the_order_of_a_map_are_equal() {
+    let tag = |unknown: [i64; 3]| {
+        Writer::encode(|w| {
+            w.map(8).int(0).text("t").int(12).int(0).int(1).text("n").int(13).text("1");
+            w.int(2).map(2).int(31).text("acme").int(33).int(1);
+            unknown.iter().for_each(|label| {
+                w.int(*label).text("x");
+            });
+        })
+    };
+    let first = Tag::decode(&tag([-14, 100, 3612])).unwrap();
+    for order in [[100, -14, 3612], [3612, 100, -14], [-14, 3612, 100]] {
+        let other = Tag::decode(&tag(order)).unwrap();
+        assert_eq!(other.global(), first.global());
+        assert_eq!(other.encode(), first.encode());
+    }
+}
+
+#[test]
 fn paths_follow_directories_roots_and_absolute_locations() {
     let file = |root: Option<&str>, location: Option<&str>| File {
         root: root.map(Into::into),

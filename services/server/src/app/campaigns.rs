@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use api::{CampaignState, DeviceProgress, Execution, Finished};
+use crypto::{Digest, HashAlgorithm};
 use store::{
     ActionId, Campaign, CampaignChange, CampaignDevice, CampaignId, Device, DeviceChange, DeviceFilter,
     DeviceId, NewCampaign, Offer, ReleaseId,
 };
+use suit::UpdateAnswer;
 use trust::{Code, Reason};
 
 use crate::app::{App, Failure, reasons, releases::Book, rfc3339};
@@ -125,6 +127,27 @@ impl App {
             return Ok(Ok(Some(offer)));
         }
         Ok(Ok(None))
+    }
+
+    /// What a device is answered, signed for it and its question alone.
+    pub(crate) fn update_answer(
+        &self,
+        device: &Device,
+        nonce: &[u8],
+        offer: Option<&Offer>,
+    ) -> Result<Vec<u8>, Failure> {
+        let manifest = |offer: &Offer| {
+            let digest = Digest::new(HashAlgorithm::Sha256, offer.campaign.release.as_bytes());
+            digest.ok_or_else(|| Failure::Fault("a release is not named by its SHA-256".to_owned()))
+        };
+        let nonce = nonce.try_into();
+        let answer = UpdateAnswer {
+            device: device.id.as_bytes().to_vec(),
+            nonce: nonce.map_err(|_| Failure::Malformed("`nonce` has another length".to_owned()))?,
+            issued_at: u64::try_from(self.now().seconds()).unwrap_or_default(),
+            offer: offer.map(manifest).transpose()?,
+        };
+        Ok(answer.sign(&self.update_key.signing, &self.update_key.kid))
     }
 
     /// Marks an offer as made.

@@ -38,7 +38,7 @@ pub(crate) use failure::Failure;
 use crate::{
     Config, Error,
     app::{challenge::Challenger, limiter::Limiter, releases::Book},
-    keys::{self, ResultKey},
+    keys::{self, OwnKey, ResultKey},
 };
 
 /// Locks of devices. More than work at once, fewer than there are devices.
@@ -49,6 +49,8 @@ pub(crate) struct App {
     pub(crate) config: Config,
     pub(crate) store: Store,
     pub(crate) result_key: ResultKey,
+    /// Signs what devices are answered when they ask for updates.
+    pub(crate) update_key: OwnKey,
     pub(crate) challenger: Challenger,
     pub(crate) limiter: Limiter,
     pub(crate) report_limiter: Limiter,
@@ -74,6 +76,8 @@ impl App {
         let secret = keys::sealing_secret(&folder.join("sealing.key"))?;
         let app = Self {
             result_key: ResultKey::load(&folder.join("result.key"))?,
+            // What devices take as the key of their update server.
+            update_key: OwnKey::load(&folder.join("update.key"), "update-server.key")?,
             challenger: Challenger::new(secret.clone(), config.session_lifetime),
             limiter: Limiter::new(config.attestations_a_minute),
             report_limiter: Limiter::new(config.reports_a_minute),

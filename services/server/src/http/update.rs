@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use api::{
-    Artifact, ArtifactLinks, Chunk, Deployment, DeploymentAction, Feedback, Hashes, Href, Poll, PollConfig,
-    PollLinks, PollQuery, Polling,
+    Artifact, ArtifactLinks, Base64Url, Chunk, Deployment, DeploymentAction, Feedback, Hashes, Href, Poll,
+    PollConfig, PollLinks, PollQuery, Polling,
 };
 use axum::{
     Extension, Json, Router,
@@ -67,6 +67,10 @@ async fn poll(
         authority_update = update
             .map(|update| Href { href: format!("{controller}/authorities/{list}/{}", hex(&update.digest)) });
     }
+    let update_answer = match &query.nonce {
+        Some(Base64Url(nonce)) => Some(Base64Url(app.update_answer(&device, nonce, offer.as_ref())?)),
+        None => None,
+    };
     let href = |action: ActionId| format!("{controller}/deploymentBase/{action}");
     Ok(Json(Poll {
         config: PollConfig { polling: Polling { sleep: sleep(app.config.poll_interval.as_secs()) } },
@@ -74,6 +78,7 @@ async fn poll(
             deployment_base: offer.map(|offer| Href { href: href(offer.part.id) }),
             authority_update,
         },
+        update_answer,
     }))
 }
 

@@ -1,0 +1,3 @@
+#![no_main]
+
+sextant_fuzz::target!("suit_update_answer");
