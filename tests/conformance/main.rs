@@ -8,3 +8,4 @@ mod model;
 mod mutation;
 mod seeds;
 mod summary;
+mod threats;
