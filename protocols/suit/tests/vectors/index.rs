@@ -140,9 +140,10 @@ impl Bench<'_> {
         let refused = |refusal: Refusal| NotTaken::new(refusal.reason(), refusal.code());
         let envelope = Envelope::decode(bytes).map_err(malformed)?;
         let verified = envelope.verify(&self.authorities).map_err(refused)?;
+        // One after another on one device, so that what the last one finds is what the first one left.
+        let mut device = self.device(&verified);
+        let mut processor = Processor::new(&verified, &mut device).map_err(refused)?;
         for procedure in [Procedure::Update, Procedure::Invocation, Procedure::Uninstallation] {
-            let mut device = self.device(&verified);
-            let mut processor = Processor::new(&verified, &mut device).map_err(refused)?;
             processor.run(procedure).map_err(|it| NotTaken::new(it.kind.reason(), it.kind.code()))?;
         }
         Ok(())
