@@ -30,6 +30,8 @@ pub enum Class {
     Any,
     /// For this reason of a SUIT report (draft-ietf-suit-report, section 4), by its name.
     Reason(&'static str),
+    /// Whichever, and perhaps only when it is processed.
+    Late,
     /// For the version of the manifest.
     ManifestVersion,
 }
@@ -54,7 +56,7 @@ const CLASSES: [(&str, Class); 19] = [
     ("operation-failed", Class::Reason("operation-failed")),
     ("unsupported manifest version", Class::ManifestVersion),
     // A processor that finds out before it runs refuses for a reason of its own.
-    ("abort", Class::Any),
+    ("abort", Class::Late),
     ("strict mode", Class::Any),
 ];
 
@@ -106,7 +108,7 @@ mod tests {
             ("reject", Verdict::Refuse(Class::Any)),
             ("reject in strict mode", Verdict::Refuse(Class::Any)),
             ("reject in strict mode (needs two or more sequences)", Verdict::Refuse(Class::Any)),
-            ("reject: Abort", Verdict::Refuse(Class::Any)),
+            ("reject: Abort", Verdict::Refuse(Class::Late)),
             ("reject-severed", refuse("unauthorised")),
             ("reject: cbor-parse", refuse("cbor-parse")),
             ("reject: unauthorised", refuse("unauthorised")),
