@@ -26,8 +26,8 @@ pub enum Expect {
     Believe(Facts),
     /// Read the envelope. Whether it is believed is the implementation's own decision.
     Read(Facts),
-    /// Read the envelope and not believe it.
-    Disbelieve(Facts, Reasons),
+    /// Not believe the envelope.
+    Disbelieve(Reasons),
     /// Refuse it, by looking at it or by processing it, and leave the device as it was.
     Refuse {
         /// A device that fits it, for implementations that find out when they process it.
@@ -36,6 +36,9 @@ pub enum Expect {
         reasons: Reasons,
         /// Whether only processing can find out.
         late: bool,
+        /// Whether the device is a guess, which may lack what the envelope asks for: that processing stops there says
+        /// nothing unless it stops for the right reason.
+        guess: bool,
     },
     /// Process it to its end.
     Done {
@@ -81,13 +84,23 @@ pub struct After {
 }
 
 impl Expect {
+    /// Refused on sight, or by processing on a device that fits.
+    pub(crate) fn refuse(device: Device, reasons: &[&'static str]) -> Self {
+        Self::Refuse { device, reasons: reasons.iter().copied().collect(), late: false, guess: false }
+    }
+
+    /// Refused by processing only, by a device that fits but for what the case is about.
+    pub(crate) fn refuse_late(device: Device, reasons: &[&'static str]) -> Self {
+        Self::Refuse { device, reasons: reasons.iter().copied().collect(), late: true, guess: false }
+    }
+
     /// The device that it is about, if any.
     pub(crate) fn device(&self) -> Option<&Device> {
         match self {
             Self::Refuse { device, .. } | Self::Done { device, .. } | Self::Stop { device, .. } => {
                 Some(device)
             }
-            Self::Believe(_) | Self::Read(_) | Self::Disbelieve(..) => None,
+            Self::Believe(_) | Self::Read(_) | Self::Disbelieve(_) => None,
         }
     }
 

@@ -32,6 +32,8 @@ pub enum Standing {
     },
     /// Otherwise than it should, and how.
     Differs(String),
+    /// It believed what should be refused, and stopped on a device that may lack what it asks for: nothing is told.
+    Undecided(String),
     /// It does not have what the case is about, and says so.
     Unsupported(String),
 }
@@ -112,15 +114,12 @@ impl<'q> Question<'q> {
             },
             Expect::Read(facts) if self.has("decode") => self.reads(facts),
             Expect::Read(_) => Ok(Standing::Unsupported("decoding".into())),
-            Expect::Disbelieve(facts, reasons) => match self.adapter.verify(&self.keys, &self.envelope)? {
+            Expect::Disbelieve(reasons) => match self.adapter.verify(&self.keys, &self.envelope)? {
                 Answer::Yes(()) => Ok(Standing::Differs("believed".into())),
-                Answer::No(failure) => match self.reads(facts)? {
-                    Standing::Agrees { .. } => Ok(for_reason(&failure, reasons)),
-                    other => Ok(other),
-                },
+                Answer::No(failure) => Ok(for_reason(&failure, reasons)),
                 Answer::Unsupported => Ok(says_so()),
             },
-            Expect::Refuse { device, reasons, late } => self.refuses(device, reasons, *late),
+            Expect::Refuse { device, reasons, late, guess } => self.refuses(device, reasons, *late, *guess),
             Expect::Done { after, .. } => self.process(|trace| match trace.outcome {
                 Outcome::Done => left(&trace, after),
                 _ => Standing::Differs(format!("not taken to the end{}", because(&trace.failure))),
@@ -142,7 +141,13 @@ impl<'q> Question<'q> {
         }
     }
 
-    fn refuses(&self, device: &Device, reasons: &Reasons, late: bool) -> Result<Standing, AdapterError> {
+    fn refuses(
+        &self,
+        device: &Device,
+        reasons: &Reasons,
+        late: bool,
+        guess: bool,
+    ) -> Result<Standing, AdapterError> {
         match self.adapter.verify(&self.keys, &self.envelope)? {
             Answer::No(failure) => return Ok(for_reason(&failure, reasons)),
             Answer::Yes(()) if self.has("process") => {}
@@ -158,7 +163,15 @@ impl<'q> Question<'q> {
                 &trace,
                 &After { invoked: Vec::new(), contents: contents(&device.components), fetched: None },
             ) {
-                Standing::Agrees { .. } => for_reason(&trace.failure, reasons),
+                Standing::Agrees { .. } => match (for_reason(&trace.failure, reasons), guess) {
+                    (standing @ Standing::Agrees { reason_untold: false }, true) if !reasons.is_empty() => {
+                        standing
+                    }
+                    (_, true) => {
+                        Standing::Undecided(format!("believed, then stopped{}", because(&trace.failure)))
+                    }
+                    (standing, false) => standing,
+                },
                 other => other,
             }
         })

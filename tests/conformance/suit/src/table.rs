@@ -15,6 +15,8 @@ pub struct Tally {
     pub reason_untold: usize,
     /// Otherwise.
     pub differ: usize,
+    /// Neither way.
+    pub undecided: usize,
     /// About what the implementation does not have.
     pub unsupported: usize,
 }
@@ -30,6 +32,7 @@ impl Tally {
                     tally.reason_untold += usize::from(reason_untold);
                 }
                 Standing::Differs(_) => tally.differ += 1,
+                Standing::Undecided(_) => tally.undecided += 1,
                 Standing::Unsupported(_) => tally.unsupported += 1,
             }
         }
@@ -46,6 +49,7 @@ pub fn to_table(features: &Features, rows: &[Row]) -> String {
             Standing::Agrees { reason_untold: false } => ("ok", ""),
             Standing::Agrees { reason_untold: true } => ("ok", " [no reason told]"),
             Standing::Differs(how) => ("DIFFERS", how.as_str()),
+            Standing::Undecided(how) => ("undecided", how.as_str()),
             Standing::Unsupported(what) => ("unsupported", what.as_str()),
         };
         let _ = match standing {
@@ -53,10 +57,11 @@ pub fn to_table(features: &Features, rows: &[Row]) -> String {
             _ => writeln!(text, "{name:width$}  {word:11}  {remark}; {why}"),
         };
     }
-    let Tally { agree, reason_untold, differ, unsupported } = Tally::of(rows);
+    let Tally { agree, reason_untold, differ, undecided, unsupported } = Tally::of(rows);
     let _ = writeln!(
         text,
-        "{} rows: {agree} agree ({reason_untold} of them without a reason told), {differ} differ, {unsupported} unsupported",
+        "{} rows: {agree} agree ({reason_untold} of them without a reason told), {differ} differ, \
+         {undecided} undecided, {unsupported} unsupported",
         rows.len()
     );
     text
@@ -71,6 +76,9 @@ pub fn to_json(features: &Features, rows: &[Row]) -> Value {
                 json!({"name": name, "why": why, "standing": "agrees", "reason_untold": reason_untold})
             }
             Standing::Differs(how) => json!({"name": name, "why": why, "standing": "differs", "how": how}),
+            Standing::Undecided(how) => {
+                json!({"name": name, "why": why, "standing": "undecided", "how": how})
+            }
             Standing::Unsupported(what) => {
                 json!({"name": name, "why": why, "standing": "unsupported", "lacking": what})
             }

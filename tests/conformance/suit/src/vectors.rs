@@ -4,6 +4,7 @@ use std::path::Path;
 
 use testkit::{Class, SuitVector, Verdict, read_vector};
 
+use crate::Device;
 use crate::case::{After, Case, Expect, Facts, Reasons};
 use crate::survey::Survey;
 
@@ -41,8 +42,8 @@ fn of_vector(vector: &SuitVector, verdict: Verdict, keys: &[Vec<u8>]) -> Vec<Cas
     match verdict {
         Verdict::Accept | Verdict::Wait | Verdict::Believe => vec![case("", Expect::Believe(facts))],
         Verdict::AcceptUpTo(most) => {
-            let newer = crate::Device { installed: Some(most + 1), ..device };
-            let refuse = Expect::Refuse { device: newer, reasons: unauthorised, late: true };
+            let newer = Device { installed: Some(most + 1), ..device };
+            let refuse = guessed(newer, unauthorised, true);
             vec![case("", Expect::Believe(facts)), case(", newer installed", refuse)]
         }
         // What is found out while processing may have begun before.
@@ -51,17 +52,23 @@ fn of_vector(vector: &SuitVector, verdict: Verdict, keys: &[Vec<u8>]) -> Vec<Cas
             Expect::Stop { device, reasons: Reasons::new(), condition: None, after: After::default() },
         )],
         Verdict::Refuse(Class::Reason(reason)) => {
-            vec![case("", Expect::Refuse { device, reasons: Reasons::from([reason]), late: false })]
+            vec![case("", guessed(device, Reasons::from([reason]), false))]
         }
         Verdict::Refuse(Class::Any | Class::ManifestVersion) => {
-            vec![case("", Expect::Refuse { device, reasons: Reasons::new(), late: false })]
+            vec![case("", guessed(device, Reasons::new(), false))]
         }
         Verdict::OlderDraft => {
-            vec![case("", Expect::Refuse { device, reasons: Reasons::new(), late: false })]
+            vec![case("", guessed(device, Reasons::new(), false))]
         }
-        Verdict::Unsigned => vec![case("", Expect::Disbelieve(facts, unauthorised))],
+        // Whoever reads it may; nobody has to.
+        Verdict::Unsigned => vec![case("", Expect::Disbelieve(unauthorised))],
         Verdict::Mac => vec![case("", Expect::Read(facts))],
     }
+}
+
+/// Refused; what the images of a vector are is not known, so the device has none.
+fn guessed(device: Device, reasons: Reasons, late: bool) -> Expect {
+    Expect::Refuse { device, reasons, late, guess: true }
 }
 
 /// COSE_Keys that verify signatures: those published as COSE_Keys, and a bare Ed25519 key.

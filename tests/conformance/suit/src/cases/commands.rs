@@ -1,9 +1,9 @@
-//! What single commands do to a device (draft-ietf-suit-manifest-37, sections 6.3, 8.4.9, 8.4.10).
+//! What single commands do to a device (draft-ietf-suit-manifest-37, sections 6, 8.4, 8.6).
 
 use super::{
     After, Book, CHECK_CONTENT, COPY, DEVICE_IDENTIFIER, Expect, FETCH, IMAGE, IMAGE_MATCH, INSTALL,
-    INVOCATION, INVOKE, LOAD, OTHER, Reasons, SELECT, SLOT, SWAP, Stop, TRY_EACH, URI, VALIDATE, WRITE,
-    author, device, image, manifest, manifest_of, online, run, select, set, update,
+    INVOCATION, INVOKE, LOAD, OTHER, SELECT, SLOT, SWAP, Stop, TRY_EACH, URI, VALIDATE, WRITE, author,
+    device, image, manifest, manifest_of, online, run, select, set, update,
 };
 use crate::author::{Item, digest_of, sequence};
 
@@ -57,7 +57,7 @@ fn fetching(book: &mut Book) {
     let envelope =
         |payload: &[u8]| integrated.envelope(&author(), [(Item::from("#fw"), payload.into())]).to_bytes();
     let taken = After::default().fetched(&[]).holding("fw", IMAGE);
-    book.done("fetch-integrated", "8.2: a payload of the envelope", envelope(IMAGE), device(&["fw"]), taken);
+    book.done("fetch-integrated", "5.5: a payload of the envelope", envelope(IMAGE), device(&["fw"]), taken);
     book.stop(
         "fetch-integrated-exchanged",
         "a payload that somebody exchanged",
@@ -76,7 +76,7 @@ fn fetching(book: &mut Book) {
     let unset = manifest().section(INSTALL, [run(FETCH)]);
     book.stop(
         "fetch-without-uri",
-        "6.3: a command whose parameter is not set",
+        "6.1: a command whose parameter is not set",
         unset.sign(&author()),
         device(&["fw"]),
         Stop::default(),
@@ -85,7 +85,7 @@ fn fetching(book: &mut Book) {
     let holding = device(&["fw"]).holding("fw", IMAGE);
     book.stop(
         "match-without-digest",
-        "6.3: a condition whose parameter is not set",
+        "8.4.9: a condition whose parameter is not set",
         unset.sign(&author()),
         holding,
         Stop::default(),
@@ -136,9 +136,9 @@ fn identifiers(book: &mut Book) {
     let elsewhere = device(&["other"]).serving(URI, IMAGE);
     book.add(
         "component-unknown",
-        "6.2: a component that the device does not have",
+        "6.1: a component that the device does not have",
         good,
-        Expect::Refuse { device: elsewhere, reasons: Reasons::from(["component-unsupported"]), late: true },
+        Expect::refuse_late(elsewhere, &["component-unsupported"]),
     );
     let for_one = manifest().section(
         INSTALL,
@@ -165,7 +165,7 @@ fn contents(book: &mut Book) {
     let written = manifest().section(INSTALL, [set([(18, IMAGE.into())]), run(WRITE), run(CHECK_CONTENT)]);
     book.done(
         "write-and-check",
-        "8.4.10.6, 8.4.9.4",
+        "8.4.10.6, 8.4.9.3",
         written.sign(&author()),
         device(&["fw"]),
         After::default().holding("fw", IMAGE),
@@ -177,7 +177,7 @@ fn contents(book: &mut Book) {
         let holding = device(&["fw"]).holding("fw", content);
         book.stop(
             &format!("check-content-{name}"),
-            "8.4.9.4: the content differs",
+            "8.4.9.3: the content differs",
             checked.sign(&author()),
             holding,
             Stop::condition(CHECK_CONTENT),
@@ -186,7 +186,7 @@ fn contents(book: &mut Book) {
     let unset = manifest().section(INSTALL, [run(WRITE)]);
     book.stop(
         "write-without-content",
-        "6.3: a command whose parameter is not set",
+        "6.1: a command whose parameter is not set",
         unset.sign(&author()),
         device(&["fw"]),
         Stop::default().after(After::default().empty("fw")),
@@ -202,7 +202,7 @@ fn moving(book: &mut Book) {
     };
     let both = |fw: &[u8], data: &[u8]| After::default().holding("fw", fw).holding("data", data);
     book.done("copy", "8.4.10.5: from another component", moved(COPY), two(), both(IMAGE, IMAGE));
-    book.done("swap", "8.4.10.8: two components change places", moved(SWAP), two(), both(IMAGE, OTHER));
+    book.done("swap", "8.4.10.9: two components change places", moved(SWAP), two(), both(IMAGE, OTHER));
     let beyond =
         manifest_of(&["fw", "data"]).section(INSTALL, [select(0), set([(22, Item::Int(9))]), run(COPY)]);
     book.stop(
@@ -273,21 +273,21 @@ fn moving(book: &mut Book) {
     };
     book.done(
         "slot-a",
-        "8.4.9.3: the first of two slots",
+        "8.4.9.4: the first of two slots",
         slots.clone(),
         in_slot(0),
         After::default().holding("fw", IMAGE).fetched(&["https://fw.example/a"]),
     );
     book.done(
         "slot-b",
-        "8.4.9.3: the second of two slots",
+        "8.4.9.4: the second of two slots",
         slots.clone(),
         in_slot(1),
         After::default().holding("fw", OTHER).fetched(&["https://fw.example/b"]),
     );
     book.stop(
         "slot-neither",
-        "8.4.9.3: neither",
+        "8.4.9.4: neither",
         slots,
         in_slot(2),
         Stop::default().after(After::default().empty("fw").fetched(&[])),
@@ -300,7 +300,7 @@ fn invoking(book: &mut Book) {
     let ready = |content: &[u8]| device(&["fw"]).holding("fw", content).running(&["invocation"]);
     book.done(
         "invoke",
-        "6.2: validated, then invoked",
+        "5.3.3: validated, then invoked",
         boot.clone(),
         ready(IMAGE),
         After::default().invoked("fw"),
@@ -335,7 +335,7 @@ fn invoking(book: &mut Book) {
     let flash = |content: &[u8]| device(&["ram", "flash"]).holding("flash", content).running(&["invocation"]);
     book.done(
         "load-and-invoke",
-        "6.2: loaded, then invoked",
+        "5.3.3: loaded, then invoked",
         loaded.clone(),
         flash(IMAGE),
         After::default().holding("ram", IMAGE).invoked("ram"),
@@ -352,20 +352,10 @@ fn invoking(book: &mut Book) {
 fn rollback(book: &mut Book) {
     let good = update().sign(&author());
     let installed = |number: u64| crate::Device { installed: Some(number), ..online() };
-    book.done(
-        "newer",
-        "RFC 9124, 4.3.1: 7 after 6",
-        good.clone(),
-        installed(6),
-        After::default().holding("fw", IMAGE),
-    );
-    let refused = |number| Expect::Refuse {
-        device: installed(number),
-        reasons: Reasons::from(["unauthorised"]),
-        late: true,
-    };
-    book.add("older", "RFC 9124, 4.3.1: 7 after 8", good.clone(), refused(8));
-    book.add("much-older", "RFC 9124, 4.3.1: 7 after 2^63", good, refused(1 << 63));
+    book.done("newer", "8.4.2: 7 after 6", good.clone(), installed(6), After::default().holding("fw", IMAGE));
+    let refused = |number| Expect::refuse_late(installed(number), &["unauthorised"]);
+    book.add("older", "8.4.2: 7 after 8", good.clone(), refused(8));
+    book.add("much-older", "8.4.2: 7 after 2^63", good, refused(1 << 63));
 }
 
 fn severing(book: &mut Book) {
@@ -377,7 +367,7 @@ fn severing(book: &mut Book) {
     };
     book.done(
         "severed",
-        "8.2: a member that was severed and is here",
+        "8.6: a member that was severed and is here",
         with(Some(install)),
         online(),
         After::default().holding("fw", IMAGE),
@@ -385,14 +375,14 @@ fn severing(book: &mut Book) {
     let evil = sequence([set([(21, URI.into())]), run(FETCH)]);
     book.add(
         "severed-exchanged",
-        "8.2: it has not the digest in the manifest",
+        "8.6: it has not the digest in the manifest",
         with(Some(evil)),
-        Expect::Refuse { device: online(), reasons: Reasons::from(["unauthorised"]), late: false },
+        Expect::refuse(online(), &["unauthorised"]),
     );
     let untouched = After::default().empty("fw").fetched(&[]);
     book.stop(
         "severed-missing",
-        "8.2: it is needed and not here",
+        "8.6: it is needed and not here",
         with(None),
         online(),
         Stop::default().after(untouched),
@@ -400,7 +390,7 @@ fn severing(book: &mut Book) {
     let validated = device(&["fw"]).holding("fw", IMAGE).running(&["invocation"]);
     book.done(
         "severed-missing-unneeded",
-        "8.2: it is not needed for this",
+        "8.6: it is not needed for this",
         with(None),
         validated,
         After::default(),
@@ -408,8 +398,8 @@ fn severing(book: &mut Book) {
     let stray = update().envelope(&author(), [(Item::Int(16), sequence([run(FETCH)]))]).to_bytes();
     book.add(
         "severed-unknown",
-        "8.2: a member of which the manifest has no digest",
+        "8.6: a member of which the manifest has no digest",
         stray,
-        Expect::Refuse { device: online(), reasons: Reasons::new(), late: false },
+        Expect::refuse(online(), &[]),
     );
 }

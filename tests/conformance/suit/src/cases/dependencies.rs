@@ -1,4 +1,4 @@
-//! Manifests that depend on others (draft-ietf-suit-trust-domains, sections 5 to 7).
+//! Manifests that depend on others (draft-ietf-suit-trust-domains, section 5).
 
 use super::{
     After, Book, FETCH, IMAGE, INSTALL, INTEGRITY, IS_DEPENDENCY, OTHER, PROCESS, RESOLUTION, SET, Stop,
@@ -13,7 +13,7 @@ pub(super) fn write(book: &mut Book) {
     let installed = || After::default().holding("fw", IMAGE);
     let none = || After::default().empty("fw");
     let whole = root(&inner, commands()).to_bytes();
-    book.done("dependency", "6: fetched, checked and processed", whole, two(), installed());
+    book.done("dependency", "5.4: fetched, checked and processed", whole, two(), installed());
 
     let of_another = {
         let mut other = dependency();
@@ -49,7 +49,7 @@ pub(super) fn write(book: &mut Book) {
     let unchecked = root(&inner, unchecked).to_bytes();
     book.stop(
         "dependency-unchecked",
-        "5.1: processed without a check of its integrity",
+        "5.6.2: processed without a check of its integrity",
         unchecked,
         two(),
         Stop::default().after(none()),
@@ -57,7 +57,7 @@ pub(super) fn write(book: &mut Book) {
     let unlisted = Manifest::new(&["fw"]).shared(fits()).section(RESOLUTION, [run(PROCESS)]);
     book.stop(
         "dependency-not-listed",
-        "6: a component that is no dependency",
+        "5.6.2: a component that is no dependency",
         unlisted.sign(&author()),
         two(),
         Stop::default().after(none()),
@@ -66,7 +66,7 @@ pub(super) fn write(book: &mut Book) {
     let is = manifest().section(INSTALL, [run(IS_DEPENDENCY), set([(18, IMAGE.into())]), run(WRITE)]);
     book.stop(
         "is-dependency-not",
-        "7: a component is none",
+        "5.6.3: a component is none",
         is.sign(&author()),
         device(&["fw"]),
         Stop::condition(IS_DEPENDENCY).after(none()),
@@ -75,7 +75,7 @@ pub(super) fn write(book: &mut Book) {
         commands.insert(1, run(IS_DEPENDENCY));
         (section, commands)
     });
-    book.done("is-dependency", "7: a dependency is one", root(&inner, is).to_bytes(), two(), installed());
+    book.done("is-dependency", "5.6.3: a dependency is one", root(&inner, is).to_bytes(), two(), installed());
 
     let defaulting = Manifest::new(&["fw"])
         .shared(fits())
@@ -84,7 +84,7 @@ pub(super) fn write(book: &mut Book) {
     let default = root(&defaulting, commands()).to_bytes();
     book.done(
         "dependency-default",
-        "5.4: a default counts where nobody chose before",
+        "5.6.1: a default counts where nobody chose before",
         default,
         served,
         After::default().holding("fw", OTHER),

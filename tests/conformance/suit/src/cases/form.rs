@@ -1,8 +1,8 @@
 //! What is no envelope or manifest (draft-ietf-suit-manifest-37, sections 6.1, 8; RFC 8949, section 4.2).
 
 use super::{
-    ABORT, Book, COPY, FETCH, IMAGE, IMAGE_MATCH, INSTALL, OVERRIDE, RUN_SEQUENCE, SELECT, TRY_EACH, URI,
-    VALIDATE, WRITE, author, fits, image, manifest, manifest_of, run, set, update,
+    Book, COPY, FETCH, IMAGE, IMAGE_MATCH, INSTALL, OVERRIDE, RUN_SEQUENCE, SELECT, TRY_EACH, URI, VALIDATE,
+    WRITE, author, fits, image, manifest, manifest_of, run, set, update,
 };
 use crate::author::{Item, envelope, flat, map, sequence};
 
@@ -14,6 +14,11 @@ pub(super) fn write(book: &mut Book) {
     manifests(book);
     sequences(book);
     unknown(book);
+}
+
+/// Writes something that whoever does not refuse leaves behind.
+fn put() -> [(i64, Item); 2] {
+    [set([(18, IMAGE.into())]), run(WRITE)]
 }
 
 /// A good manifest, spoilt and then signed.
@@ -73,7 +78,7 @@ fn envelopes(book: &mut Book) {
     book.refuse("another-tag", "tag 108", other, PARSE);
     pairs.reverse();
     let reversed = Item::Tag(tag, Box::new(Item::Map(pairs))).to_bytes();
-    book.refuse("manifest-first", "8.2: the authentication stands before the manifest", reversed, PARSE);
+    book.refuse("manifest-first", "8.3: the authentication stands before the manifest", reversed, PARSE);
     let twice = vec![(Item::from("#fw"), IMAGE.into()), (Item::from("#fw"), IMAGE.into())];
     book.refuse("payload-twice", "two payloads of one name", parts(twice), PARSE);
 }
@@ -96,7 +101,7 @@ fn manifests(book: &mut Book) {
     book.refuse("duplicate-member", "member 20 twice", spoilt(|it| it.push(it[3].clone())), PARSE);
     book.refuse(
         "members-out-of-order",
-        "RFC 8949, section 4.2.1: keys ascend",
+        "8.1; RFC 8949, section 4.2.1: keys ascend",
         spoilt(|it| it.swap(0, 1)),
         PARSE,
     );
@@ -128,17 +133,19 @@ fn sequences(book: &mut Book) {
     let mut refuse = |name: &str, why: &str, manifest: crate::author::Manifest, reasons: &[&'static str]| {
         book.refuse(name, why, manifest.sign(&author()), reasons);
     };
-    let odd = Item::Array(vec![Item::Int(IMAGE_MATCH), Item::Int(15), Item::Int(IMAGE_MATCH)]).wrap();
+    let Item::Array(mut odd) = flat(put()) else { unreachable!("a list") };
+    odd.push(Item::Int(WRITE));
+    let odd = Item::Array(odd).wrap();
     refuse(
         "sequence-odd",
         "8.4.6: commands and arguments come in pairs",
-        manifest().member(VALIDATE, odd),
+        manifest().member(INSTALL, odd),
         PARSE,
     );
     refuse(
         "sequence-not-wrapped",
         "8.4.6: a section is a byte string",
-        manifest().member(VALIDATE, flat([run(IMAGE_MATCH)])),
+        manifest().member(INSTALL, flat(put())),
         &[],
     );
     let twice = Item::Map(vec![(Item::Int(21), URI.into()), (Item::Int(21), "https://evil.example/".into())]);
@@ -148,7 +155,7 @@ fn sequences(book: &mut Book) {
         manifest().section(INSTALL, [(OVERRIDE, twice), run(FETCH)]),
         PARSE,
     );
-    let one = Item::Array(vec![sequence([run(IMAGE_MATCH)])]);
+    let one = Item::Array(vec![sequence(put())]);
     refuse(
         "try-each-one",
         "8.4.10.2: two alternatives at least",
@@ -169,21 +176,21 @@ fn sequences(book: &mut Book) {
     refuse(
         "fetch-in-nested-shared",
         "8.4.5: nor do sequences inside it",
-        manifest().shared(shared).section(VALIDATE, [run(ABORT)]),
+        manifest().shared(shared).section(INSTALL, put()),
         &[],
     );
     let soft = set([(13, Item::Bool(true))]);
     refuse(
         "soft-failure-outside",
-        "8.4.8: only inside try-each and run-sequence",
-        manifest().section(INSTALL, [soft, run(ABORT)]),
+        "8.4.8.15: only inside try-each and run-sequence",
+        manifest().section(INSTALL, [soft].into_iter().chain(put())),
         &[],
     );
-    let unselected = manifest_of(&["fw", "data"]).section(INSTALL, [set([(18, IMAGE.into())]), run(WRITE)]);
-    refuse("component-not-selected", "6.5: with two components a section selects one first", unselected, &[]);
-    let beyond = manifest().section(INSTALL, [(SELECT, Item::Int(4)), set([(18, IMAGE.into())]), run(WRITE)]);
-    refuse("component-beyond", "6.5: component 4 of 1", beyond, &[]);
-    let mut nested = sequence([set([(18, IMAGE.into())]), run(WRITE)]);
+    let unselected = manifest_of(&["fw", "data"]).section(INSTALL, put());
+    refuse("component-not-selected", "6.2: with two components a section selects one first", unselected, &[]);
+    let beyond = manifest().section(INSTALL, [(SELECT, Item::Int(4))].into_iter().chain(put()));
+    refuse("component-beyond", "8.4.10.1: component 4 of 1", beyond, &[]);
+    let mut nested = sequence(put());
     for _ in 0..500 {
         nested = sequence([(RUN_SEQUENCE, nested)]);
     }
@@ -202,27 +209,32 @@ fn unknown(book: &mut Book) {
     refuse(
         "command-unknown",
         "6.1: unassigned command 40",
-        manifest().section(INSTALL, [run(40)]),
+        manifest().section(INSTALL, [run(40)].into_iter().chain(put())),
         &["command-unsupported"],
     );
-    let unreached = Item::Array(vec![sequence([run(IMAGE_MATCH)]), sequence([run(40)])]);
+    let unreached = Item::Array(vec![sequence(put()), sequence([run(40)])]);
     let unreached = manifest().section(INSTALL, [(TRY_EACH, unreached)]);
     refuse("command-unknown-nested", "6.1: the same where it may not be reached", unreached, &[]);
-    let custom = manifest().section(INSTALL, [(-300, Item::Int(1))]);
+    let custom = manifest().section(INSTALL, [(-300, Item::Int(1))].into_iter().chain(put()));
     refuse("command-private", "6.1: private command -300", custom, &["command-unsupported"]);
     let shared = manifest().shared(fits().into_iter().chain([(-300, Item::Int(1))]));
     refuse(
         "command-private-in-shared",
-        "8.4.5: none in the shared sequence",
-        shared.section(VALIDATE, [run(ABORT)]),
+        "6.2: none in the shared sequence",
+        shared.section(INSTALL, put()),
         &[],
     );
-    let parameter = manifest().section(INSTALL, [set([(99, Item::Int(1))]), run(ABORT)]);
+    let parameter = manifest().section(INSTALL, [set([(99, Item::Int(1))])].into_iter().chain(put()));
     refuse("parameter-unknown", "6.1: unassigned parameter 99", parameter, &["parameter-unsupported"]);
-    refuse("member-unknown", "6.1: unassigned manifest member 99", update().member(99, Item::Int(1)), &[]);
+    refuse(
+        "member-unknown",
+        "unassigned manifest member 99, by which the manifest asks for something",
+        update().member(99, Item::Int(1)),
+        &[],
+    );
     refuse(
         "member-zero",
-        "8.4: 0 is never valid",
+        "8.1: 0 is never valid",
         {
             let mut manifest = update();
             manifest.members.insert(0, (0, Item::Int(1)));

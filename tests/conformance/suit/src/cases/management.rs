@@ -1,4 +1,4 @@
-//! Conditions on time, power and versions (draft-ietf-suit-update-management).
+//! Conditions on time, power and versions (draft-ietf-suit-update-management, section 5).
 
 use super::{
     After, Book, IMAGE, INSTALL, OTHER, SELECT, Stop, WRITE, author, device, image, manifest, manifest_of,
@@ -37,7 +37,7 @@ pub(super) fn write(book: &mut Book) {
     let expiring = guarded(USE_BEFORE, (4, Item::Int(1_800_000_000)));
     both(
         "use-before",
-        "5: a second before, and at the time",
+        "5.1: a second before, and at the time",
         USE_BEFORE,
         expiring,
         at(1_799_999_999),
@@ -46,7 +46,7 @@ pub(super) fn write(book: &mut Book) {
     let charged = |battery: u64| crate::Device { battery: Some(battery), ..fw() };
     both(
         "minimum-battery",
-        "5: as much as asked for, and less",
+        "5.3: as much as asked for, and less",
         BATTERY,
         guarded(BATTERY, (26, Item::Int(500))),
         charged(500),
@@ -55,7 +55,7 @@ pub(super) fn write(book: &mut Book) {
     let lets = |least: i64| crate::Device { authorized: Some(least), ..fw() };
     both(
         "update-authorized",
-        "5: urgent enough, and not",
+        "5.4: urgent enough, and not",
         AUTHORIZED,
         guarded(AUTHORIZED, (27, Item::Int(-2))),
         lets(-2),
@@ -70,19 +70,26 @@ pub(super) fn write(book: &mut Book) {
         let parts = Item::Array(parts.iter().map(|part| Item::Int(*part)).collect());
         guarded(VERSION, (28, Item::Array(vec![Item::Int(comparison), parts]).wrap()))
     };
-    both("version-least", "5: >= 1.2", VERSION, demand(2, &[1, 2]), version(&[1, 2, 0]), version(&[1, 1, 9]));
+    both(
+        "version-least",
+        "5.5: >= 1.2",
+        VERSION,
+        demand(2, &[1, 2]),
+        version(&[1, 2, 0]),
+        version(&[1, 1, 9]),
+    );
     both(
         "version-equal",
-        "5: = 1 is every 1.x",
+        "5.5: = 1 is every 1.x",
         VERSION,
         demand(3, &[1]),
         version(&[1, 9]),
         version(&[2, 0]),
     );
-    both("version-below", "5: < 1.10", VERSION, demand(5, &[1, 10]), version(&[1, 9]), version(&[1, 10]));
+    both("version-below", "5.5: < 1.10", VERSION, demand(5, &[1, 10]), version(&[1, 9]), version(&[1, 10]));
     both(
         "version-release-candidate",
-        "5: >= 2.0, and 2.0-rc.1",
+        "5.5: >= 2.0, and 2.0-rc.1",
         VERSION,
         demand(2, &[2, 0, 0]),
         version(&[2, 0, 0]),
@@ -93,7 +100,7 @@ pub(super) fn write(book: &mut Book) {
         .sign(&author());
     both(
         "image-not-match",
-        "5: another image, and the same",
+        "5.2: another image, and the same",
         IMAGE_NOT_MATCH,
         other,
         fw().holding("fw", OTHER),
@@ -106,7 +113,7 @@ pub(super) fn write(book: &mut Book) {
         .sign(&author());
     book.done(
         "override-multiple",
-        "6: parameters of several components",
+        "5.7: parameters of several components",
         multiple,
         device(&["a", "b"]),
         After::default().holding("a", IMAGE).holding("b", OTHER),
@@ -125,7 +132,7 @@ pub(super) fn write(book: &mut Book) {
         .sign(&author());
     book.done(
         "copy-parameters",
-        "6: parameters of another component",
+        "5.8: parameters of another component",
         copied,
         device(&["a", "b"]),
         After::default().empty("a").holding("b", IMAGE),

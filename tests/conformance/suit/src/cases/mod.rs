@@ -42,11 +42,11 @@ impl Book {
         self.add(name, why, envelope.to_bytes(), Expect::Believe(Facts::default()));
     }
 
-    /// Refused on sight by whoever looks at everything first, and by processing on the usual device otherwise.
+    /// Refused on sight by whoever looks at everything first, and in processing otherwise: by a device that has all that
+    /// the envelope asks for, so that whoever overlooks what is wrong takes it to the end.
     fn refuse(&mut self, name: &str, why: &str, envelope: Vec<u8>, reasons: &[&'static str]) {
-        let device = device(&["fw"]);
-        let reasons = reasons.iter().copied().collect();
-        self.add(name, why, envelope, Expect::Refuse { device, reasons, late: false });
+        let device = online().running(&["update", "invocation"]);
+        self.add(name, why, envelope, Expect::refuse(device, reasons));
     }
 
     fn done(&mut self, name: &str, why: &str, envelope: Vec<u8>, device: Device, after: After) {

@@ -1,4 +1,4 @@
-//! Sequences within sequences, and how parameters live (draft-ietf-suit-manifest-37, sections 6.4, 8.4.8, 8.4.10).
+//! Sequences within sequences, and how parameters live (draft-ietf-suit-manifest-37, sections 6.4, 6.5, 8.4.8, 8.4.10).
 
 use super::{
     ABORT, After, Book, FETCH, IMAGE, IMAGE_MATCH, INSTALL, OTHER, RUN_SEQUENCE, SET, Stop, TRY_EACH, URI,
@@ -77,7 +77,7 @@ fn alternatives(book: &mut Book) {
     let hard = sequence([set([(13, Item::Bool(false))]), run(ABORT)]);
     book.stop(
         "try-each-hard",
-        "8.4.8: soft failure turned off inside",
+        "8.4.8.15: soft failure turned off inside",
         install([try_each([hard, second.clone()])]),
         fw(),
         Stop::condition(ABORT).after(none()),
@@ -129,7 +129,7 @@ fn runs(book: &mut Book) {
     let none = || After::default().empty("fw");
     book.done(
         "run-sequence",
-        "8.4.10.7",
+        "8.4.10.8: as if it stood there",
         install([(RUN_SEQUENCE, sequence(put(IMAGE)))]),
         fw(),
         after(IMAGE),
@@ -138,7 +138,7 @@ fn runs(book: &mut Book) {
     let then = |inner: Item| install([(RUN_SEQUENCE, inner)].into_iter().chain(put(IMAGE)));
     book.stop(
         "run-sequence-fails",
-        "8.4.10.7: a failed condition inside is one outside",
+        "8.4.10.8: a failed condition inside is one outside",
         then(failing),
         fw(),
         Stop::condition(ABORT).after(none()),
@@ -146,7 +146,7 @@ fn runs(book: &mut Book) {
     let quiet = sequence([soft(), run(ABORT), set([(18, OTHER.into())]), run(WRITE)]);
     book.done(
         "run-sequence-soft",
-        "8.4.8: with soft failure it ends quietly",
+        "8.4.8.15: with soft failure it ends quietly",
         then(quiet),
         fw(),
         after(IMAGE),
@@ -155,7 +155,7 @@ fn runs(book: &mut Book) {
         sequence([soft(), (RUN_SEQUENCE, sequence([run(ABORT)])), set([(18, OTHER.into())]), run(WRITE)]);
     book.add(
         "soft-failure-not-inherited",
-        "8.4.8: a sequence inside starts without it",
+        "8.4.8.15: a sequence inside starts without it",
         then(nested),
         super::Expect::Stop {
             device: fw(),
@@ -167,7 +167,7 @@ fn runs(book: &mut Book) {
     let ended = [(RUN_SEQUENCE, sequence([soft(), set([(18, OTHER.into())]), run(WRITE)])), run(ABORT)];
     book.stop(
         "soft-failure-ends",
-        "8.4.8: it ends with its sequence",
+        "8.4.8.15: it ends with its sequence",
         install(ended),
         fw(),
         Stop::condition(ABORT).after(after(OTHER)),
@@ -180,9 +180,9 @@ fn parameters(book: &mut Book) {
     let twice = install([set([(18, OTHER.into())]), set([(18, IMAGE.into())]), run(WRITE)]);
     book.done("override-replaces", "8.4.10.3: the last one counts", twice, fw(), after(IMAGE));
     let kept = install([set([(18, IMAGE.into())]), set_once(OTHER), run(WRITE)]);
-    book.done("set-keeps", "trust-domains: what is set is not set again", kept, fw(), after(IMAGE));
+    book.done("set-keeps", "trust-domains, 5.6.1: what is set is not set again", kept, fw(), after(IMAGE));
     let first = install([set_once(IMAGE), run(WRITE)]);
-    book.done("set-sets", "trust-domains: what is not set is set", first, fw(), after(IMAGE));
+    book.done("set-sets", "trust-domains, 5.6.1: what is not set is set", first, fw(), after(IMAGE));
     let shared = manifest().shared(super::fits().into_iter().chain([set([(18, IMAGE.into())])]));
     book.done(
         "shared-sets",
@@ -194,17 +194,17 @@ fn parameters(book: &mut Book) {
     let inside = install([(RUN_SEQUENCE, sequence([set([(18, IMAGE.into())])])), run(WRITE)]);
     book.done(
         "parameters-outlive-sequences",
-        "6.3: they belong to the component",
+        "6.4: they belong to the component",
         inside,
         fw(),
         after(IMAGE),
     );
     let order = install([set([(12, Item::Bool(true))])].into_iter().chain(put(IMAGE)));
-    book.done("strict-order", "8.4.8: in order is always right", order, fw(), after(IMAGE));
+    book.done("strict-order", "8.4.8.14: in order is always right", order, fw(), after(IMAGE));
     let any = install(
         [set([(12, Item::Bool(false))])].into_iter().chain([set([(12, Item::Bool(true))])]).chain(put(IMAGE)),
     );
-    book.done("strict-order-off", "8.4.8: in order is right then too", any, fw(), after(IMAGE));
+    book.done("strict-order-off", "8.4.8.14: in order is right then too", any, fw(), after(IMAGE));
     let fetched = install([set([(21, "https://old.example/".into())]), set([(21, URI.into())]), run(FETCH)]);
     let served = fw().serving(URI, IMAGE).serving("https://old.example/", OTHER);
     book.done(

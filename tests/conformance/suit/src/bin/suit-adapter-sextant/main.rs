@@ -1,19 +1,16 @@
 //! The adapter of this product: `suit` behind the contract of docs/conformance.md.
 
 #![forbid(unsafe_code)]
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool speaks to its caller")]
-
 mod platform;
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use crypto::HashAlgorithm;
-use serde::Serialize;
 use sextant_suit_conformance::{
-    Component, Device, Failure, Features, Manifest, Outcome, Trace, from_hex, to_hex,
+    Component, Device, Failure, Features, Implementation, Manifest, Outcome, Trace, from_hex, serve, to_hex,
 };
+use suit::labels::manifest as label;
 use suit::{
     Authority, AuthorityList, AuthorityPolicy, Capabilities, ComponentId, Envelope, FailureKind, Procedure,
     Processor, Role,
@@ -22,53 +19,32 @@ use suit::{
 use self::platform::MemoryDevice;
 
 fn main() -> ExitCode {
-    let words: Vec<String> = std::env::args().skip(1).collect();
-    match answer(&words) {
-        Ok(status) => status,
-        Err(error) => {
-            eprintln!("suit-adapter-sextant: {error}");
-            ExitCode::from(3)
-        }
-    }
+    serve(&Sextant)
 }
 
-/// Answers one question. An error is a mistake of whoever asks.
-fn answer(words: &[String]) -> Result<ExitCode, String> {
-    let (verb, rest) = words.split_first().ok_or("no verb")?;
-    let (mut keys, mut device, mut envelope) = (Vec::new(), None, None);
-    let mut rest = rest.iter();
-    while let Some(word) = rest.next() {
-        match word.as_str() {
-            "--key" => keys.push(read(rest.next().ok_or("--key needs a file")?)?),
-            "--device" => device = Some(read(rest.next().ok_or("--device needs a file")?)?),
-            file => envelope = Some(read(file)?),
-        }
+struct Sextant;
+
+impl Implementation for Sextant {
+    fn features(&self) -> Features {
+        features()
     }
-    if verb == "features" {
-        return Ok(say(0, &features()));
+
+    fn verify(&self, keys: &[Vec<u8>], envelope: &[u8]) -> Result<(), Failure> {
+        let envelope = Envelope::decode(envelope).map_err(|error| malformed(&error))?;
+        envelope.verify(&authorities(keys)?).map(|_| ()).map_err(|refusal| refused(&refusal))
     }
-    let envelope = envelope.ok_or("no envelope")?;
-    match verb.as_str() {
-        "decode" => Ok(decode(&envelope)),
-        "verify" => {
-            let believed = authorities(&keys)?;
-            let verified = Envelope::decode(&envelope).map_err(|error| malformed(&error));
-            Ok(
-                match verified
-                    .and_then(|it| it.verify(&believed).map(|_| ()).map_err(|refusal| refused(&refusal)))
-                {
-                    Ok(()) => ExitCode::SUCCESS,
-                    Err(failure) => say(1, &failure),
-                },
-            )
+
+    fn decode(&self, envelope: &[u8]) -> Option<Result<Manifest, Failure>> {
+        Some(decode(envelope).map_err(|error| malformed(&error)))
+    }
+
+    fn process(&self, keys: &[Vec<u8>], envelope: &[u8], device: &Device) -> Option<Trace> {
+        let mut trace = Trace::default();
+        match process(keys, envelope, device, &mut trace) {
+            Ok(()) => trace.outcome = Outcome::Done,
+            Err(failure) => trace.failure = failure,
         }
-        "process" => {
-            let device: Device =
-                serde_json::from_slice(&device.ok_or("no device")?).map_err(|it| it.to_string())?;
-            let trace = process(&envelope, authorities(&keys)?, &device)?;
-            Ok(say(u8::from(trace.outcome != Outcome::Done), &trace))
-        }
-        _ => Ok(ExitCode::from(2)),
+        Some(trace)
     }
 }
 
@@ -95,16 +71,8 @@ fn features() -> Features {
     }
 }
 
-fn decode(bytes: &[u8]) -> ExitCode {
-    let envelope = match Envelope::decode(bytes) {
-        Ok(envelope) => envelope,
-        Err(error) => return say(1, &malformed(&error)),
-    };
-    let manifest = match envelope.manifest_unverified() {
-        Ok(manifest) => manifest,
-        Err(error) => return say(1, &malformed(&error)),
-    };
-    use suit::labels::manifest as label;
+fn decode(bytes: &[u8]) -> Result<Manifest, suit::Error> {
+    let manifest = Envelope::decode(bytes)?.manifest_unverified()?;
     let mut members = BTreeSet::from([label::VERSION, label::SEQUENCE_NUMBER, label::COMMON]);
     members.extend(manifest.sections().map(|(section, _)| section.label()));
     let optional = [
@@ -116,38 +84,40 @@ fn decode(bytes: &[u8]) -> ExitCode {
         (label::MUD, manifest.mud().is_some()),
     ];
     members.extend(optional.into_iter().filter(|(_, here)| *here).map(|(label, _)| label));
-    say(0, &Manifest { sequence_number: manifest.sequence_number(), members })
+    Ok(Manifest { sequence_number: manifest.sequence_number(), members })
 }
 
-fn process(bytes: &[u8], believed: AuthorityList, device: &Device) -> Result<Trace, String> {
-    let mut memory = MemoryDevice::new(device, believed.clone())?;
-    let mut trace = Trace { outcome: Outcome::Refused, ..Trace::default() };
-    match Envelope::decode(bytes).map_err(|error| malformed(&error)).and_then(|envelope| {
-        let verified = envelope.verify(&believed).map_err(|refusal| refused(&refusal))?;
-        let mut processor = Processor::new(&verified, &mut memory).map_err(|refusal| refused(&refusal))?;
-        for name in &device.procedures {
-            let Some(procedure) = procedure(name) else {
-                return Err(Failure { reason: None, code: format!("procedure {name} is not known") });
+/// Fills the trace and gives why it did not come to its end.
+fn process(keys: &[Vec<u8>], bytes: &[u8], device: &Device, trace: &mut Trace) -> Result<(), Failure> {
+    let believed = authorities(keys)?;
+    let mut memory = MemoryDevice::new(device, believed.clone()).map_err(unclear)?;
+    let outcome = run(bytes, &believed, device, &mut memory, trace);
+    memory.tell(trace);
+    outcome
+}
+
+fn run(
+    bytes: &[u8],
+    believed: &AuthorityList,
+    device: &Device,
+    memory: &mut MemoryDevice,
+    trace: &mut Trace,
+) -> Result<(), Failure> {
+    let envelope = Envelope::decode(bytes).map_err(|error| malformed(&error))?;
+    let verified = envelope.verify(believed).map_err(|refusal| refused(&refusal))?;
+    let mut processor = Processor::new(&verified, memory).map_err(|refusal| refused(&refusal))?;
+    for name in &device.procedures {
+        let procedure = procedure(name).ok_or_else(|| unclear(format!("procedure {name} is not known")))?;
+        processor.run(procedure).map_err(|failure| {
+            trace.outcome = Outcome::Stopped;
+            trace.condition = match failure.kind {
+                FailureKind::NotMet(condition) => Some(condition.code()),
+                _ => None,
             };
-            if let Err(failure) = processor.run(procedure) {
-                trace.outcome = Outcome::Stopped;
-                trace.condition = match failure.kind {
-                    FailureKind::NotMet(condition) => Some(condition.code()),
-                    _ => None,
-                };
-                return Err(Failure {
-                    reason: Some(failure.kind.reason().to_string()),
-                    code: failure.kind.code().into(),
-                });
-            }
-        }
-        Ok(())
-    }) {
-        Ok(()) => trace.outcome = Outcome::Done,
-        Err(failure) => trace.failure = failure,
+            Failure { reason: Some(failure.kind.reason().to_string()), code: failure.kind.code().into() }
+        })?;
     }
-    memory.tell(&mut trace);
-    Ok(trace)
+    Ok(())
 }
 
 fn procedure(name: &str) -> Option<Procedure> {
@@ -160,15 +130,15 @@ fn procedure(name: &str) -> Option<Procedure> {
 }
 
 /// Whoever has one of the keys is an author of everything.
-fn authorities(keys: &[Vec<u8>]) -> Result<AuthorityList, String> {
+fn authorities(keys: &[Vec<u8>]) -> Result<AuthorityList, Failure> {
     let mut entries = Vec::new();
     for (index, key) in keys.iter().enumerate() {
-        let key = cose::Key::decode(key).map_err(|error| format!("not a key: {error}"))?;
+        let key = cose::Key::decode(key).map_err(|error| unclear(format!("not a key: {error}")))?;
         let kid = key.kid().unwrap_or_default();
         entries.push(Authority::new(key.public().clone(), kid, &format!("key {index}"), Role::Author));
     }
     AuthorityList::new(AuthorityPolicy::default(), entries)
-        .map_err(|error| format!("not a list of keys: {error}"))
+        .map_err(|error| unclear(format!("not a list of keys: {error}")))
 }
 
 fn malformed(error: &suit::Error) -> Failure {
@@ -179,14 +149,9 @@ fn refused(refusal: &suit::Refusal) -> Failure {
     Failure { reason: Some(refusal.reason().to_string()), code: refusal.code().into() }
 }
 
-fn say(status: u8, answer: &impl Serialize) -> ExitCode {
-    println!("{}", serde_json::to_string(answer).expect("an answer without maps of other keys than text"));
-    ExitCode::from(status)
-}
-
-fn read(file: impl Into<PathBuf>) -> Result<Vec<u8>, String> {
-    let file = file.into();
-    std::fs::read(&file).map_err(|error| format!("{}: {error}", file.display()))
+/// What the kit asked is not as agreed.
+fn unclear(what: String) -> Failure {
+    Failure { reason: None, code: what }
 }
 
 /// Segments of a component identifier, as the contract writes them.
