@@ -3,7 +3,11 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::print_stderr, reason = "skips are said aloud on standard error")]
 
+mod suit;
 mod vectors;
 
 // Public interface
+pub use suit::{
+    Authentication, Class, Facts, SuitVector, Verdict, read_vector, suit_public_keys, suit_vectors,
+};
 pub use vectors::{hex, read_hex, vectors};

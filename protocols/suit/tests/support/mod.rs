@@ -46,8 +46,8 @@ pub(crate) struct Device {
     pub(crate) checkpoints: usize,
     /// The report before the last start of a component.
     pub(crate) pending: Option<Report>,
-    /// Taken for the digests of contents of this size, where a vector does not tell its image.
-    pub(crate) pretended: BTreeMap<u64, Digest>,
+    /// Contents and the digests they are taken to have, where a vector does not tell its image.
+    pub(crate) pretended: BTreeMap<Vec<u8>, Digest>,
     /// What happened, in order.
     pub(crate) log: Vec<String>,
     pub(crate) received: u64,
@@ -342,8 +342,7 @@ impl Platform for Device {
     }
 
     fn digest(&mut self, component: &ComponentId, _: HashAlgorithm) -> Result<Option<Digest>, PlatformError> {
-        let size = self.content(component).map(|content| content.len() as u64);
-        Ok(size.and_then(|size| self.pretended.get(&size).copied()))
+        Ok(self.content(component).and_then(|content| self.pretended.get(content).copied()))
     }
 }
 

@@ -1,0 +1,7 @@
+//! The adapter of `dress-up`.
+
+#![forbid(unsafe_code)]
+
+fn main() -> std::process::ExitCode {
+    sextant_suit_conformance::serve(&sextant_suit_interop::DressUp)
+}
