@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool speaks to its caller")]
 
+mod agreeable;
 mod attestation;
 mod callgrind;
 mod device_code;
@@ -19,6 +20,7 @@ mod mud_compile;
 mod policy_move;
 mod report;
 mod sample;
+mod suit_peers;
 mod suit_process;
 mod tamper;
 mod whole_path;
@@ -50,9 +52,10 @@ impl Effort {
 /// A measurement and its name for `--only`.
 type Measurement = (&'static str, fn(Effort) -> Result<Section>);
 
-const MEASUREMENTS: [Measurement; 9] = [
+const MEASUREMENTS: [Measurement; 10] = [
     ("attestation", attestation::measure),
     ("suit", suit_process::measure),
+    ("suit-peers", suit_peers::measure),
     ("callgrind", callgrind::measure),
     ("device-code", device_code::measure),
     ("mud", mud_compile::measure),

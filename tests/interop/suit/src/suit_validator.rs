@@ -82,7 +82,7 @@ impl SuitValidator {
 
 /// A COSE_KeySet of one P-256 key, whose algorithm is ES256 whatever the key says: the crate looks for that even where a
 /// signature says ESP256.
-pub(crate) fn key_set(key: &[u8]) -> Option<Vec<u8>> {
+pub fn key_set(key: &[u8]) -> Option<Vec<u8>> {
     let key = cose::Key::decode(key).ok()?;
     let (x, y) = key.public().ec2_coordinates().filter(|(x, _)| x.len() == 32)?;
     let mut members = MapBuilder::new();
