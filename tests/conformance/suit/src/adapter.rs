@@ -4,6 +4,7 @@ use std::fmt;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -113,35 +114,42 @@ impl Adapter {
             .stderr(Stdio::piped())
             .spawn()
             .map_err(AdapterError::Start)?;
-        let (mut stdout, mut stderr) = (child.stdout.take(), child.stderr.take());
-        let read = |from: &mut dyn Read| {
-            let mut text = Vec::new();
-            let _ = from.take(MAX_ANSWER).read_to_end(&mut text);
-            String::from_utf8_lossy(&text).into_owned()
-        };
-        thread::scope(|scope| {
-            let answer = scope.spawn(|| stdout.as_mut().map(|from| read(from)).unwrap_or_default());
-            let words = scope.spawn(|| stderr.as_mut().map(|from| read(from)).unwrap_or_default());
-            let deadline = Instant::now() + self.patience;
-            let status = loop {
-                match child.try_wait().map_err(AdapterError::Start)? {
-                    Some(status) => break status,
-                    None if Instant::now() < deadline => thread::sleep(Duration::from_millis(1)),
-                    None => {
-                        let _ = child.kill();
-                        let _ = child.wait();
-                        return Err(AdapterError::Hung);
-                    }
+        let (answer, words) = (child.stdout.take().map(read_on), child.stderr.take().map(read_on));
+        let deadline = Instant::now() + self.patience;
+        let status = loop {
+            match child.try_wait().map_err(AdapterError::Start)? {
+                Some(status) => break status,
+                None if Instant::now() < deadline => thread::sleep(Duration::from_millis(1)),
+                None => {
+                    let _ = child.kill();
+                    let _ = child.wait();
+                    return Err(AdapterError::Hung);
                 }
-            };
-            let answer = answer.join().unwrap_or_default();
-            let words = words.join().unwrap_or_default();
-            match status.code() {
-                Some(code @ 0..=2) => Ok((code, answer)),
-                _ => Err(AdapterError::Crashed(format!("{status}: {}", first_line(&words)))),
             }
-        })
+        };
+        // What the program started may outlive it and hold on to its pipes.
+        let text = |from: Option<Receiver<String>>| match from {
+            Some(from) => from
+                .recv_timeout(deadline.saturating_duration_since(Instant::now()))
+                .map_err(|_| AdapterError::Hung),
+            None => Ok(String::new()),
+        };
+        match status.code() {
+            Some(code @ 0..=2) => Ok((code, text(answer)?)),
+            _ => Err(AdapterError::Crashed(format!("{status}: {}", first_line(&text(words)?)))),
+        }
     }
+}
+
+/// Reads to the end beside whatever else happens.
+fn read_on(mut from: impl Read + Send + 'static) -> Receiver<String> {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        let mut text = Vec::new();
+        let _ = from.by_ref().take(MAX_ANSWER).read_to_end(&mut text);
+        let _ = sender.send(String::from_utf8_lossy(&text).into_owned());
+    });
+    receiver
 }
 
 impl fmt::Display for AdapterError {
