@@ -79,6 +79,9 @@ pub struct Device {
     pub components: Vec<Component>,
     /// What can be fetched, by URI.
     pub served: BTreeMap<String, String>,
+    /// COSE_Keys of the device that decrypt.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub decryption_keys: Vec<String>,
     /// Sequence number of the manifest that is installed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub installed: Option<u64>,

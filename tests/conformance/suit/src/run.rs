@@ -212,6 +212,7 @@ fn says_so() -> Standing {
 fn heeded(device: &Device) -> Vec<&'static str> {
     let of_components = |has: fn(&crate::Component) -> bool| device.components.iter().any(has);
     let set = [
+        ("decryption_keys", !device.decryption_keys.is_empty()),
         ("installed", device.installed.is_some()),
         ("now", device.now.is_some()),
         ("battery", device.battery.is_some()),

@@ -11,6 +11,7 @@ const IMAGE_NOT_MATCH: i64 = 25;
 const BATTERY: i64 = 26;
 const AUTHORIZED: i64 = 27;
 const VERSION: i64 = 28;
+const WAIT: i64 = 29;
 const OVERRIDE_MULTIPLE: i64 = 34;
 const COPY_PARAMETERS: i64 = 35;
 
@@ -106,6 +107,28 @@ pub(super) fn write(book: &mut Book) {
         fw().holding("fw", OTHER),
         fw().holding("fw", IMAGE),
     );
+
+    let waiting = manifest()
+        .section(
+            INSTALL,
+            [
+                set([(29, map([(5, Item::Int(1_800_000_000))]).wrap())]),
+                run(WAIT),
+                set([(18, IMAGE.into())]),
+                run(WRITE),
+            ],
+        )
+        .sign(&author());
+    book.done(
+        "wait",
+        "5.6: what it waits for has come",
+        waiting.clone(),
+        at(1_800_000_000),
+        After::default().holding("fw", IMAGE),
+    );
+    // A device that would wait longer than anybody looks says so too.
+    let untouched = Stop::default().after(After::default().empty("fw"));
+    book.stop("wait-longer", "5.6: nothing happens before", waiting, at(1_799_999_999), untouched);
 
     let entries = map([(0, map([(18, IMAGE.into())])), (1, map([(18, OTHER.into())]))]);
     let multiple = manifest_of(&["a", "b"])

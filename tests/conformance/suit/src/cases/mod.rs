@@ -3,6 +3,7 @@
 mod authentication;
 mod commands;
 mod dependencies;
+mod encryption;
 mod form;
 mod management;
 mod sequences;
@@ -22,6 +23,7 @@ pub fn own_cases() -> Vec<Case> {
     sequences::write(&mut book);
     dependencies::write(&mut book);
     management::write(&mut book);
+    encryption::write(&mut book);
     book.cases
 }
 

@@ -67,7 +67,16 @@ fn features() -> Features {
         common: has.common.into_iter().flatten().collect(),
         commands: has.commands.into_iter().collect(),
         parameters: has.parameters.into_iter().collect(),
-        device: all(&["installed", "now", "battery", "authorized", "device", "slot", "version"]),
+        device: all(&[
+            "decryption_keys",
+            "installed",
+            "now",
+            "battery",
+            "authorized",
+            "device",
+            "slot",
+            "version",
+        ]),
     }
 }
 

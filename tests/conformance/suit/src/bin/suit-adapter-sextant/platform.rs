@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use cose::{DecryptionKey, DecryptionKeys, KeyStore};
 use crypto::Digest;
 use sextant_suit_conformance::{Component, Device, Trace, from_hex, to_hex};
 use suit::{
@@ -11,7 +12,7 @@ use suit::{
 
 use crate::{component_id, segments};
 
-/// What it can do: all there is, though no case gives it a key to decrypt with, or an event to wait for.
+/// What it can do: all there is.
 pub(crate) const ABILITIES: Abilities = Abilities {
     swap: true,
     clock: true,
@@ -34,6 +35,7 @@ pub(crate) struct MemoryDevice {
     components: BTreeMap<ComponentId, (Component, Option<Vec<u8>>)>,
     served: BTreeMap<String, Vec<u8>>,
     authorities: AuthorityList,
+    keys: DecryptionKeys,
     /// Manifests that refer to a component.
     links: BTreeMap<ComponentId, Vec<Digest>>,
     writing: Option<Vec<u8>>,
@@ -60,7 +62,12 @@ impl MemoryDevice {
         for (uri, content) in &told.served {
             served.insert(uri.clone(), bytes(content)?);
         }
+        let mut keys = DecryptionKeys::default();
+        for key in &told.decryption_keys {
+            keys.push(DecryptionKey::decode(&bytes(key)?).map_err(|error| format!("not a key: {error}"))?);
+        }
         Ok(Self {
+            keys,
             vendor: uuid(&told.vendor)?,
             class: uuid(&told.class)?,
             device: uuid(&told.device)?,
@@ -104,6 +111,10 @@ impl Platform for MemoryDevice {
 
     fn authorities(&self) -> Option<&AuthorityList> {
         Some(&self.authorities)
+    }
+
+    fn keys(&self) -> Option<&dyn KeyStore> {
+        Some(&self.keys)
     }
 
     fn has_component(&self, component: &ComponentId) -> bool {
