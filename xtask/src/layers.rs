@@ -27,8 +27,14 @@ const FLOORS: &[(&str, u8)] = &[
 ];
 
 /// Crates that serve checks only: nobody imports them except for development.
-const CHECKS: &[&str] =
-    &["sextant-testkit", "sextant-tests", "sextant-suit-conformance", "sextant-benches", "xtask"];
+const CHECKS: &[&str] = &[
+    "sextant-testkit",
+    "sextant-tests",
+    "sextant-suit-conformance",
+    "sextant-suit-interop",
+    "sextant-benches",
+    "xtask",
+];
 
 /// External crates that only the named crates may import: cryptography and SQL.
 const OWNED: &[(&str, &[&str])] = &[
