@@ -60,5 +60,5 @@ fn hold(program: &str, list: List) {
         count(|it| matches!(it, Right::Open(why) if !why.is_empty())),
     );
     // A peer that agrees in nothing would be a broken adapter.
-    assert!(Tally::of(&rows).agree > 50, "{table}");
+    assert!(Tally::of(&rows).agree > 40, "{table}");
 }
