@@ -146,6 +146,7 @@ impl Cast {
             dbgstat: DebugStatus::Disabled,
             measurement: self.measurement(application),
             manifest: None,
+            dependencies: Vec::new(),
             status: None,
         };
         claims.sign(&self.device, b"device").expect("evidence")

@@ -33,6 +33,7 @@ fn evidence(image: &[u8], release: Option<&[u8]>) -> Vec<u8> {
             let digest = suit::Envelope::decode(envelope).expect("an envelope").manifest_digest_claimed();
             ManifestReference { digest, sequence_number: 7 }
         }),
+        dependencies: Vec::new(),
         status: None,
     };
     claims.sign(&fixed_key(7), b"device").expect("evidence")

@@ -35,6 +35,9 @@ impl FileStorage {
             Area::Authorities(RecordCopy::Second) => self.folder.join("authorities-2"),
             Area::Manifest(in_slot) => slot(in_slot).join("manifest.suit"),
             Area::Image(in_slot, component) => slot(in_slot).join(format!("component-{component}")),
+            Area::Dependency(in_slot, component) => {
+                slot(in_slot).join(format!("dependency-{component}.suit"))
+            }
             Area::Staged(component) => self.folder.join(format!("staged-{component}")),
             Area::Scratch => self.folder.join("scratch"),
         }

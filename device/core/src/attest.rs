@@ -62,6 +62,11 @@ impl<S: Storage> Device<S> {
     /// Evidence of what runs, in answer to a verifier's nonce.
     pub fn evidence(&self, nonce: &Nonce) -> Result<Vec<u8>, AttestError<S::Error>> {
         let state = self.state();
+        let dependencies = self.running.iter().flat_map(|running| &running.dependencies);
+        let dependencies = dependencies.map(|dependency| ManifestReference {
+            digest: dependency.manifest,
+            sequence_number: dependency.sequence,
+        });
         let claims = EvidenceClaims {
             nonce: nonce.clone(),
             ueid: self.identity.ueid.clone(),
@@ -75,6 +80,7 @@ impl<S: Storage> Device<S> {
                 digest: running.manifest,
                 sequence_number: running.sequence,
             }),
+            dependencies: dependencies.collect(),
             status: Some(DeviceStatus {
                 active_slot: self.running_slot().index() as u64,
                 trial: self.running.as_ref().is_some_and(|running| running.on_trial),

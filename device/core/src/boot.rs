@@ -160,7 +160,8 @@ impl<S: Storage> Device<S> {
         procedure: Procedure,
         now: Option<u64>,
     ) -> Result<Installation, StateError<S::Error>> {
-        let Some(Installed { manifest, sequence }) = self.state().installed(slot).cloned() else {
+        let Some(Installed { manifest, sequence, dependencies, .. }) = self.state().installed(slot).cloned()
+        else {
             return Ok(Installation::Unfit(Unfit::Empty));
         };
         let stored = read_all(&self.storage, Area::Manifest(slot), suit::limits::MAX_ENVELOPE_LEN);
@@ -184,13 +185,21 @@ impl<S: Storage> Device<S> {
         let view = View {
             identity: &self.identity,
             home: self.identity.layout.home(slot),
-            holder: None,
+            authorities: self.authorities.list(),
+            removal: None,
             keys: self.keys.as_ref(),
             installed: None,
+            floors: &[],
             version: version.clone(),
             now,
         };
-        let mut platform = SlotPlatform::new(view, Stored::read_only(&mut self.storage, slot));
+        let contents = Stored::read_only(&mut self.storage, slot);
+        let mut platform = match SlotPlatform::new(view, &verified, contents) {
+            Ok(platform) => platform,
+            Err(fault) => {
+                return Ok(Installation::Unfit(Unfit::Procedure(FailureKind::Dependency(fault))));
+            }
+        };
         let result = Processor::new(&verified, &mut platform).map(|mut processor| processor.run(procedure));
         if let Some(error) = platform.contents.failure.take() {
             return Err(StateError::Storage(error));
@@ -200,7 +209,11 @@ impl<S: Storage> Device<S> {
             Ok(Err(failure)) => return Ok(Installation::Unfit(Unfit::Procedure(failure.kind))),
             Ok(Ok(report)) => report,
         };
-        if let Some(component) = platform.unchecked(&verified) {
+        // The manifests it depends on are those that were judged when it was installed.
+        if !platform.set.dependencies().all(|found| dependencies.iter().any(|known| known.is(&found))) {
+            return Ok(Installation::Unfit(Unfit::OtherManifest));
+        }
+        if let Some(component) = platform.unchecked() {
             return Ok(Installation::Unfit(Unfit::Unchecked(component)));
         }
         let start = platform.start.take();
@@ -208,6 +221,6 @@ impl<S: Storage> Device<S> {
             self.boot_report = Some(report);
         }
         let on_trial = self.state().trial.is_some_and(|trial| trial.slot == slot);
-        Ok(Installation::Fit(Running { slot, manifest, sequence, version, on_trial, start }))
+        Ok(Installation::Fit(Running { slot, manifest, sequence, dependencies, version, on_trial, start }))
     }
 }

@@ -5,7 +5,7 @@ use crypto::{Digest, SigningKey};
 use suit::{AuthorityList, Report, Version};
 
 use crate::{
-    Bars, BootState, Identity, Slot, Start, StateError, StateStore, Storage,
+    Bars, BootState, Dependency, Identity, Slot, Start, StateError, StateStore, Storage,
     authorities::AuthorityStore,
     boot::{Installation, Unfit},
 };
@@ -56,6 +56,8 @@ pub struct Running {
     pub manifest: Digest,
     /// Its sequence number.
     pub sequence: u64,
+    /// The manifests it depends on.
+    pub dependencies: Vec<Dependency>,
     /// The version its manifest sets.
     pub version: Option<Version>,
     /// Whether it still has to prove itself.
@@ -184,6 +186,7 @@ impl<S: Storage> Device<S> {
                 state.active = trial.slot;
                 state.sequence = state.sequence.max(installed.sequence);
                 state.committed = Some(installed.manifest);
+                state.raise_floors(&installed.dependencies);
             }
             state.trial = None;
         })?;

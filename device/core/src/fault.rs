@@ -1,7 +1,7 @@
 use core::fmt;
 
 use crypto::Digest;
-use suit::{ComponentId, Condition, FailureKind, Reason, Refusal, limits::MAX_ENVELOPE_LEN};
+use suit::{ComponentId, Condition, DependencyFault, FailureKind, Reason, Refusal, limits::MAX_ENVELOPE_LEN};
 
 use crate::Bars;
 
@@ -66,7 +66,14 @@ impl Fault {
                 | FailureKind::Decryption(_)
                 | FailureKind::Severed(_)
                 | FailureKind::TooLarge { .. }
-                | FailureKind::WrongSize { .. } => Bars::Envelope(envelope),
+                | FailureKind::WrongSize { .. }
+                | FailureKind::Dependency(
+                    DependencyFault::Missing
+                    | DependencyFault::TooLarge
+                    | DependencyFault::Malformed(_)
+                    | DependencyFault::WrongDigest
+                    | DependencyFault::Refused { .. },
+                ) => Bars::Envelope(envelope),
                 // These wait for another time or state of the device.
                 FailureKind::NotMet(
                     Condition::UseBefore

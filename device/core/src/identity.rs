@@ -1,7 +1,7 @@
 use alloc::vec::Vec;
 
 use eat::{DebugStatus, Ueid};
-use suit::{ComponentId, Uuid};
+use suit::{ComponentId, Uuid, limits::MAX_DEPENDENCY_LEN};
 
 use crate::Slot;
 
@@ -62,12 +62,22 @@ pub(crate) enum Place {
     /// Where the image with this number is kept as it came, when it is to be decrypted: the identifier of the component
     /// and `staged`. It is emptied after an installation.
     Staged(u8),
+    /// The envelope of a manifest about the image with this number, which the release depends on: the identifier of the
+    /// component and `manifest`. The first [`MAX_DEPENDENCIES`] components have one.
+    Manifest(u8),
 }
+
+/// Manifests that a release may depend on, each beside another component.
+pub(crate) const MAX_DEPENDENCIES: usize = 8;
+/// Bytes of the envelopes of all of them: they are held in memory while the release is processed.
+pub(crate) const MAX_DEPENDENCIES_LEN: u64 = 128 * 1024;
 
 /// Last segment of the identifier of a component in the slot that runs.
 const RUNNING: &[u8] = b"running";
 /// Last segment of the identifier of a component in the form it came in.
 const STAGED: &[u8] = b"staged";
+/// Last segment of the identifier of the place for a manifest about a component.
+const MANIFEST: &[u8] = b"manifest";
 /// Bytes by which a ciphertext may be longer than its image.
 const BESIDE_STAGED: u64 = suit::limits::MAX_CIPHERTEXT_OVERHEAD;
 
@@ -79,7 +89,7 @@ impl Identity {
     pub fn max_envelope_len(&self) -> u64 {
         let images =
             self.components.iter().fold(0u64, |sum, component| sum.saturating_add(component.capacity));
-        images.saturating_add(BESIDE_IMAGES)
+        images.saturating_add(BESIDE_IMAGES + MAX_DEPENDENCIES_LEN)
     }
 
     /// What a component identifier in a manifest stands for, and the most that it can hold.
@@ -95,6 +105,9 @@ impl Identity {
                 (true, Some(STAGED), None) => {
                     Some((Place::Staged(number), component.capacity.saturating_add(BESIDE_STAGED)))
                 }
+                (true, Some(MANIFEST), None) if usize::from(number) < MAX_DEPENDENCIES => {
+                    Some((Place::Manifest(number), MAX_DEPENDENCY_LEN))
+                }
                 _ => None,
             }
         })
@@ -102,12 +115,13 @@ impl Identity {
 
     /// All that manifests may name.
     pub(crate) fn places(&self) -> impl Iterator<Item = ComponentId> {
-        self.components.iter().flat_map(|component| {
+        self.numbered().flat_map(|(number, component)| {
             let below = |name: &[u8]| {
                 let segments: Vec<&[u8]> = component.id.segments().chain([name]).collect();
                 ComponentId::new(&segments)
             };
-            [Some(component.id.clone()), below(RUNNING), below(STAGED)].into_iter().flatten()
+            let manifest = (usize::from(number) < MAX_DEPENDENCIES).then(|| below(MANIFEST)).flatten();
+            [Some(component.id.clone()), below(RUNNING), below(STAGED), manifest].into_iter().flatten()
         })
     }
 
@@ -115,6 +129,11 @@ impl Identity {
     pub(crate) fn numbers(&self) -> impl Iterator<Item = u8> + use<> {
         let count = self.components.len();
         (0..=u8::MAX).take(count)
+    }
+
+    /// The numbers of the components that have a place for a manifest.
+    pub(crate) fn manifest_numbers(&self) -> impl Iterator<Item = u8> + use<> {
+        self.numbers().take(MAX_DEPENDENCIES)
     }
 
     /// The components with their numbers.

@@ -1,18 +1,19 @@
-use alloc::boxed::Box;
+use alloc::{boxed::Box, vec::Vec};
 
 use crypto::{Digest, HashAlgorithm};
 use suit::{
-    Envelope, EnvelopeIndex, Failure, FailureKind, PlatformError, Procedure, Processor, Report, Verified,
-    limits::MAX_ENVELOPE_LEN,
+    DependencyFault, Envelope, EnvelopeIndex, Failure, FailureKind, PlatformError, Procedure, Processor,
+    Report, Verified, limits::MAX_ENVELOPE_LEN,
 };
 
 use crate::{
     Area, Device, Fault, Installed, Journal, Slot, StateError, Storage, Transport, Trial,
-    contents::{Slots, Stored},
+    contents::{Fetched, Slots, Stored},
     device::TRIAL_BOOTS,
     platform::{SlotPlatform, View},
     read_all,
     rehearsal::Rehearsed,
+    set::Set,
     transport::InMemory,
 };
 
@@ -88,12 +89,14 @@ impl<S: Storage> Device<S> {
     /// Installs a release into the slot that does not run, and puts it on trial: the next boot is of it.
     ///
     /// Before the first write, and before any payload is asked for, the whole procedure is rehearsed: signatures, scope,
-    /// sequence number, vendor and class, sizes, and everything else that is not the bytes of payloads. Payloads then go
+    /// sequence number, vendor and class, sizes, and everything else that is not the bytes of payloads; of those only the
+    /// manifests that the release depends on are fetched for it. Payloads then go
     /// from the transport into the slot in pieces, and are never in memory. A power cut at any moment leaves the running
     /// release as it was, and what came is gone on from: read back, hashed, and given up if it leads to another image.
     /// A release that is refused is remembered. [`Device::report`] tells how it went.
     ///
-    /// Memory: the head of the envelope, what a SUIT processor holds ([`suit`]), 4 KiB to hash with.
+    /// Memory: the head of the envelope, the envelopes of dependencies twice (128 KiB at most), what a SUIT processor holds
+    /// ([`suit`]), 4 KiB to hash with.
     pub fn install_from<T: Transport>(
         &mut self,
         release: &Offered<'_>,
@@ -177,10 +180,15 @@ impl<S: Storage> Device<S> {
             return Err(Fault::ManifestTooLarge.into());
         }
         let slot = self.running_slot().other();
-        self.rehearse(&verified, release.index, transport, slot, now)?;
+        let fetched = self.rehearse(&verified, release.index, transport, slot, now)?;
         self.prepare(slot, manifest, release.index.head())?;
-        let report = self.write(&verified, release.index, transport, slot, now)?;
-        let installed = Installed { manifest, sequence: verified.sequence_number() };
+        let (report, set) = self.write(&verified, release.index, transport, fetched, slot, now)?;
+        let installed = Installed {
+            manifest,
+            sequence: verified.sequence_number(),
+            refers: set.referred(&manifest),
+            dependencies: set.dependencies().collect(),
+        };
         self.state.update(&mut self.storage, |state| {
             state.put(slot, installed);
             state.trial = Some(Trial { slot, boots_left: TRIAL_BOOTS });
@@ -193,19 +201,19 @@ impl<S: Storage> Device<S> {
         Ok((manifest, report))
     }
 
-    /// Goes through everything an installation does, without fetching or writing.
+    /// Goes through everything an installation does, without writing, and without fetching more than the manifests that
+    /// the release depends on. Those are given.
     fn rehearse<T: Transport>(
         &self,
         verified: &Verified<'_>,
         index: &EnvelopeIndex,
-        transport: &T,
+        transport: &mut T,
         slot: Slot,
         now: Option<u64>,
-    ) -> Result<(), Attempt<S::Error>> {
+    ) -> Result<Vec<Fetched>, Attempt<S::Error>> {
         let view = self.view(slot, now);
-        let slots = (self.slots(slot), view.home);
-        let contents = Rehearsed::new(&self.storage, &self.identity, slots, (index, transport), verified);
-        let mut platform = SlotPlatform::new(view.clone(), contents);
+        let contents = Rehearsed::new(&self.storage, self.slots(slot), index, transport);
+        let mut platform = SlotPlatform::new(view.clone(), verified, contents).map_err(misplaced)?;
         match run(verified, &mut platform, Procedure::Update) {
             Ok(_) => {}
             // What was not fetched cannot be decrypted.
@@ -216,13 +224,13 @@ impl<S: Storage> Device<S> {
             Err(failed) => return Err(failed),
         }
         // What counts at every boot is what the validation alone checks.
-        let mut contents = Rehearsed::new(&self.storage, &self.identity, slots, (index, transport), verified);
+        let mut contents = platform.contents;
         contents.fill();
-        let mut platform = SlotPlatform::new(view, contents);
+        let mut platform = SlotPlatform::new(view, verified, contents).map_err(misplaced)?;
         run(verified, &mut platform, Procedure::Validation)?;
-        match platform.unchecked(verified) {
+        match platform.unchecked() {
             Some(component) => Err(Fault::Unchecked(component).into()),
-            None => Ok(()),
+            None => Ok(platform.contents.into_fetched()),
         }
     }
 
@@ -243,6 +251,9 @@ impl<S: Storage> Device<S> {
                 for area in [Area::Image(slot, number), Area::Staged(number)] {
                     self.empty(area)?;
                 }
+            }
+            for number in self.identity.manifest_numbers() {
+                self.empty(Area::Dependency(slot, number))?;
             }
         }
         let area = Area::Manifest(slot);
@@ -272,20 +283,27 @@ impl<S: Storage> Device<S> {
         verified: &Verified<'_>,
         index: &EnvelopeIndex,
         transport: &mut T,
+        fetched: Vec<Fetched>,
         slot: Slot,
         now: Option<u64>,
-    ) -> Result<Report, Attempt<S::Error>> {
+    ) -> Result<(Report, Set), Attempt<S::Error>> {
         let slots = self.slots(slot);
-        let installed = self.committed();
-        let version = self.running.as_ref().and_then(|running| running.version.clone());
-        let home = self.identity.layout.home(slot);
-        let keys = self.keys.as_ref();
-        let view = View { identity: &self.identity, home, holder: None, keys, installed, version, now };
-        let contents = Stored::writable(&mut self.storage, slots, index, transport);
-        let mut platform = SlotPlatform::new(view, contents);
+        let view = View {
+            identity: &self.identity,
+            home: self.identity.layout.home(slot),
+            authorities: self.authorities.list(),
+            removal: None,
+            keys: self.keys.as_ref(),
+            installed: self.committed(),
+            floors: &self.state.state().floors,
+            version: self.running.as_ref().and_then(|running| running.version.clone()),
+            now,
+        };
+        let contents = Stored::writable(&mut self.storage, slots, index, transport, fetched);
+        let mut platform = SlotPlatform::new(view, verified, contents).map_err(misplaced)?;
         let result = run(verified, &mut platform, Procedure::Update);
-        let unchecked = platform.unchecked(verified).is_some();
-        let failure = platform.contents.failure.take();
+        let unchecked = platform.unchecked().is_some();
+        let SlotPlatform { set, contents: Stored { failure, .. }, .. } = platform;
         let report = match (result, failure) {
             (Err(Attempt::Reported(_, report)), Some(error)) => {
                 return Err(Attempt::Reported(StateError::Storage(error).into(), report));
@@ -307,7 +325,7 @@ impl<S: Storage> Device<S> {
         if written.map_err(StateError::Storage)?.as_deref() != Some(index.head()) {
             return Err(Fault::ReadBack.into());
         }
-        Ok(report)
+        Ok((report, set))
     }
 
     fn slots(&self, of_manifest: Slot) -> Slots {
@@ -318,9 +336,11 @@ impl<S: Storage> Device<S> {
         View {
             identity: &self.identity,
             home: self.identity.layout.home(slot),
-            holder: None,
+            authorities: self.authorities.list(),
+            removal: None,
             keys: self.keys.as_ref(),
             installed: self.committed(),
+            floors: &self.state().floors,
             version: self.running.as_ref().and_then(|running| running.version.clone()),
             now,
         }
@@ -332,6 +352,11 @@ impl<S: Storage> Device<S> {
         let manifest_digest = state.committed;
         manifest_digest.map(|_| suit::Installed { sequence_number: state.sequence, manifest_digest })
     }
+}
+
+/// What is wrong with where a release puts the manifests it depends on.
+fn misplaced(fault: DependencyFault) -> Fault {
+    Fault::Procedure(FailureKind::Dependency(fault))
 }
 
 fn run<P: suit::Platform, E>(

@@ -43,6 +43,7 @@ mod platform;
 mod rehearsal;
 mod reporting;
 mod schedule;
+mod set;
 mod state;
 mod storage;
 mod swap;
@@ -66,6 +67,8 @@ pub use machine::{Action, Event, Feedback, Machine, Outcome, Timing};
 pub use memory::MemoryStorage;
 pub use platform::Start;
 pub use schedule::Schedule;
-pub use state::{Bars, BootState, Installed, Journal, Refusal, StateError, StateStore, Trial};
+pub use state::{
+    Bars, BootState, Dependency, Floor, Installed, Journal, Refusal, StateError, StateStore, Trial,
+};
 pub use storage::{Area, RecordCopy, Slot, Storage, read_all};
 pub use transport::{PayloadSource, Transport};

@@ -4,9 +4,16 @@ use alloc::{vec, vec::Vec};
 
 use cose::{DecryptionKeys, KeyStore};
 use crypto::{Digest, HashAlgorithm};
-use suit::{Abilities, ComponentId, PlatformError, References, Uuid, VendorId, Verified, Version};
+use suit::{
+    Abilities, AuthorityList, ComponentId, DependencyFault, PlatformError, References, Uuid, VendorId,
+    Verified, Version,
+};
 
-use crate::{Identity, Slot, identity::Place};
+use crate::{
+    Floor, Identity, Installed, Slot,
+    identity::{MAX_DEPENDENCIES_LEN, Place},
+    set::Set,
+};
 
 /// The components of one slot as a SUIT platform: who the device is, and what the contents make of reads and writes.
 pub(crate) struct SlotPlatform<'d, C> {
@@ -14,10 +21,12 @@ pub(crate) struct SlotPlatform<'d, C> {
     pub(crate) contents: C,
     /// Digest of each component when the processor last asked for it.
     measured: Vec<Option<Digest>>,
+    /// The manifests that were processed.
+    pub(crate) set: Set,
     /// What the processor asked to start.
     pub(crate) start: Option<Start>,
-    /// Components that a release which is being removed gave up.
-    released: Vec<ComponentId>,
+    /// Components that manifests of a release which is being removed gave up.
+    released: Vec<(Digest, ComponentId)>,
 }
 
 /// What the processor may know of the device beside its contents.
@@ -26,16 +35,27 @@ pub(crate) struct View<'d> {
     pub(crate) identity: &'d Identity,
     /// The slot that images are for: where they will run.
     pub(crate) home: Slot,
-    /// The release that is installed in the slot, while it is being removed.
-    pub(crate) holder: Option<Digest>,
+    /// Whose manifests it obeys.
+    pub(crate) authorities: &'d AuthorityList,
+    /// What is being removed, if the slot is.
+    pub(crate) removal: Option<Removal<'d>>,
     /// Keys to decrypt with.
     pub(crate) keys: Option<&'d DecryptionKeys>,
     /// What a manifest must follow; nothing while looking at one that is installed.
     pub(crate) installed: Option<suit::Installed>,
+    /// The same of the manifests that releases depend on.
+    pub(crate) floors: &'d [Floor],
     /// Version of the release that runs.
     pub(crate) version: Option<Version>,
     /// Seconds since 1970, where there is a clock to trust.
     pub(crate) now: Option<u64>,
+}
+
+/// A release that is being removed, and the one that stays in the other slot.
+#[derive(Clone, Copy)]
+pub(crate) struct Removal<'d> {
+    pub(crate) installed: &'d Installed,
+    pub(crate) other: Option<&'d Installed>,
 }
 
 /// An image to start, as the manifest's invoke section says.
@@ -62,6 +82,8 @@ pub(crate) trait Contents {
     fn append(&mut self, place: Place, data: &[u8]) -> Result<(), PlatformError>;
     fn commit(&mut self, place: Place) -> Result<(), PlatformError>;
     fn discard(&mut self, _place: Place) {}
+    /// Told what a verified manifest says that a place will hold.
+    fn promise(&mut self, _place: Place, _digest: Digest, _size: Option<u64>) {}
     /// Bytes of a payload of the envelope.
     fn integrated(&self, uri: &str) -> Option<u64>;
     /// Begins a transfer, which ends the one before.
@@ -70,29 +92,57 @@ pub(crate) trait Contents {
 }
 
 impl<'d, C: Contents> SlotPlatform<'d, C> {
-    pub(crate) fn new(view: View<'d>, contents: C) -> Self {
+    pub(crate) fn new(view: View<'d>, verified: &Verified<'_>, contents: C) -> Result<Self, DependencyFault> {
         let measured = vec![None; view.identity.components.len()];
-        Self { view, contents, measured, start: None, released: Vec::new() }
+        let mut platform =
+            Self { view, contents, measured, set: Set::default(), start: None, released: Vec::new() };
+        platform.learn(verified, None)?;
+        Ok(platform)
     }
 
-    /// The first image of the manifest whose content nobody compared with what the manifest says of it.
-    pub(crate) fn unchecked(&self, verified: &Verified<'_>) -> Option<ComponentId> {
-        let images = verified.images();
+    /// Notes what a manifest of the release names, and what it says that images are. What it depends on is kept in places
+    /// that are for manifests.
+    fn learn(
+        &mut self,
+        verified: &Verified<'_>,
+        prefix: Option<&ComponentId>,
+    ) -> Result<(), DependencyFault> {
+        let full = |id: &ComponentId| match prefix {
+            None => Ok(id.clone()),
+            Some(prefix) => id.prefixed(prefix).ok_or(DependencyFault::TooManyComponents),
+        };
+        let common = verified.manifest().common();
+        for place in common.dependencies().iter().filter_map(|one| common.place(one.index)) {
+            // What is unknown is told as such, for every component.
+            if !matches!(self.view.identity.place(&full(place)?), Some((Place::Manifest(_), _)) | None) {
+                return Err(DependencyFault::Misplaced);
+            }
+        }
+        for id in verified.components() {
+            self.set.name(full(id)?);
+        }
         let home = self.view.home.index() as u64;
+        for image in verified.images().iter().filter(|image| image.slot.is_none_or(|slot| slot == home)) {
+            if let Some((place, _)) = self.view.identity.place(&full(&image.component)?) {
+                self.contents.promise(place, image.digest, image.size);
+                self.set.promise(place, image.digest);
+            }
+        }
+        Ok(())
+    }
+
+    /// The first image of the release whose content nobody compared with what a manifest says of it.
+    pub(crate) fn unchecked(&self) -> Option<ComponentId> {
         let checked = |id: &ComponentId| match self.view.identity.place(id) {
-            Some((Place::Image(number), _)) => {
+            Some((place @ Place::Image(number), _)) => {
                 let digest = self.measured.get(usize::from(number)).copied().flatten();
-                images.iter().any(|image| {
-                    image.component == *id
-                        && Some(image.digest) == digest
-                        && image.slot.is_none_or(|only| only == home)
-                })
+                digest.is_some_and(|digest| self.set.promises(place, &digest))
             }
             // Nothing of these is ever started.
-            Some((Place::Running(_) | Place::Staged(_), _)) => true,
+            Some((Place::Running(_) | Place::Staged(_) | Place::Manifest(_), _)) => true,
             None => false,
         };
-        verified.components().iter().find(|id| !checked(id)).cloned()
+        self.set.names().iter().find(|id| !checked(id)).cloned()
     }
 
     fn place(&self, component: &ComponentId) -> Result<Place, PlatformError> {
@@ -108,6 +158,10 @@ impl<C: Contents> suit::Platform for SlotPlatform<'_, C> {
 
     fn abilities(&self) -> Abilities {
         abilities(self.view.keys)
+    }
+
+    fn authorities(&self) -> Option<&AuthorityList> {
+        Some(self.view.authorities)
     }
 
     fn keys(&self) -> Option<&dyn KeyStore> {
@@ -217,21 +271,68 @@ impl<C: Contents> suit::Platform for SlotPlatform<'_, C> {
         Ok(())
     }
 
-    fn references(&self, component: &ComponentId, holder: &Digest) -> References {
-        // A slot has one release, which refers to all of its own components; nothing else can.
-        let own = self.view.holder.as_ref() == Some(holder) && !self.released.contains(component);
-        References { others: 0, own }
+    fn admit(
+        &mut self,
+        dependency: &Verified<'_>,
+        place: &ComponentId,
+        prefix: Option<&ComponentId>,
+    ) -> Result<(), DependencyFault> {
+        let Ok(Place::Manifest(component)) = self.place(place) else {
+            return Err(DependencyFault::Misplaced);
+        };
+        // Where its author says that it belongs nobody else puts it beside an older one.
+        let own = dependency.manifest().component_id();
+        if own.is_some_and(|own| {
+            prefix.map_or(Some(own.clone()), |prefix| own.prefixed(prefix)).as_ref() != Some(place)
+        }) {
+            return Err(DependencyFault::Misplaced);
+        }
+        let floor = self.view.floors.iter().find(|floor| floor.component == component);
+        dependency.admit(floor.map(Floor::installed).as_ref())?;
+        let len = dependency.envelope().as_bytes().len() as u64;
+        if self.set.depend(component, dependency, len) > MAX_DEPENDENCIES_LEN {
+            return Err(DependencyFault::TooLarge);
+        }
+        self.learn(dependency, prefix)
     }
 
-    fn link(&mut self, _component: &ComponentId, _holder: &Digest) -> Result<(), PlatformError> {
-        // The record that the release is installed is the reference, to all of its components at once.
+    fn references(&self, component: &ComponentId, holder: &Digest) -> References {
+        let (Some(removal), Ok(place)) = (self.view.removal, self.place(component)) else {
+            // What is being installed has its slot for itself.
+            return References::default();
+        };
+        let holds = |(manifest, refers): &(Digest, u8)| {
+            let refers = match place {
+                Place::Manifest(number) => refers & bit(number) != 0,
+                // A slot has one release, and its manifests refer to all that they name.
+                _ => manifest == holder,
+            };
+            refers && !self.released.iter().any(|(by, what)| by == manifest && what == component)
+        };
+        let holders = removal.installed.holders().filter(holds);
+        let (own, others): (Vec<_>, Vec<_>) = holders.partition(|(manifest, _)| manifest == holder);
+        // The release in the other slot has a copy of its own, and needs what is common to both to stay as it is.
+        let elsewhere = match place {
+            Place::Manifest(number) => removal.is_elsewhere(number),
+            _ => false,
+        };
+        let others = u32::try_from(others.len()).unwrap_or(u32::MAX).saturating_add(elsewhere.into());
+        References { others, own: !own.is_empty() }
+    }
+
+    fn link(&mut self, component: &ComponentId, holder: &Digest) -> Result<(), PlatformError> {
+        // It is durable by the record that the release is installed, which is written next.
+        if let Place::Manifest(number) = self.place(component)? {
+            self.set.refer(*holder, bit(number));
+        }
         Ok(())
     }
 
     fn unlink(&mut self, component: &ComponentId, holder: &Digest) -> Result<(), PlatformError> {
         // It is durable by the journal: a removal that was begun is gone through again until it is done.
-        if self.view.holder.as_ref() == Some(holder) && !self.released.contains(component) {
-            self.released.push(component.clone());
+        let given_up = (*holder, component.clone());
+        if self.view.removal.is_some() && !self.released.contains(&given_up) {
+            self.released.push(given_up);
         }
         Ok(())
     }
@@ -260,12 +361,38 @@ impl<C: Contents> suit::Platform for SlotPlatform<'_, C> {
     }
 }
 
+impl Removal<'_> {
+    /// Whether the release in the other slot depends on the same manifest about a component.
+    fn is_elsewhere(&self, number: u8) -> bool {
+        let about = |installed: &Installed| {
+            let mut all = installed.dependencies.iter();
+            all.find(|dependency| dependency.component == number).map(|dependency| dependency.manifest)
+        };
+        let here = about(self.installed);
+        here.is_some() && self.other.and_then(about) == here
+    }
+}
+
+/// The bit of the place for a manifest about a component.
+fn bit(number: u8) -> u8 {
+    1u8.checked_shl(number.into()).unwrap_or_default()
+}
+
+const _: () = assert!(crate::identity::MAX_DEPENDENCIES <= u8::BITS as usize);
+
 /// What a device can do beyond what every one must: what the processor goes by, and what is reported.
 ///
-/// The release that runs has a version, and there may be a clock. Dependencies are not taken.
+/// The release that runs has a version, and there may be a clock. There is an authority list for dependencies.
 pub(crate) fn abilities(keys: Option<&DecryptionKeys>) -> Abilities {
     let decryption = keys.is_some();
-    Abilities { clock: true, versions: true, references: true, decryption, ..Abilities::default() }
+    Abilities {
+        clock: true,
+        versions: true,
+        references: true,
+        dependencies: true,
+        decryption,
+        ..Abilities::default()
+    }
 }
 
 /// First byte of a UEID of type RAND.

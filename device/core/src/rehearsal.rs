@@ -1,13 +1,13 @@
 //! A slot that nothing is written to: what an installation would come to, before it begins.
 
-use alloc::vec::Vec;
+use alloc::{string::String, vec::Vec};
 
 use crypto::{Digest, HashAlgorithm, Hasher};
-use suit::{EnvelopeIndex, PlatformError, Verified};
+use suit::{EnvelopeIndex, PlatformError};
 
 use crate::{
-    Identity, PayloadSource, Slot, Storage, Transport,
-    contents::{Slots, hash_area, source},
+    PayloadSource, Storage, Transport,
+    contents::{Fetched, Slots, hash_area, source},
     identity::Place,
     platform::Contents,
 };
@@ -16,18 +16,23 @@ use crate::{
 ///
 /// A payload that is somewhere else is not fetched: it is taken to be what the manifest says, and of the length that its
 /// directory says. Everything else is done in earnest, so that whatever is wrong with a release beside the bytes of its
-/// payloads is found before the slot is touched.
+/// payloads is found before the slot is touched. Envelopes of dependencies are fetched, and kept in memory: what they say
+/// is part of what is rehearsed.
 pub(crate) struct Rehearsed<'s, S, T> {
     storage: &'s S,
     slots: Slots,
     index: &'s EnvelopeIndex,
-    transport: &'s T,
+    transport: &'s mut T,
     /// What the manifest says that places will hold.
     promised: Vec<Promise>,
     held: Vec<(Place, Held)>,
     writing: Option<Writing>,
     /// Bytes of the payload being fetched that are still to come, where its length is known.
     coming: Option<u64>,
+    /// Where the next bytes are fetched from, if they are those of a dependency.
+    opened: Option<String>,
+    /// Envelopes of dependencies, and their components.
+    envelopes: Vec<(u8, Fetched)>,
     /// Whether bytes were made up that a decryption may have stumbled over.
     pub(crate) pretended: bool,
 }
@@ -52,27 +57,42 @@ struct Writing {
     size: u64,
     /// Whether all of it is really there.
     real: bool,
+    /// Where it came from, and its bytes, if it is the envelope of a dependency.
+    envelope: Fetched,
 }
 
 impl<'s, S: Storage, T: Transport> Rehearsed<'s, S, T> {
-    /// Empty places. `home` is the slot that images are for.
-    pub(crate) fn new(
-        storage: &'s S,
-        identity: &Identity,
-        (slots, home): (Slots, Slot),
-        (index, transport): (&'s EnvelopeIndex, &'s T),
-        verified: &Verified<'_>,
-    ) -> Self {
-        let home = home.index() as u64;
-        let images = verified.images().into_iter();
-        let promised =
-            images.filter(|image| image.slot.is_none_or(|slot| slot == home)).filter_map(|image| {
-                let (place, _) = identity.place(&image.component)?;
-                Some(Promise { place, digest: image.digest, size: image.size })
-            });
-        let promised = promised.collect();
-        let (held, writing, coming, pretended) = (Vec::new(), None, None, false);
-        Self { storage, slots, index, transport, promised, held, writing, coming, pretended }
+    /// Empty places.
+    pub(crate) fn new(storage: &'s S, slots: Slots, index: &'s EnvelopeIndex, transport: &'s mut T) -> Self {
+        let (promised, held, envelopes) = (Vec::new(), Vec::new(), Vec::new());
+        let (writing, coming, opened, pretended) = (None, None, None, false);
+        Self {
+            storage,
+            slots,
+            index,
+            transport,
+            promised,
+            held,
+            writing,
+            coming,
+            opened,
+            envelopes,
+            pretended,
+        }
+    }
+
+    /// The envelopes that were fetched on the way.
+    pub(crate) fn into_fetched(self) -> Vec<Fetched> {
+        self.envelopes
+            .into_iter()
+            .map(|(_, fetched)| fetched)
+            .filter(|fetched| !fetched.uri.is_empty())
+            .collect()
+    }
+
+    fn envelope(&self, number: u8) -> Option<&[u8]> {
+        let held = self.envelopes.iter().find(|(at, _)| *at == number);
+        held.map(|(_, fetched)| fetched.bytes.as_slice())
     }
 
     /// As after an installation that went well: every place holds what the manifest promises.
@@ -92,6 +112,7 @@ impl<'s, S: Storage, T: Transport> Rehearsed<'s, S, T> {
 impl<S: Storage, T: Transport> Contents for Rehearsed<'_, S, T> {
     fn size(&mut self, place: Place) -> Result<Option<u64>, PlatformError> {
         let size = match place {
+            Place::Manifest(number) => self.envelope(number).map_or(0, |bytes| bytes.len() as u64),
             Place::Running(_) => self.storage.len(self.slots.area(place)).map_err(|_| PlatformError::Io)?,
             _ => self.held(place).map_or(0, |held| held.size),
         };
@@ -102,6 +123,13 @@ impl<S: Storage, T: Transport> Contents for Rehearsed<'_, S, T> {
         if let Place::Running(_) = place {
             let read = self.storage.read(self.slots.area(place), offset, buffer);
             return read.map_err(|_| PlatformError::Io);
+        }
+        if let Place::Manifest(number) = place {
+            let bytes = self.envelope(number).ok_or(PlatformError::NotFound)?;
+            let left =
+                usize::try_from(offset).ok().and_then(|offset| bytes.get(offset..)).unwrap_or_default();
+            buffer.iter_mut().zip(left).for_each(|(to, from)| *to = *from);
+            return Ok(left.len().min(buffer.len()));
         }
         // What was not fetched has only a length.
         let held = self.held(place).ok_or(PlatformError::NotFound)?;
@@ -114,6 +142,12 @@ impl<S: Storage, T: Transport> Contents for Rehearsed<'_, S, T> {
         if let Place::Running(_) = place {
             let digest = hash_area(self.storage, self.slots.area(place), algorithm);
             return digest.map(|(digest, _)| digest).map_err(|_| PlatformError::Io);
+        }
+        if let Place::Manifest(number) = place {
+            return self
+                .envelope(number)
+                .map(|bytes| Digest::of(algorithm, bytes))
+                .ok_or(PlatformError::NotFound);
         }
         let held = self.held(place).ok_or(PlatformError::NotFound)?;
         let promised = || {
@@ -136,13 +170,18 @@ impl<S: Storage, T: Transport> Contents for Rehearsed<'_, S, T> {
         self.coming = self.coming.or(size);
         let promise = self.promised.iter().find(|promise| promise.place == place);
         let algorithm = promise.map_or(HashAlgorithm::Sha256, |promise| promise.digest.algorithm());
-        self.writing = Some(Writing { place, hasher: Hasher::new(algorithm), size: 0, real: true });
+        let hasher = Hasher::new(algorithm);
+        let envelope = Fetched { uri: self.opened.clone().unwrap_or_default(), bytes: Vec::new() };
+        self.writing = Some(Writing { place, hasher, size: 0, real: true, envelope });
         Ok(())
     }
 
     fn append(&mut self, place: Place, data: &[u8]) -> Result<(), PlatformError> {
         let writing = self.writing.as_mut().filter(|writing| writing.place == place);
         let writing = writing.ok_or(PlatformError::Io)?;
+        if let Place::Manifest(_) = place {
+            writing.envelope.bytes.extend_from_slice(data);
+        }
         if writing.real {
             writing.hasher.update(data);
         }
@@ -152,10 +191,20 @@ impl<S: Storage, T: Transport> Contents for Rehearsed<'_, S, T> {
 
     fn commit(&mut self, place: Place) -> Result<(), PlatformError> {
         let writing = self.writing.take().filter(|writing| writing.place == place);
-        let Writing { hasher, size, real, .. } = writing.ok_or(PlatformError::Io)?;
+        let Writing { hasher, size, real, envelope, .. } = writing.ok_or(PlatformError::Io)?;
+        self.opened = None;
+        if let Place::Manifest(number) = place {
+            self.envelopes.retain(|(at, _)| *at != number);
+            self.envelopes.push((number, envelope));
+            return Ok(());
+        }
         let digest = real.then(|| hasher.finish());
         self.held.push((place, Held { size, digest }));
         Ok(())
+    }
+
+    fn promise(&mut self, place: Place, digest: Digest, size: Option<u64>) {
+        self.promised.push(Promise { place, digest, size });
     }
 
     fn integrated(&self, uri: &str) -> Option<u64> {
@@ -167,6 +216,7 @@ impl<S: Storage, T: Transport> Contents for Rehearsed<'_, S, T> {
         if !self.transport.permits(source) {
             return Err(PlatformError::Denied);
         }
+        self.opened = Some(uri.into());
         self.coming = match source {
             PayloadSource::Envelope { len, .. } => Some(len),
             // As long as the image size that the processor begins with.
@@ -176,6 +226,14 @@ impl<S: Storage, T: Transport> Contents for Rehearsed<'_, S, T> {
     }
 
     fn receive(&mut self, buffer: &mut [u8]) -> Result<usize, PlatformError> {
+        if let Some(Writing { place: Place::Manifest(_), envelope, .. }) = &self.writing {
+            // It is opened when its first byte is asked for: not before it is known what it is for.
+            if self.opened.take().is_some() {
+                let source = source(self.index, &envelope.uri).ok_or(PlatformError::NotFound)?;
+                self.transport.open(source, 0)?;
+            }
+            return self.transport.receive(buffer);
+        }
         // Whoever fetches from elsewhere says how much it will be.
         let left = self.coming.ok_or(PlatformError::Denied)?;
         let count = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len());

@@ -21,6 +21,55 @@ pub struct Installed {
     pub manifest: Digest,
     /// Its sequence number.
     pub sequence: u64,
+    /// The places of the manifests it depends on, as bits of the numbers of their components.
+    pub refers: u8,
+    /// The manifests that it leads to, one for each place.
+    pub dependencies: Vec<Dependency>,
+}
+
+/// A manifest that an installed release depends on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dependency {
+    /// Number of the component it is kept beside.
+    pub component: u8,
+    /// Its manifest digest.
+    pub manifest: Digest,
+    /// Its sequence number.
+    pub sequence: u64,
+    /// The places of the manifests it depends on itself, as bits of the numbers of their components.
+    pub refers: u8,
+}
+
+/// What a manifest beside a component must follow: the newest one there that was part of a committed release.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Floor {
+    /// Number of the component.
+    pub component: u8,
+    /// The sequence number; it never falls.
+    pub sequence: u64,
+    /// The manifest, which alone may come again under the same number.
+    pub manifest: Digest,
+}
+
+impl Installed {
+    /// Its manifests, and which places of others each refers to.
+    pub(crate) fn holders(&self) -> impl Iterator<Item = (Digest, u8)> {
+        let others = self.dependencies.iter().map(|dependency| (dependency.manifest, dependency.refers));
+        core::iter::once((self.manifest, self.refers)).chain(others)
+    }
+}
+
+impl Dependency {
+    /// Whether it is the same manifest in the same place.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        (self.component, self.manifest) == (other.component, other.manifest)
+    }
+}
+
+impl Floor {
+    pub(crate) fn installed(&self) -> suit::Installed {
+        suit::Installed { sequence_number: self.sequence, manifest_digest: Some(self.manifest) }
+    }
 }
 
 /// A release that was installed and has not yet proved itself.
@@ -94,6 +143,8 @@ pub struct BootState {
     pub sequence: u64,
     /// The release that was committed with it, which alone may be installed again under the same number.
     pub committed: Option<Digest>,
+    /// The same of the manifests that committed releases depended on, one for each place.
+    pub floors: Vec<Floor>,
     /// The highest version of the list of authorities known to have been in force; it never falls.
     pub authorities: u64,
     /// What is under way.
@@ -112,6 +163,7 @@ impl Default for BootState {
             trial: None,
             sequence: 0,
             committed: None,
+            floors: Vec::new(),
             authorities: 0,
             journal: None,
             refusals: Vec::new(),
@@ -131,6 +183,9 @@ mod labels {
     pub(super) const COMMITTED: i64 = 9;
     pub(super) const AUTHORITIES: i64 = 10;
     pub(super) const JOURNAL: i64 = 11;
+    pub(super) const DEPENDENCIES_A: i64 = 12;
+    pub(super) const DEPENDENCIES_B: i64 = 13;
+    pub(super) const FLOORS: i64 = 14;
 
     pub(super) const INSTALLING: u64 = 1;
     pub(super) const SWAPPING: u64 = 2;
@@ -174,6 +229,27 @@ impl BootState {
             Slot::A => self.slots[0] = Some(installed),
             Slot::B => self.slots[1] = Some(installed),
         }
+    }
+
+    /// Notes that manifests were part of a committed release.
+    pub(crate) fn raise_floors(&mut self, dependencies: &[Dependency]) {
+        for Dependency { component, manifest, sequence, .. } in dependencies {
+            let (component, manifest, sequence) = (*component, *manifest, *sequence);
+            match self.floors.iter_mut().find(|floor| floor.component == component) {
+                Some(floor) if floor.sequence > sequence => {}
+                Some(floor) => (floor.sequence, floor.manifest) = (sequence, manifest),
+                None => self.floors.push(Floor { component, sequence, manifest }),
+            }
+        }
+    }
+
+    /// Whether a number that must not fall is lower than in another state.
+    fn falls_below(&self, other: &Self) -> bool {
+        let kept = |floor: &Floor| {
+            let now = self.floors.iter().find(|now| now.component == floor.component);
+            now.is_some_and(|now| now.sequence >= floor.sequence)
+        };
+        self.sequence < other.sequence || !other.floors.iter().all(kept)
     }
 
     /// Why this release in this envelope must not be tried, if it is what failed last.
@@ -236,6 +312,25 @@ impl BootState {
                 encode_bars(w, &refusal.bars);
             }
         });
+        for (label, installed) in [(DEPENDENCIES_A, &self.slots[0]), (DEPENDENCIES_B, &self.slots[1])] {
+            let installed = installed.as_ref().filter(|installed| !installed.dependencies.is_empty());
+            map.int_if(label, installed, |w, installed| {
+                w.array(1 + installed.dependencies.len()).uint(installed.refers.into());
+                for Dependency { component, manifest, sequence, refers } in &installed.dependencies {
+                    w.array(5).uint((*component).into());
+                    encode_digest(w, manifest);
+                    w.uint(*sequence).uint((*refers).into());
+                }
+            });
+        }
+        map.int_if(FLOORS, Some(&self.floors).filter(|floors| !floors.is_empty()), |w, floors| {
+            w.array(floors.len());
+            for Floor { component, sequence, manifest } in floors {
+                w.array(4).uint((*component).into());
+                encode_digest(w, manifest);
+                w.uint(*sequence);
+            }
+        });
         let mut record = map.into_bytes();
         let checksum = Digest::of(HashAlgorithm::Sha256, &record);
         record.extend_from_slice(checksum.as_bytes());
@@ -279,6 +374,15 @@ impl BootState {
                         let manifest = decode_digest(&mut reader)?;
                         let code = reader.text()?;
                         state.refuse(manifest, code, decode_bars(&mut reader)?);
+                    }
+                }
+                DEPENDENCIES_A => decode_dependencies(&mut reader, &mut state.slots[0])?,
+                DEPENDENCIES_B => decode_dependencies(&mut reader, &mut state.slots[1])?,
+                FLOORS => {
+                    for _ in 0..reader.array()? {
+                        reader.array_of(4)?;
+                        let (component, manifest) = (reader.uint_as()?, decode_digest(&mut reader)?);
+                        state.floors.push(Floor { component, sequence: reader.uint()?, manifest });
                     }
                 }
                 unknown => return Err(CborError::new(at, Reason::Unknown(unknown))),
@@ -351,7 +455,23 @@ fn decode_journal(reader: &mut Reader<'_>) -> Result<Journal, CborError> {
 
 fn decode_installed(reader: &mut Reader<'_>) -> Result<Installed, CborError> {
     reader.array_of(3)?;
-    Ok(Installed { manifest: decode_digest(reader)?, sequence: reader.uint()? })
+    let (manifest, sequence) = (decode_digest(reader)?, reader.uint()?);
+    Ok(Installed { manifest, sequence, refers: 0, dependencies: Vec::new() })
+}
+
+/// What the release in a slot depends on, which stands behind it.
+fn decode_dependencies(reader: &mut Reader<'_>, slot: &mut Option<Installed>) -> Result<(), CborError> {
+    let at = reader.position();
+    let count = reader.array()?;
+    let installed = slot.as_mut().ok_or(CborError::rule(at, "nothing that could depend on others"))?;
+    installed.refers = reader.uint_as()?;
+    for _ in 1..count {
+        reader.array_of(5)?;
+        let (component, manifest) = (reader.uint_as()?, decode_digest(reader)?);
+        let (sequence, refers) = (reader.uint()?, reader.uint_as()?);
+        installed.dependencies.push(Dependency { component, manifest, sequence, refers });
+    }
+    Ok(())
 }
 
 fn decode_slot(reader: &mut Reader<'_>) -> Result<Slot, CborError> {
@@ -427,7 +547,7 @@ impl StateStore {
     ) -> Result<(), StateError<S::Error>> {
         let mut next = self.state.clone();
         change(&mut next);
-        if next.sequence < self.state.sequence {
+        if next.falls_below(&self.state) {
             return Err(StateError::SequenceFalls);
         }
         next.generation = self.state.generation + 1;

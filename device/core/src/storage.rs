@@ -45,6 +45,8 @@ pub enum Area {
     Manifest(Slot),
     /// The image of one component in a slot.
     Image(Slot, u8),
+    /// The envelope of a manifest about one component, which the release in a slot depends on.
+    Dependency(Slot, u8),
     /// A copy of the list of authorities, once it was changed.
     Authorities(RecordCopy),
     /// What a component was sent in another form than it is installed in, until it is installed.

@@ -10,12 +10,18 @@ const STEPS: u32 = 3;
 impl<S: Storage> Device<S> {
     /// Exchanges the contents of the two slots by way of the scratch area, from the step on that is next.
     ///
-    /// An area at a time, first the manifest, then each image: A to scratch, B to A, scratch to B. Each step reads what
+    /// An area at a time, the manifest, each image, and the manifests depended on: A to scratch, B to A, scratch to B. Each step reads what
     /// it does not write, so it can be done again, and the journal notes that it was done. The last note also exchanges
     /// what the record says of the slots.
     pub(crate) fn exchange(&mut self) -> Result<(), StateError<S::Error>> {
-        let areas = 1 + u32::try_from(self.identity.components.len()).unwrap_or(u32::MAX);
-        let last = areas.saturating_mul(STEPS);
+        let images = u32::try_from(self.identity.components.len()).unwrap_or(u32::MAX);
+        let manifests = u32::try_from(self.identity.manifest_numbers().count()).unwrap_or(u32::MAX);
+        let last = images.saturating_add(1).saturating_add(manifests).saturating_mul(STEPS);
+        let area = |number: u32, slot| match number.checked_sub(1).map(|number| (number, number >= images)) {
+            None => Area::Manifest(slot),
+            Some((image, false)) => Area::Image(slot, u8::try_from(image).unwrap_or(u8::MAX)),
+            Some((beyond, true)) => Area::Dependency(slot, u8::try_from(beyond - images).unwrap_or(u8::MAX)),
+        };
         let mut step = match self.state().journal {
             Some(Journal::Swapping { step }) => step,
             _ => {
@@ -26,10 +32,7 @@ impl<S: Storage> Device<S> {
             }
         };
         while step < last {
-            let area = |slot| match u8::try_from((step / STEPS).wrapping_sub(1)) {
-                Ok(number) => Area::Image(slot, number),
-                Err(_) => Area::Manifest(slot),
-            };
+            let area = |slot| area(step / STEPS, slot);
             match step % STEPS {
                 0 => self.copy_area(area(Slot::A), Area::Scratch)?,
                 1 => self.copy_area(area(Slot::B), area(Slot::A))?,

@@ -4,13 +4,13 @@ use suit::{Envelope, Procedure, Processor, limits::MAX_ENVELOPE_LEN};
 use crate::{
     Area, Device, Fault, InstallError, Journal, Slot, StateError, Storage,
     contents::Stored,
-    platform::{SlotPlatform, View},
+    platform::{Removal, SlotPlatform, View},
     read_all,
 };
 
 impl<S: Storage> Device<S> {
-    /// Removes a release wherever it is installed: runs its uninstall section (TD, section 6.6), gives up its references
-    /// and empties its slot. What ran goes on until the next boot, which is of the other release if there is one.
+    /// Removes a release wherever it is installed: runs its uninstall section (TD, section 6.6), and those of manifests it
+    /// depends on that nothing else refers to, gives up its references and empties its slot. What ran goes on until the next boot, which is of the other release if there is one.
     ///
     /// Sequence numbers stay: nothing older may come in its place. Once begun it is ended, by a boot if the power fails.
     pub fn uninstall(&mut self, manifest: &Digest, now: Option<u64>) -> Result<(), InstallError<S::Error>> {
@@ -50,7 +50,8 @@ impl<S: Storage> Device<S> {
             })?;
         }
         let images = self.identity.numbers().map(|number| Area::Image(slot, number));
-        for area in images.chain([Area::Manifest(slot)]) {
+        let manifests = self.identity.manifest_numbers().map(|number| Area::Dependency(slot, number));
+        for area in images.chain(manifests).chain([Area::Manifest(slot)]) {
             self.storage.erase(area).map_err(StateError::Storage)?;
             self.storage.sync(area).map_err(StateError::Storage)?;
         }
@@ -63,7 +64,8 @@ impl<S: Storage> Device<S> {
         slot: Slot,
         now: Option<u64>,
     ) -> Result<Result<(), Fault>, StateError<S::Error>> {
-        let Some(installed) = self.state().installed(slot).cloned() else { return Ok(Ok(())) };
+        let state = self.state.state();
+        let Some(installed) = state.installed(slot) else { return Ok(Ok(())) };
         let stored = read_all(&self.storage, Area::Manifest(slot), MAX_ENVELOPE_LEN);
         let stored = stored.map_err(StateError::Storage)?.unwrap_or_default();
         let envelope = Envelope::decode(&stored).ok();
@@ -75,13 +77,17 @@ impl<S: Storage> Device<S> {
         let view = View {
             identity: &self.identity,
             home: self.identity.layout.home(slot),
-            holder: Some(installed.manifest),
+            authorities: self.authorities.list(),
+            removal: Some(Removal { installed, other: state.installed(slot.other()) }),
             keys: None,
             installed: None,
+            floors: &[],
             version: verified.manifest().set_version().cloned(),
             now,
         };
-        let mut platform = SlotPlatform::new(view, Stored::read_only(&mut self.storage, slot));
+        let contents = Stored::read_only(&mut self.storage, slot);
+        // What lies in no place that it may lie in has nothing to give up.
+        let Ok(mut platform) = SlotPlatform::new(view, &verified, contents) else { return Ok(Ok(())) };
         let result = match Processor::new(&verified, &mut platform) {
             Ok(mut processor) => processor.run(Procedure::Uninstallation),
             Err(refusal) => return Ok(Err(Fault::Manifest(refusal))),

@@ -13,7 +13,8 @@ use crate::{
 };
 
 /// Name of the profile: a CWT (tag 61) of a COSE_Sign1 over deterministically encoded claims, with one nonce, one
-/// evidence CoSWID that lists every measured component, and at most one reference to the installed manifest.
+/// evidence CoSWID that lists every measured component, and references to the installed manifest and behind it to those
+/// that it depends on, if one is installed.
 pub const EVIDENCE_PROFILE: &str = "urn:sextant:evidence:1";
 
 /// How many bytes evidence may have.
@@ -22,6 +23,9 @@ pub const MAX_EVIDENCE_LEN: usize = 64 << 10;
 /// Content-Format of a manifest reference, from the range for experiments (RFC 7252, section 12.3): no format is
 /// registered for naming an installed SUIT manifest.
 pub const MANIFEST_REFERENCE_FORMAT: u16 = 65001;
+
+/// Manifests that an installed one may depend on.
+pub const MAX_DEPENDENCIES: usize = 15;
 
 /// Content-Format of a CoSWID, `application/swid+cbor`.
 const COSWID_FORMAT: u16 = 258;
@@ -54,6 +58,8 @@ pub struct EvidenceClaims {
     pub measurement: Vec<u8>,
     /// The installed manifest; none on a device that never installed one.
     pub manifest: Option<ManifestReference>,
+    /// The manifests that it depends on; at most [`MAX_DEPENDENCIES`].
+    pub dependencies: Vec<ManifestReference>,
     /// What the device says of itself.
     pub status: Option<DeviceStatus>,
 }
@@ -174,6 +180,9 @@ impl EvidenceClaims {
     /// The encoded claims-set.
     pub fn payload(&self) -> Result<Vec<u8>, Error> {
         check_bootseed(&self.bootseed).map_err(Error::Unsignable)?;
+        if self.dependencies.len() > MAX_DEPENDENCIES {
+            return Err(Error::Unsignable("more manifests than may be installed"));
+        }
         Ok(self.to_claims().encode())
     }
 
@@ -183,8 +192,9 @@ impl EvidenceClaims {
     }
 
     fn to_claims(&self) -> Claims {
-        let manifest =
-            self.manifest.map(|manifest| Content::bytes(MANIFEST_REFERENCE_FORMAT, manifest.encode()));
+        // What depends on nothing installed is not told.
+        let dependencies = self.dependencies.iter().filter(|_| self.manifest.is_some());
+        let manifests = self.manifest.iter().chain(dependencies);
         Claims {
             nonces: Vec::from([self.nonce.clone()]),
             ueid: Some(self.ueid.clone()),
@@ -194,7 +204,9 @@ impl EvidenceClaims {
             profile: Some(Profile::Uri(EVIDENCE_PROFILE.into())),
             bootcount: Some(self.bootcount),
             bootseed: Some(self.bootseed.clone()),
-            manifests: manifest.into_iter().collect(),
+            manifests: manifests
+                .map(|manifest| Content::bytes(MANIFEST_REFERENCE_FORMAT, manifest.encode()))
+                .collect(),
             measurements: Vec::from([Content::bytes(COSWID_FORMAT, self.measurement.as_slice())]),
             others: self
                 .status
@@ -225,13 +237,19 @@ impl EvidenceClaims {
             Ok([Content { format: COSWID_FORMAT, body: ContentBody::Bytes(tag) }]) => tag,
             _ => return Err(rule("measurements are not one evidence CoSWID")),
         };
-        let manifest = match claims.manifests.as_slice() {
-            [] => None,
-            [Content { format: MANIFEST_REFERENCE_FORMAT, body: ContentBody::Bytes(reference) }] => {
-                Some(ManifestReference::decode(reference)?)
-            }
-            _ => return Err(rule("manifests are not one reference to the installed manifest")),
-        };
+        if claims.manifests.len() > 1 + MAX_DEPENDENCIES {
+            return Err(rule("more manifests than may be installed"));
+        }
+        let mut manifests = Vec::with_capacity(claims.manifests.len());
+        for manifest in &claims.manifests {
+            let Content { format: MANIFEST_REFERENCE_FORMAT, body: ContentBody::Bytes(reference) } = manifest
+            else {
+                return Err(rule("manifests are not references to installed manifests"));
+            };
+            manifests.push(ManifestReference::decode(reference)?);
+        }
+        let mut manifests = manifests.into_iter();
+        let manifest = manifests.next();
         Ok(Self {
             nonce,
             ueid: required(claims.ueid, labels::UEID)?,
@@ -242,6 +260,7 @@ impl EvidenceClaims {
             dbgstat: required(claims.dbgstat, labels::DBGSTAT)?,
             measurement,
             manifest,
+            dependencies: manifests.collect(),
             status,
         })
     }

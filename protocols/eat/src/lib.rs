@@ -41,8 +41,8 @@ pub use ear::{
 };
 pub use error::{Distrust, Error, Feature, JsonError, JsonPlace};
 pub use evidence::{
-    DeviceStatus, EVIDENCE_PROFILE, Evidence, EvidenceClaims, MANIFEST_REFERENCE_FORMAT, MAX_EVIDENCE_LEN,
-    ManifestReference, Refusal, VerifiedEvidence,
+    DeviceStatus, EVIDENCE_PROFILE, Evidence, EvidenceClaims, MANIFEST_REFERENCE_FORMAT, MAX_DEPENDENCIES,
+    MAX_EVIDENCE_LEN, ManifestReference, Refusal, VerifiedEvidence,
 };
 pub use measured_component::{MeasuredComponent, Measurement};
 pub use result::{MAX_CLOCK_SKEW, SignedResult, VerifiedResult};

@@ -30,6 +30,7 @@ fn evidence() -> impl Strategy<Value = EvidenceClaims> {
             dbgstat: DebugStatus::ALL[state.2],
             measurement: state.3,
             manifest: sequence_number.map(|sequence_number| ManifestReference { digest, sequence_number }),
+            dependencies: Vec::new(),
             status: None,
         }
     })

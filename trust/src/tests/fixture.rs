@@ -159,6 +159,7 @@ impl Device {
             dbgstat: self.debug,
             measurement: tag.build().unwrap().as_bytes().to_vec(),
             manifest: self.names.map(|digest| ManifestReference { digest, sequence_number: 1 }),
+            dependencies: Vec::new(),
             status: self.authorities.map(|digest| DeviceStatus {
                 active_slot: 0,
                 trial: false,

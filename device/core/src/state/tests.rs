@@ -10,10 +10,22 @@ fn full_state() -> BootState {
         generation: 7,
         boot_count: 3,
         active: Slot::B,
-        slots: [None, Some(Installed { manifest: digest("1.0"), sequence: 4 })],
+        slots: [
+            None,
+            Some(Installed {
+                manifest: digest("1.0"),
+                sequence: 4,
+                refers: 0b101,
+                dependencies: vec![
+                    Dependency { component: 0, manifest: digest("radio"), sequence: 9, refers: 0b100 },
+                    Dependency { component: 2, manifest: digest("boot"), sequence: u64::MAX, refers: 0 },
+                ],
+            }),
+        ],
         trial: Some(Trial { slot: Slot::A, boots_left: 2 }),
         sequence: 4,
         committed: Some(digest("1.0")),
+        floors: vec![Floor { component: 2, sequence: 3, manifest: digest("older boot") }],
         authorities: 2,
         journal: Some(Journal::Installing { slot: Slot::A, manifest: digest("1.1") }),
         refusals: Vec::new(),
@@ -44,6 +56,18 @@ fn the_oldest_refusal_is_forgotten_and_a_full_record_fits() {
     }
     assert_eq!(state.refusals.len(), MAX_REFUSALS);
     assert_eq!(state.refusals[0].manifest, digest("1"));
+    let long = Digest::of(HashAlgorithm::Sha512, b"as long as they get");
+    let dependency =
+        |component| Dependency { component, manifest: long, sequence: u64::MAX, refers: u8::MAX };
+    let dependencies: Vec<_> = (0..8).map(dependency).collect();
+    state.raise_floors(&dependencies);
+    let installed = Installed { manifest: long, sequence: u64::MAX, refers: u8::MAX, dependencies };
+    state.slots = [Some(installed.clone()), Some(installed)];
+    for (number, refusal) in (0..).zip(&mut state.refusals) {
+        refusal.manifest = Digest::of(HashAlgorithm::Sha512, &[number]);
+    }
+    (state.committed, state.sequence, state.generation) = (Some(long), u64::MAX, u64::MAX);
+    state.journal = Some(Journal::Installing { slot: Slot::A, manifest: long });
     assert!(state.encode().len() <= MAX_RECORD);
     assert_eq!(BootState::decode(&state.encode()), Ok(state));
 }
@@ -77,6 +101,12 @@ fn the_sequence_number_cannot_be_lowered() {
     store.update(&mut storage, |state| state.sequence = 5).unwrap();
     assert_eq!(store.update(&mut storage, |state| state.sequence = 4), Err(StateError::SequenceFalls));
     assert_eq!(StateStore::load(&storage).unwrap().state().sequence, 5);
+    let floor = |sequence| vec![Floor { component: 0, sequence, manifest: digest("radio") }];
+    store.update(&mut storage, |state| state.floors = floor(7)).unwrap();
+    for lower in [floor(6), Vec::new()] {
+        assert_eq!(store.update(&mut storage, |state| state.floors = lower), Err(StateError::SequenceFalls));
+    }
+    store.update(&mut storage, |state| state.floors = floor(8)).unwrap();
 }
 
 #[test]

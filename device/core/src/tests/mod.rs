@@ -3,6 +3,7 @@
 mod attestation;
 mod authorities;
 mod booting;
+mod dependencies;
 mod power_cuts;
 mod proof;
 mod refusals;

@@ -36,6 +36,15 @@ fn config_of(number: u64) -> u64 {
     if number == COPYING { 2 } else { number }
 }
 
+/// Whether a release gets `config` by a manifest of its own, which it depends on. That has the same number.
+fn depends(number: u64) -> bool {
+    (4..=6).contains(&number) || number == 10
+}
+
+fn small_inner(number: u64) -> Vec<u8> {
+    dependencies::inner(number, &small("config", number))
+}
+
 /// The release that copies a component from the one before it.
 const COPYING: u64 = 3;
 const ALWAYS: ReportingPolicy = ReportingPolicy::ALWAYS;
@@ -46,6 +55,9 @@ fn parameters(image: &[u8]) -> [Parameter<'static>; 2] {
 
 /// A release whose images are small; it can be uninstalled.
 fn small_release(number: u64) -> Vec<u8> {
+    if depends(number) {
+        return dependencies::depending(number, &small("app", number), &small_inner(number));
+    }
     let mut recipe = recipe(number);
     for (image, name) in recipe.images.iter_mut().zip(["app", "config"]) {
         let content = small(name, if name == "config" { config_of(number) } else { number });
@@ -111,6 +123,8 @@ struct Life {
     layout: Layout,
     /// The sequence number that was acknowledged as committed.
     committed: u64,
+    /// The same of the manifest about `config` that was depended on.
+    committed_inner: u64,
     /// Whether somebody asked for a release to be removed.
     removing: bool,
 }
@@ -118,7 +132,7 @@ struct Life {
 impl Life {
     fn new(storage: Simulator, layout: Layout) -> Self {
         let device = Some(wake_as(storage, layout).expect("nothing is written yet"));
-        Self { device, layout, committed: 0, removing: false }
+        Self { device, layout, committed: 0, committed_inner: 0, removing: false }
     }
 
     fn device(&mut self) -> &mut Device<Simulator> {
@@ -164,6 +178,7 @@ impl Life {
         }
         self.device().commit()?;
         self.committed = self.device().state().sequence;
+        self.committed_inner = floor(self.device());
         Ok(())
     }
 
@@ -173,6 +188,11 @@ impl Life {
         let result = self.device().uninstall(&manifest, None);
         ended(result)
     }
+}
+
+/// What the next manifest about `config` must follow.
+fn floor(device: &Device<Simulator>) -> u64 {
+    device.state().floors.iter().map(|floor| floor.sequence).max().unwrap_or_default()
 }
 
 /// A refusal is no failure of the power; after a cut some steps have been done before.
@@ -209,10 +229,15 @@ fn check(storage: Simulator, life: &Life, when: &str) -> Device<Simulator> {
     let boot = device.boot(None).unwrap_or_else(|error| panic!("{when}: {error:?}"));
     let sequence = device.state().sequence;
     assert!(sequence >= life.committed, "{when}: {sequence} fell below {}", life.committed);
+    let below = floor(&device);
+    assert!(below >= life.committed_inner, "{when}: {below} fell below {}", life.committed_inner);
     match boot {
         Boot::Release(running) => {
             let number = running.sequence;
             assert_eq!(running.manifest, manifest_digest(&small_release(number)), "{when}");
+            let others = running.dependencies.iter().map(|other| (other.component, other.manifest));
+            let wanted = depends(number).then(|| (1, manifest_digest(&small_inner(number))));
+            assert_eq!(others.collect::<Vec<_>>(), Vec::from_iter(wanted), "{when}");
             assert!(life.layout == Layout::InTurn || running.slot == Slot::A, "{when}");
             check_whole(device.storage(), running.slot, number, when);
             assert!(
@@ -234,6 +259,9 @@ fn check_whole(storage: &Simulator, slot: Slot, number: u64, when: &str) {
         let wanted = small(name, if name == "config" { config_of(number) } else { number });
         assert!(stored == wanted, "{when}: {name} in slot {slot:?} is not that of {number}");
     }
+    let stored = read_all(storage, Area::Dependency(slot, 1), usize::MAX).unwrap().unwrap();
+    let wanted = if depends(number) { small_inner(number) } else { Vec::new() };
+    assert!(stored == wanted, "{when}: the manifest about config in slot {slot:?} is not that of {number}");
 }
 
 /// Whatever happened, the device takes the next release.
@@ -242,8 +270,9 @@ fn check_updatable(mut device: Device<Simulator>, when: &str) {
         device.revert().unwrap();
         device.boot(None).unwrap();
     }
-    device.install(&small_release(9), None, None).unwrap_or_else(|error| panic!("{when}: {error:?}"));
-    assert!(matches!(device.boot(None), Ok(Boot::Release(running)) if running.sequence == 9), "{when}");
+    let next = if device.state().floors.is_empty() { 9 } else { 10 };
+    device.install(&small_release(next), None, None).unwrap_or_else(|error| panic!("{when}: {error:?}"));
+    assert!(matches!(device.boot(None), Ok(Boot::Release(running)) if running.sequence == next), "{when}");
     device.commit().unwrap();
 }
 
@@ -262,7 +291,7 @@ fn prepared(scenario: &Scenario) -> Life {
 fn fingerprint(storage: &Simulator, life: &Life) -> u64 {
     let mut hasher = std::hash::DefaultHasher::new();
     storage.fingerprint(&mut hasher);
-    (life.committed, life.removing).hash(&mut hasher);
+    (life.committed, life.committed_inner, life.removing).hash(&mut hasher);
     hasher.finish()
 }
 
@@ -270,7 +299,7 @@ fn fingerprint(storage: &Simulator, life: &Life) -> u64 {
 /// alike is looked at once.
 fn prove(scenario: &Scenario) {
     let start = prepared(scenario);
-    let (committed, removing) = (start.committed, start.removing);
+    let known = (start.committed, start.committed_inner, start.removing);
     let storage = start.storage().power_up();
     let (mut singles, mut pairs) = (0, 0);
     let (mut survivors, mut judged) = (HashSet::new(), HashSet::new());
@@ -278,7 +307,7 @@ fn prove(scenario: &Scenario) {
         for cut in 0.. {
             let when = format!("{}, write {cut}, loss {loss:?}", scenario.name);
             let mut life = Life::new(storage.clone().cut_after(cut, loss), scenario.layout);
-            (life.committed, life.removing) = (committed, removing);
+            (life.committed, life.committed_inner, life.removing) = known;
             let ended = (scenario.act)(&mut life);
             let survivor = life.device().storage().power_up();
             let device = check(survivor.clone(), &life, &when);
@@ -294,7 +323,8 @@ fn prove(scenario: &Scenario) {
             }
             // The same device once more, with a cut at every write until it runs.
             let mut again = Life::new(survivor.recording(), scenario.layout);
-            (again.committed, again.removing) = (life.committed, life.removing);
+            (again.committed, again.committed_inner, again.removing) =
+                (life.committed, life.committed_inner, life.removing);
             again.boot().unwrap_or_else(|error| panic!("{when}: {error:?}"));
             let left = again.device().storage_mut().take_recorded();
             pairs += left.len();
@@ -387,4 +417,74 @@ fn an_uninstallation_survives_every_pair_of_cuts() {
     };
     prove(&Scenario { name: "uninstallation", layout: Layout::InTurn, before: 1, act });
     prove(&Scenario { name: "uninstallation with swap", layout: Layout::Swap, before: 1, act });
+}
+
+/// The release with this number, to its end.
+fn take(life: &mut Life, number: u64) -> Result<(), Cut> {
+    life.install(number)?;
+    life.boot()?;
+    life.commit()
+}
+
+#[test]
+fn a_first_installation_with_a_dependency_survives_every_pair_of_cuts() {
+    let act = |life: &mut Life| take(life, 4);
+    prove(&Scenario { name: "first with a dependency", layout: Layout::InTurn, before: 0, act });
+}
+
+#[test]
+fn updates_to_between_and_from_releases_with_dependencies_survive_every_pair_of_cuts() {
+    for (name, layout, before, act) in [
+        (
+            "update to a dependency",
+            Layout::InTurn,
+            1,
+            (|life: &mut Life| take(life, 4)) as fn(&mut Life) -> Result<(), Cut>,
+        ),
+        ("update of a dependency", Layout::InTurn, 4, |life| take(life, 5)),
+        ("swap of a dependency", Layout::Swap, 4, |life| take(life, 5)),
+        ("update from a dependency", Layout::InTurn, 4, |life| take(life, 9)),
+    ] {
+        prove(&Scenario { name, layout, before, act });
+    }
+}
+
+#[test]
+fn a_resumed_update_of_a_dependency_survives_every_pair_of_cuts() {
+    let act = |life: &mut Life| {
+        life.install_with_break(5, 5000)?;
+        take(life, 5)
+    };
+    prove(&Scenario { name: "resumed update of a dependency", layout: Layout::InTurn, before: 4, act });
+}
+
+#[test]
+fn a_revert_to_a_release_with_a_dependency_survives_every_pair_of_cuts() {
+    let act = |life: &mut Life| {
+        life.install(5)?;
+        life.boot()?;
+        life.device().revert()?;
+        life.boot()?;
+        Ok(())
+    };
+    prove(&Scenario { name: "revert of a dependency", layout: Layout::InTurn, before: 4, act });
+    prove(&Scenario { name: "swap back of a dependency", layout: Layout::Swap, before: 4, act });
+}
+
+#[test]
+fn an_uninstallation_with_dependencies_survives_every_pair_of_cuts() {
+    let act = |life: &mut Life| {
+        take(life, 5)?;
+        life.uninstall(4)?;
+        life.uninstall(5)?;
+        life.boot()?;
+        for slot in Slot::ALL {
+            let left = read_all(life.device().storage(), Area::Dependency(slot, 1), usize::MAX)
+                .map_err(StateError::Storage)?;
+            assert_eq!(left, Some(Vec::new()), "something of it is left");
+        }
+        Ok(())
+    };
+    prove(&Scenario { name: "uninstallation of a dependency", layout: Layout::InTurn, before: 4, act });
+    prove(&Scenario { name: "the same with swap", layout: Layout::Swap, before: 4, act });
 }

@@ -19,6 +19,7 @@ fn claims() -> EvidenceClaims {
             digest: Digest::of(HashAlgorithm::Sha256, b"manifest"),
             sequence_number: 42,
         }),
+        dependencies: Vec::new(),
         status: Some(DeviceStatus {
             active_slot: 1,
             trial: false,
@@ -72,6 +73,36 @@ fn evidence_without_manifest_and_status_goes_both_ways() {
     let bytes = least.sign(&key(1), b"kid").unwrap();
     let verified = Evidence::decode(&bytes).unwrap().verify(key(1).public_key(), &nonce(9)).unwrap();
     assert_eq!(verified.into_claims(), least);
+}
+
+#[test]
+fn manifests_that_the_installed_one_depends_on_are_named_behind_it_up_to_a_limit() {
+    let reference = |number: u8| ManifestReference {
+        digest: Digest::of(HashAlgorithm::Sha256, &[number]),
+        sequence_number: number.into(),
+    };
+    let with = |count: u8| EvidenceClaims { dependencies: (0..count).map(reference).collect(), ..claims() };
+    let most = u8::try_from(crate::MAX_DEPENDENCIES).unwrap();
+    for count in [1, most] {
+        let bytes = with(count).sign(&key(1), b"kid").unwrap();
+        let verified = Evidence::decode(&bytes).unwrap().verify(key(1).public_key(), &nonce(9)).unwrap();
+        assert_eq!(verified.into_claims(), with(count));
+    }
+    let one_more = with(most + 1);
+    assert_eq!(
+        one_more.sign(&key(1), b"kid"),
+        Err(Error::Unsignable("more manifests than may be installed"))
+    );
+    let bytes = changed(
+        labels::MANIFESTS,
+        Some(&|w| {
+            w.array(2 + crate::MAX_DEPENDENCIES);
+            for _ in 0..2 + crate::MAX_DEPENDENCIES {
+                w.array(2).int(65001).wrap(|w| _ = w.array(2).array(2).int(-16).bytes(&[1; 32]).int(1));
+            }
+        }),
+    );
+    assert_eq!(reason(&bytes), Reason::Rule("more manifests than may be installed"));
 }
 
 #[test]
@@ -143,7 +174,7 @@ fn refuses_evidence_that_breaks_one_rule_of_the_profile() {
         (
             labels::MANIFESTS,
             Some(&|w| _ = w.array(1).array(2).int(258).bytes(&[])),
-            Reason::Rule("manifests are not one reference to the installed manifest"),
+            Reason::Rule("manifests are not references to installed manifests"),
         ),
         (
             labels::MANIFESTS,

@@ -46,9 +46,7 @@ impl<'a, P: Platform> Machine<'a, P> {
         }
         let authorities = self.platform.authorities();
         let authorities = authorities.ok_or(DependencyFault::Unsupported(crate::Feature::Dependencies))?;
-        let verified = envelope
-            .verify_dependency(authorities, prefix)
-            .map_err(|refusal| DependencyFault::Refused { code: refusal.code(), reason: refusal.reason() })?;
+        let verified = envelope.verify_dependency(authorities, prefix).map_err(DependencyFault::from)?;
         let verified = self.shelves.manifests.keep(verified);
         self.take_in(verified, index, depth, prefix)
     }
@@ -84,6 +82,8 @@ impl<'a, P: Platform> Machine<'a, P> {
                 return Err(DependencyFault::NotProcessed(*section).into());
             }
         }
+        let place = self.slot(index).and_then(|slot| self.component(slot))?;
+        self.platform.admit(verified, place, prefix)?;
         let number = self.contexts.len();
         self.contexts.push(new);
         if let Some(dependency) =

@@ -2,7 +2,7 @@ use alloc::boxed::Box;
 use core::fmt;
 
 use super::PlatformError;
-use crate::{Condition, Error, Feature, Reason, Record, Report, Section};
+use crate::{Condition, Error, Feature, Reason, Record, Refusal, Report, Section};
 
 /// Why a procedure stopped before its end, and the report about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,8 +88,16 @@ pub enum DependencyFault {
     TooManyComponents,
     /// It has a section that its dependent lacks, so that nothing would process it.
     SectionMissing(Section),
+    /// It is kept in a component that is not for manifests, or its own manifest component identifier is another.
+    Misplaced,
     /// Its dependent came to the end of a section without processing that of the dependency.
     NotProcessed(Section),
+}
+
+impl From<Refusal> for DependencyFault {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused { code: refusal.code(), reason: refusal.reason() }
+    }
 }
 
 impl DependencyFault {
@@ -106,6 +114,7 @@ impl DependencyFault {
             Self::NotChecked => "dependency-unchecked",
             Self::TooDeep | Self::TooMany | Self::TooManyComponents => "too-many-dependencies",
             Self::SectionMissing(_) => "dependency-section-missing",
+            Self::Misplaced => "dependency-misplaced",
             Self::NotProcessed(_) => "dependency-not-processed",
         }
     }
@@ -140,6 +149,7 @@ impl fmt::Display for DependencyFault {
             Self::SectionMissing(section) => {
                 write!(f, "the dependency has a section {section} and its dependent has none")
             }
+            Self::Misplaced => f.write_str("the dependency is not where its manifest is to be"),
             Self::NotProcessed(section) => write!(f, "section {section} of the dependency was not processed"),
         }
     }

@@ -3,10 +3,10 @@ use core::fmt;
 use cose::KeyStore;
 use crypto::{Digest, HashAlgorithm};
 
-use super::Procedure;
+use super::{DependencyFault, Procedure};
 use crate::{
-    Abilities, AuthorityList, ComponentId, ComponentMetadata, Report, Section, Uuid, VendorId, Version,
-    WaitInfo,
+    Abilities, AuthorityList, ComponentId, ComponentMetadata, Report, Section, Uuid, VendorId, Verified,
+    Version, WaitInfo,
 };
 
 /// What the processor needs of a device.
@@ -101,6 +101,19 @@ pub trait Platform {
     fn references(&self, component: &ComponentId, holder: &Digest) -> References {
         let _ = (component, holder);
         References::default()
+    }
+
+    /// Asked about a dependency whose integrity was checked just now, before anything of it runs. `place` holds its
+    /// envelope, `prefix` goes before the identifiers it uses. A device that keeps sequence numbers of dependencies
+    /// refuses one that falls below its own here; it may be asked about the same one again.
+    fn admit(
+        &mut self,
+        dependency: &Verified<'_>,
+        place: &ComponentId,
+        prefix: Option<&ComponentId>,
+    ) -> Result<(), DependencyFault> {
+        let _ = (dependency, place, prefix);
+        Ok(())
     }
 
     /// Notes durably that the manifest refers to the component. Noting it again changes nothing.

@@ -380,6 +380,7 @@ impl Device {
             dbgstat: DebugStatus::Disabled,
             measurement: tag.build().unwrap().as_bytes().to_vec(),
             manifest: manifest.map(|digest| ManifestReference { digest, sequence_number: 1 }),
+            dependencies: Vec::new(),
             status: None,
         };
         claims.sign(&self.key, b"device").unwrap()
