@@ -51,6 +51,17 @@ pub struct DraftImage {
     pub invoke: bool,
 }
 
+/// An image that comes with a manifest which a release depends on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Brought {
+    /// Name of its component.
+    pub component: String,
+    /// Its digest.
+    pub digest: Digest,
+    /// Its size in bytes, if the manifest tells.
+    pub size: Option<u64>,
+}
+
 /// The network needs of a release.
 #[derive(Clone, Debug)]
 pub struct DraftMud {
@@ -137,6 +148,11 @@ impl ReleaseDraft {
 
     /// The SBOM: it lists what the release installs.
     pub fn tag(&self) -> Result<coswid::Tag, DraftError> {
+        self.tag_with(&[])
+    }
+
+    /// The same with what the manifests install that the release depends on: devices measure that too.
+    pub fn tag_with(&self, others: &[Brought]) -> Result<coswid::Tag, DraftError> {
         let id = self
             .tag_id
             .clone()
@@ -155,6 +171,14 @@ impl ReleaseDraft {
                 file_version: image.version.clone(),
                 key: Some(true),
                 ..File::new(alloc::format!("{}", image.component))
+            });
+        }
+        for Brought { component, digest, size } in others {
+            tag = tag.file(File {
+                size: *size,
+                hash: Some(Hash::from(*digest)),
+                key: Some(true),
+                ..File::new(component.as_str())
             });
         }
         tag.build().map_err(DraftError::Tag)

@@ -28,7 +28,7 @@ mod tests;
 
 // Public interface
 pub use appraise::{Appraised, References, appraise, refuse_evidence};
-pub use author::{DraftError, DraftImage, DraftMud, ReleaseDraft};
+pub use author::{Brought, DraftError, DraftImage, DraftMud, ReleaseDraft};
 pub use bundle::{Bundle, BundleAnchors, BundledEvidence, BundledRelease, MAX_BUNDLE, Unproven, key_anchors};
 pub use decide::{
     Broad, Decision, Inputs, Outcome, OverlayInForce, Posture, ReleaseStanding, Standing, Violation, decide,

@@ -8,7 +8,7 @@ use core::fmt;
 use coswid::{Tag, TagKind};
 use crypto::{Digest, HashAlgorithm};
 use mud::{ConnState, Context, IpPrefix, Packet, PolicyDiff, Remote, Resolved, Severity, Verdict, oracle};
-use suit::{AuthorityList, Envelope, Signer, VendorId, Verified};
+use suit::{AuthorityList, ComponentId, Envelope, Image, Signer, VendorId, Verified};
 use x509::{
     Certificate,
     cms::{Detached, SignerPolicy},
@@ -85,7 +85,7 @@ impl Release {
                 .with("error", "the SBOM is not that of installed software"));
         }
         let expected = expected_values(&tag)?;
-        agree(&verified, &expected)?;
+        agree(&installed(&verified, &anchors.authorities), &expected)?;
         let mud = match verified.mud() {
             Some(binding) => Some(NetworkNeeds::verify(&verified, &binding, anchors, now)?),
             None => None,
@@ -317,19 +317,56 @@ fn expected_values(tag: &Tag) -> Result<Vec<Expected>, Reason> {
     Ok(expected)
 }
 
-/// Holds the SBOM to the manifest: every image the manifest installs is in the SBOM, with the same digest and size.
-fn agree(verified: &Verified<'_>, expected: &[Expected]) -> Result<(), Reason> {
-    let images = verified.images();
-    for image in &images {
-        let name = image.component.to_string();
-        let reason = || Reason::new(Code::ReferenceConflict).with("component", &name);
-        let same_name: Vec<&Expected> = expected.iter().filter(|component| component.name == name).collect();
+/// An image that a manifest of a release installs.
+struct Installed {
+    name: String,
+    digest: Digest,
+    size: Option<u64>,
+}
+
+/// The images that the manifest installs, and those of the manifests in its envelope that it may depend on, as far as
+/// their signers may change what they name there.
+fn installed(verified: &Verified<'_>, authorities: &AuthorityList) -> Vec<Installed> {
+    let common = verified.manifest().common();
+    let mut installed: Vec<Installed> =
+        verified.images().iter().map(|image| Installed::of(image, None)).collect();
+    if common.dependencies().is_empty() {
+        return installed;
+    }
+    for (_, payload) in verified.envelope().payloads() {
+        let Ok(envelope) = Envelope::decode(payload) else { continue };
+        let dependency = common.dependencies().iter().find_map(|dependency| {
+            let prefix = common.prefix(dependency.index);
+            Some((envelope.verify_dependency(authorities, prefix).ok()?, prefix))
+        });
+        if let Some((dependency, prefix)) = dependency {
+            installed.extend(dependency.images().iter().map(|image| Installed::of(image, prefix)));
+        }
+    }
+    installed
+}
+
+impl Installed {
+    fn of(image: &Image<'_>, prefix: Option<&ComponentId>) -> Self {
+        // One that is too long with its prefix is on no device.
+        let place = prefix.and_then(|prefix| image.component.prefixed(prefix));
+        let name = place.as_ref().unwrap_or(&image.component).to_string();
+        Self { name, digest: image.digest, size: image.size }
+    }
+}
+
+/// Holds the SBOM to the manifests: every image they install is in the SBOM, with the same digest and size.
+fn agree(images: &[Installed], expected: &[Expected]) -> Result<(), Reason> {
+    for image in images {
+        let reason = || Reason::new(Code::ReferenceConflict).with("component", &image.name);
+        let same_name: Vec<&Expected> =
+            expected.iter().filter(|component| component.name == image.name).collect();
         if same_name.is_empty() {
             return Err(reason().with("error", "the manifest installs it and the SBOM does not list it"));
         }
         // Alternatives of one component (slots) may differ; the one the SBOM lists must be among them.
         let agrees = |component: &Expected| {
-            images.iter().filter(|other| other.component == image.component).any(|other| {
+            images.iter().filter(|other| other.name == image.name).any(|other| {
                 other.digest == component.digest
                     && (other.size.is_none() || component.size.is_none() || other.size == component.size)
             })

@@ -5,9 +5,10 @@ use cbor::{Error as CborError, Reader, Reason, Type};
 use crypto::Digest;
 
 use crate::{
-    Common, ComponentId, Error, Feature, MudBinding, Sequence, Version,
+    Common, ComponentId, Error, Feature, Image, MudBinding, Sequence, Version,
     common::{Indices, decode_common},
     digest::decode_digest,
+    evaluate,
     labels::{self, manifest},
     parameter::{decode_uri, wrapped},
     sequence::{Place, decode_section},
@@ -243,6 +244,11 @@ impl<'b> Manifest<'b> {
     /// Which MUD file belongs to the software, and who signs it.
     pub fn mud(&self) -> Option<&MudBinding<'b>> {
         self.mud.as_ref()
+    }
+
+    /// The images a device may end up with, as far as the manifest tells without a device.
+    pub fn images(&self) -> Vec<Image<'b>> {
+        evaluate::images(self)
     }
 
     /// Whether the manifest names this member, present or severed.

@@ -7,7 +7,7 @@ use suit::{
     ComponentId, EnvelopeBuilder, LanguageText, ManifestBuilder, MudBinding, ReportingPolicy, Text, Uuid,
     labels,
 };
-use trust::{DraftImage, DraftMud, ReleaseDraft};
+use trust::{Brought, DraftImage, DraftMud, ReleaseDraft};
 use x509::cms;
 
 use crate::{
@@ -52,7 +52,7 @@ pub(crate) fn run(command: &Build, printer: &Printer) -> Result<Answer, Failure>
     let desk = Desk { file: &command.recipe, recipe: &recipe, printer };
     let profile = command.profile;
     let draft = desk.draft()?;
-    let tag = draft.tag().map_err(|error| unbuilt(&error))?;
+    let tag = draft.tag_with(&desk.brought()?).map_err(|error| unbuilt(&error))?;
     let words = recipe.text.as_ref().map_or_else(|| plain_text(&draft), Clone::clone);
     let text = Text::new(vec![self::words(&words, &draft)]).to_bytes();
     let mud = draft.mud.clone();
@@ -201,6 +201,34 @@ impl<'r> Desk<'r> {
             encryptor.check_profile(profile)?;
         }
         Ok(Some(encryptor))
+    }
+
+    /// What the manifests install that the release depends on: their images, and what their SBOMs list beyond.
+    fn brought(&self) -> Result<Vec<Brought>, Failure> {
+        let mut all: Vec<Brought> = Vec::new();
+        for dependency in &self.recipe.dependencies {
+            let input = self.read(&dependency.envelope)?;
+            let manifest = super::decode(&input)?
+                .manifest_unverified()
+                .map_err(|error| super::refused_to_read(&input, &error))?;
+            let prefix = dependency.prefix.as_deref().map(|prefix| format!("{prefix}/")).unwrap_or_default();
+            let images = manifest.images().into_iter();
+            let images = images.map(|image| (image.component.to_string(), image.digest, image.size));
+            let coswid = manifest.coswid();
+            let tag = coswid.as_ref().and_then(|tag| coswid::Tag::decode(tag.value()?).ok());
+            let files = tag.iter().flat_map(coswid::Tag::measured_files).filter(|file| file.key);
+            let files = files.filter_map(|file| Some((file.path(), file.digest?, file.size)));
+            for (name, digest, size) in images.chain(files) {
+                let component = format!("{prefix}{name}");
+                if !all.iter().any(|known| known.component == component) {
+                    all.push(Brought { component, digest, size });
+                }
+            }
+        }
+        let own = self.recipe.components.iter().map(|component| &component.id);
+        let own: Vec<&String> = own.collect();
+        all.retain(|brought| !own.contains(&&brought.component));
+        Ok(all)
     }
 
     fn needed(&self, dependency: &recipe::Dependency) -> Result<Needed, Failure> {

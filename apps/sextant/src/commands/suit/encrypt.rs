@@ -41,9 +41,9 @@ pub(crate) struct Encrypt {
     /// Where to write the ciphertext of a component that is fetched, such as `app=app.enc`; repeatable
     #[arg(long = "ciphertext", value_name = "COMPONENT=FILE", value_parser = super::pair)]
     ciphertexts: Vec<(String, String)>,
-    /// Component that takes the envelope of the author
-    #[arg(long, default_value = "manifests/author")]
-    author_component: String,
+    /// Component that takes the envelope of the author; `COMPONENT/manifest` of the first image without it
+    #[arg(long)]
+    author_component: Option<String>,
     /// Sequence number of the distributor's manifest; the author's without it
     #[arg(long)]
     sequence: Option<u64>,
@@ -82,7 +82,13 @@ pub(crate) fn run(command: &Encrypt, printer: &Printer) -> Result<Answer, Failur
         return Err(Failure::new(format!("{} has no image that can be encrypted", input.name))
             .help("its author prepares it with `encrypt-later` and `stage`: see docs/recipes.md"));
     }
-    let author = values::component(&command.author_component)?;
+    let author = match (&command.author_component, staged.first()) {
+        (Some(component), _) => values::component(component)?,
+        (None, first) => {
+            let beside = first.map(|one| one.component.to_string()).unwrap_or_default();
+            values::component(&format!("{beside}/manifest"))?
+        }
+    };
     // The images in the clear stay behind; what gateways need goes along.
     let inner = super::sign::without_images(&input.bytes)
         .map_err(|error| input.failure("not an envelope any more", &error))?;
