@@ -69,8 +69,8 @@ impl Signer {
         if input.bytes.starts_with(hash_based::MAGIC) {
             return HashBasedKey::open(name).map(|key| Self::private(PrivateKey::WithState(key)));
         }
-        if let Ok(key) = MacKey::decode(&input.bytes) {
-            return Ok(Self { kid: stated_kid(&input.bytes), key: SecretKey::Shared(key) });
+        if let Ok((key, kid)) = MacKey::decode_named(&input.bytes) {
+            return Ok(Self { kid, key: SecretKey::Shared(key) });
         }
         let key = KeyFile::decode(&input.bytes).map_err(|error| error.failure(&input))?;
         let (key, kid) = key.into_secret(name)?;
@@ -138,19 +138,4 @@ fn open_token(uri: &str) -> Result<Signer, Failure> {
 #[cfg(not(feature = "pkcs11"))]
 fn open_token(_: &str) -> Result<Signer, Failure> {
     Err(Failure::new("this build signs with no tokens").help("build it with the feature `pkcs11`"))
-}
-
-/// The identifier that a COSE_Key states.
-fn stated_kid(key: &[u8]) -> Vec<u8> {
-    let mut reader = cbor::Reader::with_order(key, cbor::Order::Unique);
-    let Ok(mut map) = reader.map() else { return Vec::new() };
-    while let Ok(Some(label)) = map.next(&mut reader) {
-        if label == cbor::Key::Int(cose::labels::KEY_KID) {
-            return reader.bytes().unwrap_or_default().to_vec();
-        }
-        if reader.skip().is_err() {
-            break;
-        }
-    }
-    Vec::new()
 }

@@ -152,6 +152,39 @@ fn a_shared_key_authenticates_and_is_warned_of() {
     assert_eq!(message.verify(&key, Some(envelope.signed_bytes()), &[]), Ok(()));
     // It is no signature, and nobody takes it for one.
     desk.refused("suit verify m.suit --key author.key.pub", "unsupported-authentication");
+    desk.done("suit verify m.suit --key fleet.key");
+    desk.refused("suit verify m.suit --key fleet.key --key author.key.pub", "author-signature-missing");
+    desk.done("suit sign m.suit --key author.key -o both.suit");
+    desk.done("suit verify both.suit --key fleet.key --key author.key.pub");
+    desk.done("key new --alg HMAC-256 --kid fleet -o other.key");
+    desk.refused("suit verify m.suit --key other.key", "bad-manifest-signature");
+}
+
+#[test]
+fn a_list_names_a_shared_key_where_it_allows_any_and_never_holds_it() {
+    let desk = unsigned();
+    desk.done("key new --alg HMAC-256 --kid fleet -o fleet.key");
+    desk.done("suit sign r.suit --key fleet.key -o m.suit");
+    let add = |list: &str, role: &str| {
+        format!("authority add {list} --key fleet.key --role {role} --name Fleet --component app")
+    };
+    desk.done("authority new -o strict");
+    desk.failed(&add("strict", "author"), "does not allow shared keys");
+    desk.done("authority new --shared-keys -o list");
+    desk.failed(&add("list", "operator"), "every holder could have used it");
+    desk.done(&add("list", "author"));
+    let told = desk.done("authority ls list");
+    assert!(told.contains("shared HMAC sha256"), "{told}");
+    let secret = desk.read("fleet.key");
+    let list = desk.read("list");
+    assert!(!list.windows(16).any(|part| secret.windows(16).any(|other| other == part)), "the list holds it");
+    desk.refused("suit verify m.suit --authorities list", "shared-key-missing");
+    desk.done("suit verify m.suit --authorities list --shared-key fleet.key");
+    desk.done("suit simulate m.suit --authorities list --shared-key fleet.key");
+    desk.failed("suit verify m.suit --authorities list --shared-key author.key.pub", "not a shared HMAC key");
+    desk.done("key new --alg HMAC-256 -o nameless.key");
+    let add = "authority add list --key nameless.key --role author --name Nameless";
+    desk.failed(add, "no identifier");
 }
 
 /// A token in a folder of its own, with a key on each of two curves; nothing where there is no SoftHSM.

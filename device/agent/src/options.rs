@@ -7,7 +7,7 @@ pub const USAGE: &str = "\
 sextant-agent [run] --server URL --ca FILE --data DIR [--gateway URL|none]... [--attest-ms N] [--poll-ms N] [--trial-ms N]
                     [--stall-ms N] [--payload-origin URL]... [--config FILE]
 sextant-agent init --data DIR --authorities FILE [--ueid HEX] [--layout ab|swap] [--decryption-key FILE]...
-                   [--update-server-key FILE] [TARGET]
+                   [--shared-key FILE]... [--update-server-key FILE] [TARGET]
                                                                            make the device's keys, print what to enrol
 sextant-agent install --data DIR [TARGET] FILE.suit                        install the first release in the factory
 sextant-agent uninstall --data DIR [TARGET] MANIFEST                       remove the release with this digest
@@ -78,6 +78,8 @@ pub struct InitOptions {
     pub layout: Option<String>,
     /// Files of keys that payloads are encrypted to, beside the one it makes: shared with a group, as a rule.
     pub decryption_keys: Vec<PathBuf>,
+    /// Files of keys that authors share with it, each with an identifier that its list of authorities names.
+    pub shared_keys: Vec<PathBuf>,
     /// File of the public key that signs what the device is answered when it asks for updates.
     pub update_server_key: Option<PathBuf>,
     /// What the device is.
@@ -129,7 +131,7 @@ struct Given {
 }
 
 /// Options that hold a value.
-const NAMES: [&str; 20] = [
+const NAMES: [&str; 21] = [
     "data",
     "server",
     "ca",
@@ -150,10 +152,11 @@ const NAMES: [&str; 20] = [
     "layout",
     "decryption-key",
     "update-server-key",
+    "shared-key",
 ];
 
 /// Options that may be given more than once.
-const REPEATABLE: [&str; 4] = ["component", "gateway", "payload-origin", "decryption-key"];
+const REPEATABLE: [&str; 5] = ["component", "gateway", "payload-origin", "decryption-key", "shared-key"];
 
 /// Reads a command line without the program's name.
 pub fn parse(arguments: Vec<OsString>) -> Result<Command, Error> {
@@ -291,9 +294,14 @@ impl Given {
             ueid: self.text("ueid")?,
             layout: self.text("layout")?,
             update_server_key: self.take("update-server-key").map(PathBuf::from),
-            decryption_keys: std::iter::from_fn(|| self.take("decryption-key").map(PathBuf::from)).collect(),
+            decryption_keys: self.files("decryption-key"),
+            shared_keys: self.files("shared-key"),
             target: self.target()?,
         })
+    }
+
+    fn files(&mut self, name: &str) -> Vec<PathBuf> {
+        std::iter::from_fn(|| self.take(name).map(PathBuf::from)).collect()
     }
 
     fn install(&mut self) -> Result<InstallOptions, Error> {

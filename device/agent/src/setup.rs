@@ -7,14 +7,14 @@ use std::{
 };
 
 use api::Base64Url;
-use cose::{DecryptionKey, DecryptionKeys, Key};
+use cose::{DecryptionKey, DecryptionKeys, Key, MacKey};
 use crypto::{
     AgreementKey, Digest, HashAlgorithm, KeyWrapAlgorithm, PublicKey, SignatureAlgorithm, SigningKey,
 };
 use device_core::{Component, Credentials, Device, Identity, InstallError, Layout, Offered};
 use eat::{DebugStatus, Ueid};
 use serde::{Deserialize, Serialize};
-use suit::{AuthorityList, Uuid};
+use suit::{AuthorityList, SharedKeys, Uuid};
 use zeroize::Zeroizing;
 
 use crate::{
@@ -31,6 +31,8 @@ const UEID_RANDOM: usize = 16;
 const UEID_TYPE_RAND: u8 = 1;
 /// How the names of files with keys to decrypt with end.
 const KEY_ENDING: &str = ".cosekey";
+/// How the names of files with keys that authors share end.
+const SHARED_KEY_ENDING: &str = ".mackey";
 /// The longest file that is read as a key or a list of authorities.
 const MAX_FILE: u64 = 1 << 20;
 
@@ -119,6 +121,7 @@ pub fn init(options: &InitOptions) -> Result<Identification, Error> {
         Key::decode(&key).map_err(setup(path))?;
         write_private(&place.update_server_key(), &key)?;
     }
+    keep_shared_keys(&place, options)?;
     write_private(&place.authorities(), &authorities)?;
     write_private(&place.identity(), &identity)?;
     // Last, since its presence says that the device is made.
@@ -147,21 +150,62 @@ fn make_decryption_keys(place: &Place<'_>, options: &InitOptions, kid: &[u8]) ->
     Ok(key.recipient_key().map_err(setup(&path))?.encode().to_vec())
 }
 
+/// Takes in the keys that authors share with the device.
+fn keep_shared_keys(place: &Place<'_>, options: &InitOptions) -> Result<(), Error> {
+    let folder = place.keys();
+    for (number, path) in options.shared_keys.iter().enumerate() {
+        let (kid, key) = shared_key(path)?;
+        write_private(&folder.join(format!("shared-{number}{SHARED_KEY_ENDING}")), &key.encode_secret(&kid))?;
+    }
+    Ok(())
+}
+
+/// A key that an author shares, and the identifier that lists know it by.
+fn shared_key(path: &Path) -> Result<(Vec<u8>, MacKey), Error> {
+    let bytes = Zeroizing::new(read(path)?);
+    let (key, kid) = MacKey::decode_named(&bytes).map_err(setup(path))?;
+    if kid.is_empty() {
+        return Err(setup(path)("the key has no identifier"));
+    }
+    Ok((kid, key))
+}
+
+/// The keys that authors share with the device.
+fn shared_keys(place: &Place<'_>) -> Result<SharedKeys, Error> {
+    let folder = place.keys();
+    let files = files_in(&folder, SHARED_KEY_ENDING)?;
+    let keys = files.iter().map(|path| shared_key(path)).collect::<Result<_, _>>()?;
+    SharedKeys::new(keys).map_err(setup(&folder))
+}
+
 /// The keys that payloads are encrypted to; a device made without any has none.
 fn decryption_keys(place: &Place<'_>) -> Result<Option<DecryptionKeys>, Error> {
     let folder = place.keys();
-    let entries = match fs::read_dir(&folder) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        entries => entries.map_err(file(&folder))?,
-    };
+    if !folder.exists() {
+        return Ok(None);
+    }
     let mut keys = DecryptionKeys::default();
-    for entry in entries {
-        let path = entry.map_err(file(&folder))?.path();
-        if path.to_string_lossy().ends_with(KEY_ENDING) {
-            keys.push(DecryptionKey::decode(&Zeroizing::new(read(&path)?)).map_err(setup(&path))?);
-        }
+    for path in files_in(&folder, KEY_ENDING)? {
+        keys.push(DecryptionKey::decode(&Zeroizing::new(read(&path)?)).map_err(setup(&path))?);
     }
     Ok(Some(keys))
+}
+
+/// The files of a folder with an ending, in the order of their names; none where there is no folder.
+fn files_in(folder: &Path, ending: &str) -> Result<Vec<PathBuf>, Error> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(file(folder))?,
+    };
+    let mut paths = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(file(folder))?.path();
+        if path.to_string_lossy().ends_with(ending) {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    Ok(paths)
 }
 
 /// Installs a release from a file, verified like any other. On a device that never committed one it is committed at
@@ -207,8 +251,10 @@ pub(crate) fn wake(data: &Path, target: &TargetOptions) -> Result<Device<FileSto
     let storage = FileStorage::open(data).map_err(file(data))?;
     let mut boot_seed = [0; 32];
     getrandom::fill(&mut boot_seed).map_err(Error::Random)?;
+    let place = Place(data);
     let device = Device::power_up(storage, credentials(data, target)?, &boot_seed)?;
-    Ok(match decryption_keys(&Place(data))? {
+    let device = device.with_shared_keys(shared_keys(&place)?);
+    Ok(match decryption_keys(&place)? {
         Some(keys) => device.with_keys(keys),
         None => device,
     })

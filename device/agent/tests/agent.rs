@@ -124,6 +124,49 @@ fn a_device_is_not_made_with_a_list_that_nobody_could_change() {
 }
 
 #[test]
+fn a_device_takes_what_a_shared_key_authenticates_where_it_was_made_so() {
+    let secret = cose::MacKey::new(HashAlgorithm::Sha256, &[0x5a; 32]).unwrap();
+    let allowing = {
+        let policy = suit::AuthorityPolicy { shared_keys: true, ..suit::AuthorityPolicy::default() };
+        let fleet = suit::Authority::shared(HashAlgorithm::Sha256, b"fleet", "fleet");
+        let root = suit::Authority::new(root().public_key().clone(), b"root", "root", suit::Role::Root);
+        suit::AuthorityList::new(policy, vec![root, fleet]).unwrap()
+    };
+    let bench = Bench::new();
+    let release = {
+        let signed = bench.release(1, 1000);
+        let whole = suit::Envelope::decode(&signed.envelope).unwrap();
+        whole.authenticate(&secret, Some(b"fleet")).unwrap()
+    };
+    let at = |name: &str| bench.folder.path().join(name).to_str().unwrap().to_owned();
+    fs::write(at("allowing"), allowing.to_bytes()).unwrap();
+    fs::write(at("fleet.key"), &*secret.encode_secret(b"fleet")).unwrap();
+    fs::write(at("nameless.key"), &*secret.encode_secret(b"")).unwrap();
+    fs::write(at("mac.suit"), &release).unwrap();
+    let agent = |arguments: &[&str]| {
+        std::process::Command::new(env!("CARGO_BIN_EXE_sextant-agent")).args(arguments).output().unwrap()
+    };
+    let init = |data: &str, key: &[&str]| {
+        let line = ["init", "--authorities", &at("allowing"), "--data", data];
+        let target = ["--vendor-domain", "maker.example", "--class", "camera"];
+        agent(&[&line[..], &target, key].concat())
+    };
+    let (with, without) = (at("with"), at("without"));
+    assert!(init(&with, &["--shared-key", &at("fleet.key")]).status.success());
+    assert!(init(&without, &[]).status.success());
+    let refused = init(&at("nameless"), &["--shared-key", &at("nameless.key")]);
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("no identifier"));
+    let done = agent(&["install", "--data", &with, &at("mac.suit")]);
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let refused = agent(&["install", "--data", &without, &at("mac.suit")]);
+    // The author of the signature beside the MAC is not on this list.
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("unknown-signer"));
+    let key = std::path::Path::new(&with).join("keys/shared-0.mackey");
+    let mode = std::os::unix::fs::PermissionsExt::mode(&fs::metadata(key).unwrap().permissions());
+    assert_eq!(mode & 0o777, 0o600);
+}
+
+#[test]
 fn a_device_without_a_release_recovers_by_the_one_it_is_offered() {
     let bench = Bench::new();
     bench.server.offer(&bench.release(5, 1000));

@@ -2,7 +2,8 @@ use alloc::vec::Vec;
 
 use crypto::{Digest, HashAlgorithm};
 use suit::{
-    AuthorityList, AuthorityUpdate, Recipient, UpdateRefusal, VerifiedUpdate, limits::MAX_AUTHORITY_LIST_LEN,
+    AuthorityList, AuthorityUpdate, Recipient, SharedKeys, UpdateRefusal, VerifiedUpdate,
+    limits::MAX_AUTHORITY_LIST_LEN,
 };
 
 use crate::{Area, Bars, Device, RecordCopy, StateError, Storage, read_all};
@@ -38,6 +39,8 @@ pub(crate) struct AuthorityStore {
     list: AuthorityList,
     /// The copy to write next: never the one that holds `list`.
     spare: RecordCopy,
+    /// What shared keys on any list are. No list is stored or attested with them.
+    secrets: SharedKeys,
 }
 
 impl AuthorityStore {
@@ -48,17 +51,24 @@ impl AuthorityStore {
         factory: AuthorityList,
         floor: u64,
     ) -> Result<Self, StateError<S::Error>> {
-        let mut newest = Self { list: factory, spare: RecordCopy::First };
+        let secrets = SharedKeys::default();
+        let mut newest = Self { list: factory, spare: RecordCopy::First, secrets };
         for (copy, spare) in
             [(RecordCopy::First, RecordCopy::Second), (RecordCopy::Second, RecordCopy::First)]
         {
             let stored = read_all(storage, Area::Authorities(copy), MAX_AUTHORITY_LIST_LEN + CHECKSUM);
             let list = stored.map_err(StateError::Storage)?.and_then(|stored| unseal(&stored));
             if let Some(list) = list.filter(|list| list.version() > newest.list.version()) {
-                newest = Self { list, spare };
+                newest = Self { list, spare, ..newest };
             }
         }
         if newest.list.version() < floor { Err(StateError::AuthoritiesLost) } else { Ok(newest) }
+    }
+
+    /// Has the list in force, and those after it, know what their shared keys are.
+    pub(crate) fn hold(&mut self, secrets: SharedKeys) {
+        self.list = self.list.clone().holding(secrets.clone());
+        self.secrets = secrets;
     }
 
     /// The list in force.
@@ -76,7 +86,7 @@ impl AuthorityStore {
         storage.erase(area).map_err(StateError::Storage)?;
         storage.append(area, &seal(update.list())).map_err(StateError::Storage)?;
         storage.sync(area).map_err(StateError::Storage)?;
-        self.list = update.list().clone();
+        self.list = update.list().clone().holding(self.secrets.clone());
         self.spare = match self.spare {
             RecordCopy::First => RecordCopy::Second,
             RecordCopy::Second => RecordCopy::First,

@@ -2,7 +2,7 @@ use alloc::vec::Vec;
 
 use cose::DecryptionKeys;
 use crypto::{Digest, SigningKey};
-use suit::{AuthorityList, Report, Version};
+use suit::{AuthorityList, Report, SharedKeys, Version};
 
 use crate::{
     Bars, BootState, Dependency, Identity, Slot, Start, StateError, StateStore, Storage,
@@ -116,6 +116,13 @@ impl<S: Storage> Device<S> {
     #[must_use]
     pub fn with_keys(self, keys: DecryptionKeys) -> Self {
         Self { keys: Some(keys), ..self }
+    }
+
+    /// The same device with secrets that authors share with it, where its list of authorities allows such keys.
+    #[must_use]
+    pub fn with_shared_keys(mut self, keys: SharedKeys) -> Self {
+        self.authorities.hold(keys);
+        self
     }
 
     /// The boot record.

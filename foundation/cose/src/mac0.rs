@@ -31,6 +31,11 @@ impl MacKey {
 
     /// Reads a symmetric COSE_Key (RFC 9053, section 7.3), which must name its algorithm.
     pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
+        Self::decode_named(bytes).map(|(key, _)| key)
+    }
+
+    /// The same with the identifier that the key states; none is empty.
+    pub fn decode_named(bytes: &[u8]) -> Result<(Self, Vec<u8>), Error> {
         let members = Members::decode(bytes)?;
         if members.kty != labels::KTY_SYMMETRIC {
             return Err(Feature::KeyType(members.kty).into());
@@ -38,7 +43,8 @@ impl MacKey {
         let id = members.alg.ok_or(Distrust::KeyUse)?;
         let algorithm = HashAlgorithm::from_hmac_cose_id(id).ok_or(Feature::Algorithm(id))?;
         members.check_operations(&[labels::OP_MAC_CREATE, labels::OP_MAC_VERIFY])?;
-        Self::new(algorithm, members.k()?)
+        let kid = members.kid.unwrap_or_default().to_vec();
+        Self::new(algorithm, members.k()?).map(|key| (key, kid))
     }
 
     /// The key as COSE_Key in deterministic encoding: a secret. An empty identifier is left out.

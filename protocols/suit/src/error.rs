@@ -178,7 +178,13 @@ pub enum Refusal {
         /// Key identifier of the signature.
         kid: Vec<u8>,
     },
-    /// An authentication block is no COSE_Sign1 or COSE_Sign with a detached payload and a known algorithm.
+    /// A MAC was made with a listed key that is shared, and this recipient does not have it.
+    SharedKeyMissing {
+        /// Its key identifier.
+        kid: Vec<u8>,
+    },
+    /// An authentication block is no COSE_Sign1 or COSE_Sign with a detached payload and a known algorithm, nor a
+    /// COSE_Mac0 where the list allows shared keys.
     UnsupportedAuthentication,
     /// The bytes are not those that the digest was made of.
     DigestMismatch {
@@ -266,6 +272,7 @@ impl Refusal {
             Self::Unsigned => "unsigned-manifest",
             Self::UnknownSigner { .. } => "unknown-signer",
             Self::BadSignature { .. } => "bad-manifest-signature",
+            Self::SharedKeyMissing { .. } => "shared-key-missing",
             Self::UnsupportedAuthentication => "unsupported-authentication",
             Self::DigestMismatch { .. } => "digest-mismatch",
             Self::Manifest(error) => error.code(),
@@ -314,6 +321,7 @@ impl fmt::Display for Refusal {
             Self::BadSignature { kid } => {
                 write!(f, "key {} did not make the signature in its name", Hex(kid))
             }
+            Self::SharedKeyMissing { kid } => write!(f, "shared key {} is not here", Hex(kid)),
             Self::UnsupportedAuthentication => {
                 f.write_str("no authentication block is a detached signature of a known kind")
             }

@@ -68,9 +68,9 @@ mod wait;
 pub use ability::Abilities;
 pub use answer::{SignedUpdateAnswer, UpdateAnswer, UpdateAnswerError};
 pub use authority::{
-    AUTHORITY_UPDATE_CONTEXT, Authority, AuthorityError, AuthorityList, AuthorityPolicy, AuthorityUpdate,
-    LockOut, NotAParty, Party, Recipient, Role, Rule, Seal, Tally, UpdateProposal, UpdateRefusal,
-    UpdateScope, VerifiedUpdate,
+    AUTHORITY_UPDATE_CONTEXT, Authority, AuthorityError, AuthorityKey, AuthorityList, AuthorityPolicy,
+    AuthorityUpdate, LockOut, NotAParty, Party, Recipient, Role, Rule, Seal, SharedKeyName, SharedKeys,
+    Tally, UpdateProposal, UpdateRefusal, UpdateScope, VerifiedUpdate,
 };
 pub use build::{
     BuildError, EnvelopeBuilder, ImageRecipe, ManifestBuilder, ReleaseRecipe, SequenceBuilder,

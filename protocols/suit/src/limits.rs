@@ -32,6 +32,8 @@ pub const MAX_VERSION_PARTS: usize = 8;
 pub const MAX_OTHER_DEVICES: usize = 8;
 /// Entries of an authority list.
 pub const MAX_AUTHORITIES: usize = 64;
+/// Shared keys that a recipient has.
+pub const MAX_SHARED_KEYS: usize = 8;
 /// Bytes of an authority list.
 pub const MAX_AUTHORITY_LIST_LEN: usize = 32 * 1024;
 /// Rules of an authority list.

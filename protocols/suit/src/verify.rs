@@ -4,8 +4,8 @@ use alloc::vec::Vec;
 use crypto::{Digest, PublicKey};
 
 use crate::{
-    Authority, AuthorityList, ComponentId, Envelope, Error, Image, Installed, Manifest, MudBinding, Refusal,
-    Role, Text,
+    Authority, AuthorityKey, AuthorityList, ComponentId, Envelope, Error, Image, Installed, Manifest,
+    MudBinding, Refusal, Role, Text,
     authority::{self, AuthorityPolicy, count_keys},
     evaluate::{self, Targets},
     limits::MAX_CANDIDATE_KEYS,
@@ -56,7 +56,7 @@ impl<'b> Envelope<'b> {
         let mut signing: Vec<&Authority> = Vec::new();
         let mut doubt = None;
         for block in self.signatures() {
-            match signers_of(block, self.signed_bytes(), authorities.entries()) {
+            match signers_of(block, self.signed_bytes(), authorities) {
                 Ok(entries) => {
                     let new = entries
                         .into_iter()
@@ -103,7 +103,7 @@ pub struct Verified<'b> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Signer {
     /// The key.
-    pub key: PublicKey,
+    pub key: AuthorityKey,
     /// Its identifier on the authority list.
     pub kid: Vec<u8>,
     /// Its name on the authority list.
@@ -165,7 +165,7 @@ impl<'b> Verified<'b> {
 
     /// The images a device may end up with, as far as the manifest tells without a device.
     pub fn images(&self) -> Vec<Image<'b>> {
-        evaluate::images(&self.manifest)
+        self.manifest.images()
     }
 
     /// Every URI the manifest fetches from, in order and once each.
@@ -248,8 +248,9 @@ impl VerifiedManifest {
 fn signers_of<'a>(
     block: &[u8],
     signed: &[u8],
-    entries: &'a [Authority],
+    authorities: &'a AuthorityList,
 ) -> Result<Vec<&'a Authority>, Refusal> {
+    let entries = authorities.entries();
     let unsupported = |_| Refusal::UnsupportedAuthentication;
     match cbor::Reader::new(block).tag().ok() {
         Some(cose::labels::TAG_SIGN1) => {
@@ -278,7 +279,46 @@ fn signers_of<'a>(
                 _ => Ok(all),
             }
         }
+        // A list that allows no shared keys is that of a device which knows no MAC.
+        Some(cose::labels::TAG_MAC0) if authorities.policy().shared_keys => {
+            let message = cose::Mac0::decode(block).map_err(unsupported)?;
+            if message.payload().is_some() {
+                return Err(Refusal::UnsupportedAuthentication);
+            }
+            find_shared(&message, signed, authorities)
+        }
         _ => Err(Refusal::UnsupportedAuthentication),
+    }
+}
+
+/// Finds the shared key that made a MAC, and every entry it has on the list.
+fn find_shared<'a>(
+    message: &cose::Mac0<'_>,
+    signed: &[u8],
+    authorities: &'a AuthorityList,
+) -> Result<Vec<&'a Authority>, Refusal> {
+    let entries = authorities.entries();
+    let mut absent = None;
+    for entry in entries.iter().filter(|entry| message.kid().is_none_or(|kid| entry.kid == kid)) {
+        let AuthorityKey::Shared(name) = &entry.key else { continue };
+        if name.algorithm.hmac_cose_id() != message.alg() {
+            continue;
+        }
+        // There are few secrets, and each is tried for its entries once.
+        match authorities.secret(name) {
+            None => absent = absent.or(Some(name)),
+            Some(secret) if message.verify(secret, Some(signed), &[]).is_ok() => {
+                return Ok(entries.iter().filter(|other| other.key == entry.key).collect());
+            }
+            Some(_) => {}
+        }
+    }
+    match (absent, message.kid()) {
+        (Some(name), _) => Err(Refusal::SharedKeyMissing { kid: name.kid.clone() }),
+        (None, Some(kid)) if entries.iter().any(|entry| entry.kid == kid) => {
+            Err(Refusal::BadSignature { kid: kid.to_vec() })
+        }
+        (None, kid) => Err(Refusal::UnknownSigner { kid: kid.map(<[u8]>::to_vec) }),
     }
 }
 
@@ -290,16 +330,16 @@ fn find<'a>(
     verify: impl Fn(&PublicKey) -> bool,
 ) -> Result<Vec<&'a Authority>, Refusal> {
     let mut tried: Vec<&PublicKey> = Vec::new();
-    let fits = |entry: &&Authority| {
-        entry.key.algorithm().matches_cose_id(algorithm)
-            && kid.is_none_or(|kid| entry.kid.is_empty() || entry.kid == kid)
-    };
+    let fits = |entry: &&Authority| kid.is_none_or(|kid| entry.kid.is_empty() || entry.kid == kid);
     for entry in entries.iter().filter(fits) {
-        if tried.contains(&&entry.key) || tried.len() == MAX_CANDIDATE_KEYS {
+        let Some(key) = entry.key.public().filter(|key| key.algorithm().matches_cose_id(algorithm)) else {
+            continue;
+        };
+        if tried.contains(&key) || tried.len() == MAX_CANDIDATE_KEYS {
             continue;
         }
-        tried.push(&entry.key);
-        if verify(&entry.key) {
+        tried.push(key);
+        if verify(key) {
             return Ok(entries.iter().filter(|other| other.key == entry.key).collect());
         }
     }

@@ -287,7 +287,13 @@ fn authority_list_has_one_encoding_and_no_ambiguity() {
         components: vec![component("fw"), component("app/0x01")],
         ..authority(1, Role::Author)
     };
-    let policy_full = AuthorityPolicy { authors: 1, operators: 1, max_sequence_jump: Some(10), roots: 1 };
+    let policy_full = AuthorityPolicy {
+        authors: 1,
+        operators: 1,
+        max_sequence_jump: Some(10),
+        roots: 1,
+        shared_keys: false,
+    };
     let original = list(policy_full, vec![full, authority(3, Role::Operator)]);
     let bytes = original.to_bytes();
     assert_eq!(AuthorityList::decode(&bytes), Ok(original));

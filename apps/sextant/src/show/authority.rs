@@ -1,5 +1,5 @@
 use crypto::HashAlgorithm;
-use suit::{Authority, AuthorityList, Rule};
+use suit::{Authority, AuthorityKey, AuthorityList, Rule, SharedKeyName};
 
 use crate::{
     commands::key,
@@ -17,6 +17,7 @@ pub(crate) fn tree(list: &AuthorityList) -> Map {
         .with("operator_signatures", policy.operators)
         .with("root_signatures", policy.roots)
         .maybe("max_sequence_jump", policy.max_sequence_jump)
+        .maybe("shared_keys", policy.shared_keys.then_some("allowed: whoever has one can author"))
         .unless_empty("rules", Node::list(list.rules().iter().map(rule)))
         .with("authorities", list.entries().iter().map(entry).collect::<Vec<_>>())
 }
@@ -25,9 +26,17 @@ fn entry(authority: &Authority) -> Map {
     Map::new()
         .with("name", authority.name.as_str())
         .with("role", Node::shown(authority.role))
-        .then(key::summary(&authority.key))
+        .then(match &authority.key {
+            AuthorityKey::Public(public) => key::summary(public),
+            AuthorityKey::Shared(name) => Map::new().with("algorithm", shared_algorithm(name)),
+        })
         .with("kid", Node::hex(&authority.kid))
         .with("scope", scope(authority))
+}
+
+/// The algorithm of a shared key, of which a list says nothing else.
+pub(crate) fn shared_algorithm(name: &SharedKeyName) -> String {
+    format!("shared HMAC {}", name.algorithm)
 }
 
 /// What a rule asks for, in words.

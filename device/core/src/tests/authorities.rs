@@ -1,7 +1,7 @@
 //! Changes of the list of authorities: who can make them, what they change, and power cuts at every write and at every
 //! pair of writes.
 
-use suit::{UpdateProposal, UpdateScope};
+use suit::{SharedKeys, UpdateProposal, UpdateScope};
 
 use super::*;
 use crate::{
@@ -272,4 +272,51 @@ fn cuts_at_any_pair_of_writes_leave_the_old_list_or_the_new_one() {
     }
     println!("{firsts} power cuts tried on changes of the list, and {pairs} pairs of cuts");
     assert!(firsts > 100 && pairs > 5_000, "{firsts} and {pairs}");
+}
+
+#[test]
+fn a_key_that_an_author_shares_lies_with_the_device_and_on_no_list() {
+    let secret = [0xa7; 32];
+    let mac = || cose::MacKey::new(HashAlgorithm::Sha256, &secret).unwrap();
+    let held = || SharedKeys::new(vec![(b"fleet".to_vec(), mac())]).unwrap();
+    let allowing = |version| {
+        let policy = AuthorityPolicy { shared_keys: true, ..AuthorityPolicy::default() };
+        let roots = roots().map(|root| authority(&root, "root", Role::Root));
+        let fleet = Authority::shared(HashAlgorithm::Sha256, b"fleet", "fleet");
+        let entries =
+            roots.into_iter().chain([authority(&author(), "author", Role::Author), fleet]).collect();
+        AuthorityList::new(policy, entries).unwrap().with_version(version)
+    };
+    let by_mac = |number| {
+        let unsigned = envelope(&recipe(number).manifest().unwrap(), number, &[]);
+        Envelope::decode(&unsigned).unwrap().authenticate(&mac(), Some(b"fleet")).unwrap()
+    };
+    // The list of the factory allows none, so that the secret counts for nothing.
+    let mut device = wake_with(Simulator::new()).unwrap().with_shared_keys(held());
+    device.boot(None).unwrap();
+    assert_eq!(install_code(&mut device, &by_mac(1)), "unsupported-authentication");
+    // Its roots may change that; the secret stays with the device.
+    device.update_authorities(&update(&factory(), allowing(2))).unwrap();
+    assert_eq!(install_code(&mut device, &by_mac(2)), "ok");
+    let Ok(Boot::Release(running)) = device.boot(None) else { panic!("no boot") };
+    assert_eq!(running.sequence, 2);
+    device.commit().unwrap();
+    assert_eq!(device.authorities_digest(), allowing(2).digest(HashAlgorithm::Sha256));
+    for copy in [RecordCopy::First, RecordCopy::Second] {
+        let stored = read_all(device.storage(), Area::Authorities(copy), usize::MAX).unwrap().unwrap();
+        assert!(!stored.windows(16).any(|part| part == &secret[..16]));
+    }
+    // After a power cut the list comes from the storage, and the secret from where it is kept.
+    let storage = device.into_storage().power_up();
+    let mut without = wake_with(storage.clone()).unwrap();
+    assert!(matches!(without.boot(None), Ok(Boot::Recovery)), "nothing runs that is not verified");
+    let mut device = wake_with(storage).unwrap().with_shared_keys(held());
+    assert!(matches!(device.boot(None), Ok(Boot::Release(running)) if running.sequence == 2));
+    let damaged = {
+        let mut bytes = by_mac(3);
+        let at = bytes.windows(5).position(|five| five == b"fleet").unwrap() + 10;
+        bytes[at] ^= 1;
+        bytes
+    };
+    assert_eq!(install_code(&mut device, &damaged), "bad-manifest-signature");
 }

@@ -4,8 +4,11 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use cbor::{Error as CborError, MapBuilder, Reader, Reason, Writer};
+use crypto::HashAlgorithm;
 
-use super::{Authority, AuthorityError, AuthorityList, AuthorityPolicy, Party, Role, Rule};
+use super::{
+    Authority, AuthorityError, AuthorityKey, AuthorityList, AuthorityPolicy, Party, Role, Rule, SharedKeyName,
+};
 use crate::{
     ComponentId, Uuid,
     limits::{MAX_AUTHORITIES, MAX_AUTHORITY_LIST_LEN, MAX_AUTHORITY_PREFIXES, MAX_AUTHORITY_RULES},
@@ -25,6 +28,7 @@ mod label {
     pub(super) const OPERATORS: i64 = 2;
     pub(super) const MAX_SEQUENCE_JUMP: i64 = 3;
     pub(super) const ROOTS: i64 = 4;
+    pub(super) const SHARED_KEYS: i64 = 5;
 
     pub(super) const RULE_ROLE: i64 = 1;
     pub(super) const RULE_SIGNATURES: i64 = 2;
@@ -37,6 +41,7 @@ mod label {
     pub(super) const VENDOR: i64 = 5;
     pub(super) const CLASS: i64 = 6;
     pub(super) const COMPONENTS: i64 = 7;
+    pub(super) const SHARED_KEY: i64 = 8;
 
     pub(super) const ROLE_AUTHOR: u64 = 1;
     pub(super) const ROLE_OPERATOR: u64 = 2;
@@ -126,6 +131,7 @@ fn decode_all<T>(
 fn decode_policy(reader: &mut Reader<'_>) -> Result<AuthorityPolicy, AuthorityError> {
     let start = reader.position();
     let (mut authors, mut operators, mut max_sequence_jump, mut roots) = (None, None, None, None);
+    let mut shared_keys = false;
     let mut map = reader.map()?;
     loop {
         let at = reader.position();
@@ -135,6 +141,7 @@ fn decode_policy(reader: &mut Reader<'_>) -> Result<AuthorityPolicy, AuthorityEr
             Some(label::OPERATORS) => operators = Some(reader.uint_as()?),
             Some(label::MAX_SEQUENCE_JUMP) => max_sequence_jump = Some(reader.uint()?),
             Some(label::ROOTS) => roots = Some(reader.uint_as()?),
+            Some(label::SHARED_KEYS) => shared_keys = reader.bool()?,
             Some(other) => return Err(CborError::new(at, Reason::Unknown(other)).into()),
         }
     }
@@ -144,6 +151,7 @@ fn decode_policy(reader: &mut Reader<'_>) -> Result<AuthorityPolicy, AuthorityEr
         operators: operators.ok_or(missing(label::OPERATORS))?,
         max_sequence_jump,
         roots: roots.ok_or(missing(label::ROOTS))?,
+        shared_keys,
     })
 }
 
@@ -158,6 +166,9 @@ fn encode_policy(policy: &AuthorityPolicy, writer: &mut Writer) {
     }
     map.int_if(label::MAX_SEQUENCE_JUMP, policy.max_sequence_jump, |w, jump| {
         w.uint(jump);
+    });
+    map.int_if(label::SHARED_KEYS, Some(true).filter(|_| policy.shared_keys), |w, allowed| {
+        w.bool(allowed);
     });
     map.write(writer);
 }
@@ -225,6 +236,7 @@ fn decode_authority(reader: &mut Reader<'_>) -> Result<Authority, AuthorityError
     let start = reader.position();
     let (mut key, mut kid, mut name, mut role) = (None, Vec::new(), None::<String>, None);
     let (mut vendor, mut class, mut components) = (None, None, Vec::new());
+    let mut shared = None;
     let mut map = reader.map()?;
     loop {
         let at = reader.position();
@@ -232,7 +244,12 @@ fn decode_authority(reader: &mut Reader<'_>) -> Result<Authority, AuthorityError
             None => break,
             Some(label::KEY) => {
                 let decoded = cose::Key::decode(reader.raw()?).map_err(AuthorityError::Key)?;
-                key = Some(decoded.public().clone());
+                key = Some(AuthorityKey::Public(decoded.public().clone()));
+            }
+            Some(label::SHARED_KEY) => {
+                let at = reader.position();
+                let algorithm = HashAlgorithm::from_hmac_cose_id(reader.int()?);
+                shared = Some(algorithm.ok_or(CborError::rule(at, "not the algorithm of a shared key"))?);
             }
             Some(label::KID) => kid = reader.bytes()?.to_vec(),
             Some(label::NAME) => name = Some(reader.text()?.to_string()),
@@ -246,6 +263,11 @@ fn decode_authority(reader: &mut Reader<'_>) -> Result<Authority, AuthorityError
         }
     }
     let missing = |label| CborError::new(start, Reason::MissingKey(label));
+    let key = match (key, shared) {
+        (None, Some(algorithm)) => Some(AuthorityKey::Shared(SharedKeyName { algorithm, kid: kid.clone() })),
+        (Some(_), Some(_)) => return Err(CborError::rule(start, "an entry has two keys").into()),
+        (key, None) => key,
+    };
     Ok(Authority {
         key: key.ok_or(missing(label::KEY))?,
         kid,
@@ -263,9 +285,14 @@ pub(super) fn encode_authority_to_bytes(entry: &Authority) -> Vec<u8> {
 
 fn encode_authority(entry: &Authority, writer: &mut Writer) {
     let mut map = MapBuilder::new();
-    map.int(label::KEY, |w| {
-        w.raw(&cose::Key::from_public(&entry.key).encode());
-    });
+    match &entry.key {
+        AuthorityKey::Public(key) => map.int(label::KEY, |w| {
+            w.raw(&cose::Key::from_public(key).encode());
+        }),
+        AuthorityKey::Shared(name) => map.int(label::SHARED_KEY, |w| {
+            w.int(name.algorithm.hmac_cose_id());
+        }),
+    };
     map.int(label::KID, |w| {
         w.bytes(&entry.kid);
     });

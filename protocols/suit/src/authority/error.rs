@@ -32,6 +32,12 @@ pub enum AuthorityError {
     KeyWithTwoRoles,
     /// A root key has a scope, which says nothing where lists are changed.
     ScopedRoot,
+    /// A shared key is listed, and the policy of the list does not allow any.
+    SharedKeysNotAllowed,
+    /// A shared key is to do something else than author: it would prove nobody's approval.
+    SharedKeyRole,
+    /// A shared key has no identifier by which a recipient knows it.
+    SharedKeyUnnamed,
     /// More entries, rules or prefixes, or a longer name, than there may be.
     TooMany,
     /// More signatures than an update may have.
@@ -59,6 +65,11 @@ impl fmt::Display for AuthorityError {
             Self::EmptyRule => f.write_str("a rule wants no signature"),
             Self::KeyWithTwoRoles => f.write_str("one key is listed under two roles"),
             Self::ScopedRoot => f.write_str("a root key is limited to a vendor, class or component"),
+            Self::SharedKeysNotAllowed => f.write_str("the list does not allow shared keys"),
+            Self::SharedKeyRole => {
+                f.write_str("a shared key can only author: every holder could have used it")
+            }
+            Self::SharedKeyUnnamed => f.write_str("a shared key has no identifier"),
             Self::TooMany => write!(
                 f,
                 "more than {MAX_AUTHORITIES} keys or {MAX_AUTHORITY_RULES} rules are listed, or a name or scope is \

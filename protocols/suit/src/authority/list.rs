@@ -3,7 +3,7 @@ use alloc::vec::Vec;
 
 use crypto::{Digest, HashAlgorithm, PublicKey};
 
-use super::{AuthorityError, LockOut, Role, codec, count_keys};
+use super::{AuthorityError, AuthorityKey, LockOut, Role, SharedKeyName, SharedKeys, codec, count_keys};
 use crate::{
     ComponentId, Uuid,
     limits::{
@@ -16,8 +16,9 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Authority {
     /// The key.
-    pub key: PublicKey,
-    /// Its identifier in signatures. A key without one (empty) is tried whatever identifier a signature gives.
+    pub key: AuthorityKey,
+    /// Its identifier in signatures. A key without one (empty) is tried whatever identifier a signature gives; a shared
+    /// key has one.
     pub kid: Vec<u8>,
     /// Its name for people.
     pub name: String,
@@ -35,7 +36,15 @@ impl Authority {
     /// A key without limits of scope.
     pub fn new(key: PublicKey, kid: &[u8], name: &str, role: Role) -> Self {
         let (kid, name) = (kid.to_vec(), name.to_string());
-        Self { key, kid, name, role, vendor: None, class: None, components: Vec::new() }
+        Self { key: key.into(), kid, name, role, vendor: None, class: None, components: Vec::new() }
+    }
+
+    /// A key that an author shares with devices, without limits of scope. The list must allow it
+    /// ([`AuthorityPolicy::shared_keys`]).
+    pub fn shared(algorithm: HashAlgorithm, kid: &[u8], name: &str) -> Self {
+        let key = AuthorityKey::Shared(SharedKeyName { algorithm, kid: kid.to_vec() });
+        let (kid, name) = (kid.to_vec(), name.to_string());
+        Self { key, kid, name, role: Role::Author, vendor: None, class: None, components: Vec::new() }
     }
 
     /// Whether the key may change the component.
@@ -67,12 +76,15 @@ pub struct AuthorityPolicy {
     pub max_sequence_jump: Option<u64>,
     /// Root keys that must sign a change of the list; at least one always must.
     pub roots: u8,
+    /// Whether authors may use keys that they share with devices. Every holder of one can author, so it is off unless
+    /// the roots say otherwise.
+    pub shared_keys: bool,
 }
 
 impl Default for AuthorityPolicy {
-    /// One author, no operator; one root for changes.
+    /// One author, no operator; one root for changes; no shared keys.
     fn default() -> Self {
-        Self { authors: 1, operators: 0, max_sequence_jump: None, roots: 1 }
+        Self { authors: 1, operators: 0, max_sequence_jump: None, roots: 1, shared_keys: false }
     }
 }
 
@@ -90,14 +102,24 @@ pub struct Rule {
 /// Which keys may do what: the root of a recipient's trust in manifests.
 ///
 /// It has one encoding, so that it can be attested and compared by its digest: entries are in the order of their roles
-/// and names.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// and names. What the shared keys on it are is no part of it, and is never encoded: two lists that say the same are equal.
+#[derive(Clone, Debug)]
 pub struct AuthorityList {
     version: u64,
     policy: AuthorityPolicy,
     rules: Vec<Rule>,
     entries: Vec<Authority>,
+    secrets: SharedKeys,
 }
+
+impl PartialEq for AuthorityList {
+    fn eq(&self, other: &Self) -> bool {
+        let said = |list: &Self| (list.version, list.policy);
+        said(self) == said(other) && self.rules == other.rules && self.entries == other.entries
+    }
+}
+
+impl Eq for AuthorityList {}
 
 /// The version of a list that follows none.
 const FIRST_VERSION: u64 = 1;
@@ -115,7 +137,18 @@ impl AuthorityList {
 
     /// The same list with these rules.
     pub fn with_rules(self, rules: Vec<Rule>) -> Result<Self, AuthorityError> {
-        Self::build(self.version, self.policy, rules, self.entries)
+        Self::build(self.version, self.policy, rules, self.entries).map(|list| list.holding(self.secrets))
+    }
+
+    /// The same list with what the shared keys on it are. Without, nothing that they authenticate is believed.
+    #[must_use]
+    pub fn holding(self, secrets: SharedKeys) -> Self {
+        Self { secrets, ..self }
+    }
+
+    /// The secret that an entry names, if it is here.
+    pub(crate) fn secret(&self, name: &SharedKeyName) -> Option<&cose::MacKey> {
+        self.secrets.find(name)
     }
 
     /// The same list as another version.
@@ -159,11 +192,24 @@ impl AuthorityList {
         if entries.iter().any(|entry| entry.role == Role::Root && entry.is_scoped()) {
             return Err(AuthorityError::ScopedRoot);
         }
+        for entry in &entries {
+            let AuthorityKey::Shared(name) = &entry.key else { continue };
+            if !policy.shared_keys {
+                return Err(AuthorityError::SharedKeysNotAllowed);
+            }
+            // Whoever verifies such a key could have used it: it approves nothing, and changes no list.
+            if entry.role != Role::Author {
+                return Err(AuthorityError::SharedKeyRole);
+            }
+            if name.kid.is_empty() || name.kid != entry.kid {
+                return Err(AuthorityError::SharedKeyUnnamed);
+            }
+        }
         entries.sort_by_cached_key(|entry| {
             (entry.role, entry.name.clone(), codec::encode_authority_to_bytes(entry))
         });
         entries.dedup();
-        Ok(Self { version, policy, rules, entries })
+        Ok(Self { version, policy, rules, entries, secrets: SharedKeys::default() })
     }
 
     /// Which of its line it is: each change adds one.

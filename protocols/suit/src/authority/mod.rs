@@ -5,12 +5,14 @@ mod error;
 mod list;
 mod quorum;
 mod role;
+mod shared;
 mod update;
 mod verify;
 
 pub use error::{AuthorityError, LockOut, UpdateRefusal};
 pub use list::{Authority, AuthorityList, AuthorityPolicy, Rule};
 pub use role::{NotAParty, Party, Role};
+pub use shared::{AuthorityKey, SharedKeyName, SharedKeys};
 pub use update::{AUTHORITY_UPDATE_CONTEXT, AuthorityUpdate, UpdateProposal, UpdateScope};
 pub use verify::{Recipient, Seal, Tally, VerifiedUpdate};
 

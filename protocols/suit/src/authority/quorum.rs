@@ -2,9 +2,7 @@
 
 use alloc::vec::Vec;
 
-use crypto::PublicKey;
-
-use super::{Authority, AuthorityList, Role};
+use super::{Authority, AuthorityKey, AuthorityList, Role};
 use crate::{ComponentId, Manifest, Refusal, evaluate::Targets};
 
 /// Every component that the manifest names must be in the scope of as many keys of each role as the list asks for.
@@ -60,7 +58,7 @@ pub(crate) fn check(
 
 /// How many different keys the entries have.
 pub(crate) fn count_keys<'a>(entries: impl Iterator<Item = &'a Authority>) -> u8 {
-    let mut keys: Vec<&PublicKey> = Vec::new();
+    let mut keys: Vec<&AuthorityKey> = Vec::new();
     for entry in entries {
         if !keys.contains(&&entry.key) {
             keys.push(&entry.key);

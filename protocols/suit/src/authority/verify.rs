@@ -151,22 +151,23 @@ fn seal(message: &[u8], present: &AuthorityList, next: &AuthorityList) -> Result
     let signature = message.signatures().first().ok_or(UpdateRefusal::UnknownSigner { kid: None })?;
     let kid = signature.kid();
     let entries = || present.entries().iter().chain(next.entries());
-    let fits = |entry: &&Authority| {
-        entry.key.algorithm().matches_cose_id(signature.alg())
-            && kid.is_none_or(|kid| entry.kid.is_empty() || entry.kid == kid)
-    };
+    let fits = |entry: &&Authority| kid.is_none_or(|kid| entry.kid.is_empty() || entry.kid == kid);
     let mut tried: Vec<&PublicKey> = Vec::new();
     for entry in entries().filter(fits) {
-        if tried.contains(&&entry.key) || tried.len() == MAX_CANDIDATE_KEYS {
+        let Some(key) = entry.key.public().filter(|key| key.algorithm().matches_cose_id(signature.alg()))
+        else {
+            continue;
+        };
+        if tried.contains(&key) || tried.len() == MAX_CANDIDATE_KEYS {
             continue;
         }
-        tried.push(&entry.key);
-        if message.verify(&entry.key, None, AUTHORITY_UPDATE_CONTEXT).is_ok() {
+        tried.push(key);
+        if message.verify(key, None, AUTHORITY_UPDATE_CONTEXT).is_ok() {
             let is_root = |list: &AuthorityList| list.members(Role::Root).any(|root| root.key == entry.key);
             let (present, next) = (is_root(present), is_root(next));
             let name = entry.name.clone();
             return if present || next {
-                Ok(Seal { key: entry.key.clone(), name, present, next })
+                Ok(Seal { key: key.clone(), name, present, next })
             } else {
                 Err(UpdateRefusal::NotRoot { name })
             };

@@ -3,7 +3,9 @@ mod update;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use suit::{AuthorityList, AuthorityPolicy, ComponentId, Role, Rule, Uuid};
+use cose::MacKey;
+use crypto::HashAlgorithm;
+use suit::{AuthorityKey, AuthorityList, AuthorityPolicy, ComponentId, Role, Rule, Uuid};
 use ureq::http::Method;
 
 use crate::{
@@ -57,13 +59,16 @@ pub(crate) struct New {
     /// How many different roots must sign a change of the list
     #[arg(long, default_value_t = 1)]
     roots: u8,
+    /// Let authors use keys that they share with devices: whoever has one, each device too, can author
+    #[arg(long)]
+    shared_keys: bool,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Add {
     /// The list; it is changed in place
     list: PathBuf,
-    /// The public key, in any form
+    /// The public key, in any form; of a shared HMAC key the list keeps the identifier alone
     #[arg(long)]
     key: PathBuf,
     /// What the holder of the key does: author, operator, root, or the name of another party
@@ -136,8 +141,8 @@ const PATH: &str = "/api/v1/authorities";
 pub(crate) fn run(command: Authority, printer: &Printer) -> Result<Answer, Failure> {
     match command {
         Authority::New(command) => {
-            let New { authors, operators, max_sequence_jump, roots, output } = command;
-            let policy = AuthorityPolicy { authors, operators, max_sequence_jump, roots };
+            let New { authors, operators, max_sequence_jump, roots, shared_keys, output } = command;
+            let policy = AuthorityPolicy { authors, operators, max_sequence_jump, roots, shared_keys };
             let list = AuthorityList::new(policy, Vec::new()).map_err(refused)?;
             files::write(&output, &list.to_bytes(), Mode::Public, printer)?;
         }
@@ -216,8 +221,20 @@ pub(crate) fn parse_uuid(text: &str) -> Option<Uuid> {
 
 fn add(command: &Add, printer: &Printer) -> Result<(), Failure> {
     let list = read(&command.list)?;
-    let key = KeyFile::read(&command.key)?;
-    let mut entry = suit::Authority::new(key.public.clone(), &key.kid(), &command.name, command.role);
+    let input = Input::read(&command.key)?;
+    let mut entry = match MacKey::decode_named(&input.bytes) {
+        Ok((key, kid)) => {
+            printer.warning("whoever has the shared key can author for all devices that have it");
+            suit::Authority {
+                role: command.role,
+                ..suit::Authority::shared(key.algorithm(), &kid, &command.name)
+            }
+        }
+        Err(_) => {
+            let key = KeyFile::decode(&input.bytes).map_err(|error| error.failure(&input))?;
+            suit::Authority::new(key.public.clone(), &key.kid(), &command.name, command.role)
+        }
+    };
     entry.vendor = command.vendor.as_deref().map(vendor_id);
     entry.class = match &command.class {
         Some(class) => Some(class_id(entry.vendor.as_ref(), class)?),
@@ -241,14 +258,13 @@ fn refused(error: suit::AuthorityError) -> Failure {
 
 fn ls(list: &AuthorityList, printer: &Printer) {
     let row = |entry: &suit::Authority| {
-        let thumbprint = cose::thumbprint(&entry.key, crypto::HashAlgorithm::Sha256);
-        vec![
-            entry.name.clone(),
-            entry.role.to_string(),
-            entry.key.algorithm().to_string(),
-            keys::short(&thumbprint),
-            show::authority::scope(entry),
-        ]
+        let (algorithm, thumbprint) = match &entry.key {
+            AuthorityKey::Public(key) => {
+                (key.algorithm().to_string(), keys::short(&cose::thumbprint(key, HashAlgorithm::Sha256)))
+            }
+            AuthorityKey::Shared(name) => (show::authority::shared_algorithm(name), String::new()),
+        };
+        vec![entry.name.clone(), entry.role.to_string(), algorithm, thumbprint, show::authority::scope(entry)]
     };
     let rows: Vec<_> = list.entries().iter().map(row).collect();
     let whole = crate::node::Node::from(show::authority::tree(list));

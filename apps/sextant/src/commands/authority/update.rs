@@ -232,8 +232,9 @@ fn tally(update: &AuthorityUpdate<'_>, present: &AuthorityList) -> Map {
         Err(refusal) => format!("{refusal} [{}]", refusal.code()),
     });
     let missing = |list: &AuthorityList| {
-        let has_signed =
-            |root: &suit::Authority| tally.seals.iter().flatten().any(|seal| seal.key == root.key);
+        let has_signed = |root: &suit::Authority| {
+            tally.seals.iter().flatten().any(|seal| Some(&seal.key) == root.key.public())
+        };
         let roots = list.members(Role::Root).filter(|root| !has_signed(root));
         Node::list(roots.map(|root| root.name.clone()).collect::<Vec<_>>())
     };

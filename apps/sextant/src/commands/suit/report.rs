@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use suit::{Entry, Envelope, Outcome, Replay, Report, SignedReport, Subject, Verified, VerifiedReport};
 
-use super::verify::{Believed, verify as verify_release};
+use super::verify::{Believed, Secrets, verify as verify_release};
 use crate::{
     failure::{Answer, Failure},
     files::Input,
@@ -142,7 +142,7 @@ fn replay(command: &ReplayArgs, printer: &Printer) -> Result<Answer, Failure> {
     let believed = Believed::listed(command.authorities.clone());
     let release = Input::read(&command.release)?;
     let envelope = super::decode(&release)?;
-    let root = match verify_release(&believed, &envelope)? {
+    let root = match verify_release(&believed, &Secrets::default(), &envelope)? {
         Ok(verified) => verified,
         Err(refusal) => return Ok(printer.answer(Verdict::no(refusal.code(), &refusal))),
     };

@@ -4,7 +4,7 @@ use clap::{Args, ValueEnum};
 use cose::{DecryptionKey, DecryptionKeys};
 use suit::{AuthorityList, Envelope, Installed, Procedure, Processor, Refusal, Uuid, VendorId, Verified};
 
-use super::verify::{Believed, verify};
+use super::verify::{Believed, Secrets, verify};
 use crate::{
     clock,
     commands::authority,
@@ -26,6 +26,8 @@ pub(crate) struct Simulate {
     file: PathBuf,
     #[command(flatten)]
     believed: Believed,
+    #[command(flatten)]
+    secrets: Secrets,
     #[command(flatten)]
     legacy: LegacyBelieved,
     /// What to do, in this order; repeatable
@@ -104,8 +106,10 @@ pub(crate) fn run(command: &Simulate, printer: &Printer) -> Result<Answer, Failu
     }
     let input = Input::read(&command.file)?;
     let envelope = super::decode(&input)?;
-    match verify(&command.believed, &envelope)? {
-        Ok(verified) => simulate(command, &verified, command.believed.of_dependencies()?, printer),
+    match verify(&command.believed, &command.secrets, &envelope)? {
+        Ok(verified) => {
+            simulate(command, &verified, command.believed.of_dependencies(&command.secrets)?, printer)
+        }
         Err(refusal) => Ok(printer.answer(Verdict::no(refusal.code(), &refusal))),
     }
 }

@@ -1,8 +1,9 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
+use cose::MacKey;
 use crypto::{Digest, HashAlgorithm, PublicKey};
-use suit::{Authority, AuthorityList, AuthorityPolicy, Envelope, Refusal, Role, Verified};
+use suit::{Authority, AuthorityList, AuthorityPolicy, Envelope, Refusal, Role, SharedKeys, Verified};
 
 use crate::{
     clock,
@@ -23,6 +24,8 @@ pub(crate) struct Verify {
     #[command(flatten)]
     believed: Believed,
     #[command(flatten)]
+    secrets: Secrets,
+    #[command(flatten)]
     legacy: LegacyBelieved,
     /// Accept an envelope that lacks images, as gateways and verifiers get it
     #[arg(long)]
@@ -36,12 +39,82 @@ pub(crate) struct Verify {
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 pub(crate) struct Believed {
-    /// Public key that must have signed, in any form; every one given must have
+    /// Key that must have signed, in any form: a public key, or a shared HMAC key; every one given must have
     #[arg(long = "key", value_name = "PUB", group = "believed_keys")]
     keys: Vec<PathBuf>,
     /// Authority list of keys and their scopes
     #[arg(long, value_name = "LIST")]
     authorities: Option<PathBuf>,
+}
+
+/// What shared keys of an authority list are.
+#[derive(Debug, Default, Args)]
+pub(crate) struct Secrets {
+    /// Shared HMAC key that the authority list names; repeatable
+    #[arg(long = "shared-key", value_name = "KEY", requires = "authorities")]
+    shared_keys: Vec<PathBuf>,
+}
+
+/// The keys that a person named, each of which must have signed.
+struct Named {
+    public: Vec<PublicKey>,
+    /// Shared keys with the identifiers that they state.
+    shared: Vec<(Vec<u8>, MacKey)>,
+}
+
+impl Named {
+    fn read(paths: &[PathBuf]) -> Result<Self, Failure> {
+        let (mut public, mut shared) = (Vec::new(), Vec::new());
+        for path in paths {
+            let input = Input::read(path)?;
+            match MacKey::decode_named(&input.bytes) {
+                Ok((key, kid)) => shared.push((kid, key)),
+                Err(_) => {
+                    public.push(KeyFile::decode(&input.bytes).map_err(|error| error.failure(&input))?.public)
+                }
+            }
+        }
+        Ok(Self { public, shared })
+    }
+
+    /// A list of these entries and of the shared keys, each under one identifier: that which it states, or else that of
+    /// the MAC it is to have made.
+    fn list(
+        self,
+        mut entries: Vec<Authority>,
+        authors: u8,
+        stated: Option<&[u8]>,
+    ) -> Result<AuthorityList, Failure> {
+        let policy =
+            AuthorityPolicy { authors, shared_keys: !self.shared.is_empty(), ..AuthorityPolicy::default() };
+        let mut secrets = Vec::new();
+        for (kid, key) in self.shared {
+            let kid = match (kid.is_empty(), stated) {
+                (true, Some(stated)) => stated.to_vec(),
+                (true, None) => b"shared".to_vec(),
+                (false, _) => kid,
+            };
+            entries.push(Authority::shared(key.algorithm(), &kid, "shared key"));
+            secrets.push((kid, key));
+        }
+        let none = |error| Failure::new("these keys make no authority list").because(&error);
+        let list = AuthorityList::new(policy, entries).map_err(none)?;
+        Ok(list.holding(SharedKeys::new(secrets).map_err(none)?))
+    }
+}
+
+/// A list from a file, with what its shared keys are.
+fn listed(path: &Path, secrets: &Secrets) -> Result<AuthorityList, Failure> {
+    let mut keys = Vec::new();
+    for path in &secrets.shared_keys {
+        let input = Input::read(path)?;
+        let (key, kid) = MacKey::decode_named(&input.bytes)
+            .map_err(|error| input.failure("not a shared HMAC key", &error))?;
+        keys.push((kid, key));
+    }
+    let keys = SharedKeys::new(keys)
+        .map_err(|error| Failure::new("these shared keys are not those of a list").because(&error))?;
+    Ok(authority::read(path)?.holding(keys))
 }
 
 impl Believed {
@@ -51,29 +124,32 @@ impl Believed {
     }
 
     /// Whose dependencies are believed: those on the list, or of any of the keys.
-    pub(crate) fn of_dependencies(&self) -> Result<AuthorityList, Failure> {
+    pub(crate) fn of_dependencies(&self, secrets: &Secrets) -> Result<AuthorityList, Failure> {
         if let Some(path) = &self.authorities {
-            return authority::read(path);
+            return listed(path, secrets);
         }
-        let keys = KeyFile::read_public(&self.keys)?;
+        let named = Named::read(&self.keys)?;
         let entry =
             |key: &PublicKey| Authority::new(key.clone(), &[], &keys::short(&thumbprint(key)), Role::Author);
-        AuthorityList::with_default_policy(keys.iter().map(entry).collect())
-            .map_err(|error| Failure::new("these keys make no authority list").because(&error))
+        let entries = named.public.iter().map(entry).collect();
+        named.list(entries, 1, None)
     }
 }
 
 /// Verifies an envelope with what a person said on the command line.
 pub(crate) fn verify<'b>(
     believed: &Believed,
+    secrets: &Secrets,
     envelope: &Envelope<'b>,
 ) -> Result<Result<Verified<'b>, Refusal>, Failure> {
     if let Some(path) = &believed.authorities {
-        return Ok(envelope.verify(&authority::read(path)?));
+        return Ok(envelope.verify(&listed(path, secrets)?));
     }
-    let keys = KeyFile::read_public(&believed.keys)?;
-    let names = |kid: &[u8]| keys.iter().any(|key| thumbprint(key).as_bytes() == kid);
-    Ok(envelope.verify(&list_of(&keys, envelope)?).map_err(|refusal| match refusal {
+    let named = Named::read(&believed.keys)?;
+    let keys: Vec<Vec<u8>> = named.public.iter().map(|key| thumbprint(key).as_bytes().to_vec()).collect();
+    let stated: Vec<Vec<u8>> = named.shared.iter().map(|(kid, _)| kid.clone()).collect();
+    let names = |kid: &[u8]| keys.iter().chain(&stated).any(|known| known == kid);
+    Ok(envelope.verify(&list_of(named, envelope)?).map_err(|refusal| match refusal {
         // Every key was tried under this identifier; that none made the signature says nothing about its owner.
         Refusal::BadSignature { kid } if !names(&kid) => Refusal::UnknownSigner { kid: Some(kid) },
         refusal => refusal,
@@ -86,7 +162,7 @@ pub(crate) fn run(command: &Verify, printer: &Printer) -> Result<Answer, Failure
     }
     let input = Input::read(&command.file)?;
     let envelope = super::decode(&input)?;
-    let verified = match verify(&command.believed, &envelope)? {
+    let verified = match verify(&command.believed, &command.secrets, &envelope)? {
         Ok(verified) => verified,
         Err(refusal) => return Ok(printer.answer(Verdict::no(refusal.code(), &refusal))),
     };
@@ -170,7 +246,7 @@ pub(crate) fn facts(verified: &Verified<'_>) -> Map {
 
 /// A list on which exactly these keys must have signed. Whatever identifier a signature states for itself, it is the
 /// key that counts: every identifier in the envelope is tried with every key.
-fn list_of(public: &[PublicKey], envelope: &Envelope<'_>) -> Result<AuthorityList, Failure> {
+fn list_of(named: Named, envelope: &Envelope<'_>) -> Result<AuthorityList, Failure> {
     let mut kids: Vec<Vec<u8>> = vec![Vec::new()];
     for block in envelope.signatures() {
         let stated: Vec<Vec<u8>> = match (cose::Sign1::decode(block), cose::Sign::decode(block)) {
@@ -186,10 +262,12 @@ fn list_of(public: &[PublicKey], envelope: &Envelope<'_>) -> Result<AuthorityLis
         let name = keys::short(&thumbprint(key));
         Authority::new(key.clone(), kid, &name, Role::Author)
     };
+    let public = &named.public;
     let entries = public.iter().flat_map(|key| kids.iter().map(move |kid| entry(key, kid))).collect();
-    let authors = u8::try_from(public.len()).unwrap_or(u8::MAX);
-    AuthorityList::new(AuthorityPolicy { authors, ..AuthorityPolicy::default() }, entries)
-        .map_err(|error| Failure::new("these keys make no authority list").because(&error))
+    let authors = u8::try_from(named.public.len() + named.shared.len()).unwrap_or(u8::MAX);
+    let macs = envelope.signatures().iter().filter_map(|block| cose::Mac0::decode(block).ok());
+    let stated = macs.filter_map(|mac| mac.kid().map(<[u8]>::to_vec)).next();
+    named.list(entries, authors, stated.as_deref())
 }
 
 fn thumbprint(key: &PublicKey) -> Digest {
