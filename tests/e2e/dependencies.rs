@@ -107,3 +107,56 @@ fn a_release_with_a_dependency_is_published_installed_attested_reported_and_remo
         assert!(stored(name).is_empty(), "{name} is left");
     }
 }
+
+#[test]
+fn a_distributor_encrypts_for_a_device_and_can_do_nothing_else() {
+    let bench = Bench::start();
+    for name in ["root", "maker", "distributor"] {
+        bench.done(&format!("key new --alg ES256 -o {name}.key"));
+    }
+    bench.done("authority new -o list.cbor");
+    for (key, role, components) in
+        [("root", "root", ""), ("maker", "author", ""), ("distributor", "distributor", "--component app")]
+    {
+        bench.done(&format!(
+            "authority add list.cbor --key {key}.key --role {role} --name {key} {components}"
+        ));
+    }
+    bench.make_device("list.cbor", &["--component", "app"]);
+    let image = b"#!/bin/sh\n# in the clear\nexec sleep 600\n";
+    fs::write(bench.path("app"), image).expect("an image");
+    let recipe = "[release]\nvendor = \"maker.example\"\nclass = \"camera\"\nversion = \"1.0.0\"\nsequence = 1\n\
+                  encrypt-later = true\nmanifest-component = \"app/manifest\"\n\n\
+                  [[component]]\nid = \"app\"\nimage = \"app\"\nstage = \"app/staged\"\ninvoke = true\n";
+    fs::write(bench.path("recipe.toml"), recipe).expect("a recipe");
+    bench.done("suit build recipe.toml --key maker.key -o author.suit");
+    let encrypt = "suit encrypt author.suit --recipient device/keys/device.cosekey";
+    let refused = |file: &str, code: &str| {
+        let refused = bench.agent(&["install", file]);
+        let told = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(!refused.status.success() && told.contains(code), "{file}: {told}");
+    };
+
+    // Another image under the author's name decrypts, and is not the author's.
+    fs::write(bench.path("evil"), b"#!/bin/sh\n# in the cleaR\nexec sleep 600\n").expect("an image");
+    bench.done(&format!("{encrypt} --image app=evil --key distributor.key -o evil.suit"));
+    refused("evil.suit", "digest-mismatch");
+    // A release of its own making says what only authors say.
+    bench.done("suit build recipe.toml --key distributor.key -o own.suit");
+    refused("own.suit", "beyond-distribution");
+
+    bench.done(&format!("{encrypt} --sequence 2 --key distributor.key -o encrypted.suit"));
+    bench.done("suit verify encrypted.suit --authorities list.cbor --without-images");
+    let sent = fs::read(bench.path("encrypted.suit")).expect("an envelope");
+    assert!(!sent.windows(12).any(|part| part == b"in the clear"));
+    let done = bench.agent(&["install", "encrypted.suit"]);
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let slots = ["a", "b"].map(|slot| bench.path(&format!("device/slot-{slot}/component-0")));
+    let stored = slots.iter().filter_map(|path| fs::read(path).ok()).find(|stored| !stored.is_empty());
+    assert_eq!(stored.as_deref(), Some(&image[..]));
+    let agent = bench.run_agent();
+    wait_until("its program", || {
+        bench.status()["running"]["sequence"] == 2 && bench.status()["payload"].is_u64()
+    });
+    drop(agent);
+}

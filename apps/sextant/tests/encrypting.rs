@@ -90,7 +90,7 @@ fn a_distributor_encrypts_and_changes_nothing_of_the_authors() {
     desk.done("suit build x.toml --key author.key -o author.suit");
     desk.done("authority new -o list");
     desk.done("authority add list --key author.key.pub --role author --name Northlight");
-    desk.done("authority add list --key operator.key.pub --role author --name Distributor");
+    desk.done("authority add list --key operator.key.pub --role distributor --name Distributor");
     let simulate = "suit simulate r.suit --authorities list";
     for (more, serve) in [
         ("", ""),
@@ -120,6 +120,9 @@ fn a_distributor_encrypts_and_changes_nothing_of_the_authors() {
     let run = desk.run(&format!("{simulate} --decrypt-key one.key"));
     assert!(run.status == 1 && !run.stdout.contains("started"), "{}", run.stdout);
     desk.done("suit build plain.toml --key author.key -o plain.suit");
+    // Nor any other manifest under its own.
+    desk.done("suit build plain.toml --key operator.key -o own.suit");
+    desk.refused("suit verify own.suit --authorities list", "beyond-distribution");
     desk.failed("suit encrypt plain.suit --recipient one.pub -o r.suit", "no image that can be encrypted");
     desk.failed(
         "suit encrypt author.suit --recipient one.pub --uri app=https://x.example/ -o r.suit",

@@ -250,6 +250,19 @@ fn what_recipes_make_breaks_no_rule_that_counts() {
         let found = rules(&desk, "suit lint r.suit");
         assert_eq!(found, BTreeSet::from(["no-mud".to_owned()]), "{text}");
     }
+    // What only an author may sign, though it looks like a distributor's.
+    let both = format!(
+        "{staged}[[dependency]]\nid = \"d\"\nenvelope = \"radio.suit\"\n[encryption]\nalgorithm = \"A128CTR\"\n\
+         recipients = [\"group.key\"]\n"
+    );
+    desk.write("both.toml", both);
+    desk.done("suit build both.toml --key author.key -o both.suit");
+    assert!(rules(&desk, "suit lint both.suit").contains("beyond-distribution"));
+    let later = staged.replace("sequence = 7", "sequence = 7\nencrypt-later = true");
+    desk.write("later.toml", later);
+    desk.done("suit build later.toml --key author.key -o later.suit");
+    desk.done("suit encrypt later.suit --recipient group.key --key author.key -o encrypted.suit");
+    assert!(!rules(&desk, "suit lint encrypted.suit").contains("beyond-distribution"));
     desk.done("key new --alg HMAC-256 -o mac.key");
     desk.done("suit sign r.suit --key mac.key");
     assert!(rules(&desk, "suit lint r.suit").contains("shared-key"));

@@ -125,7 +125,10 @@ impl<'d, C: Contents> SlotPlatform<'d, C> {
         for image in verified.images().iter().filter(|image| image.slot.is_none_or(|slot| slot == home)) {
             if let Some((place, _)) = self.view.identity.place(&full(&image.component)?) {
                 self.contents.promise(place, image.digest, image.size);
-                self.set.promise(place, image.digest);
+                // What an image is, is for authors to say.
+                if !verified.is_distribution() {
+                    self.set.promise(place, image.digest);
+                }
             }
         }
         Ok(())

@@ -1,7 +1,7 @@
 use alloc::vec::Vec;
 use core::fmt;
 
-use crate::{ComponentId, Reason, Role};
+use crate::{Beyond, ComponentId, Reason, Role};
 
 /// Why bytes are not an envelope or manifest this crate can take.
 #[non_exhaustive]
@@ -227,6 +227,11 @@ pub enum Refusal {
         /// Signatures by different keys of the role that may change the component.
         found: u8,
     },
+    /// No author signed, and a distributor may not say what the manifest says.
+    BeyondDistribution {
+        /// What of it.
+        beyond: Beyond,
+    },
     /// The authors that signed may not touch a component.
     AuthorNotAuthorised {
         /// The component.
@@ -281,6 +286,7 @@ impl Refusal {
             Self::RoleSignatureMissing { role: Role::Operator, .. } => "operator-signature-missing",
             Self::RoleSignatureMissing { .. } => "party-signature-missing",
             Self::ComponentSignatureMissing { .. } => "component-signature-missing",
+            Self::BeyondDistribution { .. } => "beyond-distribution",
             Self::AuthorNotAuthorised { .. } => "author-not-authorised",
             Self::AuthorOutOfScope => "author-out-of-scope",
             Self::UnsupportedByDevice { feature } => feature.code(),
@@ -338,6 +344,9 @@ impl fmt::Display for Refusal {
             }
             Self::ComponentSignatureMissing { component, role, needed, found } => {
                 write!(f, "{needed} {role} signatures are needed for component {component}, {found} found")
+            }
+            Self::BeyondDistribution { beyond } => {
+                write!(f, "a distributor encrypts and says where images are, and this has {beyond}")
             }
             Self::AuthorNotAuthorised { component } => {
                 write!(f, "the author may not change component {component}")

@@ -69,8 +69,8 @@ pub use ability::Abilities;
 pub use answer::{SignedUpdateAnswer, UpdateAnswer, UpdateAnswerError};
 pub use authority::{
     AUTHORITY_UPDATE_CONTEXT, Authority, AuthorityError, AuthorityKey, AuthorityList, AuthorityPolicy,
-    AuthorityUpdate, LockOut, NotAParty, Party, Recipient, Role, Rule, Seal, SharedKeyName, SharedKeys,
-    Tally, UpdateProposal, UpdateRefusal, UpdateScope, VerifiedUpdate,
+    AuthorityUpdate, Beyond, LockOut, NotAParty, Party, Recipient, Role, Rule, Seal, SharedKeyName,
+    SharedKeys, Tally, UpdateProposal, UpdateRefusal, UpdateScope, VerifiedUpdate, beyond_distribution,
 };
 pub use build::{
     BuildError, EnvelopeBuilder, ImageRecipe, ManifestBuilder, ReleaseRecipe, SequenceBuilder,

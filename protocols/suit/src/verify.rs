@@ -39,13 +39,23 @@ impl<'b> Envelope<'b> {
     ) -> Result<Verified<'b>, Refusal> {
         let signing = self.signing_entries(authorities)?;
         let manifest = self.authentic_manifest()?;
-        authority::check(&manifest, &named_components(&manifest, standing)?, &signing, authorities)?;
+        let authors = authorities.policy().authors;
+        let distribution =
+            count_keys(signing.iter().copied().filter(|one| one.role == Role::Author)) < authors;
+        let maker = match distribution {
+            false => (Role::Author, authors),
+            true => match authority::beyond_distribution(&manifest) {
+                Some(beyond) => return Err(Refusal::BeyondDistribution { beyond }),
+                None => (Role::Distributor, 1),
+            },
+        };
+        authority::check(&manifest, &named_components(&manifest, standing)?, &signing, authorities, maker)?;
         let mut policy = *authorities.policy();
         // The roots may say that a sequence number is to jump.
         if count_keys(signing.iter().copied().filter(|entry| entry.role == Role::Root)) >= policy.roots {
             policy.max_sequence_jump = None;
         }
-        Ok(Verified { envelope: self.clone(), manifest, signers: signers(&signing), policy })
+        Ok(Verified { envelope: self.clone(), manifest, signers: signers(&signing), policy, distribution })
     }
 
     /// The entries of the list whose keys signed, once there are enough of them.
@@ -73,7 +83,8 @@ impl<'b> Envelope<'b> {
             return Err(doubt.unwrap_or(Refusal::Unsigned));
         }
         let found = count_keys(signing.iter().copied().filter(|entry| entry.role == Role::Author));
-        if found < policy.authors {
+        let distributor = signing.iter().any(|entry| entry.role == Role::Distributor);
+        if found < policy.authors && !distributor {
             return Err(Refusal::AuthorSignatureMissing { needed: policy.authors, found });
         }
         let found = count_keys(signing.iter().copied().filter(|entry| entry.role == Role::Operator));
@@ -97,6 +108,7 @@ pub struct Verified<'b> {
     manifest: Manifest<'b>,
     signers: Vec<Signer>,
     policy: AuthorityPolicy,
+    distribution: bool,
 }
 
 /// A key whose signature counted.
@@ -131,6 +143,11 @@ impl<'b> Verified<'b> {
     /// The keys that signed.
     pub fn signers(&self) -> &[Signer] {
         &self.signers
+    }
+
+    /// Whether it is a distributor's, which says where images are and how they are decrypted, and nothing of what they are.
+    pub fn is_distribution(&self) -> bool {
+        self.distribution
     }
 
     /// The sequence number.
@@ -211,6 +228,7 @@ impl<'b> Verified<'b> {
             envelope: self.envelope.as_bytes().to_vec(),
             signers: self.signers.clone(),
             policy: self.policy,
+            distribution: self.distribution,
         }
     }
 }
@@ -221,14 +239,15 @@ pub struct VerifiedManifest {
     envelope: Vec<u8>,
     signers: Vec<Signer>,
     policy: AuthorityPolicy,
+    distribution: bool,
 }
 
 impl VerifiedManifest {
     /// Decodes and verifies an envelope.
     pub fn verify(envelope: Vec<u8>, authorities: &AuthorityList) -> Result<Self, Refusal> {
         let verified = Envelope::decode(&envelope)?.verify(authorities)?;
-        let (signers, policy) = (verified.signers, verified.policy);
-        Ok(Self { envelope, signers, policy })
+        let Verified { signers, policy, distribution, .. } = verified;
+        Ok(Self { envelope, signers, policy, distribution })
     }
 
     /// The envelope's bytes.
@@ -240,7 +259,8 @@ impl VerifiedManifest {
     pub fn open(&self) -> Verified<'_> {
         let envelope = Envelope::decode(&self.envelope).expect("the same bytes were decoded when verified");
         let manifest = envelope.authentic_manifest().expect("the same bytes were authentic when verified");
-        Verified { envelope, manifest, signers: self.signers.clone(), policy: self.policy }
+        let (signers, policy, distribution) = (self.signers.clone(), self.policy, self.distribution);
+        Verified { envelope, manifest, signers, policy, distribution }
     }
 }
 

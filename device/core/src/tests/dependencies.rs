@@ -611,3 +611,91 @@ fn a_dependency_stays_while_something_refers_to_it() {
     assert!(matches!(refused, Err(InstallError::Refused(Fault::Procedure(_)))), "{refused:?}");
     assert!(matches!(device.boot(None), Ok(Boot::Release(running)) if running.sequence == 6));
 }
+
+#[test]
+fn a_distributor_brings_what_an_author_made_and_says_nothing_of_what_it_is() {
+    let distributor = key(34);
+    let entries = vec![
+        authority(&author(), "author", Role::Author),
+        Authority { kid: Vec::new(), ..authority(&distributor, "distributor", Role::Distributor) },
+    ];
+    let device = || {
+        let credentials = credentials_with(AuthorityPolicy::default(), entries.clone());
+        let mut device = Device::power_up(Simulator::new(), credentials, &[5; 16]).unwrap();
+        device.boot(None).unwrap();
+        device
+    };
+    let config = image("config", 1);
+    // An author who only proposes what the image is and where: whoever depends on the manifest says it first.
+    let proposing = {
+        let mut manifest = part("config", 1, &config, "#config");
+        let ids = [Parameter::VendorId(VendorId::Uuid(vendor())), Parameter::ClassId(class())];
+        let proposed = [
+            Parameter::ImageDigest(digest(&config)),
+            Parameter::ImageSize(config.len() as u64),
+            Parameter::Uri("#config"),
+        ];
+        let shared = seq()
+            .override_parameters(&ids)
+            .set_parameters(&proposed)
+            .condition(Condition::VendorIdentifier, ALWAYS)
+            .condition(Condition::ClassIdentifier, ALWAYS);
+        manifest.shared(shared);
+        let fetch = seq().directive(Directive::Fetch, ALWAYS).condition(Condition::ImageMatch, ALWAYS);
+        manifest.section(Section::Install, fetch);
+        signed(&manifest, &author(), &[("#config", &config)])
+    };
+    let brought = |evil: Option<&[u8]>| {
+        let mut manifest = ManifestBuilder::new(1);
+        manifest.component(place("config")).dependency(0, None);
+        let mut named = seq()
+            .component(0)
+            .override_parameters(&[
+                Parameter::ImageDigest(manifest_digest(&proposing)),
+                Parameter::VendorId(VendorId::Uuid(vendor())),
+                Parameter::ClassId(class()),
+            ])
+            .condition(Condition::VendorIdentifier, ALWAYS)
+            .condition(Condition::ClassIdentifier, ALWAYS);
+        if let Some(evil) = evil {
+            manifest.component(component("config"));
+            let instead = [
+                Parameter::ImageDigest(digest(evil)),
+                Parameter::ImageSize(evil.len() as u64),
+                Parameter::Uri("#evil"),
+            ];
+            named = named.component(1).override_parameters(&instead);
+        }
+        manifest.shared(named);
+        let processed = seq()
+            .component(0)
+            .condition(Condition::DependencyIntegrity, ALWAYS)
+            .directive(Directive::ProcessDependency, ALWAYS);
+        let fetched = seq()
+            .component(0)
+            .override_parameters(&[Parameter::Uri("#inner")])
+            .directive(Directive::Fetch, ALWAYS)
+            .then(&processed);
+        manifest.section(Section::DependencyResolution, fetched);
+        manifest.section(Section::Install, processed.clone());
+        manifest.section(Section::Validate, processed);
+        manifest
+    };
+    let as_distributor = |evil: Option<&[u8]>| {
+        let mut payloads: Vec<(&str, &[u8])> = vec![("#inner", &proposing)];
+        payloads.extend(evil.map(|evil| ("#evil", evil)));
+        signed(&brought(evil), &distributor, &payloads)
+    };
+    let mut believing = device();
+    installed(&mut believing, &as_distributor(None));
+    assert_eq!(believing.state().floors.len(), 1);
+    // What it promises of an image counts for nothing, though its own checks and those of the author are met.
+    let evil: &[u8] = b"an image of the distributor's";
+    assert_eq!(refusal(&mut device(), &as_distributor(Some(evil))).code(), "component-unchecked");
+    // An author may do that.
+    let by_author = signed(&brought(Some(evil)), &author(), &[("#inner", &proposing), ("#evil", evil)]);
+    installed(&mut device(), &by_author);
+    // And without an author below it there is nothing it could say.
+    let own = signed(&part("config", 1, &config, "#config"), &distributor, &[("#config", &config)]);
+    assert_eq!(refusal(&mut device(), &own).code(), "beyond-distribution");
+}

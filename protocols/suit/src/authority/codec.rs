@@ -46,6 +46,7 @@ mod label {
     pub(super) const ROLE_AUTHOR: u64 = 1;
     pub(super) const ROLE_OPERATOR: u64 = 2;
     pub(super) const ROLE_ROOT: u64 = 3;
+    pub(super) const ROLE_DISTRIBUTOR: u64 = 4;
 }
 
 pub(super) fn decode_list(bytes: &[u8]) -> Result<AuthorityList, AuthorityError> {
@@ -215,6 +216,7 @@ fn decode_role(reader: &mut Reader<'_>) -> Result<Role, AuthorityError> {
         label::ROLE_AUTHOR => Ok(Role::Author),
         label::ROLE_OPERATOR => Ok(Role::Operator),
         label::ROLE_ROOT => Ok(Role::Root),
+        label::ROLE_DISTRIBUTOR => Ok(Role::Distributor),
         _ => Err(CborError::new(at, Reason::OutOfRange).into()),
     }
 }
@@ -224,6 +226,7 @@ fn encode_role(role: Role, writer: &mut Writer) {
         Role::Author => writer.uint(label::ROLE_AUTHOR),
         Role::Operator => writer.uint(label::ROLE_OPERATOR),
         Role::Root => writer.uint(label::ROLE_ROOT),
+        Role::Distributor => writer.uint(label::ROLE_DISTRIBUTOR),
         Role::Party(party) => writer.text(party.as_str()),
     };
 }

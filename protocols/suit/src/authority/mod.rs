@@ -1,6 +1,7 @@
 //! Whom a recipient obeys: the list of keys, what of them a manifest needs, and how the list itself is changed.
 
 mod codec;
+mod distribution;
 mod error;
 mod list;
 mod quorum;
@@ -9,6 +10,7 @@ mod shared;
 mod update;
 mod verify;
 
+pub use distribution::{Beyond, beyond_distribution};
 pub use error::{AuthorityError, LockOut, UpdateRefusal};
 pub use list::{Authority, AuthorityList, AuthorityPolicy, Rule};
 pub use role::{NotAParty, Party, Role};

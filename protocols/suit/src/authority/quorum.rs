@@ -5,12 +5,14 @@ use alloc::vec::Vec;
 use super::{Authority, AuthorityKey, AuthorityList, Role};
 use crate::{ComponentId, Manifest, Refusal, evaluate::Targets};
 
-/// Every component that the manifest names must be in the scope of as many keys of each role as the list asks for.
+/// Every component that the manifest names must be in the scope of as many keys of each role as the list asks for, and of as
+/// many of the role that made it.
 pub(crate) fn check(
     manifest: &Manifest<'_>,
     components: &[ComponentId],
     signing: &[&Authority],
     authorities: &AuthorityList,
+    maker: (Role, u8),
 ) -> Result<(), Refusal> {
     let scoped = signing.iter().any(|entry| entry.vendor.is_some() || entry.class.is_some());
     let targets = if scoped { Targets::of(manifest) } else { Targets::default() };
@@ -24,11 +26,12 @@ pub(crate) fn check(
         |role, component: &ComponentId| count_keys(fitting(role).filter(|entry| entry.covers(component)));
 
     let policy = authorities.policy();
-    if count_keys(fitting(Role::Author)) < policy.authors {
+    let (maker, makers) = maker;
+    if count_keys(fitting(maker)) < makers {
         return Err(Refusal::AuthorOutOfScope);
     }
     for component in components {
-        if covering(Role::Author, component) < policy.authors {
+        if covering(maker, component) < makers {
             return Err(Refusal::AuthorNotAuthorised { component: component.clone() });
         }
     }

@@ -8,6 +8,8 @@ pub enum Role {
     Author,
     /// Owns the device and says when it is installed.
     Operator,
+    /// Encrypts an author's images and says where they are, and nothing else ([`super::beyond_distribution`]).
+    Distributor,
     /// Another party that a rule of the list may ask for.
     Party(Party),
     /// Says who the others are: signs changes of the list, and nothing else but a jump of the sequence number. These
@@ -20,6 +22,7 @@ impl fmt::Display for Role {
         match self {
             Self::Author => f.write_str("author"),
             Self::Operator => f.write_str("operator"),
+            Self::Distributor => f.write_str("distributor"),
             Self::Party(party) => party.fmt(f),
             Self::Root => f.write_str("root"),
         }
@@ -33,6 +36,7 @@ impl FromStr for Role {
         match text {
             "author" => Ok(Self::Author),
             "operator" => Ok(Self::Operator),
+            "distributor" => Ok(Self::Distributor),
             "root" => Ok(Self::Root),
             text => Party::new(text).map(Self::Party).ok_or(NotAParty),
         }
@@ -53,7 +57,7 @@ impl Party {
     /// A party of this name, unless the name is empty, too long, has other characters or is that of another role.
     pub fn new(text: &str) -> Option<Self> {
         let allowed = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || *byte == b'-';
-        let reserved = ["author", "operator", "root"].contains(&text);
+        let reserved = ["author", "operator", "distributor", "root"].contains(&text);
         if text.is_empty() || reserved || !text.as_bytes().iter().all(allowed) {
             return None;
         }
@@ -90,7 +94,7 @@ impl fmt::Display for NotAParty {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "a role is author, operator, root, or a party of up to {} small letters, digits and hyphens",
+            "a role is author, operator, distributor, root, or a party of up to {} small letters, digits and hyphens",
             Party::MAX_LEN
         )
     }
@@ -106,13 +110,13 @@ mod tests {
 
     #[test]
     fn roles_are_read_as_they_are_shown_and_a_party_never_bears_the_name_of_another_role() {
-        for text in ["author", "operator", "root", "safety", "network-operator", "a"] {
+        for text in ["author", "operator", "distributor", "root", "safety", "network-operator", "a"] {
             assert_eq!(text.parse::<Role>().unwrap().to_string(), text);
         }
         for text in ["", "Safety", "network operator", "sixteen-and-more-", "root\0"] {
             assert_eq!(text.parse::<Role>(), Err(NotAParty), "{text}");
         }
-        assert!(["author", "operator", "root"].iter().all(|text| Party::new(text).is_none()));
+        assert!(["author", "operator", "distributor", "root"].iter().all(|text| Party::new(text).is_none()));
         assert_eq!(Party::new("sixteen-letters-").map(|party| party.as_str().len()), Some(Party::MAX_LEN));
     }
 }

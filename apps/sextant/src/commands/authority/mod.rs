@@ -71,7 +71,7 @@ pub(crate) struct Add {
     /// The public key, in any form; of a shared HMAC key the list keeps the identifier alone
     #[arg(long)]
     key: PathBuf,
-    /// What the holder of the key does: author, operator, root, or the name of another party
+    /// What the holder of the key does: author, operator, distributor, root, or the name of another party
     #[arg(long)]
     role: Role,
     /// Its name for people

@@ -201,18 +201,17 @@ fn dependent(
             .condition(Condition::DependencyIntegrity, ALWAYS)
             .directive(Directive::ProcessDependency, ON_FAILURE)
     };
+    // All of it is said of the author's manifest: what is set for an image would be seen by the author's checks.
     let mut shared = at(0).override_parameters(&[Parameter::ImageDigest(digest)]);
-    for number in 0..staged.len() {
-        if !targets.is_empty() {
-            shared = shared.then(&at(1 + 2 * number)).override_parameters(targets);
-        }
-        for target in targets {
-            let condition = match target {
-                Parameter::VendorId(_) => Condition::VendorIdentifier,
-                _ => Condition::ClassIdentifier,
-            };
-            shared = shared.condition(condition, ALWAYS);
-        }
+    if !targets.is_empty() {
+        shared = shared.override_parameters(targets);
+    }
+    for target in targets {
+        let condition = match target {
+            Parameter::VendorId(_) => Condition::VendorIdentifier,
+            _ => Condition::ClassIdentifier,
+        };
+        shared = shared.condition(condition, ALWAYS);
     }
     manifest.shared(shared);
     let fetch = at(0)

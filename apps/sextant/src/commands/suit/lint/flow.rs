@@ -85,6 +85,14 @@ pub(super) fn sources(manifest: &Manifest<'_>) -> BTreeSet<u32> {
     found
 }
 
+/// Whether a section says how to decrypt something.
+pub(super) fn encrypts(manifest: &Manifest<'_>) -> bool {
+    let sequences = manifest.sections().filter_map(|(_, held)| held.value());
+    let mut parameters =
+        sequences.flat_map(Sequence::commands).flat_map(|command| command.operation.parameters());
+    parameters.any(|parameter| matches!(parameter, Parameter::EncryptionInfo(_)))
+}
+
 /// Which sections set a parameter of a component.
 fn places(manifest: &Manifest<'_>) -> BTreeMap<(u32, i64), Section> {
     let mut places = BTreeMap::new();

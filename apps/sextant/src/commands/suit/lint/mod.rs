@@ -175,6 +175,16 @@ fn comes_after(verified: &Verified<'_>, previous: &Input, found: &mut Findings) 
 
 /// Sections of integrated dependencies that nothing runs.
 fn dependencies(verified: &Verified<'_>, found: &mut Findings) {
+    let manifest = verified.manifest();
+    if !manifest.common().dependencies().is_empty()
+        && flow::encrypts(manifest)
+        && let Some(beyond) = suit::beyond_distribution(manifest)
+    {
+        found.say(
+            "beyond-distribution",
+            format!("it encrypts what another manifest installs, and has {beyond}"),
+        );
+    }
     for payload in verified.envelope().payloads() {
         let Ok(inner) = Envelope::decode(payload.1) else { continue };
         let Ok(manifest) = inner.manifest_unverified() else { continue };

@@ -21,7 +21,7 @@ impl Weight {
 use Weight::{Error, Note, Warning};
 
 /// Code, weight, and why the rule is there.
-pub(super) const RULES: [(&str, Weight, &str); 38] = [
+pub(super) const RULES: [(&str, Weight, &str); 39] = [
     ("unsigned-manifest", Error, "no device installs what nobody signed"),
     ("legacy-draft", Warning, "devices that follow today's documents refuse releases of older drafts"),
     ("no-equivalent", Error, "what cannot be said today no device does"),
@@ -54,6 +54,11 @@ pub(super) const RULES: [(&str, Weight, &str); 38] = [
     ("dependency-no-digest", Error, "any manifest in its place would be the dependency"),
     ("dependency-unchecked", Error, "a dependency is processed only after its integrity was checked"),
     ("dependency-unprocessed", Warning, "the dependency has a section that nothing runs"),
+    (
+        "beyond-distribution",
+        Note,
+        "a distributor's key is not enough to sign it: only an author may say this",
+    ),
     ("no-sbom", Error, "evidence of devices has nothing to be compared with"),
     ("sbom-unreadable", Error, "evidence of devices has nothing to be compared with"),
     ("sbom-kind", Error, "only a tag of installed software says what devices should have"),
