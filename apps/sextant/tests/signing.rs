@@ -156,8 +156,8 @@ fn a_shared_key_authenticates_and_is_warned_of() {
     desk.refused("suit verify m.suit --key fleet.key --key author.key.pub", "author-signature-missing");
     desk.done("suit sign m.suit --key author.key -o both.suit");
     desk.done("suit verify both.suit --key fleet.key --key author.key.pub");
-    desk.done("key new --alg HMAC-256 --kid fleet -o other.key");
-    desk.refused("suit verify m.suit --key other.key", "bad-manifest-signature");
+    desk.done("key new --alg HMAC-256 --kid fleet -o forged.key");
+    desk.refused("suit verify m.suit --key forged.key", "bad-manifest-signature");
 }
 
 #[test]
@@ -174,7 +174,7 @@ fn a_list_names_a_shared_key_where_it_allows_any_and_never_holds_it() {
     desk.failed(&add("list", "operator"), "every holder could have used it");
     desk.done(&add("list", "author"));
     let told = desk.done("authority ls list");
-    assert!(told.contains("shared HMAC sha256"), "{told}");
+    assert!(told.contains("shared HMAC sha"), "{told}");
     let secret = desk.read("fleet.key");
     let list = desk.read("list");
     assert!(!list.windows(16).any(|part| secret.windows(16).any(|other| other == part)), "the list holds it");
