@@ -84,7 +84,8 @@ impl Bound {
         let envelope = Envelope::decode(&subject.envelope).context("a good envelope")?;
         let block = envelope.signatures().first().context("a signature")?;
         let message = cose::Sign1::decode(block).context("a COSE_Sign1")?;
-        let key = subject.authorities.entries().first().context("an author")?.key.clone();
+        let author = subject.authorities.entries().first().context("an author")?;
+        let key = author.key.public().context("a public key")?.clone();
         // Sig_structure (RFC 9052, section 4.4).
         let mut signed = Writer::new();
         signed.array(4).text("Signature1").bytes(message.protected_raw()).bytes(&[]);
