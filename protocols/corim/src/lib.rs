@@ -1,0 +1,53 @@
+//! Concise reference integrity manifests (draft-ietf-rats-corim): CoRIM, CoMID and CoTL.
+//!
+//! A [`Corim`] is a container of tags under one profile and signer; a [`Comid`] in it says in triples what environments are
+//! expected to report, and what more is true of them. [`Received`] tells unsigned manifests from signed ones, and only
+//! [`SignedCorim::verify`], or an operator who answers by name for an upload, makes a [`VerifiedCorim`].
+//!
+//! It does not read CoSWID tags, which it carries as bytes, follows no link, and knows no form of evidence: whoever does
+//! puts it into [`Ect`]s.
+
+#![forbid(unsafe_code)]
+#![cfg_attr(not(test), no_std)]
+
+extern crate alloc;
+
+mod comid;
+mod corim;
+mod cotl;
+mod digest;
+mod environment;
+mod error;
+mod identity;
+mod key;
+mod labels;
+mod measurement;
+mod meta;
+mod older;
+mod profile;
+mod signed;
+mod triples;
+mod values;
+mod wire;
+
+// Public interface
+pub use comid::{Comid, LinkedTag};
+pub use corim::{Corim, Locator, Tag};
+pub use cotl::Cotl;
+pub use digest::{Digest, DigestAlgorithm};
+pub use environment::{Class, ClassId, Environment, Group, Instance};
+pub use error::{Distrust, Error};
+pub use identity::{Entity, Profile, TagId, TagIdentity, Validity};
+pub use key::CryptoKey;
+pub use measurement::{MeasuredElement, Measurement};
+pub use meta::SignerMeta;
+pub use profile::{
+    CCA_PLATFORM_CONFIG, CCA_REMS, CCA_RIM, CCA_RPV, CCA_SOFTWARE_COMPONENT, KnownProfile,
+    PSA_SOFTWARE_COMPONENT,
+};
+pub use signed::{Anchors, Authority, CONTENT_TYPE, Received, SignedCorim, UnsignedCorim, VerifiedCorim};
+pub use triples::{
+    ConditionalTriple, CoswidTriple, DomainTriple, KeyTriple, SeriesItem, SeriesTriple, Triples, ValuesTriple,
+};
+pub use values::{Flags, IntRange, MeasurementValues, RawValue, RegisterId, Svn, Version, VersionScheme};
+pub use wire::{Extensions, MAX_CORIM_LEN, MAX_ENTRIES, MAX_EXTENSIONS, MAX_PEM_LEN, MAX_TEXT_LEN};
