@@ -13,9 +13,13 @@
 extern crate alloc;
 
 mod comid;
+mod comparison;
 mod corim;
 mod cotl;
+mod coverage;
 mod digest;
+mod domain;
+mod ect;
 mod environment;
 mod error;
 mod identity;
@@ -25,7 +29,9 @@ mod measurement;
 mod meta;
 mod older;
 mod profile;
+mod references;
 mod signed;
+mod state;
 mod triples;
 mod values;
 mod wire;
@@ -34,7 +40,10 @@ mod wire;
 pub use comid::{Comid, LinkedTag};
 pub use corim::{Corim, Locator, Tag};
 pub use cotl::Cotl;
+pub use coverage::{Appraisal, Outcome, Subject};
 pub use digest::{Digest, DigestAlgorithm};
+pub use domain::is_acyclic;
+pub use ect::{ClaimKind, Ect, Element};
 pub use environment::{Class, ClassId, Environment, Group, Instance};
 pub use error::{Distrust, Error};
 pub use identity::{Entity, Profile, TagId, TagIdentity, Validity};
@@ -45,7 +54,9 @@ pub use profile::{
     CCA_PLATFORM_CONFIG, CCA_REMS, CCA_RIM, CCA_RPV, CCA_SOFTWARE_COMPONENT, KnownProfile,
     PSA_SOFTWARE_COMPONENT,
 };
+pub use references::{MAX_CANDIDATES, References, Release, ReleaseAuthority, ReleaseId, ReleaseUnit};
 pub use signed::{Anchors, Authority, CONTENT_TYPE, Received, SignedCorim, UnsignedCorim, VerifiedCorim};
+pub use state::{Exhausted, MAX_COMPARISONS, MAX_STATE, StateSet};
 pub use triples::{
     ConditionalTriple, CoswidTriple, DomainTriple, KeyTriple, SeriesItem, SeriesTriple, Triples, ValuesTriple,
 };

@@ -1,3 +1,5 @@
+use cbor::Reader;
+
 use crate::{
     Class, ClassId, Comid, Corim, CryptoKey, Environment, Error, Instance, KeyTriple, MeasuredElement,
     Measurement, MeasurementValues, Profile, RawValue, Tag, ValuesTriple, older,
@@ -42,6 +44,9 @@ pub enum KnownProfile {
     /// AMD SEV-SNP.
     SevSnp,
 }
+
+/// psa-cert-num, a value that endorsements of PSA have.
+const PSA_CERTIFICATE: i64 = 100;
 
 /// 2.16.840.1.113741.1.16.1.
 const INTEL: &[u8] = &[0x60, 0x86, 0x48, 0x01, 0x86, 0xf8, 0x4d, 0x01, 0x10, 0x01];
@@ -89,6 +94,18 @@ impl KnownProfile {
             Self::Riot => all(|_| Err("there are reference values"), riot_key),
             Self::SevSnp => all(sev_snp_reference, sev_snp_key),
             Self::Intel => Ok(()),
+        }
+    }
+
+    /// Whether the profile has values under this encoded key of a measurement, to be compared for equality.
+    ///
+    /// Values of Intel's are equal or belong to an expression, which never equals evidence: so nothing that its
+    /// operators would say is guessed at.
+    pub(crate) fn compares(self, key: &[u8]) -> bool {
+        match self {
+            Self::Intel => Reader::new(key).int().is_ok_and(|label| label < 0),
+            Self::Psa => Reader::new(key).int() == Ok(PSA_CERTIFICATE),
+            _ => false,
         }
     }
 

@@ -186,6 +186,11 @@ impl Extensions {
         self.0.iter().map(|(key, value)| (key.as_slice(), value.as_slice()))
     }
 
+    /// The encoded value under an encoded key.
+    pub(crate) fn find(&self, key: &[u8]) -> Option<&[u8]> {
+        self.0.get(key).map(Vec::as_slice)
+    }
+
     /// The encoded value under a number.
     pub fn get(&self, label: i64) -> Option<&[u8]> {
         self.0.get(&encoded_key(&Key::Int(label))).map(Vec::as_slice)
