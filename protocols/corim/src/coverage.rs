@@ -165,7 +165,7 @@ impl<'a> Run<'a> {
         &mut self,
         measured: &Measured<'a>,
         most: u32,
-        mut judge: impl FnMut(&mut Self, &'a Indexed, u32) -> Option<Outcome>,
+        mut judge: impl FnMut(&mut Self, &'a Indexed, u64) -> Option<Outcome>,
     ) -> (Option<Outcome>, bool) {
         let last = *Posting::range(most, None).end();
         let mut seen = BTreeSet::new();
@@ -188,7 +188,7 @@ impl<'a> Run<'a> {
 
     /// Whether every element is described by a triple that holds, and every element that the release names is in one.
     /// A triple that does not hold is another state of the elements of one that does, or something is missing.
-    fn covers(&mut self, indexed: &'a Indexed, number: u32, measured: &[Measured<'a>]) -> bool {
+    fn covers(&mut self, indexed: &'a Indexed, number: u64, measured: &[Measured<'a>]) -> bool {
         let range = Posting::range(indexed.count(), Some(number));
         let mut cover = Cover::default();
         // A triple that holds is found by every one of its measurements: those that fewest triples have find it first,
@@ -287,7 +287,7 @@ impl<'a> Run<'a> {
     }
 
     /// Whether a release expects every element, each by some measurement.
-    fn expects_all(&mut self, indexed: &'a Indexed, number: u32, measured: &[Measured<'a>]) -> bool {
+    fn expects_all(&mut self, indexed: &'a Indexed, number: u64, measured: &[Measured<'a>]) -> bool {
         let range = Posting::range(indexed.count(), Some(number));
         measured.iter().all(|measured| {
             let mut postings = measured.postings.iter().flat_map(|postings| postings.range(range.clone()));

@@ -65,9 +65,9 @@ pub struct Release {
 #[derive(Clone, Debug, Default)]
 pub struct References {
     /// By number, which grows with every release added; those removed are gone.
-    pub(crate) releases: BTreeMap<u32, Indexed>,
-    numbers: BTreeMap<ReleaseId, u32>,
-    next: u32,
+    pub(crate) releases: BTreeMap<u64, Indexed>,
+    numbers: BTreeMap<ReleaseId, u64>,
+    next: u64,
     /// Which measurements of which releases expect a fact.
     pub(crate) postings: BTreeMap<Fact, BTreeSet<Posting>>,
     /// Which elements any release names: how many do.
@@ -89,7 +89,7 @@ pub(crate) struct Indexed {
 pub(crate) struct Posting {
     /// How many different elements the release names: one that names more than were measured covers nothing.
     pub(crate) names: u32,
-    pub(crate) release: u32,
+    pub(crate) release: u64,
     pub(crate) triple: u32,
     pub(crate) measurement: u32,
 }
@@ -234,7 +234,7 @@ fn releases(manifest: &VerifiedCorim, unit: ReleaseUnit) -> Vec<Release> {
 }
 
 /// All facts of a release: of each measurement one, or one for each digest.
-fn facts(indexed: &Indexed, number: u32) -> Vec<(Fact, Posting)> {
+fn facts(indexed: &Indexed, number: u64) -> Vec<(Fact, Posting)> {
     let count = indexed.count();
     let mut all = Vec::new();
     for (triple, values) in (0u32..).zip(&indexed.release.triples) {
@@ -275,8 +275,8 @@ impl Indexed {
 
 impl Posting {
     /// Those of releases that name so many elements: all of them, or of one release.
-    pub(crate) fn range(names: u32, release: Option<u32>) -> RangeInclusive<Self> {
-        let (from, to) = release.map_or((0, u32::MAX), |release| (release, release));
+    pub(crate) fn range(names: u32, release: Option<u64>) -> RangeInclusive<Self> {
+        let (from, to) = release.map_or((0, u64::MAX), |release| (release, release));
         let end = |release, last| Self { names, release, triple: last, measurement: last };
         end(from, 0)..=end(to, u32::MAX)
     }

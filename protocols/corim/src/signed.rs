@@ -99,6 +99,9 @@ impl<'b> Received<'b> {
         if is_signed(bytes)? {
             return SignedCorim::decode(bytes, content).map(Self::Signed);
         }
+        if content.is_some() {
+            return Err(cose::Error::PayloadTwice.into());
+        }
         Corim::decode(bytes).map(|corim| Self::Unsigned(UnsignedCorim { bytes, corim }))
     }
 }
@@ -143,9 +146,13 @@ impl<'b> SignedCorim<'b> {
             None if message.payload().is_some() => Carriage::Attached,
             None => Carriage::Detached,
         };
+        let own = protected.get(cose::labels::CONTENT_TYPE);
+        let preimage = protected.get(labels::PAYLOAD_PREIMAGE_CONTENT_TYPE);
+        // One is of the payload, the other of what the payload is the digest of.
         let content_type = match carriage {
-            Carriage::HashEnvelope(_) => protected.get(labels::PAYLOAD_PREIMAGE_CONTENT_TYPE),
-            _ => protected.get(cose::labels::CONTENT_TYPE),
+            Carriage::HashEnvelope(_) if own.is_none() => preimage,
+            Carriage::HashEnvelope(_) => None,
+            _ => own,
         };
         if !content_type.is_some_and(names_corim) {
             return Err(Distrust::ContentType.into());

@@ -105,6 +105,7 @@ fn a_manifest_may_come_apart_from_its_signature() {
     }
     let attached = corim().sign(&meta(), &key(3), b"").unwrap();
     assert_eq!(SignedCorim::decode(&attached, Some(&content)), Err(cose::Error::PayloadTwice.into()));
+    assert_eq!(Received::decode_with(&content, Some(&content)), Err(cose::Error::PayloadTwice.into()));
 }
 
 #[test]
@@ -272,6 +273,11 @@ fn refuses_headers_that_do_not_say_who_signs_what() {
             "older content type",
             builder().content_type("application/corim-unsigned+cbor").protected(15, &claims("a", 5)),
             None,
+        ),
+        (
+            "digest under a content type",
+            named(builder()).protected(258, &[0x2f]).protected(15, &claims("a", 5)),
+            Some(Distrust::ContentType),
         ),
         (
             "unknown hash",

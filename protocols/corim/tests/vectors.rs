@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use corim::{
-    Anchors, Comid, Corim, Cotl, CryptoKey, Error, Received, SignedCorim, SignerMeta, VerifiedCorim,
+    Anchors, CCA_SOFTWARE_COMPONENT, Comid, Corim, Cotl, CryptoKey, Ect, Element, Error, KnownProfile,
+    MeasuredElement, Outcome, PSA_SOFTWARE_COMPONENT, RawValue, Received, References, ReleaseUnit,
+    SignedCorim, SignerMeta, VerifiedCorim,
 };
 use cose::{Purpose, TrustAnchor, TrustAnchors};
 use crypto::{PublicKey, SignatureAlgorithm};
@@ -364,4 +366,59 @@ fn signed_vectors_verify_with_their_key_and_no_other() {
     assert_eq!(refused, Err(Error::Signature(cose::Distrust::NoKey.into())));
     let late = signed.verify(Anchors { keys: &anchors, issuers: &[] }, 1_800_000_000);
     assert_eq!(late, Err(Error::Untrusted(corim::Distrust::Expired)));
+}
+
+/// What profiles before 2025 wrote and what today's write match the same evidence.
+#[test]
+fn older_and_newer_endorsements_of_psa_and_cca_match_evidence_in_one_form() {
+    let Some(folder) = testkit::vectors("corim") else { return };
+    let rows = [
+        ("veraison-e2e/psa-endorsements.cbor", KnownProfile::OlderPsa, PSA_SOFTWARE_COMPONENT, 3),
+        ("veraison-scheme-psa-iot/corim-psa-valid.cbor", KnownProfile::Psa, PSA_SOFTWARE_COMPONENT, 3),
+        ("veraison-profiles-psa/psa-valid.cbor", KnownProfile::Psa, PSA_SOFTWARE_COMPONENT, 1),
+        ("veraison-e2e/cca-endorsements.cbor", KnownProfile::OlderCcaPlatform, CCA_SOFTWARE_COMPONENT, 4),
+        (
+            "veraison-scheme-parsec-cca/corim-parsec-cca-valid.cbor",
+            KnownProfile::ParsecCca,
+            CCA_SOFTWARE_COMPONENT,
+            4,
+        ),
+    ];
+    for (name, profile, component, components) in rows {
+        let verified = accept(&std::fs::read(folder.join(name)).unwrap(), &TrustAnchors::default()).unwrap();
+        assert_eq!(verified.profile(), Some(profile), "{name}");
+        let key = verified.corim().comids().flat_map(|comid| &comid.triples.attest_key).next().unwrap();
+        // As an adapter would fill it: every value of a component, under the device's own environment.
+        let reference = verified.corim().comids().flat_map(|comid| &comid.triples.reference).next().unwrap();
+        let software = MeasuredElement::Name(component.into());
+        let named =
+            reference.measurements.iter().filter(|measurement| measurement.key.as_ref() == Some(&software));
+        assert_eq!(named.count(), components, "{name}");
+        let found = |measurement: &corim::Measurement| {
+            let mut element = Element::from(measurement);
+            if let Some(RawValue::OlderMasked { value, .. }) = &element.values.raw_value {
+                element.values.raw_value = Some(RawValue::Plain(value.clone()));
+            }
+            element
+        };
+        let class = key.environment.class.as_ref().and_then(|class| class.id.clone()).unwrap();
+        let mut device = reference.environment.clone();
+        assert_eq!(device.class.as_ref().and_then(|class| class.id.clone()), Some(class), "{name}");
+        device.instance = key.environment.instance.clone();
+        assert_eq!(verified.attest_keys(&device, &[]).count(), 1, "{name}");
+        let elements: Vec<_> = reference.measurements.iter().map(found).collect();
+        let mut references = References::new();
+        let ids = references.add(&verified, ReleaseUnit::Comid);
+        let appraise = |elements: &[Element]| {
+            let evidence = Ect::evidence(device.clone(), elements.to_vec(), Vec::new());
+            references.appraise(&[evidence], |_| true).outcome
+        };
+        assert_eq!(appraise(&elements), Outcome::Match(ids[0].clone()), "{name}");
+        let mut altered = elements.clone();
+        altered[0].values.cryptokeys = vec![CryptoKey::Bytes(vec![0; 32])];
+        assert!(matches!(appraise(&altered), Outcome::WrongSigner(_)), "{name}");
+        if elements.len() > 1 {
+            assert!(matches!(appraise(&elements[1..]), Outcome::ComponentMissing(_)), "{name}");
+        }
+    }
 }
