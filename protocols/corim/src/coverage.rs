@@ -48,7 +48,7 @@ pub struct Subject {
 pub struct Appraisal {
     /// What came out.
     pub outcome: Outcome,
-    /// How many reference measurements were looked at.
+    /// How many entries of the index and reference measurements were looked at.
     pub comparisons: usize,
 }
 
@@ -196,7 +196,9 @@ impl<'a> Run<'a> {
         let mut by_rarity: Vec<(usize, &Measured<'a>)> = Vec::with_capacity(measured.len());
         for measured in measured {
             let found = measured.postings.iter().flat_map(|postings| postings.range(range.clone()));
-            by_rarity.push((found.take(MAX_CANDIDATES).count(), measured));
+            let count = found.take(MAX_CANDIDATES).count();
+            self.comparisons += count;
+            by_rarity.push((count, measured));
         }
         by_rarity.sort_by_key(|(count, _)| *count);
         for (_, measured) in &by_rarity {

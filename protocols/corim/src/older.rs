@@ -4,7 +4,7 @@ use alloc::{string::String, vec::Vec};
 
 use crate::{
     ClassId, Comid, CryptoKey, Environment, MeasuredElement, Measurement, Triples, Version,
-    profile::{CCA_PLATFORM_CONFIG, PSA_SOFTWARE_COMPONENT},
+    profile::CCA_PLATFORM_CONFIG,
 };
 
 /// A CoMID in the terms of today. `component` is the measurement key of a software component in its profile.
@@ -43,7 +43,6 @@ fn upgrade_measurement(measurement: &mut Measurement, component: &str) -> Result
             values.name = label;
             values.version = version.map(|version| Version { version, scheme: None });
             values.cryptokeys = Vec::from([CryptoKey::Bytes(signer)]);
-            let component = if component.is_empty() { PSA_SOFTWARE_COMPONENT } else { component };
             measurement.key = Some(MeasuredElement::Name(component.into()));
         }
         Some(MeasuredElement::OlderCcaConfigId(id)) => {

@@ -124,7 +124,7 @@ pub(crate) fn admit(corim: &mut Corim) -> Result<Option<KnownProfile>, Error> {
         Some(profile) => Some(KnownProfile::find(profile).ok_or(Error::UnknownProfile)?),
         None => None,
     };
-    let component = known.map_or("", KnownProfile::component);
+    let component = known.map_or(PSA_SOFTWARE_COMPONENT, KnownProfile::component);
     let comids = corim.tags.iter_mut().filter_map(|tag| match tag {
         Tag::Comid(comid) => Some(comid),
         _ => None,

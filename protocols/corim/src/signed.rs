@@ -6,7 +6,7 @@ use crypto::{Digest, HashAlgorithm};
 use x509::{Certificate, KeyUsage, verify_chain};
 
 use crate::{
-    Corim, CryptoKey, Distrust, Error, KnownProfile, SignerMeta,
+    Corim, CryptoKey, Distrust, Error, KnownProfile, MAX_CORIM_LEN, SignerMeta,
     labels::{signed as labels, tag},
     profile,
 };
@@ -91,18 +91,19 @@ pub struct VerifiedCorim {
 impl<'b> Received<'b> {
     /// Decodes `501(…)` or `18([…])`, or what older drafts had for them: both below tag 500, and the second below 502.
     pub fn decode(bytes: &'b [u8]) -> Result<Self, Error> {
-        Self::decode_with(bytes, None)
+        Self::decode_with(bytes, None, MAX_CORIM_LEN)
     }
 
-    /// The same where the manifest may come apart from its signature: `content` is then its encoding.
-    pub fn decode_with(bytes: &'b [u8], content: Option<&'b [u8]>) -> Result<Self, Error> {
+    /// The same where the manifest may come apart from its signature, `content` being then its encoding, and with another
+    /// limit on the length of the manifest.
+    pub fn decode_with(bytes: &'b [u8], content: Option<&'b [u8]>, limit: usize) -> Result<Self, Error> {
         if is_signed(bytes)? {
-            return SignedCorim::decode(bytes, content).map(Self::Signed);
+            return SignedCorim::decode_within(bytes, content, limit).map(Self::Signed);
         }
         if content.is_some() {
             return Err(cose::Error::PayloadTwice.into());
         }
-        Corim::decode(bytes).map(|corim| Self::Unsigned(UnsignedCorim { bytes, corim }))
+        Corim::decode_within(bytes, limit).map(|corim| Self::Unsigned(UnsignedCorim { bytes, corim }))
     }
 }
 
@@ -133,6 +134,10 @@ impl<'b> SignedCorim<'b> {
     ///
     /// Offsets in header parameters count from the start of the parameter.
     pub fn decode(bytes: &'b [u8], content: Option<&'b [u8]>) -> Result<Self, Error> {
+        Self::decode_within(bytes, content, MAX_CORIM_LEN)
+    }
+
+    fn decode_within(bytes: &'b [u8], content: Option<&'b [u8]>, limit: usize) -> Result<Self, Error> {
         let message = Sign1::decode(below_older_tags(bytes)?)?;
         let protected = message.headers().protected();
         let meta =
@@ -162,7 +167,7 @@ impl<'b> SignedCorim<'b> {
             (Carriage::Attached, Some(payload), None) => payload,
             (_, _, content) => content.ok_or(Distrust::NoContent)?,
         };
-        let corim = Corim::decode(content)?;
+        let corim = Corim::decode_within(content, limit)?;
         Ok(Self { bytes, message, meta, content, carriage, corim })
     }
 

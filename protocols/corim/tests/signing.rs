@@ -105,7 +105,13 @@ fn a_manifest_may_come_apart_from_its_signature() {
     }
     let attached = corim().sign(&meta(), &key(3), b"").unwrap();
     assert_eq!(SignedCorim::decode(&attached, Some(&content)), Err(cose::Error::PayloadTwice.into()));
-    assert_eq!(Received::decode_with(&content, Some(&content)), Err(cose::Error::PayloadTwice.into()));
+    assert_eq!(Received::decode_with(&content, Some(&content), 1000), Err(cose::Error::PayloadTwice.into()));
+    let too_long = cbor::Reason::TooLong { limit: content.len() - 1 };
+    for message in [&attached, &content] {
+        assert!(Received::decode_with(message, None, content.len()).is_ok());
+        let refused = Received::decode_with(message, None, content.len() - 1);
+        assert_eq!(refused, Err(Error::Malformed(cbor::Error::new(0, too_long))));
+    }
 }
 
 #[test]

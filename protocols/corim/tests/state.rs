@@ -8,8 +8,8 @@ use common::{
 };
 use corim::{
     ClaimKind, ConditionalTriple, CryptoKey, DomainTriple, Ect, Environment, Exhausted, KeyTriple,
-    MAX_COMPARISONS, Measurement, MeasurementValues, SeriesItem, SeriesTriple, StateSet, Svn, Tag, Triples,
-    ValuesTriple, VerifiedCorim, is_acyclic,
+    MAX_COMPARISONS, MAX_STATE, Measurement, MeasurementValues, SeriesItem, SeriesTriple, StateSet, Svn, Tag,
+    Triples, ValuesTriple, VerifiedCorim, is_acyclic,
 };
 use sextant_corim as corim;
 
@@ -221,4 +221,15 @@ fn a_manifest_of_many_tags_says_all_of_it() {
     corim.tags.push(Tag::Comid(comid("second", endorse("two"))));
     let many = uploaded(&corim);
     assert_eq!(endorsed(&augmented(&[evidence(device(CLASS), &[BOOT])], &[&many])), ["one", "two"]);
+}
+
+#[test]
+fn a_state_holds_so_many_claims_and_no_more() {
+    let endorse = Triples { endorsed: vec![values(class(CLASS), &[named("one")])], ..Triples::default() };
+    let endorse = uploaded(&manifest("one", endorse));
+    let found = |count: usize| vec![evidence(device(CLASS), &[BOOT]); count];
+    let mut state = StateSet::new(found(MAX_STATE - 1));
+    assert_eq!((state.augment(&[&endorse]), state.ects().len()), (Ok(()), MAX_STATE));
+    let mut state = StateSet::new(found(MAX_STATE));
+    assert_eq!((state.augment(&[&endorse]), state.ects().len()), (Err(Exhausted), MAX_STATE));
 }
