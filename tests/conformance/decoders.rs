@@ -172,6 +172,13 @@ pub(crate) const DECODERS: &[Decoder] = &[
         folders: &["corim/draft", "corim/veraison-comid", "corim/veraison-profiles-tdx"],
     },
     Decoder {
+        name: "coserv",
+        read: coserv,
+        loose_end: false,
+        levels: 0,
+        folders: &["corim/coserv-draft", "corim/veraison-coserv"],
+    },
+    Decoder {
         name: "eat_evidence",
         read: eat_evidence,
         loose_end: false,
@@ -544,6 +551,12 @@ fn comid(bytes: &[u8]) -> bool {
     if let Ok(verified) = unsigned.trusted_by_operator("operator", Vec::new(), NOW) {
         appraise_with(&verified);
     }
+    true
+}
+
+fn coserv(bytes: &[u8]) -> bool {
+    let Ok(message) = corim::Coserv::decode(bytes) else { return false };
+    assert_eq!(corim::Coserv::decode(&message.encode()), Ok(message));
     true
 }
 

@@ -98,6 +98,7 @@ fn own(decoder: &str) -> Vec<(String, Vec<u8>)> {
         }
         "corim" => vec![manifest().encode(), signed_manifest(cast)],
         "comid" => manifest().comids().map(corim::Comid::encode).collect(),
+        "coserv" => vec![answer().encode()],
         "eat_evidence" | "eat_token" => vec![cast.evidence(APPLICATION)],
         "eat_component" => vec![component().encode()],
         "ear_cwt" => vec![result(cast)],
@@ -285,6 +286,30 @@ fn manifest() -> corim::Corim {
     let identity = corim::TagIdentity { id: corim::TagId::Uuid([7; 16]), version: 1 };
     let comid = corim::Comid::new(identity, triples);
     corim::Corim::new(corim::TagId::Text("northlight/1".into()), vec![corim::Tag::Comid(comid)])
+}
+
+/// What is expected of that device, asked and answered.
+fn answer() -> corim::Coserv {
+    let triples = manifest().comids().next().expect("a module tag").triples.clone();
+    let authorities = vec![corim::CryptoKey::Bytes(b"maker".to_vec())];
+    let quad = |triple| corim::Quad { authorities: authorities.clone(), triple };
+    let class =
+        triples.reference.iter().find_map(|triple| triple.environment.class.clone()).expect("a class");
+    let classes = vec![corim::Stateful { environment: class, measurements: vec![] }];
+    corim::Coserv {
+        profile: corim::Profile::Uri("tag:northlight.example,2026:camera".into()),
+        query: corim::CoservQuery::Environments {
+            artifacts: corim::ArtifactType::ReferenceValues,
+            selector: corim::EnvironmentSelector::Classes(classes),
+            form: corim::ResultType::Both,
+        },
+        results: Some(corim::CoservResults {
+            reference: Some(triples.reference.into_iter().map(quad).collect()),
+            sources: vec![vec![0x82, 0x01, 0x41, 0xaa]],
+            expiry: NOW,
+            ..corim::CoservResults::default()
+        }),
+    }
 }
 
 fn signed_manifest(cast: &Cast) -> Vec<u8> {

@@ -108,7 +108,7 @@ impl Environment {
 }
 
 impl Class {
-    fn decode(reader: &mut Reader<'_>) -> Result<Self, Error> {
+    pub(crate) fn decode(reader: &mut Reader<'_>) -> Result<Self, Error> {
         let start = reader.position();
         let mut map = reader.map()?;
         let mut class = Self::default();
@@ -133,7 +133,7 @@ impl Class {
         Ok(class)
     }
 
-    fn encode(&self, writer: &mut Writer) {
+    pub(crate) fn encode(&self, writer: &mut Writer) {
         let mut map = MapBuilder::new();
         map.int_if(labels::CLASS_ID, self.id.as_ref(), |w, id| id.encode(w));
         map.int_if(labels::VENDOR, self.vendor.as_ref(), |w, vendor| {
@@ -175,7 +175,7 @@ impl ClassId {
 }
 
 impl Instance {
-    fn decode(reader: &mut Reader<'_>) -> Result<Self, Error> {
+    pub(crate) fn decode(reader: &mut Reader<'_>) -> Result<Self, Error> {
         let at = reader.position();
         Ok(match reader.tag()? {
             tag::UEID => Self::Ueid(ueid(reader)?),
@@ -188,7 +188,7 @@ impl Instance {
         })
     }
 
-    fn encode(&self, writer: &mut Writer) {
+    pub(crate) fn encode(&self, writer: &mut Writer) {
         match self {
             Self::Ueid(ueid) => {
                 writer.tag(tag::UEID).bytes(ueid);
@@ -205,7 +205,7 @@ impl Instance {
 }
 
 impl Group {
-    fn decode(reader: &mut Reader<'_>) -> Result<Self, Error> {
+    pub(crate) fn decode(reader: &mut Reader<'_>) -> Result<Self, Error> {
         let at = reader.position();
         Ok(match reader.tag()? {
             tag::UUID => Self::Uuid(wire::uuid(reader)?),
@@ -214,7 +214,7 @@ impl Group {
         })
     }
 
-    fn encode(&self, writer: &mut Writer) {
+    pub(crate) fn encode(&self, writer: &mut Writer) {
         match self {
             Self::Uuid(uuid) => writer.tag(tag::UUID).bytes(uuid),
             Self::Bytes(bytes) => writer.tag(tag::BYTES).bytes(bytes),

@@ -119,8 +119,37 @@ pub(crate) mod measurement {
     pub(crate) const REFVAL_SIGNER: i64 = 5;
 }
 
+/// Keys of a CoSERV query and its answer.
+pub(crate) mod coserv {
+    pub(crate) const PROFILE: i64 = 0;
+    pub(crate) const QUERY: i64 = 1;
+    pub(crate) const RESULTS: i64 = 2;
+    pub(crate) const ARTIFACT_TYPE: i64 = 0;
+    pub(crate) const ENVIRONMENT_SELECTOR: i64 = 1;
+    pub(crate) const RESULT_TYPE: i64 = 2;
+    pub(crate) const RIM_SELECTOR: i64 = 3;
+    pub(crate) const CLASS: i64 = 0;
+    pub(crate) const INSTANCE: i64 = 1;
+    pub(crate) const GROUP: i64 = 2;
+    pub(crate) const RIM_COMID: i64 = 0;
+    pub(crate) const RIM_COSWID: i64 = 1;
+    pub(crate) const RIM_CORIM: i64 = 2;
+    pub(crate) const RVQ: i64 = 0;
+    pub(crate) const EVQ: i64 = 1;
+    pub(crate) const CEQ: i64 = 2;
+    pub(crate) const AKQ: i64 = 3;
+    pub(crate) const TAS: i64 = 4;
+    pub(crate) const RIMS: i64 = 5;
+    pub(crate) const EXPIRY: i64 = 10;
+    pub(crate) const SOURCE_ARTIFACTS: i64 = 11;
+    pub(crate) const AUTHORITIES: i64 = 1;
+    pub(crate) const TRIPLE: i64 = 2;
+}
+
 /// CBOR tags.
 pub(crate) mod tag {
+    /// Date and time as text (RFC 8949, section 3.4.1).
+    pub(crate) const DATETIME: u64 = 0;
     /// Epoch-based date and time (RFC 8949, section 3.4.2).
     pub(crate) const TIME: u64 = 1;
     /// URI (RFC 8949, section 3.4.5.3).

@@ -15,8 +15,10 @@ extern crate alloc;
 mod comid;
 mod comparison;
 mod corim;
+mod coserv;
 mod cotl;
 mod coverage;
+mod datetime;
 mod digest;
 mod domain;
 mod ect;
@@ -39,6 +41,10 @@ mod wire;
 // Public interface
 pub use comid::{Comid, LinkedTag};
 pub use corim::{Corim, Locator, Tag};
+pub use coserv::{
+    ArtifactType, Coserv, CoservQuery, CoservResults, EnvironmentSelector, Quad, ResultType, RimSelector,
+    Stateful,
+};
 pub use cotl::Cotl;
 pub use coverage::{Appraisal, Outcome, Subject};
 pub use digest::{Digest, DigestAlgorithm};

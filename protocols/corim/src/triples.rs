@@ -170,7 +170,7 @@ impl ValuesTriple {
         Ok(Self { environment: Environment::decode(reader)?, measurements: decode_measurements(reader)? })
     }
 
-    fn encode(&self, writer: &mut Writer) {
+    pub(crate) fn encode(&self, writer: &mut Writer) {
         self.environment.encode(writer.array(2));
         encode_measurements(writer, &self.measurements);
     }
@@ -201,7 +201,7 @@ impl KeyTriple {
         Ok(Self { environment, keys, element, authorized_by })
     }
 
-    fn encode(&self, writer: &mut Writer) {
+    pub(crate) fn encode(&self, writer: &mut Writer) {
         let mut conditions = MapBuilder::new();
         conditions.int_if(labels::CONDITION_MKEY, self.element.as_ref(), |w, element| element.encode(w));
         if !self.authorized_by.is_empty() {
@@ -275,13 +275,13 @@ impl SeriesItem {
 }
 
 impl ConditionalTriple {
-    fn decode(reader: &mut Reader<'_>) -> Result<Self, Error> {
+    pub(crate) fn decode(reader: &mut Reader<'_>) -> Result<Self, Error> {
         reader.array_of(2)?;
         let conditions = wire::some(reader, ValuesTriple::decode)?;
         Ok(Self { conditions, endorsements: wire::some(reader, ValuesTriple::decode)? })
     }
 
-    fn encode(&self, writer: &mut Writer) {
+    pub(crate) fn encode(&self, writer: &mut Writer) {
         wire::write_all(writer.array(2), &self.conditions, |w, condition| condition.encode(w));
         wire::write_all(writer, &self.endorsements, |w, endorsement| endorsement.encode(w));
     }

@@ -2,7 +2,8 @@
 
 use cbor::{Reason, Type, Writer};
 use corim::{
-    Comid, Corim, Cotl, Error, MAX_CORIM_LEN, MAX_ENTRIES, MAX_EXTENSIONS, MAX_PEM_LEN, MAX_TEXT_LEN,
+    Comid, Corim, Coserv, CoservQuery, Cotl, Error, MAX_CORIM_LEN, MAX_ENTRIES, MAX_EXTENSIONS, MAX_PEM_LEN,
+    MAX_TEXT_LEN, RimSelector,
 };
 use sextant_corim as corim;
 
@@ -393,4 +394,70 @@ fn lists_activate_all_of_their_tags_or_none() {
     assert!(list.activates(6, |tag| tag.version == 2).is_empty(), "one is not at hand");
     assert!(list.activates(4, |_| true).is_empty() && list.activates(8, |_| true).is_empty());
     assert_eq!(list.encode(), bytes);
+}
+
+#[test]
+fn refuses_queries_and_answers_that_break_a_rule() {
+    const QUERY: &str = "a3 00 02 01 a1 01 81 81 d90230 41 01 02 00";
+    let coserv = |query: &str, results: &str| {
+        let count = if results.is_empty() { "a2" } else { "a3" };
+        testkit::hex(&format!("{count} 00 61 70 01 {query} {results}"))
+    };
+    let rows: Vec<(&str, Vec<u8>, Error)> = vec![
+        ("no profile", testkit::hex(&format!("a1 01 {QUERY}")), fails(0, Reason::MissingKey(0))),
+        ("no query", testkit::hex("a1 00 61 70"), fails(0, Reason::MissingKey(1))),
+        ("unknown", testkit::hex("a1 03 00"), fails(1, Reason::Unknown(3))),
+        ("empty query", coserv("a0", ""), fails(5, Reason::MissingKey(0))),
+        ("no selector", coserv("a2 00 02 02 00", ""), fails(5, Reason::MissingKey(1))),
+        ("no form", coserv("a2 00 02 01 a1 01 81 81 d90230 40", ""), fails(5, Reason::MissingKey(2))),
+        ("unknown artifacts", coserv("a1 00 03", ""), fails(7, Reason::Unknown(3))),
+        ("unknown form", coserv("a1 02 03", ""), fails(7, Reason::Unknown(3))),
+        ("unknown in query", coserv("a1 04 00", ""), fails(6, Reason::Unknown(4))),
+        (
+            "two queries",
+            coserv("a2 00 02 03 81 82 00 61 78", ""),
+            rule(5, "query is for environments and for manifests"),
+        ),
+        ("nothing selected", coserv("a1 01 a0", ""), rule(7, "query selects nothing")),
+        ("unknown selected", coserv("a1 01 a1 03 00", ""), fails(8, Reason::Unknown(3))),
+        (
+            "two kinds",
+            coserv("a1 01 a2 01 81 81 d90230 40 02 81 81 d90230 40", ""),
+            rule(15, "query selects environments of two kinds"),
+        ),
+        ("no class", coserv("a1 01 a1 00 80", ""), rule(9, EMPTY)),
+        ("environment of none", coserv("a1 01 a1 00 81 80", ""), rule(10, ITEMS)),
+        ("no manifests", coserv("a1 03 80", ""), rule(7, EMPTY)),
+        ("unknown manifest", coserv("a1 03 81 82 03 61 78", ""), fails(9, Reason::Unknown(3))),
+        (
+            "empty answer",
+            coserv(QUERY, "02 a1 0a c0 74 313937302d30312d30315430303a30303a30305a"),
+            rule(21, "answer holds nothing"),
+        ),
+        ("no expiry", coserv(QUERY, "02 a1 00 80"), fails(21, Reason::MissingKey(10))),
+        ("expiry as a number", coserv(QUERY, "02 a1 0a c1 00"), rule(23, "date is not under tag 0")),
+        ("expiry that is no date", coserv(QUERY, "02 a1 0a c0 60"), rule(24, "date is not one of RFC 3339")),
+        ("unknown in answer", coserv(QUERY, "02 a1 0c 00"), fails(22, Reason::Unknown(12))),
+        ("no authorities", coserv(QUERY, "02 a1 00 81 a1 01 80"), rule(26, EMPTY)),
+        ("no triple", coserv(QUERY, "02 a1 00 81 a1 01 81 d90230 40"), fails(24, Reason::MissingKey(2))),
+        (
+            "nobody said it",
+            coserv(QUERY, "02 a1 03 81 a1 02 82 a1 02 d90230 40 81 d90230 40"),
+            fails(24, Reason::MissingKey(1)),
+        ),
+        ("unknown in a quad", coserv(QUERY, "02 a1 00 81 a1 03 00"), fails(25, Reason::Unknown(3))),
+        ("no sources", coserv(QUERY, "02 a1 0b 80"), rule(23, EMPTY)),
+        ("too long", vec![0; MAX_CORIM_LEN + 1], fails(0, Reason::TooLong { limit: MAX_CORIM_LEN })),
+    ];
+    for (row, bytes, error) in rows {
+        assert_eq!(Coserv::decode(&bytes), Err(error), "{row}");
+    }
+    let query = Coserv::decode(&coserv(QUERY, "")).unwrap();
+    assert_eq!(query.encode(), coserv(QUERY, ""));
+    let rims = Coserv::decode(&coserv("a1 03 83 82 00 61 78 82 01 61 79 82 02 61 7a", "")).unwrap();
+    let id = |text: &str| corim::TagId::Text(text.into());
+    let wanted = [RimSelector::Comid(id("x")), RimSelector::Coswid(id("y")), RimSelector::Corim(id("z"))];
+    assert_eq!(rims.query, CoservQuery::Rims(wanted.into()));
+    let by_oid = testkit::hex(&format!("a2 00 41 2a 01 {QUERY}"));
+    assert_eq!(Coserv::decode(&by_oid).unwrap().encode(), by_oid);
 }
