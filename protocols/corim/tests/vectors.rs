@@ -69,6 +69,31 @@ const EXCEPTIONS: &[(&str, Fate, &str)] = &[
     ("veraison-coserv/rv-class-stateful.cbor", Fate::Malformed, SHORT_DIGEST),
 ];
 
+/// Files that encode to other bytes of the same value: those whose sender did not sort the keys of maps, and those that use
+/// a form of older drafts where today's is written.
+const OTHER_BYTES: &[&str] = &[
+    // Tags in byte strings, profiles that are plain text, or no tag around the manifest.
+    "veraison-e2e/psa-endorsements.cbor",
+    "veraison-e2e/cca-endorsements.cbor",
+    "hirs/corim_expected_with_comid.cbor",
+    "cocli/cmd-testcases-signed-corim-valid-with-cots.cbor",
+    // Keys in another order.
+    "veraison-corim/corim-roles.cbor",
+    "veraison-corim/signed-example-corim.cbor",
+    "veraison-corim/signed-good-corim.cbor",
+    "veraison-corim/unsigned-example-corim.cbor",
+    "veraison-corim/unsigned-good-corim.cbor",
+    "veraison-profiles-cca/cca-platform-invalid-impl-id.cbor",
+    "veraison-profiles-cca/cca-realm-invalid-missing-rim.cbor",
+    "veraison-profiles-cca/cca-realm-invalid-rim-size.cbor",
+    "veraison-profiles-cca/no-profile.cbor",
+    "veraison-profiles-psa/no-profile.cbor",
+    "veraison-profiles-psa/psa-invalid-attest-key.cbor",
+    "veraison-profiles-psa/psa-valid.cbor",
+    "veraison-profiles-tdx/comid_pce_refval.cbor",
+    "veraison-profiles-tdx/comid_qe_refval.cbor",
+];
+
 /// Why each invalid file is refused: by the rule that it was made to break.
 const REASONS: &[(&str, &str)] = &[
     (
@@ -262,11 +287,11 @@ fn every_vector_behaves_as_its_index_says() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     eprintln!("{counts:?}, {refusals} of them made to be refused, {exceptions} exceptions");
-    eprintln!(
-        "{deterministic} encode as they came, {} to the same value in deterministic form:",
-        other.len()
-    );
-    other.iter().for_each(|name| eprintln!("  {name}"));
+    eprintln!("{deterministic} encode as they came, {} to other bytes of the same value", other.len());
+    other.sort();
+    let mut known = OTHER_BYTES.to_vec();
+    known.sort_unstable();
+    assert_eq!(other, known);
     eprintln!("passed over: {foreign:?}");
     assert_eq!((exceptions, refusals), (EXCEPTIONS.len(), REASONS.len()));
 }
