@@ -104,7 +104,8 @@ fn digests(condition: &[Digest], entry: &[Digest]) -> bool {
     let (Some(condition), Some(entry)) = (by_algorithm(condition), by_algorithm(entry)) else { return false };
     let mut proven = false;
     for (algorithm, value) in &condition {
-        let Some((_, other)) = entry.iter().find(|(other, _)| other == algorithm) else { continue };
+        let Ok(index) = entry.binary_search_by(|(other, _)| other.cmp(algorithm)) else { continue };
+        let Some((_, other)) = entry.get(index) else { continue };
         if value != other {
             return false;
         }

@@ -39,30 +39,41 @@ pub fn is_acyclic<'a>(triples: impl IntoIterator<Item = &'a DomainTriple>) -> bo
 }
 
 /// The membership triples that hold: every member is an environment that is known to be there, or a domain that holds.
-/// None hold where they contradict themselves in a cycle.
-pub(crate) fn held<'a>(
+/// None hold where they contradict themselves in a cycle. `is_there` is asked once for each environment, `step` called for
+/// each look at a member.
+pub(crate) fn held<'a, E>(
     triples: &[&'a DomainTriple],
-    is_there: impl Fn(&Environment) -> bool,
-) -> Vec<&'a DomainTriple> {
+    mut is_there: impl FnMut(&Environment) -> Result<bool, E>,
+    mut step: impl FnMut() -> Result<(), E>,
+) -> Result<Vec<&'a DomainTriple>, E> {
+    let mut held = Vec::new();
     if !is_acyclic(triples.iter().copied()) {
-        return Vec::new();
+        return Ok(held);
+    }
+    let mut known: BTreeMap<&Environment, bool> = BTreeMap::new();
+    for environment in triples.iter().flat_map(|triple| &triple.others) {
+        if !known.contains_key(environment) {
+            known.insert(environment, is_there(environment)?);
+        }
     }
     let mut waiting: Vec<&DomainTriple> = triples.to_vec();
-    let mut domains: BTreeSet<&Environment> = BTreeSet::new();
-    let mut held = Vec::new();
     loop {
-        let before = waiting.len();
-        waiting.retain(|triple| {
-            let holds = triple.others.iter().all(|member| domains.contains(member) || is_there(member));
-            if holds {
-                held.push(*triple);
+        let mut later = Vec::new();
+        let before = held.len();
+        for triple in waiting {
+            let mut holds = true;
+            for member in &triple.others {
+                step()?;
+                holds = holds && known.get(member) == Some(&true);
             }
-            !holds
-        });
-        if waiting.len() == before {
-            return held;
+            if holds { held.push(triple) } else { later.push(triple) }
         }
-        domains.extend(held.iter().map(|triple| &triple.domain));
+        // Only what held before this round is built upon, so that the order of the triples does not matter.
+        held.iter().skip(before).for_each(|triple| _ = known.insert(&triple.domain, true));
+        if held.len() == before {
+            return Ok(held);
+        }
+        waiting = later;
     }
 }
 
@@ -72,10 +83,13 @@ pub(crate) fn depended<'a>(triples: &[&'a DomainTriple], members: &[&DomainTripl
     if !is_acyclic(triples.iter().copied()) {
         return Vec::new();
     }
+    let mut of_domain: BTreeMap<&Environment, BTreeSet<&Environment>> = BTreeMap::new();
+    for member in members {
+        of_domain.entry(&member.domain).or_default().extend(&member.others);
+    }
     let holds = |triple: &&&DomainTriple| {
-        members.iter().any(|member| {
-            member.domain == triple.domain && triple.others.iter().all(|other| member.others.contains(other))
-        })
+        let members = of_domain.get(&triple.domain);
+        members.is_some_and(|members| triple.others.iter().all(|other| members.contains(other)))
     };
     triples.iter().filter(holds).copied().collect()
 }

@@ -1,7 +1,7 @@
 //! What is true of an attester, as far as anybody says so (draft, section "ACS Augmentation").
 
 use alloc::vec::Vec;
-use core::fmt;
+use core::{cell::Cell, fmt};
 
 use crate::{
     ClaimKind, CryptoKey, DomainTriple, Ect, Element, Environment, KeyTriple, KnownProfile, Measurement,
@@ -204,15 +204,21 @@ impl StateSet {
             let comids = || manifest.corim().comids().map(|comid| &comid.triples);
             let members: Vec<_> = comids().flat_map(|triples| &triples.membership).collect();
             let depending: Vec<_> = comids().flat_map(|triples| &triples.dependency).collect();
-            // No environment is looked at more than once for each round, and a round holds a triple or is the last.
-            let environments: usize = members.iter().map(|triple| triple.others.len()).sum();
-            let work = environments.saturating_mul(members.len() + 1).saturating_mul(self.ects.len());
-            self.comparisons = self.comparisons.saturating_add(work);
-            self.check()?;
-            let held = domain::held(&members, |environment| {
-                let mut evidence = self.ects.iter().filter(|ect| ect.kind == ClaimKind::Evidence);
-                evidence.any(|ect| environment.is_satisfied_by(&ect.environment))
-            });
+            let comparisons = Cell::new(self.comparisons);
+            let count = |more: usize| {
+                comparisons.set(comparisons.get().saturating_add(more));
+                if comparisons.get() > MAX_COMPARISONS { Err(Exhausted) } else { Ok(()) }
+            };
+            let held = domain::held(
+                &members,
+                |environment| {
+                    count(self.ects.len())?;
+                    let mut evidence = self.ects.iter().filter(|ect| ect.kind == ClaimKind::Evidence);
+                    Ok(evidence.any(|ect| environment.is_satisfied_by(&ect.environment)))
+                },
+                || count(1),
+            )?;
+            self.comparisons = comparisons.get();
             let depended = domain::depended(&depending, &held);
             self.memberships.extend(held.into_iter().cloned());
             self.dependencies.extend(depended.into_iter().cloned());

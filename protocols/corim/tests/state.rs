@@ -233,3 +233,20 @@ fn a_state_holds_so_many_claims_and_no_more() {
     let mut state = StateSet::new(found(MAX_STATE));
     assert_eq!((state.augment(&[&endorse]), state.ects().len()), (Err(Exhausted), MAX_STATE));
 }
+
+/// A tower of domains, each a member of the next, given from the top.
+#[test]
+fn domains_may_be_many_and_take_no_more_than_their_share() {
+    let layer = |layer: u64| {
+        let class = corim::Class { layer: Some(layer), ..corim::Class::default() };
+        Environment { class: Some(class), ..Environment::default() }
+    };
+    let tower = |height: u64| {
+        let step = |number| DomainTriple { domain: layer(number), others: vec![layer(number - 1)] };
+        let membership = (1..=height).rev().map(step).collect();
+        uploaded(&manifest("tower", Triples { membership, ..Triples::default() }))
+    };
+    let found = [evidence(layer(0), &[BOOT])];
+    assert_eq!(augmented(&found, &[&tower(1000)]).memberships().len(), 1000);
+    assert_eq!(StateSet::new(found.to_vec()).augment(&[&tower(2000)]), Err(Exhausted));
+}
