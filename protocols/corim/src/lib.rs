@@ -4,6 +4,9 @@
 //! expected to report, and what more is true of them. [`Received`] tells unsigned manifests from signed ones, and only
 //! [`SignedCorim::verify`], or an operator who answers by name for an upload, makes a [`VerifiedCorim`].
 //!
+//! Evidence comes as [`Ect`]s. [`References::appraise`] says whether one release covers all of it, and
+//! [`StateSet::augment`] what endorsements add. [`Coserv`] asks for any of these, and answers.
+//!
 //! It does not read CoSWID tags, which it carries as bytes, follows no link, and knows no form of evidence: whoever does
 //! puts it into [`Ect`]s.
 
