@@ -4,7 +4,8 @@ use alloc::{collections::BTreeSet, vec::Vec};
 use core::ops::RangeInclusive;
 
 use crate::{
-    ClaimKind, Ect, Element, MAX_CANDIDATES, Measurement, References, Release, ReleaseId, ValuesTriple,
+    ClaimKind, Ect, Element, MAX_CANDIDATES, MAX_COMPARISONS, Measurement, References, Release, ReleaseId,
+    ValuesTriple,
     ect::{Condition, contains_all},
     references::{Fact, FactValue, Indexed, Name, Place, Posting},
 };
@@ -28,7 +29,7 @@ pub enum Outcome {
     ComponentMissing(ReleaseId),
     /// Everything measured is expected, by different releases, of which no one covers all of it.
     MixedReleases,
-    /// More releases fit than are looked at, and none of those looked at matches.
+    /// More releases fit, or take more comparisons, than are looked at, and none of those looked at matches.
     TooManyCandidates,
     /// There is nothing to judge.
     NothingMeasured,
@@ -48,7 +49,7 @@ pub struct Subject {
 pub struct Appraisal {
     /// What came out.
     pub outcome: Outcome,
-    /// How many entries of the index and reference measurements were looked at.
+    /// How many entries of the index were looked at, and how many times a reference measurement was held against an element.
     pub comparisons: usize,
 }
 
@@ -174,7 +175,7 @@ impl<'a> Run<'a> {
             if seen.contains(&posting.release) {
                 continue;
             }
-            if seen.len() == MAX_CANDIDATES {
+            if seen.len() == MAX_CANDIDATES || self.comparisons > MAX_COMPARISONS {
                 return (None, false);
             }
             seen.insert(posting.release);
@@ -183,7 +184,7 @@ impl<'a> Run<'a> {
                 return (Some(outcome), true);
             }
         }
-        (None, true)
+        (None, self.comparisons <= MAX_COMPARISONS)
     }
 
     /// Whether every element is described by a triple that holds, and every element that the release names is in one.
@@ -235,8 +236,8 @@ impl<'a> Run<'a> {
             for (index, ect) in
                 self.evidence.iter().enumerate().filter(|(_, ect)| ect.kind == ClaimKind::Evidence)
             {
-                self.comparisons += triple.measurements.len();
-                if !condition.holds(ect) {
+                self.comparisons = self.comparisons.saturating_add(condition.cost(ect));
+                if self.comparisons > MAX_COMPARISONS || !condition.holds(ect) {
                     continue;
                 }
                 holds = true;

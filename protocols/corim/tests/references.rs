@@ -235,3 +235,25 @@ fn thousands_of_states_of_one_release_are_not_gone_through() {
     assert!(whole_of_many <= whole + corim::MAX_CANDIDATES, "{whole_of_many} looks");
     assert!(part_of_many <= 4 * corim::MAX_CANDIDATES, "{part_of_many} looks");
 }
+
+/// One release of so many elements that holding them against so many measured is more than one device is worth.
+#[test]
+fn comparisons_have_a_bound() {
+    let judge_many = |count: u64| {
+        let element = |number| {
+            let values = MeasurementValues { svn: Some(Svn::Bare(number)), ..MeasurementValues::default() };
+            let key = Some(corim::MeasuredElement::Number(number));
+            corim::Measurement { key, ..corim::Measurement::new(values) }
+        };
+        let measurements: Vec<_> = (0..count).map(element).collect();
+        let elements = measurements.iter().map(corim::Element::from).collect();
+        let reference = vec![corim::ValuesTriple { environment: class(CLASS), measurements }];
+        let mut references = References::new();
+        let manifest = common::manifest("many", Triples { reference, ..Triples::default() });
+        references.add(&uploaded(&manifest), ReleaseUnit::Comid);
+        references.appraise(&[Ect::evidence(class(CLASS), elements, Vec::new())], |_| true)
+    };
+    let fits = judge_many(999);
+    assert!(matches!(fits.outcome, Outcome::Match(_)) && fits.comparisons <= corim::MAX_COMPARISONS);
+    assert_eq!(judge_many(1001).outcome, Outcome::TooManyCandidates);
+}
