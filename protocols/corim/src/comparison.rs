@@ -72,6 +72,40 @@ impl MeasurementValues {
     }
 }
 
+impl MeasurementValues {
+    /// Whether something is said in both, and not the same.
+    pub(crate) fn contradicts(&self, other: &Self) -> bool {
+        fn differ<T: PartialEq>(one: &Option<T>, two: &Option<T>) -> bool {
+            one.is_some() && two.is_some() && one != two
+        }
+        fn lists_differ<T: PartialEq>(one: &[T], two: &[T]) -> bool {
+            !one.is_empty() && !two.is_empty() && one != two
+        }
+        let registers = self.integrity_registers.iter().any(|(id, register)| {
+            other.integrity_registers.get(id).is_some_and(|other| lists_differ(register, other))
+        });
+        let extensions = self
+            .extensions
+            .iter()
+            .any(|(key, value)| other.extensions.find(key).is_some_and(|other| other != value));
+        differ(&self.version, &other.version)
+            || differ(&self.svn, &other.svn)
+            || lists_differ(&self.digests, &other.digests)
+            || differ(&self.flags, &other.flags)
+            || differ(&self.raw_value, &other.raw_value)
+            || differ(&self.mac_addr, &other.mac_addr)
+            || differ(&self.ip_addr, &other.ip_addr)
+            || differ(&self.serial_number, &other.serial_number)
+            || differ(&self.ueid, &other.ueid)
+            || differ(&self.uuid, &other.uuid)
+            || differ(&self.name, &other.name)
+            || lists_differ(&self.cryptokeys, &other.cryptokeys)
+            || registers
+            || differ(&self.int_range, &other.int_range)
+            || extensions
+    }
+}
+
 /// Nothing is asked, or there is an equal value.
 fn same<T: PartialEq>(condition: &Option<T>, entry: &Option<T>) -> bool {
     condition.is_none() || condition == entry

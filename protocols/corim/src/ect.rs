@@ -45,6 +45,15 @@ impl Ect {
     }
 }
 
+impl Ect {
+    /// Whether none of these says of an element of this tuple what it is not.
+    pub(crate) fn agrees(&self, elements: &[Element]) -> bool {
+        elements.iter().all(|new| {
+            self.elements.iter().all(|known| known.key != new.key || !known.values.contradicts(&new.values))
+        })
+    }
+}
+
 impl From<&Measurement> for Element {
     fn from(measurement: &Measurement) -> Self {
         Self { key: measurement.key.clone(), values: measurement.values.clone() }

@@ -206,14 +206,13 @@ fn lower<K: Ord>(counts: &mut BTreeMap<K, usize>, key: &K) {
 
 fn releases(manifest: &VerifiedCorim, unit: ReleaseUnit) -> Vec<Release> {
     let corim = manifest.corim();
-    let replaced: BTreeSet<&TagId> = corim.comids().flat_map(|comid| comid.replaces()).collect();
     let authority = match (manifest.authority(), manifest.authority_keys().first()) {
         (crate::Authority::Operator(name), _) => ReleaseAuthority::Operator(name.clone()),
         (_, Some(key)) => ReleaseAuthority::Key(key.clone()),
         (_, None) => ReleaseAuthority::Operator(String::new()),
     };
     let mut found: BTreeMap<ReleaseId, Vec<ValuesTriple>> = BTreeMap::new();
-    for comid in corim.comids().filter(|comid| !replaced.contains(&comid.identity.id)) {
+    for comid in manifest.comids() {
         for triple in &comid.triples.reference {
             let id = ReleaseId {
                 corim: corim.id.clone(),

@@ -1,4 +1,4 @@
-use alloc::{string::String, vec::Vec};
+use alloc::{collections::BTreeSet, string::String, vec::Vec};
 
 use cbor::{Order, Reader, Type};
 use cose::{Purpose, Sign1, TrustAnchor, TrustAnchors};
@@ -6,7 +6,7 @@ use crypto::{Digest, HashAlgorithm};
 use x509::{Certificate, KeyUsage, verify_chain};
 
 use crate::{
-    Corim, CryptoKey, Distrust, Error, KnownProfile, MAX_CORIM_LEN, SignerMeta,
+    Comid, Corim, CryptoKey, Distrust, Error, KnownProfile, MAX_CORIM_LEN, SignerMeta, TagId,
     labels::{signed as labels, tag},
     profile,
 };
@@ -251,6 +251,12 @@ impl VerifiedCorim {
     /// The manifest, in the terms of today: what older profiles wrote otherwise has been replaced.
     pub fn corim(&self) -> &Corim {
         &self.corim
+    }
+
+    /// Its CoMIDs without those that another of them replaces.
+    pub fn comids(&self) -> impl Iterator<Item = &Comid> {
+        let replaced: BTreeSet<&TagId> = self.corim.comids().flat_map(Comid::replaces).collect();
+        self.corim.comids().filter(move |comid| !replaced.contains(&comid.identity.id))
     }
 
     /// Its profile.

@@ -101,7 +101,7 @@ impl StateSet {
     /// than the triple does.
     fn corroborate(&mut self, manifest: &VerifiedCorim) -> Result<(), Exhausted> {
         let profile = manifest.profile();
-        for triple in manifest.corim().comids().flat_map(|comid| &comid.triples.reference) {
+        for triple in manifest.comids().flat_map(|comid| &comid.triples.reference) {
             let condition = Condition::new(&triple.environment, &triple.measurements, profile);
             let mut found = Vec::new();
             for index in 0..self.ects.len() {
@@ -201,7 +201,7 @@ impl StateSet {
     /// Domains of one manifest at a time: a cycle refuses those of its own authority only.
     fn arrange(&mut self, manifests: &[&VerifiedCorim]) -> Result<(), Exhausted> {
         for manifest in manifests {
-            let comids = || manifest.corim().comids().map(|comid| &comid.triples);
+            let comids = || manifest.comids().map(|comid| &comid.triples);
             let members: Vec<_> = comids().flat_map(|triples| &triples.membership).collect();
             let depending: Vec<_> = comids().flat_map(|triples| &triples.dependency).collect();
             let comparisons = Cell::new(self.comparisons);
@@ -238,16 +238,31 @@ impl StateSet {
         Ok(false)
     }
 
-    /// Adds a claim that was not made yet.
+    /// Adds a claim. Claims of one kind and authority about one environment are one tuple, unless they contradict each
+    /// other: then they are different states (draft, section "Element ECT").
     fn add(&mut self, ect: Ect) -> Result<(), Exhausted> {
-        self.comparisons += self.ects.len();
-        if !self.ects.contains(&ect) {
-            if self.ects.len() >= MAX_STATE {
-                return Err(Exhausted);
+        let elements: usize = self.ects.iter().map(|known| known.elements.len() + 1).sum();
+        self.comparisons = self.comparisons.saturating_add(elements.saturating_mul(ect.elements.len()));
+        self.check()?;
+        let same = self.ects.iter_mut().find(|known| {
+            known.kind == ect.kind
+                && known.environment == ect.environment
+                && known.authority == ect.authority
+                && known.agrees(&ect.elements)
+        });
+        if let Some(known) = same {
+            for element in ect.elements {
+                if !known.elements.contains(&element) {
+                    known.elements.push(element);
+                }
             }
-            self.ects.push(ect);
+            return Ok(());
         }
-        self.check()
+        if self.ects.len() >= MAX_STATE {
+            return Err(Exhausted);
+        }
+        self.ects.push(ect);
+        Ok(())
     }
 
     fn check(&self) -> Result<(), Exhausted> {
@@ -262,7 +277,7 @@ impl VerifiedCorim {
         environment: &'a Environment,
         authority: &'a [CryptoKey],
     ) -> impl Iterator<Item = &'a KeyTriple> {
-        keys(self.corim().comids().flat_map(|comid| &comid.triples.attest_key), environment, authority)
+        keys(self.comids().flat_map(|comid| &comid.triples.attest_key), environment, authority)
     }
 
     /// Keys that identify an environment, in the same way.
@@ -271,7 +286,7 @@ impl VerifiedCorim {
         environment: &'a Environment,
         authority: &'a [CryptoKey],
     ) -> impl Iterator<Item = &'a KeyTriple> {
-        keys(self.corim().comids().flat_map(|comid| &comid.triples.identity), environment, authority)
+        keys(self.comids().flat_map(|comid| &comid.triples.identity), environment, authority)
     }
 }
 
@@ -288,7 +303,7 @@ fn keys<'a>(
 fn relations<'a>(manifest: &'a VerifiedCorim) -> Vec<Relation<'a>> {
     let (authority, profile) = (manifest.authority_keys(), manifest.profile());
     let mut relations = Vec::new();
-    for triples in manifest.corim().comids().map(|comid| &comid.triples) {
+    for triples in manifest.comids().map(|comid| &comid.triples) {
         relations.extend(triples.endorsed.iter().map(|triple| Relation {
             conditions: Vec::from([Condition::new(&triple.environment, &[], profile)]),
             additions: Vec::from([(&triple.environment, triple.measurements.as_slice())]),
@@ -311,7 +326,7 @@ fn relations<'a>(manifest: &'a VerifiedCorim) -> Vec<Relation<'a>> {
 
 fn series<'a>(manifest: &'a VerifiedCorim) -> Vec<Series<'a>> {
     let (authority, profile) = (manifest.authority_keys(), manifest.profile());
-    let triples = manifest.corim().comids().flat_map(|comid| &comid.triples.conditional_series);
+    let triples = manifest.comids().flat_map(|comid| &comid.triples.conditional_series);
     triples.map(|triple| Series { triple, authority, profile }).collect()
 }
 

@@ -250,3 +250,37 @@ fn domains_may_be_many_and_take_no_more_than_their_share() {
     assert_eq!(augmented(&found, &[&tower(1000)]).memberships().len(), 1000);
     assert_eq!(StateSet::new(found.to_vec()).augment(&[&tower(2000)]), Err(Exhausted));
 }
+
+/// A condition about two claims holds where one authority makes both, and where they are not of different states.
+#[test]
+fn claims_of_one_authority_are_one_state_unless_they_contradict() {
+    let said = |measurement: Measurement| Triples {
+        endorsed: vec![values(class(CLASS), &[measurement])],
+        ..Triples::default()
+    };
+    let both = rule(values(class(CLASS), &[svn(1), named("a")]), values(class(CLASS + 1), &[named("both")]));
+    let both = uploaded(&manifest("both", Triples { conditional: vec![both], ..Triples::default() }));
+    let found = [evidence(device(CLASS), &[BOOT])];
+    let state = |one: &VerifiedCorim, other: &VerifiedCorim| augmented(&found, &[&both, one, other]);
+    let (one, other) = (manifest("one", said(svn(1))), manifest("other", said(named("a"))));
+    let together = state(&signed(&one, 3), &signed(&other, 3));
+    assert_eq!((together.ects().len(), endorsed(&together)), (3, vec!["a", "both"]));
+    let apart = state(&signed(&one, 3), &signed(&other, 4));
+    assert_eq!((apart.ects().len(), endorsed(&apart)), (3, vec!["a"]));
+    let contradiction = manifest("contradiction", said(svn(2)));
+    let states = state(&signed(&one, 3), &signed(&contradiction, 3));
+    assert_eq!(states.ects().len(), 3, "two states of one element");
+}
+
+#[test]
+fn what_a_replaced_tag_says_is_disregarded() {
+    let said =
+        |name: &str| Triples { endorsed: vec![values(class(CLASS), &[named(name)])], ..Triples::default() };
+    let mut corim = manifest("fixed", said("wrong"));
+    let mut correction = comid("correction", said("right"));
+    let id = corim::TagId::Text("fixed/comid".into());
+    correction.linked_tags.push(corim::LinkedTag { id, relation: corim::LinkedTag::REPLACES });
+    corim.tags.push(Tag::Comid(correction));
+    let fixed = uploaded(&corim);
+    assert_eq!(endorsed(&augmented(&[evidence(device(CLASS), &[BOOT])], &[&fixed])), ["right"]);
+}
