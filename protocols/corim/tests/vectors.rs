@@ -222,7 +222,9 @@ fn kind(group: &str, stem: &str, file: &str) -> Kind {
         }
         _ if group.starts_with("coserv") || group.starts_with("veraison-coserv") => Kind::Coserv,
         _ if group.starts_with("veraison-coev") => foreign("concise evidence of TCG"),
-        "draft-intrep" => foreign("internal representation with names for keys, no wire format"),
+        "draft-intrep" => {
+            foreign("internal representation, no wire format: draft.rs appraises what is in it of PSA")
+        }
         _ if stem.contains("cots") && !stem.contains("corim") => foreign("a trust anchor store"),
         "veraison-comid" | "veraison-profiles-tdx" => Kind::Comid,
         "draft" if stem.starts_with("comid") => Kind::Comid,
