@@ -96,6 +96,9 @@ fn own(decoder: &str) -> Vec<(String, Vec<u8>)> {
             let signed = coswid::sign(&coswid::Tag::decode(&sbom).expect("our own"), &cast.author, b"author");
             vec![sbom, cast.measurement(APPLICATION), signed]
         }
+        "corim" => vec![manifest().encode(), signed_manifest(cast)],
+        "comid" => manifest().comids().map(corim::Comid::encode).collect(),
+        "coserv" => vec![answer().encode()],
         "eat_evidence" | "eat_token" => vec![cast.evidence(APPLICATION)],
         "eat_component" => vec![component().encode()],
         "ear_cwt" => vec![result(cast)],
@@ -232,6 +235,86 @@ fn old_envelope(cast: &Cast) -> Vec<u8> {
         });
         w.int(3).raw(&item).int(42).bytes(APPLICATION);
     })
+}
+
+/// Reference values, a rule about them, a series and domains of one device.
+fn manifest() -> corim::Corim {
+    use corim::{
+        ConditionalTriple, DomainTriple, Measurement, SeriesItem, SeriesTriple, Triples, ValuesTriple,
+    };
+    let environment = |number: u64| {
+        let class = corim::Class {
+            vendor: Some("northlight.example".into()),
+            layer: Some(number),
+            ..Default::default()
+        };
+        corim::Environment { class: Some(class), ..Default::default() }
+    };
+    let digest = Digest::of(HashAlgorithm::Sha256, APPLICATION);
+    let image = Measurement::new(corim::MeasurementValues {
+        digests: vec![digest.into()],
+        svn: Some(corim::Svn::Min(3)),
+        raw_value: Some(corim::RawValue::Masked { value: vec![1, 2], mask: vec![0xff, 0] }),
+        int_range: Some(corim::IntRange::Range(None, Some(5))),
+        ..Default::default()
+    });
+    let named =
+        Measurement::new(corim::MeasurementValues { name: Some("good".into()), ..Default::default() });
+    let triple = |number, measurement: &Measurement| ValuesTriple {
+        environment: environment(number),
+        measurements: vec![measurement.clone()],
+    };
+    let triples = Triples {
+        reference: vec![triple(0, &image), triple(1, &image)],
+        endorsed: vec![triple(0, &named)],
+        conditional: vec![ConditionalTriple {
+            conditions: vec![triple(0, &named)],
+            endorsements: vec![triple(1, &named)],
+        }],
+        conditional_series: vec![SeriesTriple {
+            environment: environment(1),
+            measurements: vec![],
+            authorized_by: vec![],
+            series: vec![SeriesItem { condition: vec![named.clone()], addition: vec![named] }],
+        }],
+        membership: vec![DomainTriple {
+            domain: environment(2),
+            others: vec![environment(0), environment(1)],
+        }],
+        ..Triples::default()
+    };
+    let identity = corim::TagIdentity { id: corim::TagId::Uuid([7; 16]), version: 1 };
+    let comid = corim::Comid::new(identity, triples);
+    corim::Corim::new(corim::TagId::Text("northlight/1".into()), vec![corim::Tag::Comid(comid)])
+}
+
+/// What is expected of that device, asked and answered.
+fn answer() -> corim::Coserv {
+    let triples = manifest().comids().next().expect("a module tag").triples.clone();
+    let authorities = vec![corim::CryptoKey::Bytes(b"maker".to_vec())];
+    let quad = |triple| corim::Quad { authorities: authorities.clone(), triple };
+    let class =
+        triples.reference.iter().find_map(|triple| triple.environment.class.clone()).expect("a class");
+    let classes = vec![corim::Stateful { environment: class, measurements: vec![] }];
+    corim::Coserv {
+        profile: corim::Profile::Uri("tag:northlight.example,2026:camera".into()),
+        query: corim::CoservQuery::Environments {
+            artifacts: corim::ArtifactType::ReferenceValues,
+            selector: corim::EnvironmentSelector::Classes(classes),
+            form: corim::ResultType::Both,
+        },
+        results: Some(corim::CoservResults {
+            reference: Some(triples.reference.into_iter().map(quad).collect()),
+            sources: vec![vec![0x82, 0x01, 0x41, 0xaa]],
+            expiry: NOW,
+            ..corim::CoservResults::default()
+        }),
+    }
+}
+
+fn signed_manifest(cast: &Cast) -> Vec<u8> {
+    let meta = corim::SignerMeta::new("maker").valid(Some(NOW - 10), NOW + 10);
+    manifest().sign(&meta, &cast.author, b"author").expect("a manifest")
 }
 
 fn component() -> MeasuredComponent {

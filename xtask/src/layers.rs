@@ -13,6 +13,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("sextant-x509", 2),
     ("sextant-suit", 3),
     ("sextant-coswid", 3),
+    ("sextant-corim", 3),
     ("sextant-eat", 3),
     ("sextant-mud", 3),
     ("sextant-trust", 4),
