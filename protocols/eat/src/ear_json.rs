@@ -4,7 +4,10 @@ use alloc::{collections::BTreeMap, string::String, vec::Vec};
 
 use crate::{
     Appraisal, AttestationResult, Category, Error, JsonError, MAX_SUBMODS, Nonce, Reason, Tier, TrustVector,
-    Ueid, VerifierId, base64url, json::Value, jwk,
+    Ueid, VerifierId,
+    json::Value,
+    jwk,
+    members::{base64, bytes, int, length, missing, object, text, texts},
 };
 
 /// A member, and the name deployed verifiers still give it.
@@ -24,7 +27,6 @@ const EXP: &str = "exp";
 const NONCE: &str = "eat_nonce";
 const UEID: &str = "ueid";
 const CNF: &str = "cnf";
-const JWK: &str = "jwk";
 const SUBMODS: &str = "submods";
 const DEVELOPER: &str = "developer";
 const BUILD: &str = "build";
@@ -50,7 +52,7 @@ pub(crate) fn decode(payload: &[u8]) -> Result<AttestationResult, Error> {
         verifier_id: read_verifier_id(VERIFIER_ID.of(&value)?.ok_or(missing(VERIFIER_ID.name))?)?,
         nonce: read_nonce(&value)?,
         ueid: bytes(&value, UEID)?.map(|ueid| Ueid::new(&ueid).ok_or(length(UEID))).transpose()?,
-        confirmation: value.get(CNF).map(read_confirmation).transpose()?,
+        confirmation: value.get(CNF).map(jwk::read_confirmation).transpose()?,
         status: read_tier(&value)?,
         submods: appraisals.collect::<Result<_, Error>>()?,
     })
@@ -75,7 +77,7 @@ pub(crate) fn encode(result: &AttestationResult) -> Result<String, Error> {
     );
     push(NONCE, result.nonce.as_ref().map(|nonce| base64(nonce.as_bytes())));
     push(UEID, result.ueid.as_ref().map(|ueid| base64(ueid.as_bytes())));
-    push(CNF, confirmation.map(|key| object([(JWK, key)])));
+    push(CNF, confirmation.map(|key| object([(jwk::METHOD, key)])));
     push(STATUS.name, result.status.map(|status| Value::text(status.name())));
     let submods = result.submods.iter().map(|(name, appraisal)| (name.clone(), write_appraisal(appraisal)));
     push(SUBMODS, Some(Value::Object(submods.collect())));
@@ -176,17 +178,6 @@ fn read_nonce(value: &Value) -> Result<Option<Nonce>, Error> {
     Ok(bytes(value, NONCE)?.map(|nonce| Nonce::new(&nonce).ok_or(length(NONCE))).transpose()?)
 }
 
-/// A key as confirmation method `jwk` (RFC 7800, section 3.2).
-fn read_confirmation(value: &Value) -> Result<crypto::PublicKey, Error> {
-    match value.as_object() {
-        Some([(method, key)]) if method == JWK => {
-            Ok(jwk::decode(key).ok_or(JsonError::member(JWK, "not a public key of a known curve"))?)
-        }
-        Some([_]) => Err(crate::Feature::Confirmation.into()),
-        _ => Err(JsonError::member(CNF, "expected one confirmation method").into()),
-    }
-}
-
 impl Member {
     /// The member under either of its names, and not under both.
     fn of<'v>(&self, value: &'v Value) -> Result<Option<&'v Value>, Error> {
@@ -195,39 +186,4 @@ impl Member {
             (new, old) => Ok(new.or(old)),
         }
     }
-}
-
-fn text(value: &Value, name: &'static str) -> Result<Option<String>, Error> {
-    let Some(member) = value.get(name) else { return Ok(None) };
-    Ok(Some(member.as_text().ok_or(JsonError::member(name, "expected a text"))?.into()))
-}
-
-fn int(value: &Value, name: &'static str) -> Result<Option<i64>, Error> {
-    let Some(member) = value.get(name) else { return Ok(None) };
-    Ok(Some(member.as_int().ok_or(JsonError::member(name, "expected an integer"))?))
-}
-
-fn bytes(value: &Value, name: &'static str) -> Result<Option<Vec<u8>>, Error> {
-    let Some(text) = text(value, name)? else { return Ok(None) };
-    Ok(Some(base64url::decode(&text).ok_or(JsonError::member(name, "expected base64url without padding"))?))
-}
-
-fn texts(value: &Value) -> Option<Vec<String>> {
-    value.as_array()?.iter().map(|item| item.as_text().map(String::from)).collect()
-}
-
-fn object<const N: usize>(members: [(&str, Value); N]) -> Value {
-    Value::Object(members.into_iter().map(|(name, value)| (name.into(), value)).collect())
-}
-
-fn base64(bytes: &[u8]) -> Value {
-    Value::Text(base64url::encode(bytes))
-}
-
-fn missing(name: &'static str) -> Error {
-    JsonError::member(name, "member is missing").into()
-}
-
-fn length(name: &'static str) -> JsonError {
-    JsonError::member(name, "length is not allowed")
 }

@@ -26,10 +26,16 @@ pub enum Distrust {
     Nonce,
     /// The profile is not one whose rules are known.
     Profile,
-    /// The result is past its expiry.
+    /// The result or token is past its expiry.
     Expired,
-    /// The result was made in the future.
+    /// The result or token was made in the future.
     NotYetValid,
+    /// The bytes of a detached claims-set are not those of its digest.
+    DetachedDigest,
+    /// A bundle holds a claims-set that no digest in its token covers.
+    UncoveredSet,
+    /// Tokens are nested deeper than is read, or there are more.
+    NestedTokens,
     /// A status claims more than its trust vector, or than the statuses below it.
     StatusBetterThanVector,
 }
@@ -42,11 +48,7 @@ pub enum Feature {
     UnprotectedClaimsSet,
     /// A detached EAT bundle (RFC 9711, section 5).
     DetachedBundle,
-    /// A token nested as submodule (RFC 9711, section 4.2.18.2).
-    NestedToken,
-    /// A submodule whose claims are carried elsewhere (RFC 9711, section 4.2.18.3).
-    DetachedSubmodule,
-    /// A token protected by other means than COSE_Sign1.
+    /// A token protected by other means than this place takes.
     Protection,
     /// A JWS with an algorithm or a critical header parameter that is not known.
     JwsHeader,
@@ -129,8 +131,11 @@ impl fmt::Display for Distrust {
         f.write_str(match self {
             Self::Nonce => "nonce is not the one that was sent",
             Self::Profile => "profile is not known",
-            Self::Expired => "attestation result has expired",
-            Self::NotYetValid => "attestation result was made in the future",
+            Self::Expired => "attestation has expired",
+            Self::NotYetValid => "attestation was made in the future",
+            Self::DetachedDigest => "detached claims-set is not the one of its digest",
+            Self::UncoveredSet => "detached claims-set is covered by no digest",
+            Self::NestedTokens => "tokens are nested too deep, or too many",
             Self::StatusBetterThanVector => "status is better than its trust vector",
         })
     }
@@ -141,9 +146,7 @@ impl fmt::Display for Feature {
         f.write_str(match self {
             Self::UnprotectedClaimsSet => "an unprotected claims-set",
             Self::DetachedBundle => "a detached bundle",
-            Self::NestedToken => "a nested token",
-            Self::DetachedSubmodule => "a detached submodule",
-            Self::Protection => "protection other than COSE_Sign1",
+            Self::Protection => "this kind of protection",
             Self::JwsHeader => "an algorithm or critical header of the JWS",
             Self::Confirmation => "a confirmation method other than a public key",
         })

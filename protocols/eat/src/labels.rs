@@ -3,6 +3,7 @@
 /// Claims of RFC 8392, section 4, and RFC 8747, section 3.1.
 pub(crate) const ISS: i64 = 1;
 pub(crate) const SUB: i64 = 2;
+pub(crate) const AUD: i64 = 3;
 pub(crate) const EXP: i64 = 4;
 pub(crate) const NBF: i64 = 5;
 pub(crate) const IAT: i64 = 6;
@@ -22,10 +23,12 @@ pub(crate) const HWVERSION: i64 = 260;
 pub(crate) const UPTIME: i64 = 261;
 pub(crate) const OEMBOOT: i64 = 262;
 pub(crate) const DBGSTAT: i64 = 263;
+pub(crate) const LOCATION: i64 = 264;
 pub(crate) const PROFILE: i64 = 265;
 pub(crate) const SUBMODS: i64 = 266;
 pub(crate) const BOOTCOUNT: i64 = 267;
 pub(crate) const BOOTSEED: i64 = 268;
+pub(crate) const DLOAS: i64 = 269;
 pub(crate) const SWNAME: i64 = 270;
 pub(crate) const SWVERSION: i64 = 271;
 pub(crate) const MANIFESTS: i64 = 272;
@@ -34,7 +37,7 @@ pub(crate) const MEASRES: i64 = 274;
 pub(crate) const INTUSE: i64 = 275;
 
 /// JSON names of claims that have a label: in CBOR they may not stand as text (RFC 9711, section 7.2).
-pub(crate) const NAMES: [&str; 28] = [
+pub(crate) const NAMES: [&str; 30] = [
     "iss",
     "sub",
     "aud",
@@ -63,6 +66,8 @@ pub(crate) const NAMES: [&str; 28] = [
     "swversion",
     "manifests",
     "measurements",
+    "measres",
+    "intuse",
 ];
 
 /// Claims of attestation results (draft-ietf-rats-ear, section 3).

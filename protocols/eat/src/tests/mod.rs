@@ -2,6 +2,7 @@ mod claims;
 mod evidence;
 mod parts;
 mod results;
+mod tokens;
 mod vectors;
 
 use cose::{Purpose, TrustAnchor, TrustAnchors};
