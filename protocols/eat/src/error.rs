@@ -34,6 +34,10 @@ pub enum Distrust {
     DetachedDigest,
     /// A bundle holds a claims-set that no digest in its token covers.
     UncoveredSet,
+    /// The signature does not cover a content type that says what is signed.
+    ContentType,
+    /// The platform does not name the key of the realm.
+    RealmBinding,
     /// Tokens are nested deeper than is read, or there are more.
     NestedTokens,
     /// A status claims more than its trust vector, or than the statuses below it.
@@ -135,6 +139,8 @@ impl fmt::Display for Distrust {
             Self::NotYetValid => "attestation was made in the future",
             Self::DetachedDigest => "detached claims-set is not the one of its digest",
             Self::UncoveredSet => "detached claims-set is covered by no digest",
+            Self::ContentType => "signature covers no content type of this kind",
+            Self::RealmBinding => "platform does not vouch for the key of the realm",
             Self::NestedTokens => "tokens are nested too deep, or too many",
             Self::StatusBetterThanVector => "status is better than its trust vector",
         })

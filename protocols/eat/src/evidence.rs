@@ -24,7 +24,7 @@ pub const MAX_EVIDENCE_LEN: usize = 64 << 10;
 pub const MANIFEST_REFERENCE_FORMAT: u16 = 65001;
 
 /// Content-Format of a CoSWID, `application/swid+cbor`.
-const COSWID_FORMAT: u16 = 258;
+pub(crate) const COSWID_FORMAT: u16 = 258;
 
 /// Labels of the device status.
 const STATUS_ACTIVE_SLOT: i64 = 1;

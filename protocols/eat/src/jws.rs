@@ -16,6 +16,7 @@ pub(crate) struct Jws<'t> {
     signed: &'t str,
     algorithm: Algorithm,
     kid: Option<String>,
+    cty: Option<String>,
     payload: Vec<u8>,
     signature: Vec<u8>,
 }
@@ -60,6 +61,7 @@ impl<'t> Jws<'t> {
             signed,
             algorithm,
             kid: kid.transpose()?.map(String::from),
+            cty: header.get("cty").and_then(Value::as_text).map(String::from),
             payload: decode(payload)?,
             signature: decode(signature)?,
         })
@@ -76,6 +78,11 @@ impl<'t> Jws<'t> {
 
     pub(crate) fn kid(&self) -> Option<&str> {
         self.kid.as_deref()
+    }
+
+    /// Content type of the payload.
+    pub(crate) fn cty(&self) -> Option<&str> {
+        self.cty.as_deref()
     }
 
     /// The number its algorithm has in COSE.

@@ -16,11 +16,14 @@ extern crate alloc;
 
 mod base64url;
 mod bundle;
+mod cca;
 mod claims;
 mod claims_json;
+mod cmw;
 mod ear;
 mod ear_cbor;
 mod ear_json;
+mod envelope;
 mod error;
 mod evidence;
 mod json;
@@ -32,6 +35,7 @@ mod measured_component;
 mod media_type;
 mod members;
 mod oid;
+mod psa;
 mod result;
 mod submodule;
 mod token;
@@ -40,13 +44,19 @@ mod trust_vector;
 mod unprotected;
 mod values;
 mod verify;
+mod view;
 
 #[cfg(test)]
 mod tests;
 
 // Public interface
 pub use bundle::{Bundle, MAX_BUNDLE_LEN, MAX_DETACHED_SETS};
+pub use cca::{CcaPlatformClaims, CcaProfile, CcaRealmClaims, CcaToken, VerifiedCcaToken};
 pub use claims::{ClaimKey, Claims};
+pub use cmw::{
+    Cmw, CmwCollection, CmwIndicator, CmwKey, CmwRecord, CmwType, MAX_CMW_DEPTH, MAX_CMW_ENTRIES,
+    MAX_CMW_LEN, SignedCmw, VerifiedCmw,
+};
 pub use ear::{
     Appraisal, AttestationResult, MAX_RESULT_LEN, MAX_SUBMODS, PROFILE as RESULT_PROFILE, Reason, VerifierId,
 };
@@ -56,8 +66,11 @@ pub use evidence::{
     ManifestReference, Refusal, VerifiedEvidence,
 };
 pub use location::{Location, Number};
-pub use measured_component::{MeasuredComponent, Measurement};
+pub use measured_component::{MeasuredComponent, MeasuredComponentFormats, Measurement};
 pub use media_type::{CONTENT_FORMATS, MAX_MEDIA_TYPE_LEN, MediaType};
+pub use psa::{
+    Lifecycle, LifecycleState, PsaClaims, PsaProfile, PsaToken, SoftwareComponent, VerifiedPsaToken,
+};
 pub use result::{MAX_CLOCK_SKEW, SignedResult, VerifiedResult};
 pub use submodule::{NestedToken, Submodule};
 pub use token::{MAX_TOKEN_LEN, Token, TokenForm};
@@ -71,3 +84,4 @@ pub use verify::{
     InnerToken, MAX_NESTED_TOKENS, MAX_TOKEN_NESTING, SubmodulePath, TokenHint, TokenKey, TokenKeys,
     VerifiedToken,
 };
+pub use view::{EvidenceFormat, EvidenceView, MeasuredItem};

@@ -1,6 +1,10 @@
+mod cca;
 mod claims;
+mod cmw;
+mod components;
 mod evidence;
 mod parts;
+mod psa;
 mod results;
 mod tokens;
 mod vectors;
