@@ -8,6 +8,8 @@ pub enum Error {
     Malformed(cbor::Error),
     /// The JSON form is not what it should be.
     MalformedJson(JsonError),
+    /// The structure of a TPM is not what it should be.
+    MalformedTpm(TpmError),
     /// The COSE object is malformed, unsupported or not believed.
     Signature(cose::Error),
     /// The object is well-formed, and not believed.
@@ -38,6 +40,20 @@ pub enum Distrust {
     ContentType,
     /// The platform does not name the key of the realm.
     RealmBinding,
+    /// A hash function that is believed nowhere any more: SHA-1.
+    WeakHash,
+    /// What was signed does not begin as all that a TPM signs.
+    TpmMagic,
+    /// A TPM signed something else than what is wanted.
+    TpmType,
+    /// A TPM certified a key of another name.
+    TpmName,
+    /// The key is not one to attest with: not restricted, not for signatures, or not bound to one TPM.
+    KeyAttributes,
+    /// A quote is of other PCRs than those asked for.
+    PcrSelection,
+    /// The values of PCRs are not those that were quoted.
+    PcrDigest,
     /// Tokens are nested deeper than is read, or there are more.
     NestedTokens,
     /// A status claims more than its trust vector, or than the statuses below it.
@@ -58,6 +74,21 @@ pub enum Feature {
     JwsHeader,
     /// A confirmation method other than a public key (RFC 8747, section 3).
     Confirmation,
+    /// An algorithm, curve or kind of key with this number in the TCG Algorithm Registry.
+    TpmAlgorithm(u16),
+    /// A collection that does not hold the parts of one quote.
+    TpmCollection,
+    /// RSA, which is left out of the build.
+    Rsa,
+}
+
+/// What was not understood in the structure of a TPM, and where.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TpmError {
+    /// Byte offset in the structure.
+    pub at: usize,
+    /// What is wrong there.
+    pub rule: &'static str,
 }
 
 /// What was not understood in JSON, and where.
@@ -121,7 +152,9 @@ impl From<Feature> for Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Malformed(_) | Self::MalformedJson(_) => f.write_str("malformed attestation token"),
+            Self::Malformed(_) | Self::MalformedJson(_) | Self::MalformedTpm(_) => {
+                f.write_str("malformed attestation token")
+            }
             Self::Signature(_) => f.write_str("signature of the attestation token is refused"),
             Self::Untrusted(distrust) => distrust.fmt(f),
             Self::Unsupported(feature) => write!(f, "{feature} is not supported"),
@@ -141,6 +174,13 @@ impl fmt::Display for Distrust {
             Self::UncoveredSet => "detached claims-set is covered by no digest",
             Self::ContentType => "signature covers no content type of this kind",
             Self::RealmBinding => "platform does not vouch for the key of the realm",
+            Self::WeakHash => "hash function is too weak",
+            Self::TpmMagic => "not signed as a TPM signs its own",
+            Self::TpmType => "a TPM signed something else",
+            Self::TpmName => "a TPM certified another key",
+            Self::KeyAttributes => "key is not one to attest with",
+            Self::PcrSelection => "quote is of other PCRs than those asked for",
+            Self::PcrDigest => "values of PCRs are not those that were quoted",
             Self::NestedTokens => "tokens are nested too deep, or too many",
             Self::StatusBetterThanVector => "status is better than its trust vector",
         })
@@ -150,6 +190,9 @@ impl fmt::Display for Distrust {
 impl fmt::Display for Feature {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::TpmAlgorithm(id) => return write!(f, "algorithm {id:#06x} of a TPM"),
+            Self::TpmCollection => "a collection without the two parts of one quote",
+            Self::Rsa => "RSA",
             Self::UnprotectedClaimsSet => "an unprotected claims-set",
             Self::DetachedBundle => "a detached bundle",
             Self::Protection => "this kind of protection",
@@ -168,13 +211,22 @@ impl fmt::Display for JsonError {
     }
 }
 
+impl fmt::Display for TpmError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at byte {}", self.rule, self.at)
+    }
+}
+
 impl core::error::Error for JsonError {}
+
+impl core::error::Error for TpmError {}
 
 impl core::error::Error for Error {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         match self {
             Self::Malformed(source) => Some(source),
             Self::MalformedJson(source) => Some(source),
+            Self::MalformedTpm(source) => Some(source),
             Self::Signature(source) => Some(source),
             _ => None,
         }

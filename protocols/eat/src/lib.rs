@@ -39,6 +39,7 @@ mod psa;
 mod result;
 mod submodule;
 mod token;
+mod tpm;
 mod transcode;
 mod trust_vector;
 mod unprotected;
@@ -60,7 +61,7 @@ pub use cmw::{
 pub use ear::{
     Appraisal, AttestationResult, MAX_RESULT_LEN, MAX_SUBMODS, PROFILE as RESULT_PROFILE, Reason, VerifierId,
 };
-pub use error::{Distrust, Error, Feature, JsonError, JsonPlace};
+pub use error::{Distrust, Error, Feature, JsonError, JsonPlace, TpmError};
 pub use evidence::{
     DeviceStatus, EVIDENCE_PROFILE, Evidence, EvidenceClaims, MANIFEST_REFERENCE_FORMAT, MAX_EVIDENCE_LEN,
     ManifestReference, Refusal, VerifiedEvidence,
@@ -74,6 +75,11 @@ pub use psa::{
 pub use result::{MAX_CLOCK_SKEW, SignedResult, VerifiedResult};
 pub use submodule::{NestedToken, Submodule};
 pub use token::{MAX_TOKEN_LEN, Token, TokenForm};
+pub use tpm::{
+    Attested, ClockInfo, EnactTrustToken, MAX_PCR_SELECTIONS, MAX_TPM_LEN, ParsecAttestation, PcrSelection,
+    PcrValues, TpmAttest, TpmKey, TpmMediaTypes, TpmPublic, TpmQuote, TpmSignature,
+    VerifiedParsecAttestation, VerifiedTpmQuote,
+};
 pub use trust_vector::{Category, Tier, TrustVector};
 pub use unprotected::{CarriedClaims, OuterProtection, UnprotectedClaims};
 pub use values::{

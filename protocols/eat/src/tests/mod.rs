@@ -7,6 +7,7 @@ mod parts;
 mod psa;
 mod results;
 mod tokens;
+mod tpm;
 mod vectors;
 
 use cose::{Purpose, TrustAnchor, TrustAnchors};
