@@ -73,9 +73,12 @@ pub(crate) const NAMES: [&str; 30] = [
 /// Claims of attestation results (draft-ietf-rats-ear, section 3).
 pub(crate) const EAR_STATUS: i64 = 1000;
 pub(crate) const EAR_TRUST_VECTOR: i64 = 1001;
+pub(crate) const EAR_RAW_EVIDENCE: i64 = 1002;
 pub(crate) const EAR_POLICY_IDS: i64 = 1003;
 pub(crate) const EAR_VERIFIER_ID: i64 = 1004;
+pub(crate) const EAR_ATTESTER_CLAIMS: i64 = 1005;
 pub(crate) const EAR_VERIFIER_CLAIMS: i64 = 1006;
+pub(crate) const EAR_TOPOLOGY: i64 = 1007;
 
 /// Entries of `ear_verifier_id`.
 pub(crate) const VERIFIER_DEVELOPER: i64 = 0;

@@ -22,6 +22,7 @@ mod claims_json;
 mod cmw;
 mod ear;
 mod ear_cbor;
+mod ear_extension;
 mod ear_json;
 mod envelope;
 mod error;
@@ -59,8 +60,10 @@ pub use cmw::{
     MAX_CMW_LEN, SignedCmw, VerifiedCmw,
 };
 pub use ear::{
-    Appraisal, AttestationResult, MAX_RESULT_LEN, MAX_SUBMODS, PROFILE as RESULT_PROFILE, Reason, VerifierId,
+    Appraisal, AttestationResult, MAX_RESULT_LEN, MAX_SUBMODS, OLD_PROFILE as OLD_RESULT_PROFILE,
+    PREVIOUS_PROFILE as PREVIOUS_RESULT_PROFILE, PROFILE as RESULT_PROFILE, RawEvidence, Reason, VerifierId,
 };
+pub use ear_extension::ResultExtension;
 pub use error::{Distrust, Error, Feature, JsonError, JsonPlace, TpmError};
 pub use evidence::{
     DeviceStatus, EVIDENCE_PROFILE, Evidence, EvidenceClaims, MANIFEST_REFERENCE_FORMAT, MAX_EVIDENCE_LEN,

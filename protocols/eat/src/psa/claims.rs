@@ -112,9 +112,10 @@ impl PsaProfile {
     fn of(claims: &[u8]) -> Result<Self, Error> {
         let mut reader = Reader::new(claims);
         let mut map = reader.map()?;
-        let mut found = None;
+        let (mut found, mut old_labels) = (None, false);
         let mut at = reader.position();
         while let Some(key) = map.next(&mut reader)? {
+            old_labels |= matches!(key, Key::Int(labels::IOT_SERVICE..=labels::IOT_CLIENT_ID));
             if let Key::Int(label @ (labels::PROFILE | labels::IOT_PROFILE)) = key {
                 let name = text(&mut reader)?;
                 let profile = Self::ALL.into_iter().find(|profile| profile.name() == name);
@@ -127,7 +128,9 @@ impl PsaProfile {
             }
             at = reader.position();
         }
-        Ok(found.ok_or(cbor::Error::new(0, Reason::MissingKey(labels::PROFILE)))?)
+        // The first profile need not be named: its labels are its own.
+        let implied = old_labels.then_some(Self::Iot1);
+        Ok(found.or(implied).ok_or(cbor::Error::new(0, Reason::MissingKey(labels::PROFILE)))?)
     }
 }
 

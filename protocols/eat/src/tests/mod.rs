@@ -6,6 +6,7 @@ mod evidence;
 mod parts;
 mod psa;
 mod results;
+mod source;
 mod tokens;
 mod tpm;
 mod vectors;

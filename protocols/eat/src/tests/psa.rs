@@ -148,6 +148,21 @@ fn refuses_claims_that_break_one_rule() {
 }
 
 #[test]
+fn the_first_profile_is_known_by_its_labels_alone() {
+    let encoded = claims(PsaProfile::Iot1).encode();
+    let mut reader = cbor::Reader::new(&encoded);
+    let mut map = reader.map().unwrap();
+    let mut out = MapBuilder::new();
+    while let Some(label) = map.next_int(&mut reader).unwrap() {
+        let raw = reader.raw().unwrap();
+        if label != labels::IOT_PROFILE {
+            out.int(label, |w| _ = w.raw(raw));
+        }
+    }
+    assert_eq!(PsaClaims::decode(&out.into_bytes()), Ok(claims(PsaProfile::Iot1)));
+}
+
+#[test]
 fn only_two_states_are_worth_anything() {
     let rows = [
         (0x0000, LifecycleState::Unknown, false),
