@@ -95,7 +95,7 @@ fn read_collection(reader: &mut Reader<'_>, depth: usize) -> Result<CmwCollectio
                 return Err(cbor::Error::rule(at, "map key is neither integer nor text").into());
             }
         };
-        collection.entries.push((key, read(reader, depth)?));
+        collection.entries.insert(key, read(reader, depth)?);
         at = reader.position();
     }
     if collection.entries.is_empty() {

@@ -39,7 +39,7 @@ fn read(value: &Value, depth: usize) -> Result<Cmw, Error> {
                     let kind = kind.ok_or(fail("type of the collection is neither URI nor OID"))?;
                     collection.kind = Some(kind.into());
                 } else {
-                    collection.entries.push((CmwKey::Text(name.clone()), read(value, depth)?));
+                    collection.entries.insert(CmwKey::Text(name.clone()), read(value, depth)?);
                 }
             }
             if collection.entries.is_empty() {

@@ -1,4 +1,4 @@
-use alloc::{borrow::ToOwned, string::String, vec::Vec};
+use alloc::{borrow::ToOwned, collections::BTreeMap, string::String, vec::Vec};
 
 use cbor::Reason;
 
@@ -58,7 +58,7 @@ pub struct CmwCollection {
     /// What it is a collection of: a URI, or an object identifier in dotted text.
     pub kind: Option<String>,
     /// Its entries, one or more.
-    pub entries: Vec<(CmwKey, Cmw)>,
+    pub entries: BTreeMap<CmwKey, Cmw>,
 }
 
 /// The key of an entry. In JSON it is a text.

@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use cbor::{Reason, Writer};
 use cose::{Distrust as CoseDistrust, Sign1Builder};
 
@@ -13,15 +15,17 @@ fn wrappers_survive_a_round_trip_in_both_forms() {
     let record = CmwRecord::new("application/eat+jwt", b"a.b.c".as_slice()).unwrap();
     let with_use = record.clone().with_indicator(CmwIndicator::EVIDENCE);
     let number = CmwRecord { kind: CmwType::ContentFormat(263), ..with_use.clone() };
-    let inner =
-        CmwCollection { kind: None, entries: vec![(CmwKey::Text("x".into()), with_use.clone().into())] };
+    let inner = CmwCollection {
+        kind: None,
+        entries: BTreeMap::from([(CmwKey::Text("x".into()), with_use.clone().into())]),
+    };
     let collection = CmwCollection {
         kind: Some("tag:example.com,2026:all".into()),
-        entries: vec![
+        entries: BTreeMap::from([
             (CmwKey::Text("a".into()), record.clone().into()),
             (CmwKey::Text("b".into()), number.clone().into()),
             (CmwKey::Text("c".into()), inner.into()),
-        ],
+        ]),
     };
     for wrapper in [record.into(), with_use.into(), number.into(), Cmw::from(collection)] {
         assert_eq!(Cmw::decode(&wrapper.encode()), Ok(wrapper.clone()));
@@ -32,8 +36,10 @@ fn wrappers_survive_a_round_trip_in_both_forms() {
     let bytes = Cmw::from(tagged.clone()).encode();
     assert_eq!(bytes[..5], [0xda, 0x63, 0x74, 0x02, 0x09], "1668547081 stands for 263");
     assert_eq!(Cmw::decode(&bytes), Ok(tagged.into()));
-    let numbered =
-        CmwCollection { kind: None, entries: vec![(CmwKey::Int(-1), Cmw::decode(&bytes).unwrap())] };
+    let numbered = CmwCollection {
+        kind: None,
+        entries: BTreeMap::from([(CmwKey::Int(-1), Cmw::decode(&bytes).unwrap())]),
+    };
     let numbered = Cmw::from(numbered);
     assert_eq!(Cmw::decode(&numbered.encode()), Ok(numbered.clone()));
     assert_eq!(numbered.encode_json(), Err(Error::Unsignable("an entry under a number has no form in JSON")));

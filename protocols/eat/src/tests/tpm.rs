@@ -276,7 +276,8 @@ fn quotes_come_in_collections_and_binary_tokens() {
     let record = |text: &str, value: &[u8]| Cmw::from(CmwRecord::new(text, value).unwrap());
     let attest = record("application/vnd.example.TPMS-attest", &signed);
     let entry = |name: &str, wrapper: &Cmw| (CmwKey::Text(name.into()), wrapper.clone());
-    let collection = |entries: Vec<_>| Cmw::from(CmwCollection { kind: None, entries });
+    let collection =
+        |entries: Vec<_>| Cmw::from(CmwCollection { kind: None, entries: entries.into_iter().collect() });
     let part = record("application/vnd.example.tpmt-signature", &signature);
     let quote = media_types().read(&collection(vec![entry("a", &attest), entry("s", &part)])).unwrap();
     assert_eq!(quote, TpmQuote::decode(&signed, &signature).unwrap());
