@@ -70,6 +70,18 @@ impl<'b> Token<'b> {
         Ok(Self { claims: Claims::decode(&mut Reader::new(&claims))?, message })
     }
 
+    /// Decodes a CWT of the constrained device profile (RFC 9711, section 6.4): signed, with definite lengths and the
+    /// shortest heads, and one nonce. Keys may stand in any order.
+    pub fn decode_constrained(bytes: &'b [u8]) -> Result<Self, Error> {
+        let message = open(bytes, MAX_TOKEN_LEN)?;
+        let payload = message.payload().ok_or(cose::Error::PayloadMissing)?;
+        let claims = Claims::decode(&mut Reader::with_order(payload, Order::Unique))?;
+        if claims.nonces.len() != 1 {
+            return Err(cbor::Error::rule(0, "token has not one nonce").into());
+        }
+        Ok(Self { message: Message::Sign1(message), claims })
+    }
+
     /// Decodes a JWT in compact serialization.
     pub fn decode_jwt(bytes: &'b [u8]) -> Result<Self, Error> {
         if bytes.len() > MAX_TOKEN_LEN {

@@ -78,6 +78,29 @@ fn made_tokens_verify_or_are_refused_for_their_fault() {
     }
 }
 
+#[test]
+fn the_constrained_profile_takes_one_encoding_and_one_nonce() {
+    let Some(dir) = testkit::vectors("rats") else { return };
+    let constrained = |name: &str| {
+        let bytes = read(&dir.join("eat-made").join(name));
+        Token::decode_constrained(&bytes).map(|token| token.form())
+    };
+    assert_eq!(constrained("ok-cwt61.cbor"), Ok(TokenForm::Sign1));
+    let refused = [
+        ("nonpreferred-ints.cbor", Reason::NotShortest),
+        ("indefinite-map.cbor", Reason::IndefiniteLength),
+        ("ok-nonce-array2.cbor", Reason::Rule("token has not one nonce")),
+        ("bad-nonce-missing.cbor", Reason::Rule("token has not one nonce")),
+    ];
+    for (name, reason) in refused {
+        match constrained(name) {
+            Err(Error::Malformed(error)) => assert_eq!(error.reason, reason, "{name}"),
+            other => panic!("{name}: {other:?}"),
+        }
+    }
+    assert_eq!(constrained("ok-submod-detached.cbor"), Err(Feature::DetachedBundle.into()));
+}
+
 fn decode(bytes: &[u8]) -> Result<Claims, Error> {
     let normal = cbor::normalize(bytes, MAX_TOKEN_LEN)?;
     Claims::decode(&mut Reader::new(&normal))
