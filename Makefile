@@ -5,8 +5,8 @@ PACKAGES := nftables iproute2 conntrack softhsm2 swtpm swtpm-tools tpm2-tools
 
 .PHONY: setup build test lint demo bench firmware fuzz clean
 
-# System programs of the gateway, a security module to test signing with, and a TPM with its tools to attest with. Without root nothing is installed, and
-# whatever needs them says so aloud.
+# System programs of the gateway, a security module to test signing with, and a TPM with its tools to attest with. Without
+# root nothing is installed, and whatever needs them says so aloud.
 setup:
 	@missing=""; \
 	for program in nft ip conntrack softhsm2-util swtpm tpm2_quote; do \

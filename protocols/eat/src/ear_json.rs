@@ -22,7 +22,6 @@ const STATUS: Member = Member { name: "ear_status", old_name: "ear.status" };
 const VECTOR: Member = Member { name: "ear_trustworthiness_vector", old_name: "ear.trustworthiness-vector" };
 const POLICY_IDS: Member = Member { name: "ear_appraisal_policy_ids", old_name: "ear.appraisal-policy-id" };
 const VERIFIER_ID: Member = Member { name: "ear_verifier_id", old_name: "ear.verifier-id" };
-
 const RAW_EVIDENCE: Member = Member { name: "ear_raw_evidence", old_name: "ear.raw-evidence" };
 
 const PROFILE: &str = "eat_profile";
@@ -88,14 +87,7 @@ pub(crate) fn encode(result: &AttestationResult) -> Result<String, Error> {
     push(UEID, result.ueid.as_ref().map(|ueid| base64(ueid.as_bytes())));
     push(CNF, confirmation.map(|key| object([(jwk::METHOD, key)])));
     push(style.name(&STATUS), result.status.map(|status| Value::text(status.name())));
-    let evidence = result.raw_evidence.as_ref().map(|evidence| match evidence {
-        RawEvidence::Bytes(bytes) => Ok(base64(bytes)),
-        RawEvidence::Record(record) => {
-            let text = Cmw::Record(record.clone()).encode_json()?;
-            Ok(Value::parse(text.as_bytes())?)
-        }
-    });
-    push(style.name(&RAW_EVIDENCE), evidence.transpose().map_err(|error: Error| error)?);
+    push(style.name(&RAW_EVIDENCE), result.raw_evidence.as_ref().map(write_raw_evidence).transpose()?);
     let parts = |parts: &Vec<String>| Value::Array(parts.iter().map(|part| Value::text(&**part)).collect());
     let topology = result.topology.iter().map(|(name, below)| (name.clone(), parts(below)));
     push(TOPOLOGY, (!result.topology.is_empty()).then(|| Value::Object(topology.collect())));
@@ -213,6 +205,16 @@ fn read_raw_evidence(value: &Value) -> Result<RawEvidence, Error> {
         Cmw::Record(record) => Ok(RawEvidence::Record(record)),
         Cmw::Collection(_) => {
             Err(JsonError::member(RAW_EVIDENCE.name, "raw evidence is a collection").into())
+        }
+    }
+}
+
+fn write_raw_evidence(evidence: &RawEvidence) -> Result<Value, Error> {
+    match evidence {
+        RawEvidence::Bytes(bytes) => Ok(base64(bytes)),
+        RawEvidence::Record(record) => {
+            let text = Cmw::Record(record.clone()).encode_json()?;
+            Ok(Value::parse(text.as_bytes())?)
         }
     }
 }

@@ -223,7 +223,7 @@ fn find(path: &[String], claims: &Claims, depth: usize) -> Vec<Pending> {
     found
 }
 
-fn below(path: &[String], name: &str) -> SubmodulePath {
+pub(crate) fn below(path: &[String], name: &str) -> SubmodulePath {
     path.iter().cloned().chain([name.into()]).collect()
 }
 

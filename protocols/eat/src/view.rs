@@ -1,12 +1,13 @@
 //! What evidence says, whatever its format: for those who compare it with expected values.
 
-use alloc::{format, string::String, vec::Vec};
+use alloc::{collections::BTreeMap, format, string::String, vec::Vec};
 
 use crypto::{Digest, HashAlgorithm};
 
 use crate::{
-    CcaPlatformClaims, CcaRealmClaims, Claims, Content, DebugStatus, Lifecycle, Measurement, Nonce,
-    PsaClaims, SoftwareComponent, VerifiedCcaToken, VerifiedEvidence, VerifiedPsaToken, VerifiedToken,
+    CarriedClaims, CcaPlatformClaims, CcaRealmClaims, Claims, Content, DebugStatus, Lifecycle, Measurement,
+    Nonce, PsaClaims, SoftwareComponent, SubmodulePath, VerifiedCcaToken, VerifiedEvidence, VerifiedPsaToken,
+    VerifiedToken, verify::below,
 };
 
 /// Where a view comes from.
@@ -26,7 +27,7 @@ pub enum EvidenceFormat {
     Tpm,
 }
 
-/// Verified evidence in one form. Only verified things make one.
+/// Verified evidence in one form. Only verified things make one, and claims whose protection the caller named.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EvidenceView {
     /// Where it comes from.
@@ -99,16 +100,42 @@ impl From<&VerifiedEvidence<'_>> for EvidenceView {
 }
 
 impl From<&VerifiedToken> for EvidenceView {
-    /// The outermost token; for those in it, see [`EvidenceView::of_claims`].
+    /// The outermost token; for what is in it, see [`EvidenceView::of_token`].
     fn from(token: &VerifiedToken) -> Self {
         Self::of_claims(token.claims())
     }
 }
 
+impl From<&CarriedClaims> for EvidenceView {
+    /// As good as what protected them on their way.
+    fn from(claims: &CarriedClaims) -> Self {
+        Self::of_claims(claims.claims())
+    }
+}
+
 impl EvidenceView {
-    /// Claims of a verified token, one nested in it, or a detached set that one covers. Their measurements stay contents,
-    /// as only the caller knows the formats of a profile: see [`crate::MeasuredComponentFormats`].
-    pub fn of_claims(claims: &Claims) -> Self {
+    /// A token and all that was verified with it, each by its path: claims-sets of a signer, nested tokens, detached
+    /// sets. Nothing is inherited, so each is to be appraised for itself.
+    pub fn of_token(token: &VerifiedToken) -> BTreeMap<SubmodulePath, Self> {
+        let mut views = BTreeMap::new();
+        let inner = token.inner().iter().map(|(path, inner)| (path.clone(), &inner.claims));
+        let detached = token.detached().iter().map(|(path, claims)| (path.clone(), claims));
+        let mut left: Vec<(SubmodulePath, &Claims)> = inner.chain(detached).collect();
+        left.push((SubmodulePath::new(), token.claims()));
+        while let Some((path, claims)) = left.pop() {
+            for (name, submodule) in &claims.submods {
+                if let Some(claims) = submodule.claims() {
+                    left.push((below(&path, name), claims));
+                }
+            }
+            views.insert(path, Self::of_claims(claims));
+        }
+        views
+    }
+
+    /// Claims that were verified. Their measurements stay contents, as only the caller knows the formats of a profile:
+    /// see [`crate::MeasuredComponentFormats`].
+    pub(crate) fn of_claims(claims: &Claims) -> Self {
         Self {
             instance: claims.ueid.as_ref().map(|ueid| ueid.as_bytes().into()),
             implementation: claims.hwmodel.clone(),

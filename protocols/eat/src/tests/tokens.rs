@@ -110,6 +110,21 @@ fn nested_tokens_are_verified_each_with_its_own_key() {
             inner,
             [("own/by jwt".into(), false), ("own/by jwt/deep".into(), true), ("se".into(), true)]
         );
+        let views: Vec<_> = EvidenceView::of_token(&verified)
+            .iter()
+            .map(|(path, view)| (path.join("/"), view.nonces.contains(&nonce(1))))
+            .collect();
+        let of = |path: &str, fresh| (String::from(path), fresh);
+        assert_eq!(
+            views,
+            [
+                of("", true),
+                of("own", true),
+                of("own/by jwt", false),
+                of("own/by jwt/deep", true),
+                of("se", true)
+            ]
+        );
         // Whoever asks for the outer signature alone gets the others as bytes.
         let outer_only = token.clone().verify(key(1).public_key(), &nonce(1)).unwrap();
         assert!(matches!(outer_only.claims().submods["se"], Submodule::Token(NestedToken::Cbor(_))));
@@ -266,6 +281,7 @@ fn unprotected_claims_need_a_caller_who_names_their_protection() {
         (carried.protection(), carried.claims()),
         (OuterProtection::SecureChannel, decoded.unverified())
     );
+    assert_eq!(EvidenceView::from(&carried).nonces, [nonce(1)]);
     let stale = decoded.carried_by(OuterProtection::SignedEnvelope, Some(&nonce(2)));
     assert_eq!(stale, Err(Distrust::Nonce.into()));
     assert_eq!(Token::decode(&bytes), Err(Feature::UnprotectedClaimsSet.into()));
