@@ -1,15 +1,15 @@
 # Everything a fresh machine needs is a Rust toolchain, git and make. As root the kernel steps run for real.
 SHELL := /bin/bash
 CARGO ?= cargo
-PACKAGES := nftables iproute2 conntrack softhsm2
+PACKAGES := nftables iproute2 conntrack softhsm2 swtpm swtpm-tools tpm2-tools
 
 .PHONY: setup build test lint demo bench firmware fuzz clean
 
-# System programs of the gateway, and a security module to test signing with. Without root nothing is installed, and
-# whatever needs them says so aloud.
+# System programs of the gateway, a security module to test signing with, and a TPM with its tools to attest with. Without
+# root nothing is installed, and whatever needs them says so aloud.
 setup:
 	@missing=""; \
-	for program in nft ip conntrack softhsm2-util; do \
+	for program in nft ip conntrack softhsm2-util swtpm tpm2_quote; do \
 		command -v $$program >/dev/null || test -x /usr/sbin/$$program || missing=yes; \
 	done; \
 	if [ -n "$$missing" ]; then \

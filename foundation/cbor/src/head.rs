@@ -31,6 +31,13 @@ pub enum Type {
     Integer,
 }
 
+impl Type {
+    /// Whether items of this kind say their length, or leave it open.
+    pub(crate) const fn has_length(self) -> bool {
+        matches!(self, Self::Bytes | Self::Text | Self::Array | Self::Map)
+    }
+}
+
 impl fmt::Display for Type {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

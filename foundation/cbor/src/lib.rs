@@ -28,7 +28,7 @@ pub use diagnostic::diagnostic;
 pub use error::{Error, Reason};
 pub use head::Type;
 pub use map::{Key, MapCursor};
-pub use normalize::normalize;
+pub use normalize::{normalize, normalize_definite};
 pub use reader::{Order, Reader};
 pub use writer::{MapBuilder, Writer};
 

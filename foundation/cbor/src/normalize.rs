@@ -14,11 +14,27 @@ const BREAK: u8 = 0xff;
 /// Duplicate keys, trailing bytes and nesting beyond [`MAX_DEPTH`] stay errors. The result is for reading only:
 /// whatever was signed or hashed is checked over the received bytes. `limit` bounds the input.
 pub fn normalize(input: &[u8], limit: usize) -> Result<Vec<u8>, Error> {
+    normal(input, limit, Lengths::Any)
+}
+
+/// The same for formats that allow definite lengths only (PSA tokens: RFC 9783, section 5.1).
+pub fn normalize_definite(input: &[u8], limit: usize) -> Result<Vec<u8>, Error> {
+    normal(input, limit, Lengths::Definite)
+}
+
+/// Which lengths are taken.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Lengths {
+    Any,
+    Definite,
+}
+
+fn normal(input: &[u8], limit: usize, lengths: Lengths) -> Result<Vec<u8>, Error> {
     if input.len() > limit {
         return Err(Error::new(0, Reason::TooLong { limit }));
     }
     let mut writer = Writer::new();
-    let end = item(input, 0, MAX_DEPTH, &mut writer)?;
+    let end = item(input, 0, MAX_DEPTH, lengths, &mut writer)?;
     if end != input.len() {
         return Err(Error::new(end, Reason::TrailingBytes));
     }
@@ -28,8 +44,11 @@ pub fn normalize(input: &[u8], limit: usize) -> Result<Vec<u8>, Error> {
 /// Copies the item at `at`, which may have `depth` levels of containers: as many as [`Reader::skip`] lets pass.
 ///
 /// [`Reader::skip`]: crate::Reader::skip
-fn item(input: &[u8], at: usize, depth: usize, out: &mut Writer) -> Result<usize, Error> {
+fn item(input: &[u8], at: usize, depth: usize, lengths: Lengths, out: &mut Writer) -> Result<usize, Error> {
     let head = Head::read(input, at, 0)?;
+    if head.info == INDEFINITE && lengths == Lengths::Definite && head.kind().has_length() {
+        return Err(Error::new(at, Reason::IndefiniteLength));
+    }
     // Asked only for what is in a container: an empty one, like anything else without content, is no level.
     let below = || depth.checked_sub(1).ok_or(Error::new(at, Reason::TooDeep));
     let mut next = at + head.len;
@@ -47,7 +66,7 @@ fn item(input: &[u8], at: usize, depth: usize, out: &mut Writer) -> Result<usize
             let mut items = Writer::new();
             let mut count = 0;
             while more(input, next, head, count) {
-                next = item(input, next, below()?, &mut items)?;
+                next = item(input, next, below()?, lengths, &mut items)?;
                 count += 1;
             }
             next = close(input, next, head)?;
@@ -58,8 +77,8 @@ fn item(input: &[u8], at: usize, depth: usize, out: &mut Writer) -> Result<usize
             while more(input, next, head, entries.len()) {
                 let key_at = next;
                 let (mut key, mut value) = (Writer::new(), Writer::new());
-                next = item(input, next, below()?, &mut key)?;
-                next = item(input, next, below()?, &mut value)?;
+                next = item(input, next, below()?, lengths, &mut key)?;
+                next = item(input, next, below()?, lengths, &mut value)?;
                 entries.push((key.into_bytes(), key_at, value.into_bytes()));
             }
             next = close(input, next, head)?;
@@ -77,7 +96,7 @@ fn item(input: &[u8], at: usize, depth: usize, out: &mut Writer) -> Result<usize
         }
         Type::Tag => {
             out.tag(head.argument);
-            next = item(input, next, below()?, out)?;
+            next = item(input, next, below()?, lengths, out)?;
         }
         Type::Unsigned => {
             out.uint(head.argument);

@@ -2,7 +2,10 @@ use alloc::{vec, vec::Vec};
 
 use proptest::prelude::*;
 
-use crate::{Error, Key, MAX_DEPTH, MapBuilder, Order, Reader, Reason, Type, Writer, diagnostic, normalize};
+use crate::{
+    Error, Key, MAX_DEPTH, MapBuilder, Order, Reader, Reason, Type, Writer, diagnostic, normalize,
+    normalize_definite,
+};
 
 /// Examples of RFC 8949, appendix A, that are deterministic: bytes and diagnostic notation.
 const EXAMPLES: &[(&[u8], &str)] = &[
@@ -214,6 +217,29 @@ fn normalize_reads_what_the_field_writes() {
         assert_eq!(normalize(input, 64), Err(Error::new(*at, *reason)), "{input:02x?}");
     }
     assert_eq!(normalize(&[0x00, 0x00], 1), Err(Error::new(0, Reason::TooLong { limit: 1 })));
+}
+
+#[test]
+fn definite_formats_take_any_head_and_no_open_length() {
+    assert_eq!(
+        normalize_definite(&[0xb8, 0x01, 0x18, 0x01, 0x40], 64).as_deref(),
+        Ok([0xa1, 0x01, 0x40].as_slice())
+    );
+    let refused: [(&[u8], usize); 5] = [
+        (&[0x9f, 0xff], 0),
+        (&[0xbf, 0xff], 0),
+        (&[0x5f, 0xff], 0),
+        (&[0x7f, 0xff], 0),
+        (&[0x81, 0xa1, 0x01, 0x9f, 0xff], 3),
+    ];
+    for (input, at) in refused {
+        assert_eq!(
+            normalize_definite(input, 64),
+            Err(Error::new(at, Reason::IndefiniteLength)),
+            "{input:02x?}"
+        );
+    }
+    assert_eq!(normalize_definite(&[0xff], 64), Err(Error::new(0, Reason::ReservedHead)));
 }
 
 #[test]

@@ -63,6 +63,15 @@ impl MacKey {
     pub fn algorithm(&self) -> HashAlgorithm {
         self.algorithm
     }
+
+    /// Verifies an untruncated tag over bytes of any other format, such as a JWS.
+    pub fn verify(&self, message: &[u8], tag: &[u8]) -> Result<(), Error> {
+        if hmac_verify(self.algorithm, &self.key, message, tag) {
+            Ok(())
+        } else {
+            Err(Distrust::BadTag.into())
+        }
+    }
 }
 
 impl fmt::Debug for MacKey {
@@ -120,11 +129,7 @@ impl<'b> Mac0<'b> {
         }
         let payload = one_payload(self.payload, detached)?;
         let covered = to_be_authenticated(MAC0, self.headers.protected_raw(), None, external_aad, payload);
-        if hmac_verify(key.algorithm, &key.key, &covered, self.tag) {
-            Ok(())
-        } else {
-            Err(Distrust::BadTag.into())
-        }
+        key.verify(&covered, self.tag)
     }
 
     fn read(reader: &mut Reader<'b>) -> Result<Self, Error> {

@@ -33,6 +33,10 @@ const ED25519: &[u8] = &[0x2b, 0x65, 0x70];
 /// 1.2.840.113549.1.9.16.3.17, id-alg-hss-lms-hashsig.
 const HSS_LMS: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x09, 0x10, 0x03, 0x11];
 
+/// 1.2.840.113549.1.1.1, rsaEncryption.
+const RSA_ENCRYPTION: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
+const NULL: u8 = 0x05;
+
 /// A private key as its container states it; whether it is one is for the back end to say.
 pub(crate) struct PrivateKeyParts<'b> {
     pub(crate) algorithm: SignatureAlgorithm,
@@ -49,6 +53,30 @@ pub(crate) fn read_spki(spki: &[u8]) -> Result<(SignatureAlgorithm, &[u8]), Erro
     let key = info.bit_string(BIT_STRING)?;
     info.end()?;
     Ok((algorithm, key))
+}
+
+/// The modulus and the exponent in a SubjectPublicKeyInfo of an RSA key (RFC 3279, section 2.3.1).
+pub(crate) fn read_rsa_spki(spki: &[u8]) -> Result<(&[u8], &[u8]), Error> {
+    let mut outer = Reader::new(spki);
+    let mut info = outer.nested(SEQUENCE)?;
+    outer.end()?;
+    let mut identifier = info.nested(SEQUENCE)?;
+    if identifier.element(OBJECT_IDENTIFIER)? != RSA_ENCRYPTION {
+        return Err(Error::UnsupportedAlgorithm);
+    }
+    let at = identifier.at();
+    if !identifier.element(NULL)?.is_empty() {
+        return Err(Error::MalformedDer { at });
+    }
+    identifier.end()?;
+    let key = info.bit_string(BIT_STRING)?;
+    info.end()?;
+    let mut key = Reader { rest: key, at: spki.len() - key.len() };
+    let mut pair = key.nested(SEQUENCE)?;
+    key.end()?;
+    let (modulus, exponent) = (pair.unsigned_integer()?, pair.unsigned_integer()?);
+    pair.end()?;
+    Ok((modulus, exponent))
 }
 
 pub(crate) fn write_spki(algorithm: SignatureAlgorithm, key: &[u8]) -> Vec<u8> {

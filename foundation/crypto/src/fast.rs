@@ -79,6 +79,28 @@ impl Verifier {
     }
 }
 
+/// Verifies an RSA signature.
+#[cfg(feature = "rsa")]
+pub(crate) fn rsa_verify(
+    (modulus, exponent): (&[u8], &[u8]),
+    padding: crate::RsaPadding,
+    hash: HashAlgorithm,
+    message: &[u8],
+    signature: &[u8],
+) -> Result<(), Error> {
+    use aws_lc_rs::signature::{self, RsaParameters};
+    let parameters: &RsaParameters = match (padding, hash) {
+        (crate::RsaPadding::Pkcs1v15, HashAlgorithm::Sha256) => &signature::RSA_PKCS1_2048_8192_SHA256,
+        (crate::RsaPadding::Pkcs1v15, HashAlgorithm::Sha384) => &signature::RSA_PKCS1_2048_8192_SHA384,
+        (crate::RsaPadding::Pkcs1v15, HashAlgorithm::Sha512) => &signature::RSA_PKCS1_2048_8192_SHA512,
+        (crate::RsaPadding::Pss, HashAlgorithm::Sha256) => &signature::RSA_PSS_2048_8192_SHA256,
+        (crate::RsaPadding::Pss, HashAlgorithm::Sha384) => &signature::RSA_PSS_2048_8192_SHA384,
+        (crate::RsaPadding::Pss, HashAlgorithm::Sha512) => &signature::RSA_PSS_2048_8192_SHA512,
+    };
+    let key = signature::RsaPublicKeyComponents { n: modulus, e: exponent };
+    key.verify(parameters, message, signature).map_err(|_| Error::BadSignature)
+}
+
 /// A parsed private key; aws-lc erases its copy when it is freed.
 pub(crate) enum Signer {
     Ecdsa(EcdsaKeyPair),

@@ -11,6 +11,7 @@
 //!
 //! * `sha512`, `es384`, `ed25519`, `hss` and `encryption` (all default) are what a small device leaves out. It then answers
 //!   [`Error::UnsupportedAlgorithm`] for keys of such an algorithm, does not find it by its number, and does not list it.
+//! * `rsa` verifies RSA signatures; without it they are unsupported.
 //! * `pkcs11` adds keys in security modules ([`TokenKey`]): needs `std`, and loads what its caller names.
 //!
 //! What aws-lc-rs does not have is one piece of code for both: content encryption in pieces and AES key wrap come from
@@ -38,6 +39,7 @@ mod keywrap;
 mod mac;
 #[cfg(feature = "pkcs11")]
 mod pkcs11;
+mod rsa;
 mod signing;
 mod stream;
 
@@ -87,6 +89,7 @@ pub use keywrap::{KeyWrapAlgorithm, KeyWrapKey, MAX_WRAPPED_KEY_LEN};
 pub use mac::{constant_time_eq, hkdf, hmac, hmac_verify};
 #[cfg(feature = "pkcs11")]
 pub use pkcs11::{TokenError, TokenKey, TokenKeyName};
+pub use rsa::{RsaPadding, RsaPublicKey};
 pub use signing::SigningKey;
 pub use stream::{Decrypted, Decryptor, Encryptor, Unverified};
 pub use zeroize::Zeroizing;

@@ -192,3 +192,48 @@ impl Signer {
         }
     }
 }
+
+/// Verifies an RSA signature.
+#[cfg(feature = "rsa")]
+pub(crate) fn rsa_verify(
+    (modulus, exponent): (&[u8], &[u8]),
+    padding: crate::RsaPadding,
+    hash: HashAlgorithm,
+    message: &[u8],
+    signature: &[u8],
+) -> Result<(), Error> {
+    use rsa::{BoxedUint, pkcs1v15, pss};
+    fn with<S, V: p256::ecdsa::signature::Verifier<S>>(
+        key: &V,
+        message: &[u8],
+        signature: S,
+    ) -> Result<(), Error> {
+        key.verify(message, &signature).map_err(|_| Error::BadSignature)
+    }
+    let integer = |bytes: &[u8]| BoxedUint::from_be_slice_vartime(bytes);
+    let key = rsa::PublicKey::new(integer(modulus), integer(exponent)).map_err(|_| Error::MalformedKey)?;
+    match padding {
+        crate::RsaPadding::Pkcs1v15 => {
+            let signature = pkcs1v15::Signature::try_from(signature).map_err(|_| Error::BadSignature)?;
+            match hash {
+                HashAlgorithm::Sha256 => {
+                    with(&pkcs1v15::VerifyingKey::<Sha256>::new(key), message, signature)
+                }
+                HashAlgorithm::Sha384 => {
+                    with(&pkcs1v15::VerifyingKey::<Sha384>::new(key), message, signature)
+                }
+                HashAlgorithm::Sha512 => {
+                    with(&pkcs1v15::VerifyingKey::<Sha512>::new(key), message, signature)
+                }
+            }
+        }
+        crate::RsaPadding::Pss => {
+            let signature = pss::Signature::try_from(signature).map_err(|_| Error::BadSignature)?;
+            match hash {
+                HashAlgorithm::Sha256 => with(&pss::VerifyingKey::<Sha256>::new(key), message, signature),
+                HashAlgorithm::Sha384 => with(&pss::VerifyingKey::<Sha384>::new(key), message, signature),
+                HashAlgorithm::Sha512 => with(&pss::VerifyingKey::<Sha512>::new(key), message, signature),
+            }
+        }
+    }
+}

@@ -5,6 +5,8 @@ use testkit::hex;
 use super::*;
 
 mod encryption;
+#[cfg(feature = "rsa")]
+mod rsa;
 
 const MESSAGE: &[u8] = b"signed by another implementation";
 

@@ -4,18 +4,21 @@ use cbor::{Key, MapBuilder, Reader, Reason, Type, Writer};
 use crypto::PublicKey;
 
 use crate::{
-    Content, DebugStatus, Error, Feature, MeasurementResults, Nonce, OemId, Profile, Ueid, VersionText,
-    labels,
+    Content, DebugStatus, Distrust, Dloa, Error, Feature, Location, MeasurementResults, Nonce, OemId,
+    Profile, Submodule, Ueid, VersionText, labels,
     values::{self, MAX_ENTRIES, text, write_array},
 };
 
-/// Claims-set of a token in CBOR (RFC 9711, section 4). Claims this crate does not know are kept and ignored.
+/// Claims-set of a token (RFC 9711, section 4), the same whether it came in CBOR or in JSON. Claims this crate does not
+/// know are kept and ignored.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Claims {
     /// iss (1).
     pub issuer: Option<String>,
     /// sub (2).
     pub subject: Option<String>,
+    /// aud (3): one or several.
+    pub audience: Vec<String>,
     /// exp (4) in seconds since 1970; fractions are cut off.
     pub expires_at: Option<i64>,
     /// nbf (5) in seconds since 1970; fractions are rounded up.
@@ -44,14 +47,18 @@ pub struct Claims {
     pub oemboot: Option<bool>,
     /// dbgstat (263).
     pub dbgstat: Option<DebugStatus>,
+    /// location (264).
+    pub location: Option<Location>,
     /// eat_profile (265).
     pub profile: Option<Profile>,
-    /// submods (266) whose claims the same signer vouches for. Nothing is inherited in either direction.
-    pub submods: BTreeMap<String, Claims>,
+    /// submods (266). Nothing is inherited in either direction.
+    pub submods: BTreeMap<String, Submodule>,
     /// bootcount (267).
     pub bootcount: Option<u64>,
     /// bootseed (268).
     pub bootseed: Option<Vec<u8>>,
+    /// dloas (269).
+    pub dloas: Vec<Dloa>,
     /// swname (270).
     pub swname: Option<String>,
     /// swversion (271).
@@ -64,7 +71,7 @@ pub struct Claims {
     pub measres: Vec<MeasurementResults>,
     /// intuse (275).
     pub intuse: Option<u8>,
-    /// Other claims with their encoded values.
+    /// Other claims with their encoded values; those of a token in JSON in the CBOR form of RFC 8949, section 6.2.
     pub others: Vec<(ClaimKey, Vec<u8>)>,
 }
 
@@ -92,12 +99,24 @@ impl Claims {
         Writer::encode(|w| self.write(w))
     }
 
+    /// Whether the token is within its lifetime at `now`, in seconds since 1970, give or take `skew` seconds.
+    pub fn check_time(&self, now: i64, skew: i64) -> Result<(), Distrust> {
+        if self.expires_at.is_some_and(|expires_at| expires_at <= now.saturating_sub(skew)) {
+            return Err(Distrust::Expired);
+        }
+        let later = now.saturating_add(skew);
+        if [self.not_before, self.issued_at].into_iter().flatten().any(|begin| begin > later) {
+            return Err(Distrust::NotYetValid);
+        }
+        Ok(())
+    }
+
     /// The encoded value of a claim this crate does not know.
     pub fn other(&self, label: i64) -> Option<&[u8]> {
         self.others.iter().find(|(key, _)| *key == ClaimKey::Int(label)).map(|(_, value)| value.as_slice())
     }
 
-    fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
+    pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
         let start = reader.position();
         let mut map = reader.map()?;
         if map.remaining() > MAX_ENTRIES {
@@ -126,6 +145,7 @@ impl Claims {
         match label {
             labels::ISS => self.issuer = Some(text(reader)?),
             labels::SUB => self.subject = Some(text(reader)?),
+            labels::AUD => self.audience = read_audience(reader)?,
             labels::EXP => self.expires_at = Some(time(reader, Rounding::Down)?),
             labels::NBF => self.not_before = Some(time(reader, Rounding::Up)?),
             labels::IAT => self.issued_at = Some(reader.int()?),
@@ -147,10 +167,12 @@ impl Claims {
             labels::UPTIME => self.uptime = Some(reader.uint()?),
             labels::OEMBOOT => self.oemboot = Some(reader.bool()?),
             labels::DBGSTAT => self.dbgstat = Some(DebugStatus::decode(reader)?),
+            labels::LOCATION => self.location = Some(Location::decode(reader)?),
             labels::PROFILE => self.profile = Some(Profile::decode(reader)?),
-            labels::SUBMODS => self.submods = read_map(reader, read_submodule)?,
+            labels::SUBMODS => self.submods = read_map(reader, Submodule::decode)?,
             labels::BOOTCOUNT => self.bootcount = Some(reader.uint()?),
             labels::BOOTSEED => self.bootseed = Some(reader.bytes()?.into()),
+            labels::DLOAS => self.dloas = values::array(reader, Dloa::decode)?,
             labels::SWNAME => self.swname = Some(text(reader)?),
             labels::SWVERSION => self.swversion = Some(VersionText::decode(reader)?),
             labels::MANIFESTS => self.manifests = values::array(reader, Content::decode)?,
@@ -164,7 +186,7 @@ impl Claims {
 
     /// Which claims need which others. A hardware version is taken with oemid alone too: the examples of RFC 9711,
     /// appendix A.1, have no hwmodel.
-    fn check(&self) -> Result<(), &'static str> {
+    pub(crate) fn check(&self) -> Result<(), &'static str> {
         let needs = [
             (self.hwmodel.is_some(), self.oemid.is_some(), "hwmodel without oemid"),
             (
@@ -173,16 +195,30 @@ impl Claims {
                 "hwversion without hwmodel",
             ),
             (self.oemboot.is_some(), self.oemid.is_some(), "oemboot without oemid"),
+            (
+                self.dbgstat == Some(DebugStatus::DisabledPermanently),
+                self.oemid.is_some(),
+                "dbgstat names the OEM without oemid",
+            ),
             (self.swversion.is_some(), self.swname.is_some(), "swversion without swname"),
             (self.intuse == Some(0), false, "intuse is reserved"),
         ];
         needs.into_iter().find(|(has, needed, _)| *has && !needed).map_or(Ok(()), |(_, _, rule)| Err(rule))
     }
 
-    fn write(&self, writer: &mut Writer) {
+    pub(crate) fn write(&self, writer: &mut Writer) {
         let mut map = MapBuilder::new();
         map.int_if(labels::ISS, self.issuer.as_deref(), write_text);
         map.int_if(labels::SUB, self.subject.as_deref(), write_text);
+        match self.audience.as_slice() {
+            [] => {}
+            [one] => {
+                map.int(labels::AUD, |w| write_text(w, one));
+            }
+            several => {
+                map.int(labels::AUD, |w| write_array(w, several, |w, one| write_text(w, one)));
+            }
+        }
         map.int_if(labels::EXP, self.expires_at, write_int);
         map.int_if(labels::NBF, self.not_before, write_int);
         map.int_if(labels::IAT, self.issued_at, write_int);
@@ -209,10 +245,12 @@ impl Claims {
             w.bool(value);
         });
         map.int_if(labels::DBGSTAT, self.dbgstat, |w, status| write_uint(w, status as u64));
+        map.int_if(labels::LOCATION, self.location.as_ref(), |w, location| location.encode(w));
         map.int_if(labels::PROFILE, self.profile.as_ref(), |w, profile| profile.encode(w));
-        write_map(&mut map, labels::SUBMODS, &self.submods, |w, claims| claims.write(w));
+        write_map(&mut map, labels::SUBMODS, &self.submods, |w, submodule| submodule.encode(w));
         map.int_if(labels::BOOTCOUNT, self.bootcount, write_uint);
         map.int_if(labels::BOOTSEED, self.bootseed.as_deref(), write_bytes);
+        write_list(&mut map, labels::DLOAS, &self.dloas, |w, dloa| dloa.encode(w));
         map.int_if(labels::SWNAME, self.swname.as_deref(), write_text);
         map.int_if(labels::SWVERSION, self.swversion.as_ref(), |w, version| version.encode(w));
         write_list(&mut map, labels::MANIFESTS, &self.manifests, |w, content| content.encode(w));
@@ -264,16 +302,16 @@ fn read_nonces(reader: &mut Reader<'_>) -> Result<Vec<Nonce>, Error> {
     Ok(nonces)
 }
 
-/// A claims-set by the same signer. All other kinds (RFC 9711, section 4.2.18) are refused, not misread.
-fn read_submodule(reader: &mut Reader<'_>) -> Result<Claims, Error> {
-    match reader.peek()? {
-        Type::Bytes | Type::Text => Err(Feature::NestedToken.into()),
-        Type::Array => Err(Feature::DetachedSubmodule.into()),
-        _ => Claims::read(reader),
+/// One audience, or an array of them (RFC 8392, section 3.1.3).
+fn read_audience(reader: &mut Reader<'_>) -> Result<Vec<String>, Error> {
+    if reader.peek()? != Type::Array {
+        return Ok(Vec::from([text(reader)?]));
     }
+    Ok(values::array(reader, text)?)
 }
 
-enum Rounding {
+/// To which side a time is rounded.
+pub(crate) enum Rounding {
     Up,
     Down,
 }
@@ -284,14 +322,17 @@ fn time(reader: &mut Reader<'_>, rounding: Rounding) -> Result<i64, Error> {
         return Ok(reader.int()?);
     }
     let at = reader.position();
-    let value = reader.float()?;
-    // Beyond 2^53 a float no longer holds every second.
+    Ok(whole_seconds(reader.float()?, rounding).ok_or(cbor::Error::new(at, Reason::OutOfRange))?)
+}
+
+/// A time in whole seconds, unless it is beyond what a float can hold: 2^53 seconds.
+pub(crate) fn whole_seconds(value: f64, rounding: Rounding) -> Option<i64> {
     if !value.is_finite() || value.abs() > 9_007_199_254_740_992.0 {
-        return Err(cbor::Error::new(at, Reason::OutOfRange).into());
+        return None;
     }
     let whole = value as i64;
     let rest = value - whole as f64;
-    Ok(match rounding {
+    Some(match rounding {
         Rounding::Up if rest > 0.0 => whole + 1,
         Rounding::Down if rest < 0.0 => whole - 1,
         _ => whole,

@@ -2,14 +2,21 @@ use alloc::{collections::BTreeMap, string::String, vec::Vec};
 
 use crypto::PublicKey;
 
-use crate::{Nonce, Tier, TrustVector, Ueid};
+use crate::{
+    ClaimKey, CmwRecord, Nonce, ResultExtension, Tier, TrustVector, Ueid, ear_extension::attested_key,
+};
 
 /// Profile of the results made here (draft-ietf-rats-ear).
 pub const PROFILE: &str = "tag:ietf.org,2026:rats/ear#04";
 
-/// Profiles whose results are believed: the draft's two latest, and the one deployed verifiers still name.
-pub(crate) const ACCEPTED_PROFILES: [&str; 3] =
-    [PROFILE, "tag:ietf.org,2026:rats/ear#03", "tag:github.com,2023:veraison/ear"];
+/// The profile of the draft before.
+pub const PREVIOUS_PROFILE: &str = "tag:ietf.org,2026:rats/ear#03";
+
+/// The profile that deployed verifiers still name; its members in JSON have other names.
+pub const OLD_PROFILE: &str = "tag:github.com,2023:veraison/ear";
+
+/// Profiles whose results are believed, and made.
+pub(crate) const ACCEPTED_PROFILES: [&str; 3] = [PROFILE, PREVIOUS_PROFILE, OLD_PROFILE];
 
 /// How many bytes a signed result may have.
 pub const MAX_RESULT_LEN: usize = 64 << 10;
@@ -36,8 +43,21 @@ pub struct AttestationResult {
     pub confirmation: Option<PublicKey>,
     /// ear_status (1000) of the whole.
     pub status: Option<Tier>,
+    /// ear_raw_evidence (1002): what was appraised. It may tell more than its subject wants known.
+    pub raw_evidence: Option<RawEvidence>,
+    /// ear_device_topology (1007): which appraised things are parts of which, by their names.
+    pub topology: BTreeMap<String, Vec<String>>,
     /// submods (266): one appraisal or more, by the name of what was appraised.
     pub submods: BTreeMap<String, Appraisal>,
+}
+
+/// ear_raw_evidence (1002).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RawEvidence {
+    /// Bytes without a type, up to the previous draft.
+    Bytes(Vec<u8>),
+    /// With its type, since then.
+    Record(CmwRecord),
 }
 
 /// ear_verifier_id (1004).
@@ -62,6 +82,12 @@ pub struct Appraisal {
     pub nonce: Option<Nonce>,
     /// eat_profile (265) of the evidence, where it is a URI.
     pub profile: Option<String>,
+    /// ear_attester_claims (1005), with their encoded values.
+    pub attester_claims: Vec<(ClaimKey, Vec<u8>)>,
+    /// ear_verifier_claims (1006), other than those of this product, with their encoded values.
+    pub verifier_claims: Vec<(ClaimKey, Vec<u8>)>,
+    /// Claims that others add, as encoded maps: in JSON with names for keys and text for bytes.
+    pub extensions: BTreeMap<ResultExtension, Vec<u8>>,
     /// Digest of the manifest of the release the evidence matches. A verifier claim of this product.
     pub release: Option<Vec<u8>>,
     /// Why the vector is what it is. A verifier claim of this product.
@@ -89,6 +115,8 @@ impl AttestationResult {
             ueid: None,
             confirmation: None,
             status: None,
+            raw_evidence: None,
+            topology: BTreeMap::new(),
             submods: BTreeMap::new(),
         }
     }
@@ -107,8 +135,20 @@ impl AttestationResult {
 
     /// What must hold before a result is signed.
     pub(crate) fn check(&self) -> Result<(), &'static str> {
-        if self.profile != PROFILE {
-            return Err("results are made in the newest profile only");
+        if !ACCEPTED_PROFILES.contains(&self.profile.as_str()) {
+            return Err("profile is not known");
+        }
+        match (&self.raw_evidence, self.profile.as_str()) {
+            (None, _) | (Some(RawEvidence::Record(_)), PROFILE) => {}
+            (Some(RawEvidence::Bytes(_)), PREVIOUS_PROFILE | OLD_PROFILE) => {}
+            _ => return Err("raw evidence has another form in this profile"),
+        }
+        let one_policy = |appraisal: &Appraisal| appraisal.policy_ids.len() <= 1;
+        if self.profile == OLD_PROFILE && !self.submods.values().all(one_policy) {
+            return Err("old profile names one policy only");
+        }
+        for appraisal in self.submods.values() {
+            appraisal.extensions.iter().try_for_each(|(extension, value)| extension.check(value))?;
         }
         if self.submods.is_empty() || self.submods.len() > MAX_SUBMODS {
             return Err("result has not 1 to 64 appraisals");
@@ -132,6 +172,9 @@ impl Appraisal {
             policy_ids: Vec::new(),
             nonce: None,
             profile: None,
+            attester_claims: Vec::new(),
+            verifier_claims: Vec::new(),
+            extensions: BTreeMap::new(),
             release: None,
             reasons: Vec::new(),
         }
@@ -140,6 +183,11 @@ impl Appraisal {
     /// The tier to rely on: the status, or none where no vector supports it.
     pub fn tier(&self) -> Tier {
         if self.vector.is_some() { self.status } else { Tier::None }
+    }
+
+    /// The key of a key attestation: SubjectPublicKeyInfo in DER, not parsed.
+    pub fn attested_key(&self) -> Option<Vec<u8>> {
+        attested_key(self.extensions.get(&ResultExtension::KeyAttestation)?)
     }
 
     fn is_consistent(&self) -> bool {

@@ -1,12 +1,12 @@
 //! Attestation results in CBOR.
 
-use alloc::{string::String, vec::Vec};
+use alloc::{collections::BTreeMap, string::String, vec::Vec};
 
 use cbor::{Key, MapBuilder, Reader, Reason as Why, Type, Writer};
 
 use crate::{
-    Appraisal, AttestationResult, Category, Error, MAX_SUBMODS, Nonce, Reason, Tier, TrustVector, Ueid,
-    VerifierId,
+    Appraisal, AttestationResult, Category, ClaimKey, Cmw, Error, MAX_SUBMODS, Nonce, RawEvidence, Reason,
+    ResultExtension, Tier, TrustVector, Ueid, VerifierId,
     claims::{read_confirmation, read_map, write_confirmation, write_map},
     labels,
     values::{array, text, write_array},
@@ -19,6 +19,7 @@ pub(crate) fn decode(payload: &[u8]) -> Result<AttestationResult, Error> {
     let mut map = reader.map()?;
     let (mut profile, mut issued_at, mut verifier_id, mut submods) = (None, None, None, None);
     let (mut expires_at, mut nonce, mut ueid, mut confirmation, mut status) = (None, None, None, None, None);
+    let (mut raw_evidence, mut topology) = (None, BTreeMap::new());
     while let Some(key) = map.next(&mut reader)? {
         match key {
             Key::Int(labels::PROFILE) => profile = Some(text(&mut reader)?),
@@ -29,6 +30,8 @@ pub(crate) fn decode(payload: &[u8]) -> Result<AttestationResult, Error> {
             Key::Int(labels::UEID) => ueid = Some(Ueid::decode(&mut reader)?),
             Key::Int(labels::CNF) => confirmation = Some(read_confirmation(&mut reader)?),
             Key::Int(labels::EAR_STATUS) => status = Some(read_tier(&mut reader)?),
+            Key::Int(labels::EAR_RAW_EVIDENCE) => raw_evidence = Some(read_raw_evidence(&mut reader)?),
+            Key::Int(labels::EAR_TOPOLOGY) => topology = read_map(&mut reader, |r| Ok(array(r, text)?))?,
             Key::Int(labels::SUBMODS) => {
                 let at = reader.position();
                 let appraisals = read_map(&mut reader, read_appraisal)?;
@@ -50,6 +53,8 @@ pub(crate) fn decode(payload: &[u8]) -> Result<AttestationResult, Error> {
         ueid,
         confirmation,
         status,
+        raw_evidence,
+        topology,
         submods: required(submods, labels::SUBMODS)?,
     })
 }
@@ -79,6 +84,13 @@ pub(crate) fn encode(result: &AttestationResult) -> Vec<u8> {
     map.int_if(labels::EAR_STATUS, result.status, |w, status| {
         w.int(status.number());
     });
+    map.int_if(labels::EAR_RAW_EVIDENCE, result.raw_evidence.as_ref(), |w, evidence| match evidence {
+        RawEvidence::Bytes(bytes) => _ = w.bytes(bytes),
+        RawEvidence::Record(record) => _ = w.raw(&Cmw::Record(record.clone()).encode()),
+    });
+    write_map(&mut map, labels::EAR_TOPOLOGY, &result.topology, |w, parts| {
+        write_array(w, parts, |w, part| _ = w.text(part));
+    });
     write_map(&mut map, labels::SUBMODS, &result.submods, write_appraisal);
     map.into_bytes()
 }
@@ -89,6 +101,8 @@ fn read_appraisal(reader: &mut Reader<'_>) -> Result<Appraisal, Error> {
     let (mut status, mut vector, mut policy_ids, mut nonce, mut profile) =
         (None, None, Vec::new(), None, None);
     let (mut release, mut reasons) = (None, Vec::new());
+    let (mut attester_claims, mut verifier_claims) = (Vec::new(), Vec::new());
+    let mut extensions = BTreeMap::new();
     while let Some(key) = map.next(reader)? {
         match key {
             Key::Int(labels::EAR_STATUS) => status = Some(read_tier(reader)?),
@@ -99,12 +113,43 @@ fn read_appraisal(reader: &mut Reader<'_>) -> Result<Appraisal, Error> {
             Key::Int(labels::EAR_POLICY_IDS) => policy_ids = array(reader, text)?,
             Key::Int(labels::NONCE) => nonce = Some(Nonce::decode(reader)?),
             Key::Int(labels::PROFILE) if reader.peek()? == Type::Text => profile = Some(text(reader)?),
-            Key::Int(labels::EAR_VERIFIER_CLAIMS) => (release, reasons) = read_verifier_claims(reader)?,
+            Key::Int(labels::EAR_ATTESTER_CLAIMS) => attester_claims = read_claims(reader)?,
+            Key::Int(labels::EAR_VERIFIER_CLAIMS) => {
+                for (key, value) in read_claims(reader)? {
+                    match key {
+                        ClaimKey::Int(labels::RELEASE) => release = Some(Reader::new(&value).bytes()?.into()),
+                        ClaimKey::Int(labels::REASONS) => {
+                            reasons = array(&mut Reader::new(&value), read_reason)?
+                        }
+                        key => verifier_claims.push((key, value)),
+                    }
+                }
+            }
+            Key::Int(label) => {
+                let at = reader.position();
+                let value = reader.raw()?;
+                if let Some(extension) = ResultExtension::ALL.into_iter().find(|known| known.label() == label)
+                {
+                    extension.check(value).map_err(|rule| cbor::Error::rule(at, rule))?;
+                    extensions.insert(extension, value.into());
+                }
+            }
             _ => reader.skip()?,
         }
     }
     let status = status.ok_or(cbor::Error::new(at, Why::MissingKey(labels::EAR_STATUS)))?;
-    Ok(Appraisal { status, vector, policy_ids, nonce, profile, release, reasons })
+    Ok(Appraisal {
+        status,
+        vector,
+        policy_ids,
+        nonce,
+        profile,
+        attester_claims,
+        verifier_claims,
+        extensions,
+        release,
+        reasons,
+    })
 }
 
 fn write_appraisal(writer: &mut Writer, appraisal: &Appraisal) {
@@ -131,6 +176,7 @@ fn write_appraisal(writer: &mut Writer, appraisal: &Appraisal) {
     map.int_if(labels::PROFILE, appraisal.profile.as_ref(), |w, profile| {
         w.text(profile);
     });
+    write_claims(&mut map, labels::EAR_ATTESTER_CLAIMS, MapBuilder::new(), &appraisal.attester_claims);
     let mut claims = MapBuilder::new();
     claims.int_if(labels::RELEASE, appraisal.release.as_ref(), |w, digest| {
         w.bytes(digest);
@@ -138,23 +184,58 @@ fn write_appraisal(writer: &mut Writer, appraisal: &Appraisal) {
     if !appraisal.reasons.is_empty() {
         claims.int(labels::REASONS, |w| write_array(w, &appraisal.reasons, write_reason));
     }
-    if !claims.is_empty() {
-        map.int(labels::EAR_VERIFIER_CLAIMS, |w| claims.write(w));
+    write_claims(&mut map, labels::EAR_VERIFIER_CLAIMS, claims, &appraisal.verifier_claims);
+    for (extension, value) in &appraisal.extensions {
+        map.int(extension.label(), |w| _ = w.raw(value));
     }
     map.write(writer);
 }
 
-fn read_verifier_claims(reader: &mut Reader<'_>) -> Result<(Option<Vec<u8>>, Vec<Reason>), Error> {
+/// A map of claims that are kept, with at least one.
+fn read_claims(reader: &mut Reader<'_>) -> Result<Vec<(ClaimKey, Vec<u8>)>, Error> {
+    let start = reader.position();
     let mut map = reader.map()?;
-    let (mut release, mut reasons) = (None, Vec::new());
+    let mut claims = Vec::new();
+    let mut at = reader.position();
     while let Some(key) = map.next(reader)? {
-        match key {
-            Key::Int(labels::RELEASE) => release = Some(reader.bytes()?.into()),
-            Key::Int(labels::REASONS) => reasons = array(reader, read_reason)?,
-            _ => reader.skip()?,
-        }
+        let key = match key {
+            Key::Int(label) => ClaimKey::Int(label),
+            Key::Text(name) => ClaimKey::Text(name.into()),
+            Key::Other(_) => {
+                return Err(cbor::Error::rule(at, "claim key is neither integer nor text").into());
+            }
+        };
+        claims.push((key, reader.raw()?.into()));
+        at = reader.position();
     }
-    Ok((release, reasons))
+    if claims.is_empty() {
+        return Err(cbor::Error::rule(start, "map is empty").into());
+    }
+    Ok(claims)
+}
+
+/// Writes claims beside those that stand in the map already.
+fn write_claims(map: &mut MapBuilder, label: i64, mut claims: MapBuilder, others: &[(ClaimKey, Vec<u8>)]) {
+    for (key, value) in others {
+        match key {
+            ClaimKey::Int(label) => claims.int(*label, |w| _ = w.raw(value)),
+            ClaimKey::Text(name) => claims.text(name, |w| _ = w.raw(value)),
+        };
+    }
+    if !claims.is_empty() {
+        map.int(label, |w| claims.write(w));
+    }
+}
+
+fn read_raw_evidence(reader: &mut Reader<'_>) -> Result<RawEvidence, Error> {
+    let at = reader.position();
+    if reader.peek()? == Type::Bytes {
+        return Ok(RawEvidence::Bytes(reader.bytes()?.into()));
+    }
+    match Cmw::decode_cbor(reader.raw()?)? {
+        Cmw::Record(record) => Ok(RawEvidence::Record(record)),
+        Cmw::Collection(_) => Err(cbor::Error::rule(at, "raw evidence is a collection").into()),
+    }
 }
 
 fn read_reason(reader: &mut Reader<'_>) -> Result<Reason, cbor::Error> {

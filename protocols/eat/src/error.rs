@@ -8,6 +8,8 @@ pub enum Error {
     Malformed(cbor::Error),
     /// The JSON form is not what it should be.
     MalformedJson(JsonError),
+    /// The structure of a TPM is not what it should be.
+    MalformedTpm(TpmError),
     /// The COSE object is malformed, unsupported or not believed.
     Signature(cose::Error),
     /// The object is well-formed, and not believed.
@@ -26,10 +28,34 @@ pub enum Distrust {
     Nonce,
     /// The profile is not one whose rules are known.
     Profile,
-    /// The result is past its expiry.
+    /// The result or token is past its expiry.
     Expired,
-    /// The result was made in the future.
+    /// The result or token was made in the future.
     NotYetValid,
+    /// The bytes of a detached claims-set are not those of its digest.
+    DetachedDigest,
+    /// A bundle holds a claims-set that no digest in its token covers.
+    UncoveredSet,
+    /// The signature does not cover a content type that says what is signed.
+    ContentType,
+    /// The platform does not name the key of the realm.
+    RealmBinding,
+    /// A hash function that is believed nowhere any more: SHA-1.
+    WeakHash,
+    /// What was signed does not begin as all that a TPM signs.
+    TpmMagic,
+    /// A TPM signed something else than what is wanted.
+    TpmType,
+    /// A TPM certified a key of another name.
+    TpmName,
+    /// The key is not one to attest with: not restricted, not for signatures, or not bound to one TPM.
+    KeyAttributes,
+    /// A quote is of other PCRs than those asked for.
+    PcrSelection,
+    /// The values of PCRs are not those that were quoted.
+    PcrDigest,
+    /// Tokens are nested deeper than is read, or there are more.
+    NestedTokens,
     /// A status claims more than its trust vector, or than the statuses below it.
     StatusBetterThanVector,
 }
@@ -42,16 +68,27 @@ pub enum Feature {
     UnprotectedClaimsSet,
     /// A detached EAT bundle (RFC 9711, section 5).
     DetachedBundle,
-    /// A token nested as submodule (RFC 9711, section 4.2.18.2).
-    NestedToken,
-    /// A submodule whose claims are carried elsewhere (RFC 9711, section 4.2.18.3).
-    DetachedSubmodule,
-    /// A token protected by other means than COSE_Sign1.
+    /// A token protected by other means than this place takes.
     Protection,
     /// A JWS with an algorithm or a critical header parameter that is not known.
     JwsHeader,
     /// A confirmation method other than a public key (RFC 8747, section 3).
     Confirmation,
+    /// An algorithm, curve or kind of key with this number in the TCG Algorithm Registry.
+    TpmAlgorithm(u16),
+    /// A collection that does not hold the parts of one quote.
+    TpmCollection,
+    /// RSA, which is left out of the build.
+    Rsa,
+}
+
+/// What was not understood in the structure of a TPM, and where.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TpmError {
+    /// Byte offset in the structure.
+    pub at: usize,
+    /// What is wrong there.
+    pub rule: &'static str,
 }
 
 /// What was not understood in JSON, and where.
@@ -115,7 +152,9 @@ impl From<Feature> for Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Malformed(_) | Self::MalformedJson(_) => f.write_str("malformed attestation token"),
+            Self::Malformed(_) | Self::MalformedJson(_) | Self::MalformedTpm(_) => {
+                f.write_str("malformed attestation token")
+            }
             Self::Signature(_) => f.write_str("signature of the attestation token is refused"),
             Self::Untrusted(distrust) => distrust.fmt(f),
             Self::Unsupported(feature) => write!(f, "{feature} is not supported"),
@@ -129,8 +168,20 @@ impl fmt::Display for Distrust {
         f.write_str(match self {
             Self::Nonce => "nonce is not the one that was sent",
             Self::Profile => "profile is not known",
-            Self::Expired => "attestation result has expired",
-            Self::NotYetValid => "attestation result was made in the future",
+            Self::Expired => "attestation has expired",
+            Self::NotYetValid => "attestation was made in the future",
+            Self::DetachedDigest => "detached claims-set is not the one of its digest",
+            Self::UncoveredSet => "detached claims-set is covered by no digest",
+            Self::ContentType => "signature covers no content type of this kind",
+            Self::RealmBinding => "platform does not vouch for the key of the realm",
+            Self::WeakHash => "hash function is too weak",
+            Self::TpmMagic => "not signed as a TPM signs its own",
+            Self::TpmType => "a TPM signed something else",
+            Self::TpmName => "a TPM certified another key",
+            Self::KeyAttributes => "key is not one to attest with",
+            Self::PcrSelection => "quote is of other PCRs than those asked for",
+            Self::PcrDigest => "values of PCRs are not those that were quoted",
+            Self::NestedTokens => "tokens are nested too deep, or too many",
             Self::StatusBetterThanVector => "status is better than its trust vector",
         })
     }
@@ -139,11 +190,12 @@ impl fmt::Display for Distrust {
 impl fmt::Display for Feature {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::TpmAlgorithm(id) => return write!(f, "algorithm {id:#06x} of a TPM"),
+            Self::TpmCollection => "a collection without the two parts of one quote",
+            Self::Rsa => "RSA",
             Self::UnprotectedClaimsSet => "an unprotected claims-set",
             Self::DetachedBundle => "a detached bundle",
-            Self::NestedToken => "a nested token",
-            Self::DetachedSubmodule => "a detached submodule",
-            Self::Protection => "protection other than COSE_Sign1",
+            Self::Protection => "this kind of protection",
             Self::JwsHeader => "an algorithm or critical header of the JWS",
             Self::Confirmation => "a confirmation method other than a public key",
         })
@@ -159,13 +211,22 @@ impl fmt::Display for JsonError {
     }
 }
 
+impl fmt::Display for TpmError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at byte {}", self.rule, self.at)
+    }
+}
+
 impl core::error::Error for JsonError {}
+
+impl core::error::Error for TpmError {}
 
 impl core::error::Error for Error {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         match self {
             Self::Malformed(source) => Some(source),
             Self::MalformedJson(source) => Some(source),
+            Self::MalformedTpm(source) => Some(source),
             Self::Signature(source) => Some(source),
             _ => None,
         }

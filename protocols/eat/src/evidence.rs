@@ -28,7 +28,7 @@ pub const MANIFEST_REFERENCE_FORMAT: u16 = 65001;
 pub const MAX_DEPENDENCIES: usize = 15;
 
 /// Content-Format of a CoSWID, `application/swid+cbor`.
-const COSWID_FORMAT: u16 = 258;
+pub(crate) const COSWID_FORMAT: u16 = 258;
 
 /// Labels of the device status.
 const STATUS_ACTIVE_SLOT: i64 = 1;

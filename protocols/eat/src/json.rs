@@ -1,4 +1,4 @@
-//! The JSON (RFC 8259) that results and their keys need: bounded, without duplicate members.
+//! The JSON (RFC 8259) that tokens, results and their keys need: bounded, without duplicate members.
 
 use alloc::{format, string::String, vec::Vec};
 
@@ -41,6 +41,16 @@ impl Value {
 
     pub(crate) fn int(value: i64) -> Self {
         Self::Number(format!("{value}"))
+    }
+
+    pub(crate) fn uint(value: u64) -> Self {
+        Self::Number(format!("{value}"))
+    }
+
+    pub(crate) fn to_text(&self) -> String {
+        let mut out = String::new();
+        self.write(&mut out);
+        out
     }
 
     pub(crate) fn as_text(&self) -> Option<&str> {

@@ -6,7 +6,10 @@ use alloc::{string::String, vec::Vec};
 
 use crypto::{PublicKey, SignatureAlgorithm};
 
-use crate::{base64url, json::Value};
+use crate::{Error, Feature, JsonError, base64url, json::Value};
+
+/// The confirmation method for a key (RFC 7800, section 3.2).
+pub(crate) const METHOD: &str = "jwk";
 
 const P256: &str = "P-256";
 const P384: &str = "P-384";
@@ -40,4 +43,15 @@ pub(crate) fn decode(value: &Value) -> Option<PublicKey> {
         _ => return None,
     };
     PublicKey::from_ec2(algorithm, &coordinate("x")?, &coordinate("y")?).ok()
+}
+
+/// A key as confirmation method `jwk` (RFC 7800, section 3.2).
+pub(crate) fn read_confirmation(value: &Value) -> Result<PublicKey, Error> {
+    match value.as_object() {
+        Some([(method, key)]) if method == METHOD => {
+            Ok(decode(key).ok_or(JsonError::member(METHOD, "not a public key of a known curve"))?)
+        }
+        Some([_]) => Err(Feature::Confirmation.into()),
+        _ => Err(JsonError::member("cnf", "expected one confirmation method").into()),
+    }
 }

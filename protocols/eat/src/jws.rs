@@ -1,11 +1,11 @@
-//! JWS in compact serialization (RFC 7515, section 7.1), with asymmetric signatures only.
+//! JWS in compact serialization (RFC 7515, section 7.1).
 
 use alloc::{format, string::String, vec::Vec};
 
 use cose::{Distrust, MAX_CANDIDATES, Purpose, TrustAnchor, TrustAnchors};
-use crypto::{SignatureAlgorithm, SigningKey};
+use crypto::{HashAlgorithm, SignatureAlgorithm, SigningKey};
 
-use crate::{Error, Feature, JsonError, base64url, json::Value};
+use crate::{Error, Feature, JsonError, TokenKey, base64url, json::Value, token::wrong_algorithm};
 
 /// Type of the results made here (RFC 9782).
 const TYPE: &str = "eat+jwt";
@@ -14,10 +14,32 @@ const TYPE: &str = "eat+jwt";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Jws<'t> {
     signed: &'t str,
-    algorithm: SignatureAlgorithm,
+    algorithm: Algorithm,
     kid: Option<String>,
+    cty: Option<String>,
     payload: Vec<u8>,
     signature: Vec<u8>,
+}
+
+/// What signs or authenticates (RFC 7518, section 3.1; RFC 8037, section 3.1; RFC 9864, section 2). `none` is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Algorithm {
+    Signature(SignatureAlgorithm),
+    Hmac(HashAlgorithm),
+}
+
+impl Algorithm {
+    fn from_name(name: &str) -> Option<Self> {
+        Some(match name {
+            "ES256" | "ESP256" => Self::Signature(SignatureAlgorithm::Es256),
+            "ES384" | "ESP384" => Self::Signature(SignatureAlgorithm::Es384),
+            "EdDSA" | "Ed25519" => Self::Signature(SignatureAlgorithm::Ed25519),
+            "HS256" => Self::Hmac(HashAlgorithm::from_hmac_cose_id(5)?),
+            "HS384" => Self::Hmac(HashAlgorithm::from_hmac_cose_id(6)?),
+            "HS512" => Self::Hmac(HashAlgorithm::from_hmac_cose_id(7)?),
+            _ => return None,
+        })
+    }
 }
 
 impl<'t> Jws<'t> {
@@ -31,18 +53,15 @@ impl<'t> Jws<'t> {
         if header.get("crit").is_some() {
             return Err(Feature::JwsHeader.into());
         }
-        let algorithm = match header.get("alg").and_then(Value::as_text) {
-            Some("ES256") => SignatureAlgorithm::Es256,
-            Some("ES384") => SignatureAlgorithm::Es384,
-            Some("EdDSA" | "Ed25519") => SignatureAlgorithm::Ed25519,
-            _ => return Err(Feature::JwsHeader.into()),
-        };
+        let algorithm = header.get("alg").and_then(Value::as_text).and_then(Algorithm::from_name);
+        let algorithm = algorithm.ok_or(Feature::JwsHeader)?;
         let kid =
             header.get("kid").map(|kid| kid.as_text().ok_or(JsonError::member("kid", "expected a text")));
         Ok(Self {
             signed,
             algorithm,
             kid: kid.transpose()?.map(String::from),
+            cty: header.get("cty").and_then(Value::as_text).map(String::from),
             payload: decode(payload)?,
             signature: decode(signature)?,
         })
@@ -50,6 +69,44 @@ impl<'t> Jws<'t> {
 
     pub(crate) fn payload(&self) -> &[u8] {
         &self.payload
+    }
+
+    /// Whether it has a MAC, which everybody can make who can verify it.
+    pub(crate) fn is_mac(&self) -> bool {
+        matches!(self.algorithm, Algorithm::Hmac(_))
+    }
+
+    pub(crate) fn kid(&self) -> Option<&str> {
+        self.kid.as_deref()
+    }
+
+    /// Content type of the payload.
+    pub(crate) fn cty(&self) -> Option<&str> {
+        self.cty.as_deref()
+    }
+
+    /// The number its algorithm has in COSE.
+    pub(crate) fn alg(&self) -> i64 {
+        match self.algorithm {
+            Algorithm::Signature(algorithm) => algorithm.cose_id(),
+            Algorithm::Hmac(algorithm) => algorithm.hmac_cose_id(),
+        }
+    }
+
+    /// Verifies with one key. A key and an algorithm of different kinds never meet, so that nobody makes a MAC with a
+    /// public key as secret.
+    pub(crate) fn verify(&self, key: TokenKey<'_>) -> Result<(), Error> {
+        let signed = self.signed.as_bytes();
+        match (self.algorithm, key) {
+            (Algorithm::Signature(algorithm), TokenKey::Signature(key)) if key.algorithm() == algorithm => {
+                let verified = key.verify(signed, &self.signature);
+                Ok(verified.map_err(|_| cose::Error::from(Distrust::BadSignature))?)
+            }
+            (Algorithm::Hmac(algorithm), TokenKey::Mac(key)) if key.algorithm() == algorithm => {
+                Ok(key.verify(signed, &self.signature)?)
+            }
+            _ => Err(wrong_algorithm(self.alg())),
+        }
     }
 
     /// Verifies with the anchors of one purpose, by the same rules as a COSE_Sign1.
@@ -70,8 +127,9 @@ impl<'t> Jws<'t> {
         };
         let mut refusal = Distrust::NoKey;
         let candidates = anchors.find(purpose, None).filter(|anchor| fits(anchor));
-        for (tried, anchor) in
-            candidates.filter(|anchor| anchor.key.algorithm() == self.algorithm).enumerate()
+        for (tried, anchor) in candidates
+            .filter(|anchor| Algorithm::Signature(anchor.key.algorithm()) == self.algorithm)
+            .enumerate()
         {
             if tried == MAX_CANDIDATES {
                 refusal = Distrust::TooManyKeys;

@@ -5,7 +5,7 @@ use cose::{Purpose, Sign1, Sign1Builder, TrustAnchor, TrustAnchors};
 use crypto::{PublicKey, SigningKey};
 
 use crate::{
-    Appraisal, AttestationResult, Distrust, Error, JsonError, MAX_RESULT_LEN, Nonce, Tier, Ueid,
+    Appraisal, AttestationResult, Distrust, Error, Feature, JsonError, MAX_RESULT_LEN, Nonce, Tier, Ueid,
     ear::ACCEPTED_PROFILES,
     ear_cbor, ear_json,
     jws::{self, Jws},
@@ -63,6 +63,9 @@ impl<'b> SignedResult<'b> {
         let text = core::str::from_utf8(bytes);
         let text = text.map_err(|e| JsonError::at(e.valid_up_to(), "text is not UTF-8"))?;
         let message = Jws::decode(text.trim_end())?;
+        if message.is_mac() {
+            return Err(Feature::JwsHeader.into());
+        }
         let result = ear_json::decode(message.payload())?;
         Ok(Self { bytes, form: Form::Jwt(message), result })
     }

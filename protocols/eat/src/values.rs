@@ -130,6 +130,17 @@ pub enum MeasurementResult {
     Absent,
 }
 
+/// One of dloas (RFC 9711, section 4.2.14): where a certification of the entity is to be found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dloa {
+    /// URI of the registrar.
+    pub registrar: String,
+    /// Label of the platform.
+    pub platform: String,
+    /// Label of the application.
+    pub application: Option<String>,
+}
+
 impl Nonce {
     /// Length of the shortest nonce in bytes.
     pub const MIN_LEN: usize = 8;
@@ -310,6 +321,40 @@ impl Content {
     }
 }
 
+impl Dloa {
+    pub(crate) fn decode(reader: &mut Reader<'_>) -> Result<Self, Error> {
+        let at = reader.position();
+        let count = reader.array()?;
+        if !(2..=3).contains(&count) {
+            return Err(Error::rule(at, "dloa is not an array of a registrar and labels"));
+        }
+        let (registrar, platform) = (text(reader)?, text(reader)?);
+        Ok(Self { registrar, platform, application: (count == 3).then(|| text(reader)).transpose()? })
+    }
+
+    pub(crate) fn encode(&self, writer: &mut Writer) {
+        writer.array(2 + usize::from(self.application.is_some())).text(&self.registrar).text(&self.platform);
+        if let Some(application) = &self.application {
+            writer.text(application);
+        }
+    }
+}
+
+impl MeasurementResult {
+    /// Every result, in the order of their numbers, which begin with one.
+    pub(crate) const ALL: [Self; 4] = [Self::Success, Self::Fail, Self::NotRun, Self::Absent];
+
+    /// Its name in JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::Fail => "fail",
+            Self::NotRun => "not-run",
+            Self::Absent => "absent",
+        }
+    }
+}
+
 impl MeasurementResults {
     pub(crate) fn decode(reader: &mut Reader<'_>) -> Result<Self, Error> {
         reader.array_of(2)?;
@@ -330,14 +375,9 @@ impl IndividualResult {
             _ => ResultId::Text(text(reader)?),
         };
         let at = reader.position();
-        let result = match reader.uint()? {
-            1 => MeasurementResult::Success,
-            2 => MeasurementResult::Fail,
-            3 => MeasurementResult::NotRun,
-            4 => MeasurementResult::Absent,
-            _ => return Err(Error::new(at, Reason::OutOfRange)),
-        };
-        Ok(Self { id, result })
+        let number: Option<usize> = reader.uint_as::<usize>()?.checked_sub(1);
+        let result = number.and_then(|number| MeasurementResult::ALL.get(number).copied());
+        Ok(Self { id, result: result.ok_or(Error::new(at, Reason::OutOfRange))? })
     }
 
     fn encode(&self, writer: &mut Writer) {

@@ -99,7 +99,7 @@ fn verify(command: &Verify, printer: &Printer) -> Result<Answer, Failure> {
         }
     } else {
         match token.verify(&key, &nonce) {
-            Ok(claims) => Verdict::yes(signed_by(command)).with(show::eat::claims(&claims)),
+            Ok(token) => Verdict::yes(signed_by(command)).with(show::eat::claims(token.claims())),
             Err(error) => Verdict::no(code(&error), chain(&error)),
         }
     };

@@ -1,6 +1,6 @@
 use eat::{
-    ClaimKey, Claims, Content, ContentBody, EvidenceClaims, MeasuredComponent, Measurement, OemId, Profile,
-    Token,
+    ClaimKey, Claims, Content, ContentBody, EvidenceClaims, MeasuredComponent, Measurement, NestedToken,
+    OemId, Profile, Submodule, Token, TokenForm,
 };
 
 use crate::{
@@ -15,9 +15,16 @@ const COSWID_FORMAT: u16 = 258;
 /// A token, which nobody vouches for.
 pub(crate) fn token(token: &Token<'_>) -> Map {
     Map::new()
-        .with("kind", "attestation token (CWT)")
-        .with("algorithm", super::cose::algorithm(token.message().alg()))
-        .maybe("kid", token.message().kid().map(Node::hex))
+        .with(
+            "kind",
+            if token.form() == TokenForm::Jwt {
+                "attestation token (JWT)"
+            } else {
+                "attestation token (CWT)"
+            },
+        )
+        .with("algorithm", super::cose::algorithm(token.alg()))
+        .maybe("kid", token.kid().map(Node::hex))
         .then(claims(token.unverified()))
 }
 
@@ -31,7 +38,7 @@ pub(crate) fn claims(claims: &Claims) -> Map {
         map.with(&name, Node::diagnostic(value))
     });
     let submods =
-        claims.submods.iter().fold(Map::new(), |map, (name, inner)| map.with(name, self::claims(inner)));
+        claims.submods.iter().fold(Map::new(), |map, (name, inner)| map.with(name, submodule(inner)));
     let sueids = claims.sueids.iter().fold(Map::new(), |map, (name, ueid)| map.with(name, Node::shown(ueid)));
     Map::new()
         .maybe("profile", claims.profile.as_ref().map(profile))
@@ -64,6 +71,20 @@ pub(crate) fn claims(claims: &Claims) -> Map {
         .unless_empty("measurement_results", Node::List(claims.measres.iter().map(results).collect()))
         .unless_empty("submods", submods)
         .unless_empty("other_claims", others)
+}
+
+/// Tokens by other signers are not opened: nobody verified them.
+fn submodule(submodule: &Submodule) -> Node {
+    match submodule {
+        Submodule::Claims(claims) => self::claims(claims).into(),
+        Submodule::Token(NestedToken::Cbor(bytes)) => {
+            Map::new().with("nested_token", Node::hex(bytes)).into()
+        }
+        Submodule::Token(NestedToken::Jwt(text) | NestedToken::JsonBundle(text)) => {
+            Map::new().with("nested_token", text.as_str()).into()
+        }
+        Submodule::Detached(digest) => Map::new().with("detached", Node::shown(digest)).into(),
+    }
 }
 
 /// Evidence of this product's profile.

@@ -25,11 +25,26 @@ fn one(label: i64, value: impl FnOnce(&mut Writer)) -> Vec<u8> {
 }
 
 #[test]
-fn every_claim_survives_a_round_trip() {
+fn every_claim_survives_a_round_trip_in_both_forms() {
+    let claims = full();
+    assert_eq!(decode(&claims.encode()).unwrap(), claims);
+    assert_eq!(claims.other(-70000), Some([0x01].as_slice()));
+    // In JSON claims have names only, and results the names of what was measured.
+    assert_eq!(claims.encode_json(), Err(Error::Unsignable("a claim has no form in JSON")));
+    let mut claims = claims;
+    claims.others.remove(0);
+    claims.measres[0].results.pop();
+    let text = claims.encode_json().unwrap();
+    assert_eq!(Claims::decode_json(text.as_bytes()).unwrap(), claims);
+}
+
+/// A claims-set with every claim.
+pub(super) fn full() -> Claims {
     let version = |text: &str, scheme| Some(VersionText { text: text.into(), scheme });
-    let claims = Claims {
+    Claims {
         issuer: Some("i".into()),
         subject: Some("s".into()),
+        audience: vec!["a".into(), "b".into()],
         expires_at: Some(20),
         not_before: Some(-5),
         issued_at: Some(10),
@@ -44,13 +59,36 @@ fn every_claim_survives_a_round_trip() {
         uptime: Some(100),
         oemboot: Some(true),
         dbgstat: Some(DebugStatus::DisabledPermanently),
-        profile: Some(Profile::Oid(vec![0x2a])),
+        location: Some(Location {
+            latitude: Number::float(52.25),
+            longitude: Number::Int(-1),
+            altitude: Some(Number::float(-0.5)),
+            accuracy: Some(Number::Int(1)),
+            altitude_accuracy: Some(Number::Int(2)),
+            heading: Some(Number::float(90.125)),
+            speed: Some(Number::Int(0)),
+            timestamp: Some(7),
+            age: Some(8),
+        }),
+        profile: Some(Profile::Oid(vec![0x2a, 0x03])),
         submods: BTreeMap::from([(
             "sub".into(),
-            Claims { oemid: Some(OemId::Ieee([1; 3])), oemboot: Some(false), ..Claims::default() },
+            Submodule::Claims(Box::new(Claims {
+                oemid: Some(OemId::Ieee([1; 3])),
+                oemboot: Some(false),
+                ..Claims::default()
+            })),
         )]),
         bootcount: Some(4),
         bootseed: Some(vec![5; 8]),
+        dloas: vec![
+            Dloa { registrar: "https://r.example".into(), platform: "p".into(), application: None },
+            Dloa {
+                registrar: "https://r.example".into(),
+                platform: "p".into(),
+                application: Some("a".into()),
+            },
+        ],
         swname: Some("n".into()),
         swversion: version("v", Some(VersionScheme::Text("calver".into()))),
         manifests: vec![Content::bytes(258, [0xa0])],
@@ -64,9 +102,7 @@ fn every_claim_survives_a_round_trip() {
         }],
         intuse: Some(5),
         others: vec![(ClaimKey::Int(-70000), vec![0x01]), (ClaimKey::Text("x".into()), vec![0x81, 0x02])],
-    };
-    assert_eq!(decode(&claims.encode()).unwrap(), claims);
-    assert_eq!(claims.other(-70000), Some([0x01].as_slice()));
+    }
 }
 
 #[test]
@@ -115,7 +151,7 @@ fn lengths_hold_at_the_limit_and_one_past_it() {
 fn refuses_claims_that_break_one_rule() {
     use cbor::Type;
     type Value = fn(&mut Writer);
-    let rows: [(i64, Value, Reason); 18] = [
+    let rows: [(i64, Value, Reason); 24] = [
         (
             labels::IAT,
             |w| _ = w.float(1.5),
@@ -148,6 +184,16 @@ fn refuses_claims_that_break_one_rule() {
         (labels::DBGSTAT, |w| _ = w.int(5), Reason::OutOfRange),
         (labels::SWVERSION, |w| _ = w.array(1).text("1"), Reason::Rule("swversion without swname")),
         (labels::MANIFESTS, |w| _ = w.array(1).array(2).int(65536).bytes(&[]), Reason::OutOfRange),
+        (labels::AUD, |w| _ = w.array(0), Reason::Rule("array is empty")),
+        (labels::DBGSTAT, |w| _ = w.int(3), Reason::Rule("dbgstat names the OEM without oemid")),
+        (labels::LOCATION, |w| _ = w.map(1).int(1).int(0), Reason::MissingKey(2)),
+        (labels::LOCATION, |w| _ = w.map(1).int(10).int(0), Reason::Unknown(10)),
+        (labels::DLOAS, |w| _ = w.array(0), Reason::Rule("array is empty")),
+        (
+            labels::DLOAS,
+            |w| _ = w.array(1).array(1).text("r"),
+            Reason::Rule("dloa is not an array of a registrar and labels"),
+        ),
         (labels::INTUSE, |w| _ = w.int(0), Reason::Rule("intuse is reserved")),
         (
             labels::MEASRES,
@@ -195,20 +241,104 @@ fn times_of_fractions_shorten_the_life_of_a_token() {
 }
 
 #[test]
-fn submodules_that_are_not_claims_are_unsupported() {
+fn the_kind_of_a_submodule_is_told_by_its_type() {
     let submodule = |write: fn(&mut Writer)| {
-        decode(&one(labels::SUBMODS, |w| {
+        let claims = decode(&one(labels::SUBMODS, |w| {
             w.map(1).text("s");
             write(w);
-        }))
+        }))?;
+        assert_eq!(decode(&claims.encode()), Ok(claims.clone()));
+        Ok::<_, Error>(claims.submods["s"].clone())
     };
-    assert_eq!(submodule(|w| _ = w.bytes(&[0xd2])), Err(Feature::NestedToken.into()));
-    assert_eq!(submodule(|w| _ = w.text("[\"JWT\",\"x\"]")), Err(Feature::NestedToken.into()));
+    let token = |token| Ok(Submodule::Token(token));
+    assert_eq!(submodule(|w| _ = w.bytes(&[0xd2])), token(NestedToken::Cbor(vec![0xd2])));
+    assert_eq!(submodule(|w| _ = w.text("[\"JWT\", \"x\"]")), token(NestedToken::Jwt("x".into())));
+    assert_eq!(submodule(|w| _ = w.text("[\"BUNDLE\",[1]]")), token(NestedToken::JsonBundle("[1]".into())));
+    let digest = crypto::Digest::new(crypto::HashAlgorithm::Sha256, &[1; 32]).unwrap();
+    for write in [(|w| _ = w.array(2).int(-16).bytes(&[1; 32])) as fn(&mut Writer), |w| {
+        _ = w.array(2).text("SHA-256").bytes(&[1; 32])
+    }] {
+        assert_eq!(submodule(write), Ok(Submodule::Detached(digest)));
+    }
+    assert_eq!(submodule(|w| _ = w.map(0)), Ok(Submodule::Claims(Box::default())));
+    let json = |rule| Err(JsonError::member("submods", rule).into());
+    let rule = |at, rule| Err(cbor::Error::rule(at, rule).into());
+    assert_eq!(submodule(|w| _ = w.text("[\"DIGEST\",[\"SHA-256\",\"\"]]")), json("selector names no token"));
+    assert_eq!(submodule(|w| _ = w.text("[\"JWT\",1]")), json("JWT is not a text"));
+    assert_eq!(submodule(|w| _ = w.text("{}")), json("expected an object or a selector"));
+    assert_eq!(submodule(|w| _ = w.text("[\"BUNDLE\",{}]")), json("bundle is not an array"));
     assert_eq!(
-        submodule(|w| _ = w.array(2).int(-16).bytes(&[1; 32])),
-        Err(Feature::DetachedSubmodule.into())
+        submodule(|w| _ = w.text("[\"CBOR\",\"0g\"]")),
+        rule(7, "selector of a token in CBOR within CBOR")
     );
-    assert_eq!(submodule(|w| _ = w.map(0)).unwrap().submods["s"], Claims::default());
+    assert_eq!(
+        submodule(|w| _ = w.array(2).int(-14).bytes(&[1; 20])),
+        rule(7, "hash algorithm is not supported")
+    );
+    assert_eq!(
+        submodule(|w| _ = w.array(2).int(-16).bytes(&[1; 31])),
+        rule(7, "digest has another length than its algorithm")
+    );
+}
+
+#[test]
+fn refuses_claims_in_json_that_break_one_rule() {
+    let rows = [
+        (r#"{"eat_nonce":"AAAAAAAAAA"}"#, "length is not allowed"),
+        (r#"{"eat_nonce":["AAAAAAAAAAA"]}"#, "array of nonces has fewer than two"),
+        (r#"{"eat_nonce":"AAAAAAAAAAA="}"#, "expected base64url without padding"),
+        (r#"{"ueid":"AQ"}"#, "length is not allowed"),
+        (r#"{"sueids":{}}"#, "map is empty"),
+        (r#"{"iat":1.5}"#, "expected an integer"),
+        (r#"{"exp":null}"#, "expected a time"),
+        (r#"{"oemid":-1}"#, "not a number of an OEM"),
+        (r#"{"oemid":"AAAAAA"}"#, "length is not allowed"),
+        (r#"{"hwmodel":"AA"}"#, "hwmodel without oemid"),
+        (r#"{"oemboot":true}"#, "oemboot without oemid"),
+        (r#"{"oemboot":1}"#, "expected true or false"),
+        (r#"{"dbgstat":"off"}"#, "debug status is not known"),
+        (r#"{"dbgstat":"disabled-permanently"}"#, "dbgstat names the OEM without oemid"),
+        (r#"{"swversion":["1"]}"#, "swversion without swname"),
+        (r#"{"swname":"n","swversion":"1"}"#, "version is not an array of a text and a scheme"),
+        (r#"{"uptime":-1}"#, "expected a number of zero or more"),
+        (r#"{"location":{"latitude":1}}"#, "member is missing"),
+        (r#"{"location":{"latitude":1,"longitude":"x"}}"#, "expected a number"),
+        (r#"{"manifests":[]}"#, "expected an array of one item or more"),
+        (r#"{"manifests":[[258,"="]]}"#, "body is not base64url"),
+        (r#"{"manifests":[[65536,""]]}"#, "expected pairs of a content format and a text"),
+        (r#"{"measres":[["s",[["r","good"]]]]}"#, "expected pairs of a system and its results"),
+        (r#"{"intuse":"fun"}"#, "intended use is not known"),
+        (r#"{"intuse":0}"#, "intuse is reserved"),
+        (r#"{"submods":{"s":1}}"#, "expected an object or a selector"),
+        (r#"{"submods":{"s":["DIGEST",["SHA-1",""]]}}"#, "hash algorithm is not supported"),
+        (r#"{"submods":{"s":["DIGEST",["SHA-256","AA"]]}}"#, "digest is not an algorithm and its digest"),
+        (r#"{"cnf":{}}"#, "expected one confirmation method"),
+        (r#"{"ueid":"AQEBAQEBAQ","ueid":"AQEBAQEBAQ"}"#, "member occurs twice"),
+        ("[]", "expected an object"),
+    ];
+    for (text, rule) in rows {
+        match Claims::decode_json(text.as_bytes()) {
+            Err(Error::MalformedJson(error)) => assert_eq!(error.rule, rule, "{text}"),
+            other => panic!("{text}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_token_lives_between_its_times_give_or_take_the_skew() {
+    let claims = Claims { not_before: Some(100), expires_at: Some(200), ..Claims::default() };
+    let rows = [
+        (89, Err(Distrust::NotYetValid)),
+        (90, Ok(())),
+        (150, Ok(())),
+        (209, Ok(())),
+        (210, Err(Distrust::Expired)),
+    ];
+    for (now, expected) in rows {
+        assert_eq!(claims.check_time(now, 10), expected, "{now}");
+    }
+    let claims = Claims { issued_at: Some(100), ..Claims::default() };
+    assert_eq!(claims.check_time(99, 0), Err(Distrust::NotYetValid));
 }
 
 #[test]
@@ -230,7 +360,7 @@ fn tokens_of_other_kinds_are_named_not_misread() {
     let accepted = [sign1.clone(), tagged(61, &sign1)];
     for bytes in &accepted {
         let claims = Token::decode(bytes).unwrap().verify(key.public_key(), &nonce(1)).unwrap();
-        assert_eq!(claims.nonces, [nonce(1)]);
+        assert_eq!(claims.claims().nonces, [nonce(1)]);
         assert_eq!(
             Token::decode(bytes).unwrap().verify(key.public_key(), &nonce(2)),
             Err(Distrust::Nonce.into())
@@ -240,7 +370,6 @@ fn tokens_of_other_kinds_are_named_not_misread() {
     let rows = [
         (tagged(601, &[0xa0]), Feature::UnprotectedClaimsSet.into()),
         (tagged(602, &[0x80]), Feature::DetachedBundle.into()),
-        (tagged(17, &[0x80]), Feature::Protection.into()),
         (tagged(61, &tagged(98, &[0x80])), Feature::Protection.into()),
         (tagged(61, &tagged(601, &[0xa0])), malformed(2, "expected a CWT")),
         (tagged(61, &sign1[1..]), malformed(2, "token is not tagged")),

@@ -1,7 +1,14 @@
+mod cca;
 mod claims;
+mod cmw;
+mod components;
 mod evidence;
 mod parts;
+mod psa;
 mod results;
+mod source;
+mod tokens;
+mod tpm;
 mod vectors;
 
 use cose::{Purpose, TrustAnchor, TrustAnchors};

@@ -315,10 +315,7 @@ fn a_verifier_cannot_sign_what_no_relying_party_would_take() {
         (AttestationResult { submods: BTreeMap::new(), ..result() }, "result has not 1 to 64 appraisals"),
         (AttestationResult { expires_at: None, ..result() }, "result has no lifetime"),
         (AttestationResult { expires_at: Some(NOW), ..result() }, "result has no lifetime"),
-        (
-            AttestationResult { profile: "x".into(), ..result() },
-            "results are made in the newest profile only",
-        ),
+        (AttestationResult { profile: "x".into(), ..result() }, "profile is not known"),
         (
             AttestationResult {
                 submods: BTreeMap::from([(
@@ -334,6 +331,149 @@ fn a_verifier_cannot_sign_what_no_relying_party_would_take() {
         assert_eq!(result.sign_cwt(&key, b"kid"), Err(Error::Unsignable(rule)));
         assert_eq!(result.sign_jwt(&key, b"kid"), Err(Error::Unsignable(rule)));
     }
+}
+
+/// A result with all that a verifier may add.
+fn extended(profile: &str) -> AttestationResult {
+    let mut result = AttestationResult { profile: profile.into(), ..result() };
+    result.raw_evidence = Some(if profile == RESULT_PROFILE {
+        RawEvidence::Record(CmwRecord::new("application/eat+cwt", [1, 2]).unwrap())
+    } else {
+        RawEvidence::Bytes(vec![1, 2])
+    });
+    result.topology = BTreeMap::from([("device".into(), vec!["part".into()])]);
+    let appraisal = result.submods.get_mut("device").unwrap();
+    let map = |name: &str| Writer::encode(|w| _ = w.map(1).text(name).text("v"));
+    appraisal.attester_claims = vec![(ClaimKey::Text("a".into()), map("x"))];
+    appraisal.verifier_claims = vec![(ClaimKey::Text("v".into()), map("y"))];
+    appraisal.extensions = BTreeMap::from([
+        (ResultExtension::TeepClaims, map("ueid")),
+        (ResultExtension::AnnotatedEvidence, map("e")),
+        (ResultExtension::PolicyClaims, map("p")),
+        (ResultExtension::KeyAttestation, Writer::encode(|w| _ = w.map(1).text("akpub").text("AQID"))),
+    ]);
+    result
+}
+
+#[test]
+fn every_profile_is_made_in_both_forms_with_its_own_names() {
+    for profile in [RESULT_PROFILE, PREVIOUS_RESULT_PROFILE, OLD_RESULT_PROFILE] {
+        let result = extended(profile);
+        let cwt = result.sign_cwt(&key(1), b"kid").unwrap();
+        let jwt = result.sign_jwt(&key(1), b"kid").unwrap();
+        for bytes in [cwt.as_slice(), jwt.as_bytes()] {
+            let signed = SignedResult::decode(bytes).unwrap();
+            assert_eq!(signed.unverified(), &result, "{profile}");
+            assert!(signed.verify(&anchor(&key(1), Purpose::Result), NOW, None).is_ok());
+        }
+        let text = ear_json::encode(&result).unwrap();
+        let old = profile == OLD_RESULT_PROFILE;
+        for (name, old_name) in [
+            ("ear_status", "ear.status"),
+            ("ear_trustworthiness_vector", "ear.trustworthiness-vector"),
+            ("ear_raw_evidence", "ear.raw-evidence"),
+            ("ear_verifier_id", "ear.verifier-id"),
+            ("ear_veraison_key_attestation", "ear.veraison.key-attestation"),
+        ] {
+            assert_eq!((text.contains(name), text.contains(old_name)), (!old, old), "{profile} {name}");
+        }
+        assert_eq!(text.contains(r#""ear.appraisal-policy-id":"policy:1#abc""#), old);
+        assert_eq!(text.contains(r#""ear_appraisal_policy_ids":["policy:1#abc"]"#), !old);
+        assert_eq!(result.submods["device"].attested_key(), Some(vec![1, 2, 3]));
+    }
+    // In CBOR the key is bytes.
+    let value = Writer::encode(|w| _ = w.map(2).int(1).int(1).text("akpub").bytes(&[7]));
+    let mut appraisal = Appraisal::new(TrustVector::new());
+    appraisal.extensions.insert(ResultExtension::KeyAttestation, value);
+    assert_eq!(appraisal.attested_key(), Some(vec![7]));
+}
+
+#[test]
+fn a_result_is_made_by_the_rules_of_its_profile() {
+    let refused = |change: fn(&mut AttestationResult), profile: &str| {
+        let mut result = extended(profile);
+        change(&mut result);
+        match result.sign_cwt(&key(1), b"kid") {
+            Err(Error::Unsignable(rule)) => rule,
+            other => panic!("{other:?}"),
+        }
+    };
+    let raw = "raw evidence has another form in this profile";
+    assert_eq!(refused(|r| r.raw_evidence = Some(RawEvidence::Bytes(vec![1])), RESULT_PROFILE), raw);
+    let record = |r: &mut AttestationResult| {
+        r.raw_evidence = Some(RawEvidence::Record(CmwRecord::new("application/eat+cwt", [1]).unwrap()));
+    };
+    assert_eq!(refused(record, PREVIOUS_RESULT_PROFILE), raw);
+    assert_eq!(refused(record, OLD_RESULT_PROFILE), raw);
+    let two = |r: &mut AttestationResult| r.submods.get_mut("device").unwrap().policy_ids.push("2".into());
+    assert_eq!(refused(two, OLD_RESULT_PROFILE), "old profile names one policy only");
+    let empty = |r: &mut AttestationResult| {
+        let extensions = &mut r.submods.get_mut("device").unwrap().extensions;
+        extensions.insert(ResultExtension::KeyAttestation, vec![0xa0]);
+    };
+    assert_eq!(refused(empty, RESULT_PROFILE), "key attestation has no key");
+    let number = |r: &mut AttestationResult| {
+        let extensions = &mut r.submods.get_mut("device").unwrap().extensions;
+        extensions.insert(ResultExtension::PolicyClaims, vec![0x01]);
+    };
+    assert_eq!(refused(number, RESULT_PROFILE), "extension is not a map");
+}
+
+#[test]
+fn refuses_what_others_add_where_it_breaks_a_rule() {
+    let json = |top: &str, appraisal: &str| {
+        let text = format!(
+            r#"{{"eat_profile":"{RESULT_PROFILE}","iat":1,"ear_verifier_id":{{"developer":"d","build":"b"}}{top},"submods":{{"x":{{"ear_status":"none"{appraisal}}}}}}}"#
+        );
+        match ear_json::decode(text.as_bytes()) {
+            Err(Error::MalformedJson(error)) => Some(error.rule),
+            Ok(_) => None,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(json("", ""), None);
+    let rows = [
+        (r#","ear_raw_evidence":"=""#, "", "expected base64url without padding"),
+        (r#","ear_raw_evidence":{"a":["a/b",""]}"#, "", "raw evidence is a collection"),
+        (r#","ear_device_topology":{}"#, "", "expected lists of one part or more"),
+        (r#","ear_device_topology":{"a":[]}"#, "", "expected lists of one part or more"),
+        ("", r#","ear_attester_claims":{}"#, "map is empty"),
+        ("", r#","ear_attester_claims":1"#, "expected an object"),
+        ("", r#","ear_verifier_claims":{}"#, "map is empty"),
+        ("", r#","ear_veraison_policy_claims":1"#, "extension is not a map"),
+        ("", r#","ear.veraison.key-attestation":{}"#, "key attestation has no key"),
+        ("", r#","ear_teep_claims":{"a":1},"ear.teep-claims":{"a":1}"#, "member occurs under two names"),
+    ];
+    for (top, appraisal, rule) in rows {
+        assert_eq!(json(top, appraisal), Some(rule), "{top}{appraisal}");
+    }
+    let cbor = |label: i64, write: fn(&mut Writer), inside: bool| {
+        let mut appraisal = cbor::MapBuilder::new();
+        appraisal.int(labels::EAR_STATUS, |w| _ = w.uint(0));
+        let mut map = cbor::MapBuilder::new();
+        map.int(labels::PROFILE, |w| _ = w.text(RESULT_PROFILE)).int(labels::IAT, |w| _ = w.uint(1));
+        map.int(labels::EAR_VERIFIER_ID, |w| _ = w.map(2).int(0).text("d").int(1).text("b"));
+        if inside { &mut appraisal } else { &mut map }.int(label, write);
+        map.int(labels::SUBMODS, |w| appraisal.write(w.map(1).text("x")));
+        match ear_cbor::decode(&map.into_bytes()) {
+            Err(Error::Malformed(error)) => error.reason,
+            other => panic!("{other:?}"),
+        }
+    };
+    let rule = Why::Rule;
+    let collection = |w: &mut Writer| _ = w.map(1).int(1).array(2).uint(1).bytes(&[]);
+    assert_eq!(cbor(labels::EAR_RAW_EVIDENCE, collection, false), rule("raw evidence is a collection"));
+    assert_eq!(
+        cbor(labels::EAR_TOPOLOGY, |w| _ = w.map(1).text("a").array(0), false),
+        rule("array is empty")
+    );
+    assert_eq!(cbor(labels::EAR_ATTESTER_CLAIMS, |w| _ = w.map(0), true), rule("map is empty"));
+    assert_eq!(cbor(labels::EAR_VERIFIER_CLAIMS, |w| _ = w.map(0), true), rule("map is empty"));
+    assert_eq!(cbor(-70_001, |w| _ = w.uint(1), true), rule("extension is not a map"));
+    assert_eq!(
+        cbor(-70_002, |w| _ = w.map(1).text("akpub").uint(1), true),
+        rule("key attestation has no key")
+    );
 }
 
 #[test]
