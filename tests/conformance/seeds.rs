@@ -59,8 +59,14 @@ fn own(decoder: &str) -> Vec<(String, Vec<u8>)> {
         }
         "suit_update_answer" => {
             let offer = Some(Digest::of(HashAlgorithm::Sha256, b"a manifest"));
-            let answer =
-                |offer| suit::UpdateAnswer { device: vec![1; 17], nonce: [7; 16], issued_at: 1, offer };
+            let answer = |offer| suit::UpdateAnswer {
+                device: vec![1; 17],
+                nonce: [7; 16],
+                issued_at: 1,
+                offer,
+                obeys: offer,
+                authority_update: None,
+            };
             [None, offer].map(|offer| answer(offer).sign(&key(20), b"server")).to_vec()
         }
         "hss_signature" => hash_based(),

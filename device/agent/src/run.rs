@@ -11,7 +11,7 @@ use device_core::{
     Outcome, StateError, Storage as _, Timing,
 };
 use eat::{SignedResult, Tier};
-use suit::{EnvelopeIndex, SignedUpdateAnswer, limits::UPDATE_NONCE_LEN};
+use suit::{EnvelopeIndex, SignedUpdateAnswer, UpdateAnswer, limits::UPDATE_NONCE_LEN};
 
 use crate::{
     AttestationStatus, Error, FileStorage, RunOptions, Status,
@@ -25,6 +25,8 @@ use crate::{
 
 /// How long it sleeps at a time, to look after the program of the release in between.
 const NAP: Duration = Duration::from_millis(100);
+/// Code of an answer that speaks of another authority list, or of another change of it than is given.
+const OTHER_AUTHORITIES: &str = "update-answer-of-other-authorities";
 /// Offers whose action is remembered, to report how they ended.
 const MAX_OFFERS: usize = 4;
 
@@ -255,17 +257,16 @@ impl<'o> Shell<'o> {
             Ok(polled) => polled,
             Err(failure) => return self.unlucky(&failure, Event::PollFailed),
         };
-        if let Err(code) = self.believe(&polled, &nonce) {
-            tracing::warn!(code, "an answer of the update server is not believed");
-            self.status.answer_refusal = Some(code.to_owned());
-            return Event::PollFailed;
-        }
+        let answer = match self.believe(&polled, &nonce) {
+            Ok(answer) => answer,
+            Err(code) => return self.not_believed(code),
+        };
         self.status.answer_refusal = None;
         if let Some(sleep) = polled.sleep {
             self.machine.slow_down(sleep);
         }
         if let Some(url) = polled.authority_update {
-            self.update_authorities(url);
+            self.update_authorities(url, answer.and_then(|answer| answer.authority_update));
         }
         let Some(deployment) = polled.deployment else { return Event::NothingOffered };
         let offer = deployment.offer;
@@ -278,24 +279,38 @@ impl<'o> Shell<'o> {
         }
     }
 
-    /// Whether the update server itself says this now, as far as the device was told its key. What TLS says of the other
-    /// end says nothing of how old the answer is that stands behind it.
-    fn believe(&self, polled: &Polled, nonce: &[u8; UPDATE_NONCE_LEN]) -> Result<(), &'static str> {
-        let Some(key) = &self.update_key else { return Ok(()) };
+    /// What the update server itself says now, as far as the device was told its key. What TLS says of the other end says
+    /// nothing of how old the answer is that stands behind it, nor whether all of it is here.
+    fn believe(
+        &self,
+        polled: &Polled,
+        nonce: &[u8; UPDATE_NONCE_LEN],
+    ) -> Result<Option<UpdateAnswer>, &'static str> {
+        let Some(key) = &self.update_key else { return Ok(None) };
         let answer = polled.answer.as_deref().ok_or("unsigned-update-answer")?;
         let ueid = self.device.identity().ueid.as_bytes();
         let answer = SignedUpdateAnswer::decode(answer).and_then(|answer| answer.verify(key, ueid, nonce));
-        let offer = polled.deployment.as_ref().map(|deployment| deployment.offer.manifest);
-        match answer {
-            Ok(answer) if answer.offer == offer => Ok(()),
-            Ok(_) => Err("update-answer-of-another-release"),
-            Err(error) => Err(error.code()),
+        let answer = answer.map_err(|error| error.code())?;
+        if answer.offer != polled.deployment.as_ref().map(|deployment| deployment.offer.manifest) {
+            return Err("update-answer-of-another-release");
         }
+        let obeys = Some(self.device.authorities_digest());
+        if answer.obeys != obeys || answer.authority_update.is_some() != polled.authority_update.is_some() {
+            return Err(OTHER_AUTHORITIES);
+        }
+        Ok(Some(answer))
+    }
+
+    fn not_believed(&mut self, code: &'static str) -> Event {
+        tracing::warn!(code, "an answer of the update server is not believed");
+        self.status.answer_refusal = Some(code.to_owned());
+        Event::PollFailed
     }
 
     /// Fetches a change of the list of authorities and hands it to the device, which believes only the roots of its
     /// list. The same change is not tried again once it was refused; whatever fails otherwise is, at the next poll.
-    fn update_authorities(&mut self, url: String) {
+    /// Another change than the server stated is not even shown to the device.
+    fn update_authorities(&mut self, url: String, stated: Option<Digest>) {
         let Some(token) = &self.token else { return };
         if self.refused_update.as_ref() == Some(&url) {
             return;
@@ -307,6 +322,10 @@ impl<'o> Shell<'o> {
                 return;
             }
         };
+        if stated.is_some_and(|stated| !stated.matches(&update)) {
+            self.not_believed(OTHER_AUTHORITIES);
+            return;
+        }
         match self.device.update_authorities(&update) {
             Ok(()) => {
                 let version = self.device.authorities().version();

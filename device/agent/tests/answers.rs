@@ -3,9 +3,11 @@
 mod common;
 
 use common::{
-    Bench,
+    Bench, author, authorities, root,
     server::{FakeServer, Signing},
+    update_server,
 };
+use suit::{UpdateProposal, UpdateScope};
 
 #[test]
 fn an_update_server_that_signs_its_answers_is_believed() {
@@ -32,6 +34,25 @@ fn each_answer_that_is_not_the_servers_own_of_now_has_its_reason_and_moves_nothi
         let status = bench.wait_for("a refusal", |status| status.answer_refusal.is_some());
         assert_eq!(status.answer_refusal.as_deref(), Some(code), "{signing:?}");
         assert_eq!((status.installations, status.running), (0, None), "{signing:?}");
+    }
+}
+
+#[test]
+fn a_change_of_the_authorities_is_neither_kept_from_a_device_in_silence_nor_exchanged() {
+    for signing in [Signing::Deaf, Signing::Stripping, Signing::Exchanging] {
+        let bench = Bench::with_update_server_key(FakeServer::start());
+        bench.server.state().signing = signing;
+        let present = authorities(&author());
+        let next = authorities(&update_server());
+        let change = UpdateProposal::new(&present, next, UpdateScope::default()).unwrap();
+        bench.server.state().authority_update = Some(("one".to_owned(), change.sign(&root(), b"root")));
+        let _agent = bench.run(&[]);
+        let status = bench.wait_for("a refusal", |status| status.answer_refusal.is_some());
+        let code = Some("update-answer-of-other-authorities");
+        assert_eq!(status.answer_refusal.as_deref(), code, "{signing:?}");
+        assert_eq!((status.authorities_version, status.authority_refusal), (present.version(), None));
+        bench.server.state().signing = Signing::Good;
+        bench.wait_for("the change", |status| status.authorities_version == present.version() + 1);
     }
 }
 

@@ -10,9 +10,9 @@ const STEPS: u32 = 3;
 impl<S: Storage> Device<S> {
     /// Exchanges the contents of the two slots by way of the scratch area, from the step on that is next.
     ///
-    /// An area at a time, the manifest, each image, and the manifests depended on: A to scratch, B to A, scratch to B. Each step reads what
-    /// it does not write, so it can be done again, and the journal notes that it was done. The last note also exchanges
-    /// what the record says of the slots.
+    /// An area at a time, the manifest, each image, and the manifests depended on: A to scratch, B to A, scratch to B. Each
+    /// step reads what it does not write, so it can be done again, and the journal notes that it was done. The last note
+    /// also exchanges what the record says of the slots.
     pub(crate) fn exchange(&mut self) -> Result<(), StateError<S::Error>> {
         let images = u32::try_from(self.identity.components.len()).unwrap_or(u32::MAX);
         let manifests = u32::try_from(self.identity.manifest_numbers().count()).unwrap_or(u32::MAX);

@@ -10,7 +10,8 @@ use crate::{
 
 impl<S: Storage> Device<S> {
     /// Removes a release wherever it is installed: runs its uninstall section (TD, section 6.6), and those of manifests it
-    /// depends on that nothing else refers to, gives up its references and empties its slot. What ran goes on until the next boot, which is of the other release if there is one.
+    /// depends on that nothing else refers to, gives up its references and empties its slot. What ran goes on until the
+    /// next boot, which is of the other release if there is one.
     ///
     /// Sequence numbers stay: nothing older may come in its place. Once begun it is ended, by a boot if the power fails.
     pub fn uninstall(&mut self, manifest: &Digest, now: Option<u64>) -> Result<(), InstallError<S::Error>> {

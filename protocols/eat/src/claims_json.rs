@@ -8,7 +8,7 @@ use crate::{
     VersionText, base64url,
     claims::{Rounding, whole_seconds},
     json::Value,
-    jwk,
+    jwk, labels,
     location::Number,
     media_type,
     members::{self, base64, bytes_of, length},
@@ -18,38 +18,6 @@ use crate::{
 
 /// Names of the uses that have a number (RFC 9711, section 4.3.3), from 1 on.
 const USES: [&str; 5] = ["generic", "registration", "provisioning", "csr", "pop"];
-
-/// Names of claims that are read here; `cti` is a claim of CBOR tokens only.
-const KNOWN: [&str; 28] = [
-    "iss",
-    "sub",
-    "aud",
-    "exp",
-    "nbf",
-    "iat",
-    "jti",
-    "cnf",
-    "eat_nonce",
-    "ueid",
-    "sueids",
-    "oemid",
-    "hwmodel",
-    "hwversion",
-    "uptime",
-    "oemboot",
-    "dbgstat",
-    "location",
-    "eat_profile",
-    "submods",
-    "bootcount",
-    "bootseed",
-    "dloas",
-    "swname",
-    "swversion",
-    "manifests",
-    "measurements",
-    "measres",
-];
 
 impl Claims {
     /// The JSON form. Claims without one are refused: a JSON text holds no number that is none, and no map with keys
@@ -67,7 +35,8 @@ pub(crate) fn read(value: &Value) -> Result<Claims, Error> {
     let object = value.as_object().ok_or(JsonError::at(0, "expected an object"))?;
     let mut others = Vec::new();
     for (name, value) in object {
-        if !KNOWN.contains(&name.as_str()) && name != "intuse" {
+        // `cti` is a claim of CBOR tokens only.
+        if !labels::NAMES.contains(&name.as_str()) || name == "cti" {
             let value = cbor::Writer::encode(|w| transcode::to_cbor(value, w));
             others.push((ClaimKey::Text(name.clone()), value));
         }

@@ -14,15 +14,18 @@ use crate::{
 /// external_aad of the signature on an answer, so that it is good for nothing else.
 const CONTEXT: &[u8] = b"sextant-update-answer";
 
-/// Labels of CWT and EAT claims (RFC 8392, section 4; RFC 9711, section 4), and one of ours.
+/// Labels of CWT and EAT claims (RFC 8392, section 4; RFC 9711, section 4), and three of ours.
 mod label {
     pub(super) const ISSUED_AT: i64 = 6;
     pub(super) const NONCE: i64 = 10;
     pub(super) const DEVICE: i64 = 256;
     pub(super) const OFFER: i64 = -70_201;
+    pub(super) const OBEYS: i64 = -70_202;
+    pub(super) const AUTHORITY_UPDATE: i64 = -70_203;
 }
 
-/// What an update server answers one device that asks: which release to install, or that there is nothing new.
+/// What an update server answers one device that asks: which release to install and which change of its authority list
+/// follows, or that there is nothing new.
 ///
 /// TLS says who answers; this says that the answer is of now and whole. Whoever stands in for the server, with its
 /// certificate or in its place, can keep a device from asking, and can neither repeat an old answer nor make one.
@@ -36,6 +39,11 @@ pub struct UpdateAnswer {
     pub issued_at: u64,
     /// Manifest digest of the release that it is to install.
     pub offer: Option<Digest>,
+    /// Digest of the authority list that the device says it obeys, where it said so: whoever keeps that from the server
+    /// cannot have it find no change.
+    pub obeys: Option<Digest>,
+    /// Digest of the change that follows that list.
+    pub authority_update: Option<Digest>,
 }
 
 impl UpdateAnswer {
@@ -55,13 +63,21 @@ impl UpdateAnswer {
         map.int(label::DEVICE, |w| {
             w.bytes(&self.device);
         });
-        map.int_if(label::OFFER, self.offer, |w, offer| encode_digest(&offer, w));
+        let digests = [
+            (label::OFFER, self.offer),
+            (label::OBEYS, self.obeys),
+            (label::AUTHORITY_UPDATE, self.authority_update),
+        ];
+        for (label, digest) in digests {
+            map.int_if(label, digest, |w, digest| encode_digest(&digest, w));
+        }
         map.into_bytes()
     }
 
     fn decode(bytes: &[u8]) -> Result<Self, Error> {
         let mut reader = Reader::new(bytes);
-        let (mut issued_at, mut nonce, mut device, mut offer) = (None, None, None, None);
+        let (mut issued_at, mut nonce, mut device) = (None, None, None);
+        let (mut offer, mut obeys, mut authority_update) = (None, None, None);
         let mut map = reader.map()?;
         loop {
             let at = reader.position();
@@ -78,6 +94,8 @@ impl UpdateAnswer {
                     device = Some(ueid.to_vec());
                 }
                 Some(label::OFFER) => offer = Some(decode_digest(&mut reader)?),
+                Some(label::OBEYS) => obeys = Some(decode_digest(&mut reader)?),
+                Some(label::AUTHORITY_UPDATE) => authority_update = Some(decode_digest(&mut reader)?),
                 Some(other) => return Err(CborError::new(at, Reason::Unknown(other)).into()),
             }
         }
@@ -88,6 +106,8 @@ impl UpdateAnswer {
             nonce: nonce.ok_or(missing(label::NONCE))?,
             issued_at: issued_at.ok_or(missing(label::ISSUED_AT))?,
             offer,
+            obeys,
+            authority_update,
         })
     }
 }

@@ -18,13 +18,16 @@ fn answer() -> UpdateAnswer {
         nonce: NONCE,
         issued_at: 1_800_000_000,
         offer: Some(Digest::of(HashAlgorithm::Sha256, b"a manifest")),
+        obeys: Some(Digest::of(HashAlgorithm::Sha256, b"a list")),
+        authority_update: Some(Digest::of(HashAlgorithm::Sha256, b"a change")),
     }
 }
 
 #[test]
 fn an_answer_is_read_as_it_was_written() {
     let longest = UpdateAnswer { device: vec![1; MAX_UPDATE_DEVICE_LEN], ..answer() };
-    for answer in [answer(), UpdateAnswer { offer: None, ..answer() }, longest] {
+    let nothing = UpdateAnswer { offer: None, obeys: None, authority_update: None, ..answer() };
+    for answer in [answer(), nothing, UpdateAnswer { obeys: None, ..answer() }, longest] {
         let signed = answer.sign(&key(1), &[9; 32]);
         assert!(signed.len() <= MAX_UPDATE_ANSWER_LEN, "{}", signed.len());
         let read = SignedUpdateAnswer::decode(&signed).expect("well-formed");

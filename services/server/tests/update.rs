@@ -492,7 +492,7 @@ fn whoever_asks_with_a_nonce_gets_an_answer_signed_for_it_and_for_nobody_else() 
         (answer.verify(&key, device.id.as_ref(), &nonce).unwrap(), poll.links.deployment_base.is_some())
     };
     let (nothing, linked) = answer();
-    assert_eq!((nothing.offer, linked), (None, false));
+    assert_eq!((nothing.offer, nothing.obeys, nothing.authority_update, linked), (None, None, None, false));
     assert!(nothing.issued_at > 0);
     let campaign = fleet.campaign(1);
     fleet.site.act(&format!("{campaign}/start")).expect(204);

@@ -11,7 +11,7 @@ use std::{
 
 use api::Base64Url;
 use coswid::Tag;
-use crypto::{PublicKey, SignatureAlgorithm, SigningKey};
+use crypto::{Digest, HashAlgorithm, PublicKey, SignatureAlgorithm, SigningKey};
 use eat::{Appraisal, AttestationResult, Category, Evidence, Nonce, TrustVector, VerifierId};
 use rustls::{ServerConfig, ServerConnection, StreamOwned, pki_types::PrivatePkcs8KeyDer};
 use serde_json::json;
@@ -89,6 +89,17 @@ pub(crate) enum Signing {
     Misdirecting,
     /// Naming nothing new, whatever it offers.
     Hiding,
+    /// As it should, while somebody keeps from it which authorities a device obeys.
+    Deaf,
+    /// As it should, while somebody takes the change of the authorities out.
+    Stripping,
+    /// As it should, while somebody gives another change of the authorities in place of its own.
+    Exchanging,
+}
+
+/// Bytes of hexadecimal digits.
+fn bytes_of(digits: &str) -> Vec<u8> {
+    (0..digits.len() / 2).map(|n| u8::from_str_radix(&digits[2 * n..2 * n + 2], 16).unwrap()).collect()
 }
 
 /// What a server does wrong with downloads.
@@ -307,13 +318,15 @@ impl State {
                     self.obeyed.push(obeyed.to_owned());
                 }
                 let nonce = asked("nonce=").and_then(Base64Url::decode);
+                let obeys = asked("authorities=");
+                let obeys = obeys.map(|list| Digest::new(HashAlgorithm::Sha256, &bytes_of(list)).unwrap());
                 if self.tokens_void || request.headers.get("authorization") != Some(&format!("Bearer {ueid}"))
                 {
                     return Some(respond("401 Unauthorized", &json!({})));
                 }
                 let response = self.update(ueid, rest, request);
                 match nonce {
-                    Some(nonce) => self.signed(ueid, &nonce, response),
+                    Some(nonce) => self.signed(ueid, &nonce, obeys, response),
                     None => response,
                 }
             }
@@ -436,14 +449,13 @@ impl State {
     }
 
     /// An answer to a poll, signed over its nonce.
-    fn signed(&mut self, ueid: &str, nonce: &[u8], response: Response) -> Response {
+    fn signed(&mut self, ueid: &str, nonce: &[u8], obeys: Option<Digest>, response: Response) -> Response {
         let key = match self.signing {
             Signing::None => return response,
             Signing::Forging => root(),
             _ => update_server(),
         };
-        let mut device: Vec<u8> =
-            (0..ueid.len() / 2).map(|n| u8::from_str_radix(&ueid[2 * n..2 * n + 2], 16).unwrap()).collect();
+        let mut device = bytes_of(ueid);
         if self.signing == Signing::Misdirecting {
             device[1] ^= 1;
         }
@@ -453,8 +465,17 @@ impl State {
             nonce: nonce.try_into().unwrap(),
             issued_at: 1_800_000_000,
             offer: offered.filter(|_| self.signing != Signing::Hiding),
+            obeys: obeys.filter(|_| self.signing != Signing::Deaf),
+            authority_update: match self.signing {
+                Signing::Deaf => None,
+                Signing::Exchanging => Some(digest(b"another change")),
+                _ => self.authority_update.as_ref().map(|(_, update)| digest(update)),
+            },
         };
         let mut body: serde_json::Value = serde_json::from_slice(&response.body).unwrap();
+        if matches!(self.signing, Signing::Deaf | Signing::Stripping) {
+            body["_links"].as_object_mut().unwrap().remove("authorityUpdate");
+        }
         body["updateAnswer"] = Base64Url::encode(&answer.sign(&key, b"updates")).into();
         if self.signing == Signing::Repeating {
             body = self.first_answer.get_or_insert(body).clone();

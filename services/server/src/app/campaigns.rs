@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use api::{CampaignState, DeviceProgress, Execution, Finished};
 use crypto::{Digest, HashAlgorithm};
 use store::{
-    ActionId, Campaign, CampaignChange, CampaignDevice, CampaignId, Device, DeviceChange, DeviceFilter,
-    DeviceId, NewCampaign, Offer, ReleaseId,
+    ActionId, AuthorityUpdateRecord, Campaign, CampaignChange, CampaignDevice, CampaignId, Device,
+    DeviceChange, DeviceFilter, DeviceId, NewCampaign, Offer, ReleaseId,
 };
 use suit::UpdateAnswer;
 use trust::{Code, Reason};
@@ -135,17 +135,21 @@ impl App {
         device: &Device,
         nonce: &[u8],
         offer: Option<&Offer>,
+        obeys: Option<&[u8; 32]>,
+        authority_update: Option<&AuthorityUpdateRecord>,
     ) -> Result<Vec<u8>, Failure> {
-        let manifest = |offer: &Offer| {
-            let digest = Digest::new(HashAlgorithm::Sha256, offer.campaign.release.as_bytes());
-            digest.ok_or_else(|| Failure::Fault("a release is not named by its SHA-256".to_owned()))
+        let sha256 = |bytes: &[u8]| {
+            let digest = Digest::new(HashAlgorithm::Sha256, bytes);
+            digest.ok_or_else(|| Failure::Fault("something is not named by its SHA-256".to_owned()))
         };
         let nonce = nonce.try_into();
         let answer = UpdateAnswer {
             device: device.id.as_bytes().to_vec(),
             nonce: nonce.map_err(|_| Failure::Malformed("`nonce` has another length".to_owned()))?,
             issued_at: u64::try_from(self.now().seconds()).unwrap_or_default(),
-            offer: offer.map(manifest).transpose()?,
+            offer: offer.map(|offer| sha256(offer.campaign.release.as_bytes())).transpose()?,
+            obeys: obeys.map(|list| sha256(list)).transpose()?,
+            authority_update: authority_update.map(|update| sha256(&update.digest)).transpose()?,
         };
         Ok(answer.sign(&self.update_key.signing, &self.update_key.kid))
     }

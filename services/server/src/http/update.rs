@@ -61,16 +61,21 @@ async fn poll(
         app.offered(offer).await?;
     }
     let controller = format!("{}{BASE}/{}", origin(&headers), device.id);
-    let mut authority_update = None;
-    if let Some(list) = query.authorities {
-        let update = app.authority_update_for(&device, &digest(&list)?).await?;
-        authority_update = update
-            .map(|update| Href { href: format!("{controller}/authorities/{list}/{}", hex(&update.digest)) });
-    }
-    let update_answer = match &query.nonce {
-        Some(Base64Url(nonce)) => Some(Base64Url(app.update_answer(&device, nonce, offer.as_ref())?)),
+    let obeys = query.authorities.as_deref().map(digest).transpose()?;
+    let update = match &obeys {
+        Some(list) => app.authority_update_for(&device, list).await?,
         None => None,
     };
+    let update_answer = match &query.nonce {
+        Some(Base64Url(nonce)) => {
+            let answer = app.update_answer(&device, nonce, offer.as_ref(), obeys.as_ref(), update.as_ref());
+            Some(Base64Url(answer?))
+        }
+        None => None,
+    };
+    let authority_update = query.authorities.zip(update).map(|(list, update)| Href {
+        href: format!("{controller}/authorities/{list}/{}", hex(&update.digest)),
+    });
     let href = |action: ActionId| format!("{controller}/deploymentBase/{action}");
     Ok(Json(Poll {
         config: PollConfig { polling: Polling { sleep: sleep(app.config.poll_interval.as_secs()) } },
