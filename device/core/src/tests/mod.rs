@@ -8,6 +8,7 @@ mod power_cuts;
 mod proof;
 mod refusals;
 mod streaming;
+mod watched;
 
 use crypto::{Digest, HashAlgorithm, SignatureAlgorithm, SigningKey};
 use eat::{DebugStatus, Ueid};

@@ -1,75 +1,14 @@
 //! Installing from elsewhere: what is asked for when, what is kept, and what is told.
 
 use suit::{
-    Capabilities, Condition, Directive, EnvelopeIndex, Parameter, PlatformError, ReportingPolicy, Section,
-    SequenceBuilder, SignedReport, can_process,
+    Capabilities, Condition, Directive, Parameter, PlatformError, ReportingPolicy, Section, SequenceBuilder,
+    SignedReport, can_process,
 };
 
-use super::*;
-use crate::{Boot, Fault, InstallError, Journal, Offered, PayloadSource, Transport, transport::InMemory};
+use super::{watched::Watched, *};
+use crate::{Boot, Fault, InstallError, Journal};
 
 const ALWAYS: ReportingPolicy = ReportingPolicy::ALWAYS;
-
-/// A transport that counts, and breaks after some bytes.
-struct Watched<'e> {
-    envelope: &'e [u8],
-    inner: InMemory<'e>,
-    left: usize,
-    opened: Vec<u64>,
-    uris: Vec<(&'static str, Vec<u8>)>,
-}
-
-impl<'e> Watched<'e> {
-    fn new(envelope: &'e [u8], left: usize) -> Self {
-        Self { envelope, inner: InMemory::new(envelope), left, opened: Vec::new(), uris: Vec::new() }
-    }
-}
-
-impl Transport for Watched<'_> {
-    fn permits(&self, source: PayloadSource<'_>) -> bool {
-        match source {
-            PayloadSource::Uri(uri) => self.uris.iter().any(|(known, _)| *known == uri),
-            source => self.inner.permits(source),
-        }
-    }
-
-    fn open(&mut self, source: PayloadSource<'_>, offset: u64) -> Result<(), PlatformError> {
-        self.opened.push(offset);
-        match source {
-            PayloadSource::Uri(uri) => {
-                let found = self.uris.iter().find(|(known, _)| *known == uri).expect("was permitted");
-                let content: &[u8] = Box::leak(found.1.clone().into_boxed_slice());
-                self.inner = InMemory::new(content);
-                let len = content.len() as u64;
-                self.inner.open(PayloadSource::Envelope { offset: 0, len }, offset)
-            }
-            source => {
-                self.inner = InMemory::new(self.envelope);
-                self.inner.open(source, offset)
-            }
-        }
-    }
-
-    fn receive(&mut self, buffer: &mut [u8]) -> Result<usize, PlatformError> {
-        let room = buffer.len().min(self.left);
-        if room == 0 {
-            return Err(PlatformError::Transport);
-        }
-        let count = self.inner.receive(&mut buffer[..room])?;
-        self.left -= count;
-        Ok(count)
-    }
-}
-
-fn install_through(
-    device: &mut Device<Simulator>,
-    envelope: &[u8],
-    transport: &mut Watched<'_>,
-) -> Result<Digest, InstallError<crate::simulator::PowerCut>> {
-    let index = EnvelopeIndex::of(envelope).unwrap();
-    let offered = Offered { index: &index, envelope: digest(envelope), manifest: None };
-    device.install_from(&offered, transport, None)
-}
 
 #[test]
 fn no_payload_is_asked_for_before_the_release_is_believed_and_fits() {
@@ -88,8 +27,7 @@ fn no_payload_is_asked_for_before_the_release_is_believed_and_fits() {
     ] {
         let mut device = running(3);
         let mut transport = Watched::new(&envelope, usize::MAX);
-        let Err(InstallError::Refused(fault)) = install_through(&mut device, &envelope, &mut transport)
-        else {
+        let Err(InstallError::Refused(fault)) = transport.install_into(&mut device) else {
             panic!("installed");
         };
         assert_eq!(fault.code(), code);
@@ -102,7 +40,7 @@ fn a_broken_transfer_is_no_refusal_and_goes_on_where_it_was() {
     let mut device = running(3);
     let envelope = release(5);
     let mut transport = Watched::new(&envelope, 9000);
-    let broken = install_through(&mut device, &envelope, &mut transport);
+    let broken = transport.install_into(&mut device);
     assert_eq!(broken, Err(InstallError::Interrupted(PlatformError::Transport)));
     assert!(device.state().refusals.is_empty());
     let begun = Journal::Installing { slot: Slot::A, manifest: manifest_digest(&envelope) };
@@ -111,8 +49,8 @@ fn a_broken_transfer_is_no_refusal_and_goes_on_where_it_was() {
     let mut device = wake(device.into_storage().power_up());
     assert!(matches!(device.boot(None), Ok(Boot::Release(running)) if running.sequence == 3));
     let mut transport = Watched::new(&envelope, usize::MAX);
-    install_through(&mut device, &envelope, &mut transport).unwrap();
-    assert_eq!(transport.opened, [9000, 0], "the rest of one image, and the other");
+    transport.install_into(&mut device).unwrap();
+    assert_eq!(transport.offsets(), [9000, 0], "the rest of one image, and the other");
     assert!(matches!(device.boot(None), Ok(Boot::Release(running)) if running.sequence == 5));
 }
 
@@ -120,10 +58,10 @@ fn a_broken_transfer_is_no_refusal_and_goes_on_where_it_was() {
 fn another_release_never_goes_on_from_what_is_there() {
     let mut device = running(3);
     let (first, second) = (release(5), release(6));
-    install_through(&mut device, &first, &mut Watched::new(&first, 9000)).unwrap_err();
+    Watched::new(&first, 9000).install_into(&mut device).unwrap_err();
     let mut transport = Watched::new(&second, usize::MAX);
-    install_through(&mut device, &second, &mut transport).unwrap();
-    assert_eq!(transport.opened, [0, 0]);
+    transport.install_into(&mut device).unwrap();
+    assert_eq!(transport.offsets(), [0, 0]);
 }
 
 #[test]
@@ -137,7 +75,7 @@ fn payloads_elsewhere_are_fetched_where_the_transport_permits_it() {
     let mut device = running(3);
     let mut transport = Watched::new(&envelope, usize::MAX);
     let before = contents(device.storage());
-    let Err(InstallError::Refused(fault)) = install_through(&mut device, &envelope, &mut transport) else {
+    let Err(InstallError::Refused(fault)) = transport.install_into(&mut device) else {
         panic!("fetched from anywhere");
     };
     assert_eq!(fault.code(), "denied-by-device");
@@ -145,11 +83,11 @@ fn payloads_elsewhere_are_fetched_where_the_transport_permits_it() {
     assert_eq!(contents(device.storage()), before);
 
     let mut device = running(3);
-    let mut transport = Watched::new(&envelope, usize::MAX);
-    transport.uris.push((uri, image("app", 5)));
+    let app = image("app", 5);
+    let mut transport = Watched::new(&envelope, usize::MAX).serving(uri, &app);
     // The other image is in the envelope.
-    install_through(&mut device, &envelope, &mut transport).unwrap();
-    assert_eq!(transport.opened, [0, 0]);
+    transport.install_into(&mut device).unwrap();
+    assert_eq!(transport.offsets(), [0, 0]);
     assert!(matches!(device.boot(None), Ok(Boot::Release(running)) if running.sequence == 5));
 }
 
@@ -247,7 +185,7 @@ fn reports_say_success_only_of_what_is_recorded_and_are_signed() {
         (read(&device).is_success(), read(&device).manifest_digest),
         (false, manifest_digest(&release(1)))
     );
-    install_through(&mut device, &good, &mut Watched::new(&good, 9000)).unwrap_err();
+    Watched::new(&good, 9000).install_into(&mut device).unwrap_err();
     assert!(!read(&device).is_success());
     device.install(&good, None, None).unwrap();
     assert!(read(&device).is_success());

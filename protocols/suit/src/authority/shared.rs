@@ -9,6 +9,7 @@ use super::AuthorityError;
 use crate::limits::{MAX_AUTHORITY_KID, MAX_SHARED_KEYS};
 
 /// The key of an entry.
+#[allow(clippy::large_enum_variant, reason = "nearly every key is the large one")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AuthorityKey {
     /// A public key: only its owner can sign.
