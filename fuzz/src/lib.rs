@@ -3,7 +3,7 @@
 #![forbid(unsafe_code)]
 
 #[allow(dead_code, reason = "the mutation tests hold decoders to more than not panicking")]
-#[path = "../../tests/conformance/decoders.rs"]
+#[path = "../../tests/conformance/decoders/mod.rs"]
 mod decoders;
 #[path = "../../tests/conformance/fixture.rs"]
 mod fixture;

@@ -1,0 +1,50 @@
+//! Network policy, what decisions rest on, and the record of a device.
+
+use cose::TrustAnchors;
+use crypto::HashAlgorithm;
+use trust::{Bundle, Override, Policy, SignedOverride};
+
+use super::strangers;
+
+pub(super) fn mud(bytes: &[u8]) -> bool {
+    let Ok(parsed) = mud::parse(bytes, &mud::Context::default()) else { return false };
+    let compiled = mud::compile(&parsed.file);
+    let _shown = (compiled.policy.breadth(), compiled.policy.encode_json());
+    assert!(mud::diff(&compiled.policy, &compiled.policy).is_equal());
+    let written = parsed.file.encode();
+    mud::parse(written.as_bytes(), &mud::Context::default()).expect("was written by us");
+    true
+}
+
+pub(super) fn trust_override(bytes: &[u8]) -> bool {
+    assert!(SignedOverride::verify(bytes, &TrustAnchors::default()).is_err());
+    let Ok(content) = Override::decode(bytes) else { return false };
+    assert_eq!(Override::decode(&content.encode()), Ok(content));
+    true
+}
+
+pub(super) fn trust_policy(bytes: &[u8]) -> bool {
+    let Ok(policy) = Policy::decode(bytes) else { return false };
+    assert_eq!(Policy::decode(&policy.encode()), Ok(policy));
+    true
+}
+
+pub(super) fn trust_bundle(bytes: &[u8]) -> bool {
+    let Ok(bundle) = Bundle::decode(bytes) else { return false };
+    let keys = TrustAnchors::default();
+    let anchors = trust::BundleAnchors { authorities: strangers(), mud_issuers: Vec::new(), keys };
+    let _proof = bundle.verify(&anchors);
+    assert_eq!(Bundle::decode(&bundle.encode()), Ok(bundle));
+    true
+}
+
+/// A record carries a checksum, which random changes would never get past: it is put right first.
+pub(super) fn device_state(bytes: &[u8]) -> bool {
+    let _torn = device_core::BootState::decode(bytes);
+    let mut record = bytes.to_vec();
+    record.extend_from_slice(crypto::Digest::of(HashAlgorithm::Sha256, bytes).as_bytes());
+    let Ok(state) = device_core::BootState::decode(&record) else { return false };
+    let again = device_core::BootState::decode(&state.encode());
+    assert!(again.is_ok(), "was written by us");
+    true
+}

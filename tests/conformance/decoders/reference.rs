@@ -1,0 +1,82 @@
+//! Expected values: CoSWID and CoRIM.
+
+use cose::TrustAnchors;
+
+use super::stranger;
+use crate::fixture::{Cast, NOW};
+
+pub(super) fn coswid_tag(bytes: &[u8]) -> bool {
+    let Ok(tag) = coswid::Tag::decode(bytes) else { return false };
+    let _files = tag.measured_files();
+    let _about = (tag.version(), tag.supersedes().count());
+    let again = coswid::Tag::decode(&tag.encode()).expect("was written by us");
+    assert_eq!(again.measured_files(), tag.measured_files());
+    true
+}
+
+pub(super) fn coswid_received(bytes: &[u8]) -> bool {
+    let Ok(received) = coswid::Received::decode(bytes) else { return false };
+    if let coswid::Received::Signed(tag) = received {
+        assert!(tag.clone().verify_with_key(&stranger(), "stranger").is_err());
+        assert!(tag.verify(&TrustAnchors::default()).is_err());
+    }
+    true
+}
+
+pub(super) fn corim(bytes: &[u8]) -> bool {
+    let Ok(received) = corim::Received::decode(bytes) else { return false };
+    let manifest = match received {
+        corim::Received::Unsigned(unsigned) => {
+            let manifest = unsigned.unverified().clone();
+            if let Ok(verified) = unsigned.trusted_by_operator("operator", Vec::new(), NOW) {
+                appraise_with(&verified);
+            }
+            manifest
+        }
+        corim::Received::Signed(signed) => {
+            let keys = TrustAnchors::default();
+            let anchors = corim::Anchors { keys: &keys, issuers: std::slice::from_ref(&Cast::new().issuer) };
+            assert!(signed.clone().verify(anchors, NOW).is_err(), "nobody trusted signed it");
+            signed.unverified().clone()
+        }
+    };
+    assert_eq!(corim::Corim::decode(&manifest.encode()).as_ref(), Ok(&manifest));
+    true
+}
+
+pub(super) fn comid(bytes: &[u8]) -> bool {
+    let Ok(tag) = corim::Comid::decode(bytes) else { return false };
+    assert_eq!(corim::Comid::decode(&tag.encode()).as_ref(), Ok(&tag));
+    let id = corim::TagId::Text("manifest".into());
+    let manifest = corim::Corim::new(id, vec![corim::Tag::Comid(tag)]).encode();
+    let Ok(corim::Received::Unsigned(unsigned)) = corim::Received::decode(&manifest) else { return true };
+    if let Ok(verified) = unsigned.trusted_by_operator("operator", Vec::new(), NOW) {
+        appraise_with(&verified);
+    }
+    true
+}
+
+pub(super) fn coserv(bytes: &[u8]) -> bool {
+    let Ok(message) = corim::Coserv::decode(bytes) else { return false };
+    assert_eq!(corim::Coserv::decode(&message.encode()), Ok(message));
+    true
+}
+
+/// Judges evidence that is just what each of the reference values says.
+fn appraise_with(manifest: &corim::VerifiedCorim) {
+    let mut references = corim::References::new();
+    references.add(manifest, corim::ReleaseUnit::Corim);
+    let triples = manifest.corim().comids().flat_map(|comid| &comid.triples.reference).take(8);
+    let evidence: Vec<_> = triples
+        .map(|triple| {
+            let elements = triple.measurements.iter().map(corim::Element::from).collect();
+            corim::Ect::evidence(triple.environment.clone(), elements, Vec::new())
+        })
+        .collect();
+    let _outcome = references.appraise(&evidence, |_| true);
+    let mut state = corim::StateSet::new(evidence);
+    let before = state.clone();
+    if state.augment(&[manifest]).is_err() {
+        assert_eq!(state, before, "what was too much left nothing behind");
+    }
+}
