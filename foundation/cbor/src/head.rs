@@ -1,6 +1,6 @@
 use core::fmt;
 
-use crate::{Error, Reason};
+use crate::{Reason, lean::Fault};
 
 /// The kind of a data item, as its first byte tells (RFC 8949, section 3.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,9 +73,9 @@ pub(crate) struct Head {
 
 impl Head {
     /// Reads the head at `at`, without judging whether it is in its shortest form.
-    pub(crate) fn read(input: &[u8], at: usize, base: usize) -> Result<Self, Error> {
-        let fail = |reason| Error::new(base + at, reason);
-        let first = *input.get(at).ok_or(fail(Reason::Truncated))?;
+    pub(crate) fn read(input: &[u8], at: usize, base: usize) -> Result<Self, Fault> {
+        let fail = |reason| Fault::new(base + at, reason);
+        let first = *input.get(at).ok_or_else(|| fail(Reason::Truncated))?;
         let (major, info) = (first >> 5, first & 0x1f);
         let width = match info {
             0..=23 => 0,
@@ -86,7 +86,7 @@ impl Head {
             INDEFINITE if matches!(major, 2..=5 | 7) => 0,
             _ => return Err(fail(Reason::ReservedHead)),
         };
-        let bytes = input.get(at + 1..at + 1 + width).ok_or(fail(Reason::Truncated))?;
+        let bytes = input.get(at + 1..at + 1 + width).ok_or_else(|| fail(Reason::Truncated))?;
         let argument = match width {
             0 if info == INDEFINITE => 0,
             0 => u64::from(info),

@@ -14,10 +14,10 @@ extern crate alloc;
 mod diagnostic;
 mod error;
 mod head;
+pub mod lean;
 mod map;
 mod normalize;
 mod reader;
-mod skip;
 mod writer;
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 use crate::{
-    Error, Key, MapCursor, Reason, Type,
-    head::{Head, INDEFINITE},
+    Error, MapCursor, Reason, Type,
+    lean::{self, Fault},
 };
 
 /// Which orders of map keys a reader accepts. Duplicates are refused in either.
@@ -17,53 +17,52 @@ pub enum Order {
 ///
 /// Every method leaves the position where it was when it fails, and names the offset of what it did not understand.
 #[derive(Clone, Debug)]
-pub struct Reader<'b> {
-    input: &'b [u8],
-    at: usize,
-    /// Offset of `input` in the outermost input, so that errors inside wrapped byte strings point into the whole.
-    base: usize,
-    order: Order,
-}
+pub struct Reader<'b>(lean::Reader<'b>);
 
 impl<'b> Reader<'b> {
     /// A reader that demands deterministic encoding.
     pub fn new(input: &'b [u8]) -> Self {
-        Self { input, at: 0, base: 0, order: Order::Deterministic }
+        Self(lean::Reader::new(input))
     }
 
     /// A reader that accepts map keys in any order, but none twice.
     pub fn with_order(input: &'b [u8], order: Order) -> Self {
-        Self { order, ..Self::new(input) }
+        Self(lean::Reader::with_order(input, order))
     }
 
     /// The same reader with its input placed at `base` of a larger one.
     pub fn at_offset(self, base: usize) -> Self {
-        Self { base, ..self }
+        Self(self.0.at_offset(base))
+    }
+
+    /// The same reader for code that must be small. After one of its faults the position is open.
+    pub fn lean(&mut self) -> &mut lean::Reader<'b> {
+        &mut self.0
     }
 
     /// Offset of the next item from the start of the outermost input.
     pub fn position(&self) -> usize {
-        self.base + self.at
+        self.0.position()
     }
 
     /// Whether nothing is left.
     pub fn is_empty(&self) -> bool {
-        self.at >= self.input.len()
+        self.0.is_empty()
     }
 
     /// Which orders of map keys are accepted.
     pub fn order(&self) -> Order {
-        self.order
+        self.0.order()
     }
 
     /// Bytes not yet read.
     pub fn rest(&self) -> &'b [u8] {
-        self.input.get(self.at..).unwrap_or_default()
+        self.0.rest()
     }
 
     /// Refuses bytes after the last item.
     pub fn end(&self) -> Result<(), Error> {
-        if self.is_empty() { Ok(()) } else { Err(self.fail(Reason::TrailingBytes)) }
+        Ok(self.0.end()?)
     }
 
     /// An error at the current position.
@@ -73,217 +72,118 @@ impl<'b> Reader<'b> {
 
     /// The kind of the next item.
     pub fn peek(&self) -> Result<Type, Error> {
-        Ok(Head::read(self.input, self.at, self.base)?.kind())
+        Ok(self.0.peek()?)
     }
 
     /// An unsigned integer.
     pub fn uint(&mut self) -> Result<u64, Error> {
-        Ok(self.take(Type::Unsigned)?.argument)
+        self.read(lean::Reader::uint)
     }
 
     /// An unsigned integer that fits a narrower type.
     pub fn uint_as<T: TryFrom<u64>>(&mut self) -> Result<T, Error> {
-        let at = self.position();
-        let value = self.clone().uint()?;
-        let value = T::try_from(value).map_err(|_| Error::new(at, Reason::OutOfRange))?;
-        self.uint()?;
-        Ok(value)
+        self.read(lean::Reader::uint_as)
     }
 
     /// An integer of either sign.
     pub fn int(&mut self) -> Result<i64, Error> {
-        let head = self.head()?;
-        let out_of_range = self.fail(Reason::OutOfRange);
-        let value = match head.kind() {
-            Type::Unsigned => i64::try_from(head.argument).map_err(|_| out_of_range)?,
-            Type::Negative => -1 - i64::try_from(head.argument).map_err(|_| out_of_range)?,
-            found => return Err(self.fail(Reason::WrongType { expected: Type::Integer, found })),
-        };
-        self.at += head.len;
-        Ok(value)
+        self.read(lean::Reader::int)
     }
 
     /// A byte string.
     pub fn bytes(&mut self) -> Result<&'b [u8], Error> {
-        self.string(Type::Bytes)
+        self.read(lean::Reader::bytes)
     }
 
     /// The head alone of a byte string whose content is not in this input: its length.
     pub fn bytes_head(&mut self) -> Result<u64, Error> {
-        Ok(self.take(Type::Bytes)?.argument)
+        self.read(|reader| reader.take(Type::Bytes))
     }
 
     /// The head alone of a map whose entries are not in this input: how many there are.
     pub fn map_head(&mut self) -> Result<u64, Error> {
-        Ok(self.take(Type::Map)?.argument)
+        self.read(|reader| reader.take(Type::Map))
     }
 
     /// A byte string of exactly `N` bytes.
     pub fn byte_array<const N: usize>(&mut self) -> Result<&'b [u8; N], Error> {
-        let at = self.position();
-        let mut ahead = self.clone();
-        let bytes = ahead
-            .bytes()?
-            .try_into()
-            .map_err(|_| Error::rule(at, "byte string has another length than the format fixes"))?;
-        *self = ahead;
-        Ok(bytes)
+        self.read(lean::Reader::byte_array)
     }
 
     /// A reader over the content of a byte string that wraps encoded items.
-    pub fn wrapped(&mut self) -> Result<Reader<'b>, Error> {
-        let bytes = self.bytes()?;
-        Ok(Reader { input: bytes, at: 0, base: self.position() - bytes.len(), order: self.order })
+    pub fn wrapped(&mut self) -> Result<Self, Error> {
+        self.read(lean::Reader::wrapped).map(Self)
     }
 
     /// A text string.
     pub fn text(&mut self) -> Result<&'b str, Error> {
-        let at = self.position();
-        let mut ahead = self.clone();
-        let bytes = ahead.string(Type::Text)?;
-        let text = core::str::from_utf8(bytes).map_err(|_| Error::new(at, Reason::NotUtf8))?;
-        *self = ahead;
-        Ok(text)
+        self.read(lean::Reader::text)
     }
 
     /// `true` or `false`.
     pub fn bool(&mut self) -> Result<bool, Error> {
-        Ok(self.take(Type::Bool)?.info == 21)
+        self.read(lean::Reader::bool)
     }
 
     /// `null`.
     pub fn null(&mut self) -> Result<(), Error> {
-        self.take(Type::Null).map(|_| ())
+        self.read(lean::Reader::null)
     }
 
     /// Reads `null` if it stands next, and says whether it did.
     pub fn is_null(&mut self) -> Result<bool, Error> {
-        let is_null = self.peek()? == Type::Null;
-        if is_null {
-            self.null()?;
-        }
-        Ok(is_null)
+        self.read(lean::Reader::is_null)
     }
 
     /// A floating-point number of any width, in the shortest form that keeps its value.
     pub fn float(&mut self) -> Result<f64, Error> {
-        let head = self.take(Type::Float)?;
-        Ok(head.float().unwrap_or_default())
+        self.read(lean::Reader::float)
     }
 
     /// A tag number; the tagged item comes next.
     pub fn tag(&mut self) -> Result<u64, Error> {
-        Ok(self.take(Type::Tag)?.argument)
+        self.read(lean::Reader::tag)
     }
 
     /// Reads `tag` if it stands next, and says whether it did.
     pub fn is_tag(&mut self, tag: u64) -> Result<bool, Error> {
-        let mut ahead = self.clone();
-        let found = ahead.peek()? == Type::Tag && ahead.tag()? == tag;
-        if found {
-            *self = ahead;
-        }
-        Ok(found)
+        self.read(|reader| reader.is_tag(tag))
     }
 
     /// The head of an array: how many items follow.
     pub fn array(&mut self) -> Result<usize, Error> {
-        let head = self.peek_take(Type::Array)?;
-        let count = self.count(head, 1)?;
-        self.at += head.len;
-        Ok(count)
+        self.read(lean::Reader::array)
     }
 
     /// The head of an array of exactly `count` items.
     pub fn array_of(&mut self, count: usize) -> Result<(), Error> {
-        let at = self.position();
-        let mut ahead = self.clone();
-        if ahead.array()? != count {
-            return Err(Error::rule(at, "array has another number of items than the format fixes"));
-        }
-        *self = ahead;
-        Ok(())
+        self.read(|reader| reader.array_of(count))
     }
 
     /// The head of a map; step through its entries with [`MapCursor::next`].
     pub fn map(&mut self) -> Result<MapCursor<'b>, Error> {
-        let head = self.peek_take(Type::Map)?;
-        let count = self.count(head, 2)?;
-        self.at += head.len;
-        Ok(MapCursor::new(count, self.order))
+        self.read(lean::Reader::map).map(MapCursor)
     }
 
     /// The bytes of the next item, checked for well-formedness to its end.
     pub fn raw(&mut self) -> Result<&'b [u8], Error> {
-        let start = self.at;
-        self.skip()?;
-        Ok(self.input.get(start..self.at).unwrap_or_default())
+        self.read(lean::Reader::raw)
     }
 
     /// Passes over the next item, checked as by [`Reader::raw`].
     pub fn skip(&mut self) -> Result<(), Error> {
-        let end = crate::skip::item_end(self.input, self.at, self.base, self.order)?;
-        self.at = end;
-        Ok(())
+        self.read(lean::Reader::skip)
     }
 
-    /// A map key, and the bytes that encode it.
-    pub(crate) fn key(&mut self) -> Result<(Key<'b>, &'b [u8]), Error> {
-        let raw = self.clone().raw()?;
-        let key = match self.peek()? {
-            Type::Unsigned | Type::Negative => match self.clone().int() {
-                Ok(value) => Key::Int(value),
-                Err(_) => Key::Other(raw),
-            },
-            Type::Text => Key::Text(self.clone().text()?),
-            _ => Key::Other(raw),
-        };
-        self.at += raw.len();
-        Ok((key, raw))
-    }
-
-    fn head(&self) -> Result<Head, Error> {
-        let head = Head::read(self.input, self.at, self.base)?;
-        if !head.is_shortest() {
-            return Err(self.fail(Reason::NotShortest));
-        }
-        Ok(head)
-    }
-
-    fn peek_take(&self, expected: Type) -> Result<Head, Error> {
-        let head = self.head()?;
-        if head.kind() != expected {
-            return Err(self.fail(Reason::WrongType { expected, found: head.kind() }));
-        }
-        if head.info == INDEFINITE {
-            return Err(self.fail(Reason::IndefiniteLength));
-        }
-        Ok(head)
-    }
-
-    fn take(&mut self, expected: Type) -> Result<Head, Error> {
-        let head = self.peek_take(expected)?;
-        self.at += head.len;
-        Ok(head)
-    }
-
-    fn string(&mut self, expected: Type) -> Result<&'b [u8], Error> {
-        let head = self.peek_take(expected)?;
-        let truncated = self.fail(Reason::Truncated);
-        let start = self.at + head.len;
-        let len = usize::try_from(head.argument).map_err(|_| truncated)?;
-        let end = start.checked_add(len).ok_or(truncated)?;
-        let bytes = self.input.get(start..end).ok_or(truncated)?;
-        self.at = end;
-        Ok(bytes)
-    }
-
-    /// A declared count is believed only if the input could hold it: each entry takes at least `least` bytes.
-    fn count(&self, head: Head, least: usize) -> Result<usize, Error> {
-        let left = self.input.len() - self.at - head.len;
-        usize::try_from(head.argument)
-            .ok()
-            .filter(|count| count.checked_mul(least).is_some_and(|needed| needed <= left))
-            .ok_or(self.fail(Reason::Truncated))
+    /// Reads something, or nothing and stays.
+    pub(crate) fn read<T>(
+        &mut self,
+        read: impl FnOnce(&mut lean::Reader<'b>) -> Result<T, Fault>,
+    ) -> Result<T, Error> {
+        let before = self.0.at();
+        read(&mut self.0).map_err(|fault| {
+            self.0.rewind(before);
+            fault.into()
+        })
     }
 }

@@ -1,0 +1,277 @@
+use super::{Fault, MapCursor};
+use crate::{
+    Key, Order, Reason, Type,
+    head::{Head, INDEFINITE},
+};
+
+/// Reads one item after another from borrowed bytes, as [`crate::Reader`] does. After a fault its position is open.
+#[derive(Clone, Debug)]
+pub struct Reader<'b> {
+    input: &'b [u8],
+    at: usize,
+    /// Offset of `input` in the outermost input, so that errors inside wrapped byte strings point into the whole.
+    base: usize,
+    order: Order,
+}
+
+impl<'b> Reader<'b> {
+    /// A reader that demands deterministic encoding.
+    pub fn new(input: &'b [u8]) -> Self {
+        Self { input, at: 0, base: 0, order: Order::Deterministic }
+    }
+
+    /// A reader that accepts map keys in any order, but none twice.
+    pub fn with_order(input: &'b [u8], order: Order) -> Self {
+        Self { order, ..Self::new(input) }
+    }
+
+    /// The same reader with its input placed at `base` of a larger one.
+    pub fn at_offset(self, base: usize) -> Self {
+        Self { base, ..self }
+    }
+
+    /// Offset of the next item from the start of the outermost input.
+    pub fn position(&self) -> usize {
+        self.base + self.at
+    }
+
+    /// Whether nothing is left.
+    pub fn is_empty(&self) -> bool {
+        self.left() == 0
+    }
+
+    /// Which orders of map keys are accepted.
+    pub fn order(&self) -> Order {
+        self.order
+    }
+
+    /// Bytes not yet read.
+    pub fn rest(&self) -> &'b [u8] {
+        self.input.get(self.at..).unwrap_or_default()
+    }
+
+    /// Refuses bytes after the last item.
+    pub fn end(&self) -> Result<(), Fault> {
+        if self.is_empty() { Ok(()) } else { Err(self.fail(Reason::TrailingBytes)) }
+    }
+
+    /// A fault at the current position.
+    pub fn fail(&self, reason: Reason) -> Fault {
+        Fault::new(self.position(), reason)
+    }
+
+    /// The kind of the next item.
+    pub fn peek(&self) -> Result<Type, Fault> {
+        Ok(Head::read(self.input, self.at, self.base)?.kind())
+    }
+
+    /// An unsigned integer.
+    pub fn uint(&mut self) -> Result<u64, Fault> {
+        self.take(Type::Unsigned)
+    }
+
+    /// An unsigned integer that fits a narrower type.
+    pub fn uint_as<T: TryFrom<u64>>(&mut self) -> Result<T, Fault> {
+        let at = self.position();
+        T::try_from(self.uint()?).map_err(|_| Fault::new(at, Reason::OutOfRange))
+    }
+
+    /// An integer of either sign.
+    pub fn int(&mut self) -> Result<i64, Fault> {
+        let head = self.head()?;
+        let kind = head.kind();
+        if !matches!(kind, Type::Unsigned | Type::Negative) {
+            return Err(self.fail(Reason::WrongType { expected: Type::Integer, found: kind }));
+        }
+        let value = head.argument as i64;
+        if value < 0 {
+            return Err(self.fail(Reason::OutOfRange));
+        }
+        self.at += head.len;
+        Ok(if kind == Type::Negative { -1 - value } else { value })
+    }
+
+    /// A byte string.
+    pub fn bytes(&mut self) -> Result<&'b [u8], Fault> {
+        self.string(Type::Bytes)
+    }
+
+    /// A byte string of exactly `N` bytes.
+    pub fn byte_array<const N: usize>(&mut self) -> Result<&'b [u8; N], Fault> {
+        let at = self.position();
+        let wrong = |_| Fault::rule(at, "byte string has another length than the format fixes");
+        self.bytes()?.try_into().map_err(wrong)
+    }
+
+    /// A reader over the content of a byte string that wraps encoded items.
+    pub fn wrapped(&mut self) -> Result<Self, Fault> {
+        let bytes = self.bytes()?;
+        Ok(Self { input: bytes, at: 0, base: self.position() - bytes.len(), order: self.order })
+    }
+
+    /// A text string.
+    pub fn text(&mut self) -> Result<&'b str, Fault> {
+        let at = self.position();
+        let bytes = self.string(Type::Text)?;
+        core::str::from_utf8(bytes).map_err(|_| Fault::new(at, Reason::NotUtf8))
+    }
+
+    /// `true` or `false`.
+    pub fn bool(&mut self) -> Result<bool, Fault> {
+        // A simple value is its own argument (RFC 8949, section 3.3).
+        Ok(self.take(Type::Bool)? == 21)
+    }
+
+    /// `null`.
+    pub fn null(&mut self) -> Result<(), Fault> {
+        self.take(Type::Null).map(|_| ())
+    }
+
+    /// Reads `null` if it stands next, and says whether it did.
+    pub fn is_null(&mut self) -> Result<bool, Fault> {
+        let is_null = self.peek()? == Type::Null;
+        if is_null {
+            self.null()?;
+        }
+        Ok(is_null)
+    }
+
+    /// A floating-point number of any width, in the shortest form that keeps its value.
+    pub fn float(&mut self) -> Result<f64, Fault> {
+        let head = self.peek_take(Type::Float)?;
+        self.at += head.len;
+        Ok(head.float().unwrap_or_default())
+    }
+
+    /// A tag number; the tagged item comes next.
+    pub fn tag(&mut self) -> Result<u64, Fault> {
+        self.take(Type::Tag)
+    }
+
+    /// Reads `tag` if it stands next, and says whether it did.
+    pub fn is_tag(&mut self, tag: u64) -> Result<bool, Fault> {
+        let before = self.at;
+        let found = self.peek()? == Type::Tag && self.tag()? == tag;
+        if !found {
+            self.at = before;
+        }
+        Ok(found)
+    }
+
+    /// The head of an array: how many items follow.
+    pub fn array(&mut self) -> Result<usize, Fault> {
+        self.container(Type::Array, 1)
+    }
+
+    /// The head of an array of exactly `count` items.
+    pub fn array_of(&mut self, count: usize) -> Result<(), Fault> {
+        let at = self.position();
+        if self.array()? != count {
+            return Err(Fault::rule(at, "array has another number of items than the format fixes"));
+        }
+        Ok(())
+    }
+
+    /// The head of a map; step through its entries with [`MapCursor::next`].
+    pub fn map(&mut self) -> Result<MapCursor<'b>, Fault> {
+        Ok(MapCursor::new(self.container(Type::Map, 2)?, self.order))
+    }
+
+    /// The bytes of the next item, checked for well-formedness to its end.
+    pub fn raw(&mut self) -> Result<&'b [u8], Fault> {
+        let start = self.at;
+        self.skip()?;
+        Ok(self.since(start))
+    }
+
+    /// A map key, and the bytes that encode it.
+    pub(crate) fn key(&mut self) -> Result<(Key<'b>, &'b [u8]), Fault> {
+        let start = self.clone();
+        let raw = self.raw()?;
+        let head = start.head()?;
+        let key = match head.kind() {
+            Type::Unsigned if head.argument as i64 >= 0 => Key::Int(head.argument as i64),
+            Type::Negative if head.argument as i64 >= 0 => Key::Int(-1 - head.argument as i64),
+            Type::Text => Key::Text({ start }.text()?),
+            _ => Key::Other(raw),
+        };
+        Ok((key, raw))
+    }
+
+    /// Takes an item of a kind whose content, if it has one, is not in this input: its argument.
+    pub(crate) fn take(&mut self, expected: Type) -> Result<u64, Fault> {
+        let head = self.peek_take(expected)?;
+        self.at += head.len;
+        Ok(head.argument)
+    }
+
+    pub(super) fn head(&self) -> Result<Head, Fault> {
+        let head = Head::read(self.input, self.at, self.base)?;
+        if !head.is_shortest() {
+            return Err(self.fail(Reason::NotShortest));
+        }
+        Ok(head)
+    }
+
+    fn peek_take(&self, expected: Type) -> Result<Head, Fault> {
+        let head = self.head()?;
+        let found = head.kind();
+        if found != expected {
+            return Err(self.fail(Reason::WrongType { expected, found }));
+        }
+        if head.info == INDEFINITE {
+            return Err(self.fail(Reason::IndefiniteLength));
+        }
+        Ok(head)
+    }
+
+    #[inline(never)]
+    fn string(&mut self, expected: Type) -> Result<&'b [u8], Fault> {
+        let head = self.peek_take(expected)?;
+        let len = self.count(head.argument, 1, self.left() - head.len)?;
+        self.at += head.len;
+        let start = self.at;
+        self.at += len;
+        Ok(self.since(start))
+    }
+
+    #[inline(never)]
+    fn container(&mut self, expected: Type, least: usize) -> Result<usize, Fault> {
+        let head = self.peek_take(expected)?;
+        let count = self.count(head.argument, least, self.left() - head.len)?;
+        self.at += head.len;
+        Ok(count)
+    }
+
+    /// A declared count is believed only if the bytes that are left could hold it: each entry takes at least `least`.
+    pub(super) fn count(&self, declared: u64, least: usize, left: usize) -> Result<usize, Fault> {
+        match usize::try_from(declared) {
+            Ok(count) if count <= left / least => Ok(count),
+            _ => Err(self.fail(Reason::Truncated)),
+        }
+    }
+
+    /// How many bytes are not yet read.
+    pub(super) fn left(&self) -> usize {
+        self.input.len().saturating_sub(self.at)
+    }
+
+    /// Where the next item stands in the input.
+    pub(crate) fn at(&self) -> usize {
+        self.at
+    }
+
+    pub(super) fn advance(&mut self, len: usize) {
+        self.at += len;
+    }
+
+    /// What was read since a place in the input.
+    pub(super) fn since(&self, start: usize) -> &'b [u8] {
+        self.input.get(start..self.at).unwrap_or_default()
+    }
+
+    /// Goes back to a place in the input.
+    pub(crate) fn rewind(&mut self, at: usize) {
+        self.at = at;
+    }
+}
