@@ -1,8 +1,9 @@
 //! What the two encrypted messages have in common: headers and ciphertext.
 
-use cbor::Reader;
+use cbor::lean::Reader;
 use crypto::{ContentAlgorithm, ContentKey, Decryptor};
 
+use crate::error::Fault;
 use crate::key::missing;
 use crate::message::read_payload;
 use crate::structure::additional_data;
@@ -18,7 +19,7 @@ pub(crate) struct Content<'b> {
 }
 
 impl<'b> Content<'b> {
-    pub(crate) fn read(reader: &mut Reader<'b>) -> Result<Self, Error> {
+    pub(crate) fn read(reader: &mut Reader<'b>) -> Result<Self, Fault> {
         let at = reader.position();
         let headers = Headers::read(reader, &[labels::IV])?;
         let ciphertext = read_payload(reader)?;
@@ -28,7 +29,7 @@ impl<'b> Content<'b> {
         }
         let (iv, iv_at) = headers.bytes(labels::IV)?.ok_or_else(|| missing(labels::IV))?;
         if iv.len() != algorithm.iv_len() {
-            return Err(cbor::Error::rule(iv_at, "initialisation vector has the wrong length").into());
+            return Err(Fault::rule(iv_at, "initialisation vector has the wrong length"));
         }
         Ok(Self { headers, algorithm, iv, ciphertext })
     }
@@ -47,7 +48,7 @@ impl<'b> Content<'b> {
 
 /// The content's algorithm: protected where it authenticates, and where it does not, in a message that protects nothing
 /// (RFC 9459, section 4).
-fn algorithm(headers: &Headers<'_>, at: usize) -> Result<ContentAlgorithm, Error> {
+fn algorithm(headers: &Headers<'_>, at: usize) -> Result<ContentAlgorithm, Fault> {
     let (id, protected) = headers.algorithm().ok_or_else(|| missing(labels::ALG))?;
     let algorithm = ContentAlgorithm::from_cose_id(id).ok_or(Feature::Algorithm(id))?;
     match (algorithm.is_authenticated(), protected) {
@@ -55,8 +56,7 @@ fn algorithm(headers: &Headers<'_>, at: usize) -> Result<ContentAlgorithm, Error
         (true, false) => Err(Distrust::AlgorithmNotProtected.into()),
         (false, _) if headers.protected_raw().is_empty() => Ok(algorithm),
         (false, _) => {
-            Err(cbor::Error::rule(at, "protected header is not empty, and the algorithm protects nothing")
-                .into())
+            Err(Fault::rule(at, "protected header is not empty, and the algorithm protects nothing"))
         }
     }
 }

@@ -1,10 +1,11 @@
 use alloc::vec;
 use alloc::vec::Vec;
 
-use cbor::{Reader, Reason};
+use cbor::lean::Reader;
 use crypto::{ContentAlgorithm, ContentKey, Decrypted, Decryptor, Zeroizing};
 
 use crate::content::Content;
+use crate::error::Fault;
 use crate::message::{decode, one_payload};
 use crate::recipient::unwrap_content_key;
 use crate::structure::{ENCRYPT, ENCRYPT0};
@@ -78,14 +79,14 @@ impl<'b> Encrypt<'b> {
         decrypt(self.open(keys, external_aad, other)?, ciphertext)
     }
 
-    fn read(reader: &mut Reader<'b>) -> Result<Self, Error> {
+    fn read(reader: &mut Reader<'b>) -> Result<Self, Fault> {
         reader.array_of(4)?;
         let content = Content::read(reader)?;
         let at = reader.position();
         let recipients = match reader.array()? {
-            0 => return Err(cbor::Error::rule(at, "message has no recipient").into()),
+            0 => return Err(Fault::rule(at, "message has no recipient")),
             count if count > MAX_RECIPIENTS => {
-                return Err(cbor::Error::new(at, Reason::TooLong { limit: MAX_RECIPIENTS }).into());
+                return Err(Fault::too_long(at, MAX_RECIPIENTS));
             }
             count => (0..count).map(|_| Recipient::read(reader)).collect::<Result<_, _>>()?,
         };
@@ -150,7 +151,7 @@ impl<'b> Encrypt0<'b> {
         decrypt(self.open(key, external_aad)?, ciphertext)
     }
 
-    fn read(reader: &mut Reader<'b>) -> Result<Self, Error> {
+    fn read(reader: &mut Reader<'b>) -> Result<Self, Fault> {
         reader.array_of(3)?;
         Ok(Self { content: Content::read(reader)? })
     }

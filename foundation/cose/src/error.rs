@@ -1,3 +1,4 @@
+use alloc::boxed::Box;
 use core::fmt;
 
 /// Why a COSE object was refused, sorted by who is to blame.
@@ -69,6 +70,66 @@ pub enum Feature {
     Header(i64),
     /// Recipients of a recipient.
     NestedRecipients,
+}
+
+/// An [`Error`] as one word, as decoders hand it on among each other.
+#[derive(Debug)]
+pub(crate) struct Fault(Box<Error>);
+
+impl Fault {
+    /// A broken rule of the format at a byte offset.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn rule(at: usize, rule: &'static str) -> Self {
+        Error::from(cbor::Error::rule(at, rule)).into()
+    }
+
+    /// More bytes or entries than are allowed.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn too_long(at: usize, limit: usize) -> Self {
+        Error::from(cbor::Error::new(at, cbor::Reason::TooLong { limit })).into()
+    }
+}
+
+impl From<Error> for Fault {
+    #[cold]
+    #[inline(never)]
+    fn from(error: Error) -> Self {
+        Self(Box::new(error))
+    }
+}
+
+impl From<cbor::lean::Fault> for Fault {
+    #[cold]
+    #[inline(never)]
+    fn from(fault: cbor::lean::Fault) -> Self {
+        Error::Malformed(fault.into()).into()
+    }
+}
+
+impl From<Distrust> for Fault {
+    fn from(distrust: Distrust) -> Self {
+        Error::from(distrust).into()
+    }
+}
+
+impl From<Feature> for Fault {
+    fn from(feature: Feature) -> Self {
+        Error::from(feature).into()
+    }
+}
+
+impl From<Fault> for Error {
+    fn from(fault: Fault) -> Self {
+        *fault.0
+    }
+}
+
+impl From<cbor::lean::Fault> for Error {
+    fn from(fault: cbor::lean::Fault) -> Self {
+        Self::Malformed(fault.into())
+    }
 }
 
 impl From<cbor::Error> for Error {

@@ -1,8 +1,9 @@
 use alloc::vec::Vec;
 
-use cbor::{Order, Reader, Reason, Type, Writer};
+use cbor::{Order, Type, Writer, lean::Reader};
 
-use crate::{Distrust, Error, Feature, labels};
+use crate::error::Fault;
+use crate::{Distrust, Feature, labels};
 
 /// How many header parameters one bucket may hold.
 pub const MAX_HEADERS: usize = 16;
@@ -96,11 +97,11 @@ impl<'b> Bucket<'b> {
         self.entries.is_empty()
     }
 
-    fn read(reader: &mut Reader<'b>) -> Result<Self, Error> {
+    fn read(reader: &mut Reader<'b>) -> Result<Self, Fault> {
         let start = reader.position();
         let mut map = reader.map()?;
         if map.remaining() > MAX_HEADERS {
-            return Err(cbor::Error::new(start, Reason::TooLong { limit: MAX_HEADERS }).into());
+            return Err(Fault::too_long(start, MAX_HEADERS));
         }
         let mut entries = Vec::with_capacity(map.remaining());
         loop {
@@ -110,9 +111,7 @@ impl<'b> Bucket<'b> {
                 Some(cbor::Key::Int(label)) => Label::Int(label),
                 Some(cbor::Key::Text(label)) => Label::Text(label),
                 Some(cbor::Key::Other(_)) => {
-                    return Err(
-                        cbor::Error::rule(key_at, "header label is neither a number nor a text").into()
-                    );
+                    return Err(Fault::rule(key_at, "header label is neither a number nor a text"));
                 }
             };
             let at = reader.position();
@@ -128,7 +127,7 @@ impl<'b> Bucket<'b> {
 /// The header parameters of a message or of one signer (RFC 9052, section 3).
 ///
 /// Unknown parameters are kept and ignored, unless listed as critical. No label occurs twice, in one bucket or in both.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Headers<'b> {
     protected_raw: &'b [u8],
     protected: Bucket<'b>,
@@ -189,7 +188,7 @@ impl<'b> Headers<'b> {
     }
 
     /// Reads both buckets; `understood` are the labels the caller processes beyond those of this crate.
-    pub(crate) fn read(reader: &mut Reader<'b>, understood: &[i64]) -> Result<Self, Error> {
+    pub(crate) fn read(reader: &mut Reader<'b>, understood: &[i64]) -> Result<Self, Fault> {
         let mut wrapped = reader.wrapped()?;
         let protected_raw = wrapped.rest();
         let protected =
@@ -198,41 +197,53 @@ impl<'b> Headers<'b> {
         let unprotected = Bucket::read(reader)?;
 
         if let Some(twice) = unprotected.entries.iter().find(|entry| protected.find(entry.label).is_some()) {
-            return Err(cbor::Error::rule(twice.at, "header parameter is in both buckets").into());
+            return Err(Fault::rule(twice.at, "header parameter is in both buckets"));
         }
         if let Some(crit) = unprotected.find(Label::Int(labels::CRIT)) {
-            return Err(
-                cbor::Error::rule(crit.at, "list of critical header parameters is not protected").into()
-            );
+            return Err(Fault::rule(crit.at, "list of critical header parameters is not protected"));
         }
         if let Some(crit) = protected.find(Label::Int(labels::CRIT)) {
             check_critical(crit, &protected, understood)?;
         }
 
-        let value = |label| {
-            let label = Label::Int(label);
-            let entry = protected.find(label).or_else(|| unprotected.find(label))?;
-            Some(Reader::with_order(entry.value, Order::Unique).at_offset(entry.at))
-        };
-        let algorithm = match value(labels::ALG) {
-            Some(mut reader) if reader.peek()? == Type::Text => {
+        let mut this = Self { protected_raw, protected, unprotected, ..Self::default() };
+        this.read_known()?;
+        Ok(this)
+    }
+
+    /// Reads the parameters that this crate knows.
+    fn read_known(&mut self) -> Result<(), Fault> {
+        if let Some(mut reader) = self.value(labels::ALG) {
+            if reader.peek()? == Type::Text {
                 reader.text()?;
                 return Err(Feature::NamedAlgorithm.into());
             }
-            Some(mut reader) => {
-                Some(Algorithm { id: reader.int()?, protected: protected.get(labels::ALG).is_some() })
-            }
-            None => None,
-        };
-        let content_type = match value(labels::CONTENT_TYPE) {
-            Some(mut reader) if reader.peek()? == Type::Text => Some(ContentType::MediaType(reader.text()?)),
-            Some(mut reader) => Some(ContentType::Format(reader.uint()?)),
-            None => None,
-        };
-        let kid = value(labels::KID).map(|mut reader| reader.bytes()).transpose()?;
-        let x5chain = value(labels::X5CHAIN).map(read_x5chain).transpose()?.unwrap_or_default();
-        let x5t = value(labels::X5T).map(read_x5t).transpose()?;
-        Ok(Self { protected_raw, protected, unprotected, algorithm, content_type, kid, x5chain, x5t })
+            let protected = self.protected.get(labels::ALG).is_some();
+            self.algorithm = Some(Algorithm { id: reader.int()?, protected });
+        }
+        if let Some(mut reader) = self.value(labels::CONTENT_TYPE) {
+            self.content_type = Some(match reader.peek()? {
+                Type::Text => ContentType::MediaType(reader.text()?),
+                _ => ContentType::Format(reader.uint()?),
+            });
+        }
+        if let Some(mut reader) = self.value(labels::KID) {
+            self.kid = Some(reader.bytes()?);
+        }
+        if let Some(reader) = self.value(labels::X5CHAIN) {
+            self.x5chain = read_x5chain(reader)?;
+        }
+        if let Some(reader) = self.value(labels::X5T) {
+            self.x5t = Some(read_x5t(reader)?);
+        }
+        Ok(())
+    }
+
+    /// The value of a parameter in either bucket.
+    fn value(&self, label: i64) -> Option<Reader<'b>> {
+        let label = Label::Int(label);
+        let entry = self.protected.find(label).or_else(|| self.unprotected.find(label))?;
+        Some(Reader::with_order(entry.value, Order::Unique).at_offset(entry.at))
     }
 
     /// The algorithm from either bucket, and whether it is protected.
@@ -241,14 +252,14 @@ impl<'b> Headers<'b> {
     }
 
     /// A byte string in either bucket, and its offset.
-    pub(crate) fn bytes(&self, label: i64) -> Result<Option<(&'b [u8], usize)>, cbor::Error> {
-        let label = Label::Int(label);
-        let entry = self.protected.find(label).or_else(|| self.unprotected.find(label));
-        entry.map(|entry| Ok((Reader::new(entry.value).at_offset(entry.at).bytes()?, entry.at))).transpose()
+    pub(crate) fn bytes(&self, label: i64) -> Result<Option<(&'b [u8], usize)>, Fault> {
+        let Some(mut reader) = self.value(label) else { return Ok(None) };
+        let at = reader.position();
+        Ok(Some((reader.bytes()?, at)))
     }
 
     /// The algorithm, which must be in the protected bucket.
-    pub(crate) fn protected_algorithm(&self) -> Result<i64, Error> {
+    pub(crate) fn protected_algorithm(&self) -> Result<i64, Fault> {
         match self.algorithm {
             Some(Algorithm { id, protected: true }) => Ok(id),
             _ => Err(Distrust::AlgorithmNotProtected.into()),
@@ -257,11 +268,11 @@ impl<'b> Headers<'b> {
 }
 
 /// Every label listed as critical is present in the protected bucket and understood (RFC 9052, section 3.1).
-fn check_critical(crit: &Entry<'_>, protected: &Bucket<'_>, understood: &[i64]) -> Result<(), Error> {
+fn check_critical(crit: &Entry<'_>, protected: &Bucket<'_>, understood: &[i64]) -> Result<(), Fault> {
     let mut reader = Reader::with_order(crit.value, Order::Unique).at_offset(crit.at);
     let count = reader.array()?;
     if count == 0 {
-        return Err(cbor::Error::rule(crit.at, "list of critical header parameters is empty").into());
+        return Err(Fault::rule(crit.at, "list of critical header parameters is empty"));
     }
     for _ in 0..count {
         let at = reader.position();
@@ -270,9 +281,7 @@ fn check_critical(crit: &Entry<'_>, protected: &Bucket<'_>, understood: &[i64]) 
             _ => Label::Int(reader.int()?),
         };
         if protected.find(label).is_none() {
-            return Err(
-                cbor::Error::rule(at, "critical header parameter is not in the protected bucket").into()
-            );
+            return Err(Fault::rule(at, "critical header parameter is not in the protected bucket"));
         }
         match label {
             Label::Int(label) if UNDERSTOOD.contains(&label) || understood.contains(&label) => {}
@@ -284,21 +293,25 @@ fn check_critical(crit: &Entry<'_>, protected: &Bucket<'_>, understood: &[i64]) 
 }
 
 /// One certificate as a byte string, or an array of them.
-fn read_x5chain(mut reader: Reader<'_>) -> Result<Vec<&[u8]>, cbor::Error> {
+fn read_x5chain(mut reader: Reader<'_>) -> Result<Vec<&[u8]>, Fault> {
     if reader.peek()? == Type::Bytes {
         return Ok(Vec::from([reader.bytes()?]));
     }
     let at = reader.position();
     match reader.array()? {
-        0 => Err(cbor::Error::rule(at, "certificate chain is empty")),
-        count if count > MAX_CERTIFICATES => {
-            Err(cbor::Error::new(at, Reason::TooLong { limit: MAX_CERTIFICATES }))
+        0 => Err(Fault::rule(at, "certificate chain is empty")),
+        count if count > MAX_CERTIFICATES => Err(Fault::too_long(at, MAX_CERTIFICATES)),
+        count => {
+            let mut chain = Vec::with_capacity(count);
+            for _ in 0..count {
+                chain.push(reader.bytes()?);
+            }
+            Ok(chain)
         }
-        count => (0..count).map(|_| reader.bytes()).collect(),
     }
 }
 
-fn read_x5t(mut reader: Reader<'_>) -> Result<(i64, &[u8]), cbor::Error> {
+fn read_x5t(mut reader: Reader<'_>) -> Result<(i64, &[u8]), Fault> {
     reader.array_of(2)?;
     Ok((reader.int()?, reader.bytes()?))
 }

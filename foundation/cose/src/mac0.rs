@@ -1,10 +1,11 @@
 use alloc::vec::Vec;
 use core::fmt;
 
-use cbor::{Reader, Writer};
+use cbor::{Writer, lean::Reader};
 use crypto::{HashAlgorithm, Zeroizing, hmac, hmac_verify};
 
 use crate::builder::{HeaderBuilder, header_methods, write_payload};
+use crate::error::Fault;
 use crate::key::Members;
 use crate::message::{decode, one_payload, read_payload};
 use crate::structure::{MAC0, to_be_authenticated};
@@ -132,7 +133,7 @@ impl<'b> Mac0<'b> {
         key.verify(&covered, self.tag)
     }
 
-    fn read(reader: &mut Reader<'b>) -> Result<Self, Error> {
+    fn read(reader: &mut Reader<'b>) -> Result<Self, Fault> {
         reader.array_of(4)?;
         let headers = Headers::read(reader, &[])?;
         let payload = read_payload(reader)?;

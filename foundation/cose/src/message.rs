@@ -1,8 +1,9 @@
 //! What the COSE messages have in common on the way in.
 
-use cbor::{Order, Reader, Reason, Type};
+use cbor::{Order, Reason, Type, lean::Reader};
 use crypto::{PublicKey, SignatureAlgorithm};
 
+use crate::error::Fault;
 use crate::{Distrust, Error, Feature};
 
 /// Length of the longest message that is read. Payloads beyond it are carried detached.
@@ -14,10 +15,18 @@ pub const MAX_MESSAGE_LEN: usize = 4 << 20;
 pub(crate) fn decode<'b, T>(
     bytes: &'b [u8],
     tag: Option<u64>,
-    read: impl FnOnce(&mut Reader<'b>) -> Result<T, Error>,
+    read: impl FnOnce(&mut Reader<'b>) -> Result<T, Fault>,
 ) -> Result<T, Error> {
+    let mut reader = begin(bytes, tag)?;
+    let message = read(&mut reader)?;
+    reader.end()?;
+    Ok(message)
+}
+
+/// A reader behind the tag, if there must be one.
+fn begin(bytes: &[u8], tag: Option<u64>) -> Result<Reader<'_>, Fault> {
     if bytes.len() > MAX_MESSAGE_LEN {
-        return Err(cbor::Error::new(0, Reason::TooLong { limit: MAX_MESSAGE_LEN }).into());
+        return Err(Fault::too_long(0, MAX_MESSAGE_LEN));
     }
     let mut reader = Reader::with_order(bytes, Order::Unique);
     if let Some(tag) = tag
@@ -30,14 +39,12 @@ pub(crate) fn decode<'b, T>(
         };
         return Err(reader.fail(reason).into());
     }
-    let message = read(&mut reader)?;
-    reader.end()?;
-    Ok(message)
+    Ok(reader)
 }
 
 /// A payload, or nil where it is carried apart.
-pub(crate) fn read_payload<'b>(reader: &mut Reader<'b>) -> Result<Option<&'b [u8]>, cbor::Error> {
-    if reader.is_null()? { Ok(None) } else { reader.bytes().map(Some) }
+pub(crate) fn read_payload<'b>(reader: &mut Reader<'b>) -> Result<Option<&'b [u8]>, Fault> {
+    if reader.is_null()? { Ok(None) } else { Ok(Some(reader.bytes()?)) }
 }
 
 /// The one payload there is: the message's own or the caller's.

@@ -1,12 +1,13 @@
 use alloc::vec;
 use alloc::vec::Vec;
 
-use cbor::{Reader, Writer};
+use cbor::{Writer, lean::Reader};
 use crypto::{
     AgreementKey, AgreementPublicKey, ContentKey, KeyWrapAlgorithm, KeyWrapKey, SharedSecret, Zeroizing,
 };
 
 use crate::encryption_key::{Recipient as Key, public};
+use crate::error::Fault;
 use crate::key::{Members, missing};
 use crate::structure::as_authenticated;
 use crate::{Distrust, Error, Feature, Headers, KeyStore, RecipientAlgorithm, RecipientKey, labels};
@@ -42,12 +43,12 @@ impl<'b> Recipient<'b> {
         self.headers.kid()
     }
 
-    pub(crate) fn read(reader: &mut Reader<'b>) -> Result<Self, Error> {
+    pub(crate) fn read(reader: &mut Reader<'b>) -> Result<Self, Fault> {
         let at = reader.position();
         match reader.array()? {
             3 => {}
             4 => return Err(Feature::NestedRecipients.into()),
-            _ => return Err(cbor::Error::rule(at, "recipient has neither three nor four items").into()),
+            _ => return Err(Fault::rule(at, "recipient has neither three nor four items")),
         }
         let headers = Headers::read(reader, &[labels::EPHEMERAL_KEY, labels::SALT])?;
         let wrapped_at = reader.position();
@@ -60,9 +61,7 @@ impl<'b> Recipient<'b> {
             None => {}
             // RFC 9053, section 6.2.1: key wrap authenticates nothing, so nothing may claim to be.
             Some(RecipientAlgorithm::KeyWrap(_)) if !headers.protected().is_empty() => {
-                return Err(
-                    cbor::Error::rule(at, "protected header of a key wrap recipient is not empty").into()
-                );
+                return Err(Fault::rule(at, "protected header of a key wrap recipient is not empty"));
             }
             Some(RecipientAlgorithm::KeyWrap(_)) => {}
             Some(RecipientAlgorithm::Agreement(_)) if !protected => {
@@ -80,7 +79,7 @@ impl<'b> Recipient<'b> {
             }
         }
         if algorithm.is_some() && wrapped.is_empty() {
-            return Err(cbor::Error::rule(wrapped_at, "recipient carries no wrapped key").into());
+            return Err(Fault::rule(wrapped_at, "recipient carries no wrapped key"));
         }
         Ok(Self { headers, algorithm, id, ephemeral, salt, wrapped })
     }

@@ -1,9 +1,10 @@
 use alloc::vec::Vec;
 
-use cbor::{Reader, Reason, Writer};
+use cbor::{Writer, lean::Reader};
 use crypto::{PublicKey, SigningKey};
 
 use crate::builder::{HeaderBuilder, header_methods, write_payload};
+use crate::error::Fault;
 use crate::message::{check_algorithm, decode, one_payload, read_payload};
 use crate::structure::{SIGNATURE, to_be_authenticated};
 use crate::{Distrust, Error, Headers, Purpose, TrustAnchor, TrustAnchors, labels};
@@ -99,17 +100,17 @@ impl<'b> Sign<'b> {
         if signers.is_empty() { Err(refusal) } else { Ok(signers) }
     }
 
-    fn read(reader: &mut Reader<'b>) -> Result<Self, Error> {
+    fn read(reader: &mut Reader<'b>) -> Result<Self, Fault> {
         reader.array_of(4)?;
         let headers = Headers::read(reader, &[])?;
         let payload = read_payload(reader)?;
         let at = reader.position();
         let count = reader.array()?;
         if count == 0 {
-            return Err(cbor::Error::rule(at, "message has no signature").into());
+            return Err(Fault::rule(at, "message has no signature"));
         }
         if count > MAX_SIGNATURES {
-            return Err(cbor::Error::new(at, Reason::TooLong { limit: MAX_SIGNATURES }).into());
+            return Err(Fault::too_long(at, MAX_SIGNATURES));
         }
         let mut signatures = Vec::with_capacity(count);
         for _ in 0..count {
@@ -140,7 +141,7 @@ impl<'b> Signature<'b> {
         self.headers.kid()
     }
 
-    fn read(reader: &mut Reader<'b>) -> Result<Self, Error> {
+    fn read(reader: &mut Reader<'b>) -> Result<Self, Fault> {
         reader.array_of(3)?;
         let headers = Headers::read(reader, &[])?;
         let signature = reader.bytes()?;

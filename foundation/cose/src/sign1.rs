@@ -1,9 +1,10 @@
 use alloc::vec::Vec;
 
-use cbor::{Reader, Writer};
+use cbor::{Writer, lean::Reader};
 use crypto::{PublicKey, SignatureAlgorithm, SigningKey};
 
 use crate::builder::{HeaderBuilder, header_methods, write_payload};
+use crate::error::Fault;
 use crate::message::{check_algorithm, decode, one_payload, read_payload};
 use crate::structure::{SIGNATURE1, to_be_authenticated};
 use crate::{Distrust, Error, Headers, Purpose, TrustAnchor, TrustAnchors, labels};
@@ -87,7 +88,7 @@ impl<'b> Sign1<'b> {
         anchors.verify(purpose, self.kid(), self.algorithm, |key| self.verify_signed(key, &signed))
     }
 
-    fn read(reader: &mut Reader<'b>, understood: &[i64]) -> Result<Self, Error> {
+    fn read(reader: &mut Reader<'b>, understood: &[i64]) -> Result<Self, Fault> {
         reader.array_of(4)?;
         let headers = Headers::read(reader, understood)?;
         let payload = read_payload(reader)?;
