@@ -420,12 +420,12 @@ mod tests {
             let mut writer = Writer::new();
             writer.map(1).int(label).null();
             let bytes = writer.into_bytes();
-            let parameters = crate::parameter::decode_parameters(&mut Reader::new(&bytes));
-            let unknown = matches!(parameters, Err(Error::Unsupported { .. }));
+            let parameters = crate::parameter::decode_parameters(Reader::new(&bytes).lean());
+            let unknown = matches!(parameters.map_err(Error::from), Err(Error::Unsupported { .. }));
             assert_eq!(!unknown, Parameter::LABELS.contains(&label), "parameter {label}");
 
             let manifest = manifest_with(label);
-            let decoded = crate::Manifest::decode(&manifest, 0);
+            let decoded = crate::Manifest::decode(&manifest, 0).map_err(Error::from);
             let unknown = matches!(
                 decoded,
                 Err(Error::Unsupported { feature: Feature::ManifestMember(_) | Feature::LegacyDraft, .. })

@@ -1,9 +1,10 @@
 use alloc::vec::Vec;
 
-use cbor::{Error as CborError, Reader, Reason};
+use cbor::{Reason, lean::Reader};
 
 use crate::{
-    ComponentId, Error, Feature, Sequence,
+    ComponentId, Feature, Sequence,
+    error::Fault,
     labels::common,
     limits::{MAX_COMPONENTS, MAX_DEPENDENCIES},
     parameter::wrapped,
@@ -80,7 +81,7 @@ impl<'b> Common<'b> {
         Indices::of(&self.components, &self.dependencies)
     }
 
-    pub(crate) fn decode(reader: &mut Reader<'b>) -> Result<Self, Error> {
+    pub(crate) fn decode(reader: &mut Reader<'b>) -> Result<Self, Fault> {
         let start = reader.position();
         let (mut components, mut dependencies, mut shared) = (Vec::new(), Vec::new(), None);
         let mut map = reader.map()?;
@@ -95,11 +96,11 @@ impl<'b> Common<'b> {
                     let indices = Indices::of(&components, &dependencies);
                     shared = Some(decode_section(reader.wrapped()?, Place::Shared, indices)?);
                 }
-                other => return Err(Error::Unsupported { at, feature: Feature::CommonMember(other) }),
+                other => return Err(Fault::unsupported(at, Feature::CommonMember(other))),
             }
         }
         if components.is_empty() && dependencies.is_empty() {
-            return Err(CborError::new(start, Reason::MissingKey(common::COMPONENTS)).into());
+            return Err(Fault::new(start, Reason::MissingKey(common::COMPONENTS)));
         }
         Ok(Self { components, dependencies, shared })
     }
@@ -132,14 +133,14 @@ impl Indices {
 // A set of bits must have room for every index.
 const _: () = assert!(MAX_COMPONENTS + MAX_DEPENDENCIES <= u32::BITS as usize);
 
-fn decode_components(reader: &mut Reader<'_>) -> Result<Vec<ComponentId>, Error> {
+fn decode_components(reader: &mut Reader<'_>) -> Result<Vec<ComponentId>, Fault> {
     let at = reader.position();
     let count = reader.array()?;
     if count == 0 {
-        return Err(CborError::rule(at, "list of components is empty").into());
+        return Err(Fault::rule(at, "list of components is empty"));
     }
     if count > MAX_COMPONENTS {
-        return Err(CborError::new(at, Reason::TooLong { limit: MAX_COMPONENTS }).into());
+        return Err(Fault::too_long(at, MAX_COMPONENTS));
     }
     let mut components: Vec<ComponentId> = Vec::with_capacity(count);
     for _ in 0..count {
@@ -147,21 +148,21 @@ fn decode_components(reader: &mut Reader<'_>) -> Result<Vec<ComponentId>, Error>
         let component = ComponentId::decode(reader)?;
         // Twice the same place under two indices would have two parameter tables.
         if components.contains(&component) {
-            return Err(CborError::rule(at, "component is listed twice").into());
+            return Err(Fault::rule(at, "component is listed twice"));
         }
         components.push(component);
     }
     Ok(components)
 }
 
-pub(crate) fn decode_dependencies(reader: &mut Reader<'_>) -> Result<Vec<Dependency>, Error> {
+pub(crate) fn decode_dependencies(reader: &mut Reader<'_>) -> Result<Vec<Dependency>, Fault> {
     let at = reader.position();
     let mut map = reader.map()?;
     if map.remaining() == 0 {
-        return Err(CborError::rule(at, "map of dependencies is empty").into());
+        return Err(Fault::rule(at, "map of dependencies is empty"));
     }
     if map.remaining() > MAX_DEPENDENCIES {
-        return Err(CborError::new(at, Reason::TooLong { limit: MAX_DEPENDENCIES }).into());
+        return Err(Fault::too_long(at, MAX_DEPENDENCIES));
     }
     let mut dependencies = Vec::with_capacity(map.remaining());
     loop {
@@ -170,7 +171,7 @@ pub(crate) fn decode_dependencies(reader: &mut Reader<'_>) -> Result<Vec<Depende
         let index = u32::try_from(key)
             .ok()
             .filter(|index| (*index as usize) < MAX_COMPONENTS + MAX_DEPENDENCIES)
-            .ok_or(CborError::new(at, Reason::OutOfRange))?;
+            .ok_or_else(|| Fault::new(at, Reason::OutOfRange))?;
         let mut prefix = None;
         let mut metadata = reader.map()?;
         loop {
@@ -179,7 +180,7 @@ pub(crate) fn decode_dependencies(reader: &mut Reader<'_>) -> Result<Vec<Depende
                 None => break,
                 Some(common::DEPENDENCY_PREFIX) => prefix = Some(ComponentId::decode(reader)?),
                 Some(other) => {
-                    return Err(Error::Unsupported { at, feature: Feature::CommonMember(other) });
+                    return Err(Fault::unsupported(at, Feature::CommonMember(other)));
                 }
             }
         }
@@ -188,6 +189,6 @@ pub(crate) fn decode_dependencies(reader: &mut Reader<'_>) -> Result<Vec<Depende
 }
 
 /// Reads common from the byte string that wraps it.
-pub(crate) fn decode_common<'b>(reader: &mut Reader<'b>) -> Result<Common<'b>, Error> {
+pub(crate) fn decode_common<'b>(reader: &mut Reader<'b>) -> Result<Common<'b>, Fault> {
     wrapped(reader, Common::decode)
 }

@@ -2,11 +2,10 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::str::FromStr;
 
-use cbor::{Error as CborError, Reader, Reason, Writer};
+use cbor::{Writer, lean::Reader};
 
 use crate::{
-    Error,
-    error::Hex,
+    error::{Fault, Hex},
     limits::{MAX_COMPONENT_SEGMENTS, MAX_SEGMENT_LEN},
 };
 
@@ -19,6 +18,12 @@ pub struct ComponentId {
     /// The deterministic encoding, so that an identifier is one allocation.
     encoded: Vec<u8>,
 }
+
+/// The bits of an encoded identifier's first byte that say how many segments follow.
+const HEAD_COUNT: u8 = 0x1f;
+
+// With 24 and more, the count would stand in bytes of its own.
+const _: () = assert!(MAX_COMPONENT_SEGMENTS < 24);
 
 impl ComponentId {
     /// An identifier of these segments, or `None` beyond [`MAX_COMPONENT_SEGMENTS`] or [`MAX_SEGMENT_LEN`].
@@ -37,22 +42,28 @@ impl ComponentId {
 
     /// This identifier with another before it, or `None` beyond the limits.
     pub fn prefixed(&self, prefix: &Self) -> Option<Self> {
-        let segments: Vec<&[u8]> = prefix.segments().chain(self.segments()).collect();
-        Self::new(&segments)
+        let (outer, inner) = (prefix.encoded.split_first()?, self.encoded.split_first()?);
+        let count = usize::from(outer.0 & HEAD_COUNT) + usize::from(inner.0 & HEAD_COUNT);
+        if count > MAX_COMPONENT_SEGMENTS {
+            return None;
+        }
+        let mut writer = Writer::new();
+        writer.array(count).raw(outer.1).raw(inner.1);
+        Some(Self { encoded: writer.into_bytes() })
     }
 
     /// Reads an identifier.
-    pub(crate) fn decode(reader: &mut Reader<'_>) -> Result<Self, Error> {
+    pub(crate) fn decode(reader: &mut Reader<'_>) -> Result<Self, Fault> {
         let item = reader.clone();
         let at = reader.position();
         let count = reader.array()?;
         if count > MAX_COMPONENT_SEGMENTS {
-            return Err(CborError::new(at, Reason::TooLong { limit: MAX_COMPONENT_SEGMENTS }).into());
+            return Err(Fault::too_long(at, MAX_COMPONENT_SEGMENTS));
         }
         for _ in 0..count {
             let at = reader.position();
             if reader.bytes()?.len() > MAX_SEGMENT_LEN {
-                return Err(CborError::new(at, Reason::TooLong { limit: MAX_SEGMENT_LEN }).into());
+                return Err(Fault::too_long(at, MAX_SEGMENT_LEN));
             }
         }
         let len = item.rest().len() - reader.rest().len();
@@ -78,8 +89,11 @@ impl ComponentId {
 
     /// Whether the first segments of this identifier are those of `prefix`.
     pub fn starts_with(&self, prefix: &Self) -> bool {
-        let mut segments = self.segments();
-        prefix.segments().all(|segment| segments.next() == Some(segment))
+        // A segment tells its own length, so what begins with the same bytes begins with the same segments.
+        match (self.encoded.get(1..), prefix.encoded.get(1..)) {
+            (Some(own), Some(prefix)) => own.starts_with(prefix),
+            _ => false,
+        }
     }
 }
 

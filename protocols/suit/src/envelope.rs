@@ -1,12 +1,13 @@
 use alloc::vec::Vec;
 
-use cbor::{Error as CborError, Key, MapBuilder, Order, Reader, Reason, Writer};
+use cbor::{Key, MapBuilder, Order, Writer, lean::Reader};
 use cose::MacKey;
 use crypto::{Digest, HashAlgorithm, PublicKey, SignatureAlgorithm, SigningKey};
 
 use crate::{
     Error, Feature, Manifest, Member, Refusal, Severable, SignatureHeaders,
     digest::decode_digest,
+    error::Fault,
     labels::{self, envelope},
     limits::{MAX_ENVELOPE_LEN, MAX_PAYLOADS, MAX_SIGNATURES, MAX_URI_LEN},
     parameter::wrapped,
@@ -41,10 +42,14 @@ pub(crate) struct Wrapped<'b> {
 impl<'b> Envelope<'b> {
     /// Reads an envelope, with its tag 107 or without it as inside TEEP.
     pub fn decode(bytes: &'b [u8]) -> Result<Self, Error> {
+        Ok(Self::read(bytes)?)
+    }
+
+    fn read(bytes: &'b [u8]) -> Result<Self, Fault> {
         // The map itself is not signed and intermediaries add to it, so the order of its keys is not held against it.
         let mut reader = Reader::with_order(bytes, Order::Unique);
         if !reader.is_tag(labels::TAG_ENVELOPE)? && reader.is_tag(labels::TAG_LEGACY_ENVELOPE)? {
-            return Err(Error::Unsupported { at: 0, feature: Feature::LegacyDraft });
+            return Err(Fault::unsupported(0, Feature::LegacyDraft));
         }
         let start = reader.position();
         let mut map = reader.map()?;
@@ -62,43 +67,43 @@ impl<'b> Envelope<'b> {
                 }
                 Key::Int(envelope::MANIFEST) => {
                     if wrapper.is_none() {
-                        return Err(CborError::rule(at, "manifest stands before its authentication").into());
+                        return Err(Fault::rule(at, "manifest stands before its authentication"));
                     }
                     manifest = Some(wrapped_string(&mut reader)?);
                 }
                 Key::Int(label) => {
                     let member = Severable::from_label(label)
-                        .ok_or(Error::Unsupported { at, feature: unknown_member(label) })?;
+                        .ok_or_else(|| Fault::unsupported(at, unknown_member(label)))?;
                     severed.push((member, wrapped_string(&mut reader)?));
                 }
                 Key::Text(uri) => {
                     if uri.len() > MAX_URI_LEN {
-                        return Err(CborError::new(at, Reason::TooLong { limit: MAX_URI_LEN }).into());
+                        return Err(Fault::too_long(at, MAX_URI_LEN));
                     }
                     if payloads.len() == MAX_PAYLOADS {
-                        return Err(CborError::new(at, Reason::TooLong { limit: MAX_PAYLOADS }).into());
+                        return Err(Fault::too_long(at, MAX_PAYLOADS));
                     }
                     let payload = reader.bytes()?;
                     payload_len += payload.len();
                     payloads.push((uri, payload));
                 }
                 Key::Other(_) => {
-                    return Err(CborError::rule(at, "envelope key is neither integer nor text").into());
+                    return Err(Fault::rule(at, "envelope key is neither integer nor text"));
                 }
             }
         }
         reader.end()?;
         if bytes.len() - payload_len > MAX_ENVELOPE_LEN {
-            return Err(CborError::new(start, Reason::TooLong { limit: MAX_ENVELOPE_LEN }).into());
+            return Err(Fault::too_long(start, MAX_ENVELOPE_LEN));
         }
-        let missing = |label| CborError::new(start, Reason::MissingKey(label));
-        let wrapper: Wrapper<'b> = wrapper.ok_or(missing(envelope::AUTHENTICATION_WRAPPER))?;
+        let missing = |label| Fault::missing(start, label);
+        let wrapper: Wrapper<'b> = wrapper.ok_or_else(|| missing(envelope::AUTHENTICATION_WRAPPER))?;
         Ok(Self {
             bytes,
             digest_bytes: wrapper.digest_bytes,
             digest: wrapper.digest,
             blocks: wrapper.blocks,
-            manifest: manifest.ok_or(missing(envelope::MANIFEST))?,
+            manifest: manifest.ok_or_else(|| missing(envelope::MANIFEST))?,
             severed,
             payloads,
         })
@@ -301,15 +306,15 @@ struct Wrapper<'b> {
 }
 
 impl<'b> Wrapper<'b> {
-    fn decode(content: Wrapped<'b>) -> Result<Self, Error> {
+    fn decode(content: Wrapped<'b>) -> Result<Self, Fault> {
         let mut reader = Reader::new(content.content).at_offset(content.at);
         let at = reader.position();
         let count = reader.array()?;
         if count == 0 {
-            return Err(CborError::rule(at, "authentication wrapper has no digest").into());
+            return Err(Fault::rule(at, "authentication wrapper has no digest"));
         }
         if count - 1 > MAX_SIGNATURES {
-            return Err(CborError::new(at, Reason::TooLong { limit: MAX_SIGNATURES }).into());
+            return Err(Fault::too_long(at, MAX_SIGNATURES));
         }
         let digest_bytes = reader.clone().bytes()?;
         let digest = wrapped(&mut reader, decode_digest)?;
@@ -322,7 +327,7 @@ impl<'b> Wrapper<'b> {
     }
 }
 
-pub(crate) fn wrapped_string<'b>(reader: &mut Reader<'b>) -> Result<Wrapped<'b>, Error> {
+pub(crate) fn wrapped_string<'b>(reader: &mut Reader<'b>) -> Result<Wrapped<'b>, Fault> {
     let before = reader.rest();
     let content = reader.bytes()?;
     let item = before.get(..before.len() - reader.rest().len()).unwrap_or_default();

@@ -1,3 +1,4 @@
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -103,6 +104,69 @@ impl Feature {
             Self::DigestAlgorithm(_) | Self::DigestExtension => Reason::AlgorithmUnsupported,
             _ => Reason::CborParse,
         }
+    }
+}
+
+/// An [`Error`] as one word, as decoders hand it on among each other.
+#[derive(Debug)]
+pub(crate) struct Fault(Box<Error>);
+
+impl Fault {
+    /// A fault of the format at a byte offset.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn new(at: usize, reason: cbor::Reason) -> Self {
+        Error::Malformed(cbor::Error { at, reason }).into()
+    }
+
+    /// A broken rule of the format at a byte offset.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn rule(at: usize, rule: &'static str) -> Self {
+        Self::new(at, cbor::Reason::Rule(rule))
+    }
+
+    /// More bytes or entries than are allowed.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn too_long(at: usize, limit: usize) -> Self {
+        Self::new(at, cbor::Reason::TooLong { limit })
+    }
+
+    /// A map lacks an entry that the format demands.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn missing(at: usize, label: i64) -> Self {
+        Self::new(at, cbor::Reason::MissingKey(label))
+    }
+
+    /// Something that may be right, and is not for this implementation.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn unsupported(at: usize, feature: Feature) -> Self {
+        Error::Unsupported { at, feature }.into()
+    }
+}
+
+impl From<Error> for Fault {
+    #[cold]
+    #[inline(never)]
+    fn from(error: Error) -> Self {
+        Self(Box::new(error))
+    }
+}
+
+impl From<cbor::lean::Fault> for Fault {
+    #[cold]
+    #[inline(never)]
+    fn from(fault: cbor::lean::Fault) -> Self {
+        Error::Malformed(fault.into()).into()
+    }
+}
+
+impl From<Fault> for Error {
+    fn from(fault: Fault) -> Self {
+        *fault.0
     }
 }
 
@@ -309,6 +373,12 @@ impl Refusal {
             Self::UnknownComponent { .. } => Reason::ComponentUnsupported,
             _ => Reason::Unauthorised,
         }
+    }
+}
+
+impl From<Fault> for Refusal {
+    fn from(fault: Fault) -> Self {
+        Self::Manifest(fault.into())
     }
 }
 

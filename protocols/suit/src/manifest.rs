@@ -1,13 +1,14 @@
 use alloc::vec::Vec;
 use core::fmt;
 
-use cbor::{Error as CborError, Reader, Reason, Type};
+use cbor::{Type, lean::Reader};
 use crypto::Digest;
 
 use crate::{
-    Common, ComponentId, Error, Feature, Image, MudBinding, Sequence, Version,
+    Common, ComponentId, Feature, Image, MudBinding, Sequence, Version,
     common::{Indices, decode_common},
     digest::decode_digest,
+    error::Fault,
     evaluate,
     labels::{self, manifest},
     parameter::{decode_uri, wrapped},
@@ -286,7 +287,7 @@ impl<'b> Manifest<'b> {
     }
 
     /// Puts a severed member back whose digest was checked.
-    pub(crate) fn restore(&mut self, member: Severable, content: &'b [u8], at: usize) -> Result<(), Error> {
+    pub(crate) fn restore(&mut self, member: Severable, content: &'b [u8], at: usize) -> Result<(), Fault> {
         let indices = self.common.indices();
         match member {
             Severable::Coswid => restore(&mut self.coswid, (content, at)),
@@ -305,7 +306,7 @@ impl<'b> Manifest<'b> {
     }
 
     /// Reads a manifest from the content of its byte string, which begins at `at` of the envelope.
-    pub(crate) fn decode(content: &'b [u8], at: usize) -> Result<Self, Error> {
+    pub(crate) fn decode(content: &'b [u8], at: usize) -> Result<Self, Fault> {
         let mut reader = Reader::new(content).at_offset(at);
         let mut map = reader.map()?;
         let mut draft = Draft::default();
@@ -335,13 +336,13 @@ struct Draft<'b> {
 }
 
 impl<'b> Draft<'b> {
-    fn member(&mut self, label: i64, at: usize, reader: &mut Reader<'b>) -> Result<(), Error> {
+    fn member(&mut self, label: i64, at: usize, reader: &mut Reader<'b>) -> Result<(), Fault> {
         match label {
             manifest::VERSION => {
                 let at = reader.position();
                 let version = reader.uint()?;
                 if version != labels::MANIFEST_VERSION {
-                    return Err(Error::Unsupported { at, feature: Feature::ManifestVersion(version) });
+                    return Err(Fault::unsupported(at, Feature::ManifestVersion(version)));
                 }
                 self.version = true;
             }
@@ -359,9 +360,9 @@ impl<'b> Draft<'b> {
                     self.sections.push((section, sequence));
                 }
                 None if manifest::LEGACY.contains(&label) => {
-                    return Err(Error::Unsupported { at, feature: Feature::LegacyDraft });
+                    return Err(Fault::unsupported(at, Feature::LegacyDraft));
                 }
-                None => return Err(Error::Unsupported { at, feature: Feature::ManifestMember(label) }),
+                None => return Err(Fault::unsupported(at, Feature::ManifestMember(label))),
             },
         }
         Ok(())
@@ -372,33 +373,31 @@ impl<'b> Draft<'b> {
         section: Section,
         at: usize,
         reader: &mut Reader<'b>,
-    ) -> Result<Held<Sequence<'b>>, Error> {
+    ) -> Result<Held<Sequence<'b>>, Fault> {
         // Labels ascend, so common (3) stands before every section or is missing.
         let indices = self.indices(at)?;
         let decode = |reader: &mut Reader<'b>| decode_section(reader.wrapped()?, Place::Section, indices);
         match section.severable() {
             Some(_) => held(reader, decode),
             // Only before draft 17 could the members with these labels be severed, and they were others.
-            None if reader.peek()? == Type::Array => {
-                Err(Error::Unsupported { at, feature: Feature::LegacyDraft })
-            }
+            None if reader.peek()? == Type::Array => Err(Fault::unsupported(at, Feature::LegacyDraft)),
             None => decode(reader).map(Held::Inline),
         }
     }
 
-    fn indices(&self, at: usize) -> Result<Indices, Error> {
-        let missing = CborError::new(at, Reason::MissingKey(manifest::COMMON));
-        Ok(self.common.as_ref().ok_or(missing)?.indices())
+    fn indices(&self, at: usize) -> Result<Indices, Fault> {
+        let common = self.common.as_ref().ok_or_else(|| Fault::missing(at, manifest::COMMON))?;
+        Ok(common.indices())
     }
 
-    fn finish(self, at: usize) -> Result<Manifest<'b>, Error> {
-        let missing = |label| CborError::new(at, Reason::MissingKey(label));
+    fn finish(self, at: usize) -> Result<Manifest<'b>, Fault> {
+        let missing = |label| Fault::missing(at, label);
         if !self.version {
-            return Err(missing(manifest::VERSION).into());
+            return Err(missing(manifest::VERSION));
         }
         Ok(Manifest {
-            sequence_number: self.sequence_number.ok_or(missing(manifest::SEQUENCE_NUMBER))?,
-            common: self.common.ok_or(missing(manifest::COMMON))?,
+            sequence_number: self.sequence_number.ok_or_else(|| missing(manifest::SEQUENCE_NUMBER))?,
+            common: self.common.ok_or_else(|| missing(manifest::COMMON))?,
             reference_uri: self.reference_uri,
             component_id: self.component_id,
             set_version: self.set_version,
@@ -413,8 +412,8 @@ impl<'b> Draft<'b> {
 /// Reads a severable member: an array is its digest, a byte string the member.
 fn held<'b, T>(
     reader: &mut Reader<'b>,
-    decode: impl FnOnce(&mut Reader<'b>) -> Result<T, Error>,
-) -> Result<Held<T>, Error> {
+    decode: impl FnOnce(&mut Reader<'b>) -> Result<T, Fault>,
+) -> Result<Held<T>, Fault> {
     if reader.peek()? == Type::Array {
         decode_digest(reader).map(Held::Severed)
     } else {
@@ -422,7 +421,7 @@ fn held<'b, T>(
     }
 }
 
-fn content<'b>(reader: &mut Reader<'b>) -> Result<(&'b [u8], usize), Error> {
+fn content<'b>(reader: &mut Reader<'b>) -> Result<(&'b [u8], usize), Fault> {
     let bytes = reader.bytes()?;
     Ok((bytes, reader.position() - bytes.len()))
 }

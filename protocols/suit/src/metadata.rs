@@ -1,9 +1,10 @@
 use alloc::vec::Vec;
 
-use cbor::{Error as CborError, Key, MapBuilder, Reader, Reason, Type, Writer};
+use cbor::{Key, MapBuilder, Type, Writer, lean::Reader};
 
 use crate::{
-    Error, Feature, Uuid,
+    Feature, Uuid,
+    error::Fault,
     labels::{self, metadata},
     limits::{MAX_ACTOR_LEN, MAX_PERMISSIONS},
 };
@@ -85,7 +86,7 @@ impl FileType {
 }
 
 impl<'b> ComponentMetadata<'b> {
-    pub(crate) fn decode(reader: &mut Reader<'b>) -> Result<Self, Error> {
+    pub(crate) fn decode(reader: &mut Reader<'b>) -> Result<Self, Fault> {
         let mut this = Self::default();
         let mut map = reader.map()?;
         loop {
@@ -100,12 +101,12 @@ impl<'b> ComponentMetadata<'b> {
                     let at = reader.position();
                     let code = reader.uint()?;
                     let known = FileType::ALL.into_iter().find(|kind| kind.code() == code);
-                    this.file_type = known.ok_or(CborError::rule(at, "file type is not 1 to 3"))?;
+                    this.file_type = known.ok_or_else(|| Fault::rule(at, "file type is not 1 to 3"))?;
                 }
                 metadata::MODIFICATION_TIME => this.modification_time = Some(time(reader)?),
                 metadata::CREATION_TIME => this.creation_time = Some(time(reader)?),
                 metadata::CREATOR => this.creator = Some(Actor::decode(reader)?),
-                other => return Err(Error::Unsupported { at, feature: Feature::Metadata(other) }),
+                other => return Err(Fault::unsupported(at, Feature::Metadata(other))),
             }
         }
     }
@@ -140,12 +141,12 @@ impl<'b> ComponentMetadata<'b> {
 }
 
 impl<'b> Actor<'b> {
-    fn decode(reader: &mut Reader<'b>) -> Result<Self, Error> {
+    fn decode(reader: &mut Reader<'b>) -> Result<Self, Fault> {
         let at = reader.position();
         let actor = match reader.peek()? {
             Type::Tag => {
                 if !reader.is_tag(labels::TAG_UUID)? {
-                    return Err(CborError::rule(at, "actor is tagged as something other than a UUID").into());
+                    return Err(Fault::rule(at, "actor is tagged as something other than a UUID"));
                 }
                 Self::Uuid(Uuid::from(*reader.byte_array()?))
             }
@@ -156,17 +157,17 @@ impl<'b> Actor<'b> {
         actor.checked(at)
     }
 
-    fn checked(self, at: usize) -> Result<Self, Error> {
+    fn checked(self, at: usize) -> Result<Self, Fault> {
         let (len, printable) = match self {
             Self::Bytes(bytes) => (bytes.len(), true),
             Self::Name(name) => (name.len(), !name.chars().any(char::is_control)),
             Self::Uuid(_) | Self::Number(_) => (0, true),
         };
         if len > MAX_ACTOR_LEN {
-            return Err(CborError::new(at, Reason::TooLong { limit: MAX_ACTOR_LEN }).into());
+            return Err(Fault::too_long(at, MAX_ACTOR_LEN));
         }
         if !printable {
-            return Err(CborError::rule(at, "name of an actor has control characters").into());
+            return Err(Fault::rule(at, "name of an actor has control characters"));
         }
         Ok(self)
     }
@@ -181,28 +182,28 @@ impl<'b> Actor<'b> {
     }
 }
 
-fn permissions(reader: &mut Reader<'_>) -> Result<Permissions, Error> {
+fn permissions(reader: &mut Reader<'_>) -> Result<Permissions, Fault> {
     let at = reader.position();
     let bits = reader.uint_as()?;
-    Permissions::new(bits).ok_or(CborError::rule(at, "permission bit has no meaning").into())
+    Permissions::new(bits).ok_or_else(|| Fault::rule(at, "permission bit has no meaning"))
 }
 
-fn time(reader: &mut Reader<'_>) -> Result<u64, Error> {
+fn time(reader: &mut Reader<'_>) -> Result<u64, Fault> {
     let at = reader.position();
     if !reader.is_tag(labels::TAG_TIME)? {
-        return Err(CborError::rule(at, "time is not tagged as one").into());
+        return Err(Fault::rule(at, "time is not tagged as one"));
     }
     Ok(reader.uint()?)
 }
 
-fn permission_map<'b>(reader: &mut Reader<'b>) -> Result<Vec<(Actor<'b>, Permissions)>, Error> {
+fn permission_map<'b>(reader: &mut Reader<'b>) -> Result<Vec<(Actor<'b>, Permissions)>, Fault> {
     let at = reader.position();
     let mut map = reader.map()?;
     if map.remaining() == 0 {
-        return Err(CborError::rule(at, "map of permissions is empty").into());
+        return Err(Fault::rule(at, "map of permissions is empty"));
     }
     if map.remaining() > MAX_PERMISSIONS {
-        return Err(CborError::new(at, Reason::TooLong { limit: MAX_PERMISSIONS }).into());
+        return Err(Fault::too_long(at, MAX_PERMISSIONS));
     }
     let mut entries = Vec::with_capacity(map.remaining());
     loop {

@@ -1,9 +1,10 @@
-use cbor::{MapBuilder, Reader, Reason, Writer};
+use cbor::{MapBuilder, Writer, lean::Reader};
 use crypto::Digest;
 
 use crate::{
-    Error, Feature,
+    Feature,
     digest::{decode_digest, encode_digest},
+    error::Fault,
     labels::{self, mud},
     parameter::decode_uri,
 };
@@ -18,7 +19,7 @@ pub struct MudBinding<'b> {
 }
 
 impl<'b> MudBinding<'b> {
-    pub(crate) fn decode(reader: &mut Reader<'b>) -> Result<Self, Error> {
+    pub(crate) fn decode(reader: &mut Reader<'b>) -> Result<Self, Fault> {
         let start = reader.position();
         let (mut url, mut signer) = (None, None);
         let mut map = reader.map()?;
@@ -28,18 +29,19 @@ impl<'b> MudBinding<'b> {
             match label {
                 mud::URL => {
                     if !reader.is_tag(labels::TAG_URI)? {
-                        return Err(
-                            cbor::Error::rule(reader.position(), "MUD URL is not tagged as URI").into()
-                        );
+                        return Err(Fault::rule(reader.position(), "MUD URL is not tagged as URI"));
                     }
                     url = Some(decode_uri(reader)?);
                 }
                 mud::SKI => signer = Some(decode_digest(reader)?),
-                other => return Err(Error::Unsupported { at, feature: Feature::ManifestMember(other) }),
+                other => return Err(Fault::unsupported(at, Feature::ManifestMember(other))),
             }
         }
-        let missing = |label| cbor::Error::new(start, Reason::MissingKey(label));
-        Ok(Self { url: url.ok_or(missing(mud::URL))?, signer: signer.ok_or(missing(mud::SKI))? })
+        let missing = |label| Fault::missing(start, label);
+        Ok(Self {
+            url: url.ok_or_else(|| missing(mud::URL))?,
+            signer: signer.ok_or_else(|| missing(mud::SKI))?,
+        })
     }
 
     pub(crate) fn encode(&self, writer: &mut Writer) {

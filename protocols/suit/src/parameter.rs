@@ -1,12 +1,13 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use cbor::{Error as CborError, MapBuilder, Reader, Reason, Writer};
+use cbor::{MapBuilder, Writer, lean::Reader};
 use crypto::Digest;
 
 use crate::{
-    ComponentMetadata, Error, Feature, Uuid, VendorId, VersionMatch, WaitInfo,
+    ComponentMetadata, Feature, Uuid, VendorId, VersionMatch, WaitInfo,
     digest::{decode_digest, encode_digest},
+    error::Fault,
     labels::parameter,
     limits::MAX_URI_LEN,
 };
@@ -108,7 +109,7 @@ impl<'b> Parameter<'b> {
     ];
 
     /// Reads the value of the parameter with a label that stands at `at`.
-    pub(crate) fn decode(label: i64, at: usize, reader: &mut Reader<'b>) -> Result<Self, Error> {
+    pub(crate) fn decode(label: i64, at: usize, reader: &mut Reader<'b>) -> Result<Self, Fault> {
         Ok(match label {
             parameter::VENDOR_IDENTIFIER => Self::VendorId(VendorId::decode(reader)?),
             parameter::CLASS_IDENTIFIER => Self::ClassId(Uuid::from(*reader.byte_array()?)),
@@ -130,12 +131,12 @@ impl<'b> Parameter<'b> {
             | parameter::VERSION_MATCH
             | parameter::WAIT_INFO
             | parameter::COMPONENT_METADATA => wrapped(reader, |reader| Self::decode_wrapped(label, reader))?,
-            other => return Err(Error::Unsupported { at, feature: Feature::Parameter(other) }),
+            other => return Err(Fault::unsupported(at, Feature::Parameter(other))),
         })
     }
 
     /// Reads the value of a parameter that stands in a byte string.
-    fn decode_wrapped(label: i64, reader: &mut Reader<'b>) -> Result<Self, Error> {
+    fn decode_wrapped(label: i64, reader: &mut Reader<'b>) -> Result<Self, Fault> {
         Ok(match label {
             parameter::IMAGE_DIGEST => Self::ImageDigest(decode_digest(reader)?),
             parameter::VERSION_MATCH => Self::VersionMatch(Box::new(VersionMatch::decode(reader)?)),
@@ -192,11 +193,11 @@ impl<'b> Parameter<'b> {
 }
 
 /// Reads a map of parameters; there must be one at least.
-pub(crate) fn decode_parameters<'b>(reader: &mut Reader<'b>) -> Result<Vec<Parameter<'b>>, Error> {
+pub(crate) fn decode_parameters<'b>(reader: &mut Reader<'b>) -> Result<Vec<Parameter<'b>>, Fault> {
     let start = reader.position();
     let mut map = reader.map()?;
     if map.remaining() == 0 {
-        return Err(CborError::rule(start, "map of parameters is empty").into());
+        return Err(Fault::rule(start, "map of parameters is empty"));
     }
     // Every label is known and none occurs twice, so the count is bounded by the registry.
     let mut parameters = Vec::new();
@@ -217,11 +218,11 @@ pub(crate) fn encode_parameters(parameters: &[Parameter<'_>], writer: &mut Write
 }
 
 /// Reads a URI of bounded length.
-pub(crate) fn decode_uri<'b>(reader: &mut Reader<'b>) -> Result<&'b str, Error> {
+pub(crate) fn decode_uri<'b>(reader: &mut Reader<'b>) -> Result<&'b str, Fault> {
     let at = reader.position();
     let uri = reader.text()?;
     if uri.len() > MAX_URI_LEN {
-        return Err(CborError::new(at, Reason::TooLong { limit: MAX_URI_LEN }).into());
+        return Err(Fault::too_long(at, MAX_URI_LEN));
     }
     Ok(uri)
 }
@@ -229,8 +230,8 @@ pub(crate) fn decode_uri<'b>(reader: &mut Reader<'b>) -> Result<&'b str, Error> 
 /// Reads a byte string that wraps exactly one item.
 pub(crate) fn wrapped<'b, T>(
     reader: &mut Reader<'b>,
-    decode: impl FnOnce(&mut Reader<'b>) -> Result<T, Error>,
-) -> Result<T, Error> {
+    decode: impl FnOnce(&mut Reader<'b>) -> Result<T, Fault>,
+) -> Result<T, Fault> {
     let mut inner = reader.wrapped()?;
     let value = decode(&mut inner)?;
     inner.end()?;

@@ -2,12 +2,13 @@
 
 use alloc::vec::Vec;
 
-use cbor::{Error as CborError, Reader, Reason, Type};
+use cbor::{Reason, Type, lean::Reader};
 
 use crate::{
-    Command, ComponentIndex, Condition, Control, Directive, Error, Feature, Operation, Parameter,
-    ReportingPolicy, Sequence,
+    Command, ComponentIndex, Condition, Control, Directive, Feature, Operation, Parameter, ReportingPolicy,
+    Sequence,
     common::Indices,
+    error::Fault,
     labels::parameter,
     limits::{MAX_ALTERNATIVES, MAX_COMMANDS, MAX_COMPONENTS, MAX_DEPENDENCIES, MAX_NESTING},
     parameter::decode_parameters,
@@ -27,7 +28,7 @@ pub(crate) fn decode_section<'b>(
     content: Reader<'b>,
     place: Place,
     indices: Indices,
-) -> Result<Sequence<'b>, Error> {
+) -> Result<Sequence<'b>, Fault> {
     let mut decoder = Decoder { start: content.position(), place, indices, left: MAX_COMMANDS };
     let at = content.position();
     let sequence = decoder.sequence(content, 0)?;
@@ -36,7 +37,7 @@ pub(crate) fn decode_section<'b>(
         matches!(operation, Operation::SetComponentIndex(_) | Operation::OverrideMultiple(_))
     };
     if indices.count() > 1 && !sequence.commands.first().is_some_and(|first| selects(&first.operation)) {
-        return Err(CborError::rule(at, "section does not begin with set-component-index").into());
+        return Err(Fault::rule(at, "section does not begin with set-component-index"));
     }
     Ok(sequence)
 }
@@ -52,22 +53,17 @@ struct Decoder {
 
 impl Decoder {
     /// Reads one sequence. The recursion ends at [`MAX_NESTING`].
-    fn sequence<'b>(&mut self, mut reader: Reader<'b>, depth: usize) -> Result<Sequence<'b>, Error> {
+    fn sequence<'b>(&mut self, mut reader: Reader<'b>, depth: usize) -> Result<Sequence<'b>, Fault> {
         let at = reader.position();
         if depth > MAX_NESTING {
-            return Err(CborError::new(at, Reason::TooDeep).into());
+            return Err(Fault::new(at, Reason::TooDeep));
         }
         let items = reader.array()?;
         if items == 0 || !items.is_multiple_of(2) {
-            return Err(
-                CborError::rule(at, "sequence is not one or more pairs of command and argument").into()
-            );
+            return Err(Fault::rule(at, "sequence is not one or more pairs of command and argument"));
         }
         let count = items / 2;
-        self.left = self
-            .left
-            .checked_sub(count)
-            .ok_or(CborError::new(at, Reason::TooLong { limit: MAX_COMMANDS }))?;
+        self.left = self.left.checked_sub(count).ok_or_else(|| Fault::too_long(at, MAX_COMMANDS))?;
         let mut commands = Vec::with_capacity(count);
         for _ in 0..count {
             commands.push(self.command(&mut reader, depth)?);
@@ -76,14 +72,14 @@ impl Decoder {
         Ok(Sequence { commands })
     }
 
-    fn command<'b>(&mut self, reader: &mut Reader<'b>, depth: usize) -> Result<Command<'b>, Error> {
+    fn command<'b>(&mut self, reader: &mut Reader<'b>, depth: usize) -> Result<Command<'b>, Fault> {
         let at = reader.position();
         let code = reader.int()?;
         // The offset fits: a section lies inside an envelope of bounded length.
         let offset = u32::try_from(at - self.start).unwrap_or(u32::MAX);
         let operation = self.operation(code, at, reader, depth)?;
         if self.place == Place::Shared && !allowed_in_shared(&operation) {
-            return Err(CborError::rule(at, "command is not allowed in the shared sequence").into());
+            return Err(Fault::rule(at, "command is not allowed in the shared sequence"));
         }
         Ok(Command { offset, operation })
     }
@@ -94,15 +90,15 @@ impl Decoder {
         at: usize,
         reader: &mut Reader<'b>,
         depth: usize,
-    ) -> Result<Operation<'b>, Error> {
+    ) -> Result<Operation<'b>, Fault> {
         if let Some(condition) = Condition::from_code(code) {
             return Ok(Operation::Condition(condition, ReportingPolicy(reader.uint()?)));
         }
         if let Some(directive) = Directive::from_code(code) {
             return Ok(Operation::Directive(directive, ReportingPolicy(reader.uint()?)));
         }
-        let unknown = Error::Unsupported { at, feature: Feature::Command(code) };
-        match Control::from_code(code).ok_or(unknown)? {
+        let unknown = || Fault::unsupported(at, Feature::Command(code));
+        match Control::from_code(code).ok_or_else(unknown)? {
             Control::SetComponentIndex => Ok(Operation::SetComponentIndex(self.component_index(reader)?)),
             Control::TryEach => self.try_each(reader, depth),
             Control::RunSequence => Ok(Operation::RunSequence(self.sequence(reader.wrapped()?, depth + 1)?)),
@@ -117,23 +113,23 @@ impl Decoder {
         }
     }
 
-    fn component_index(&self, reader: &mut Reader<'_>) -> Result<ComponentIndex, Error> {
+    fn component_index(&self, reader: &mut Reader<'_>) -> Result<ComponentIndex, Fault> {
         let at = reader.position();
         match reader.peek()? {
             Type::Bool => {
                 if !reader.bool()? {
-                    return Err(CborError::rule(at, "component index is false").into());
+                    return Err(Fault::rule(at, "component index is false"));
                 }
                 Ok(ComponentIndex::All)
             }
             Type::Array => {
                 let count = reader.array()?;
                 if count == 0 {
-                    return Err(CborError::rule(at, "list of component indices is empty").into());
+                    return Err(Fault::rule(at, "list of component indices is empty"));
                 }
                 if count > MAX_COMPONENTS + MAX_DEPENDENCIES {
                     let limit = MAX_COMPONENTS + MAX_DEPENDENCIES;
-                    return Err(CborError::new(at, Reason::TooLong { limit }).into());
+                    return Err(Fault::too_long(at, limit));
                 }
                 let list = (0..count).map(|_| self.index(reader)).collect::<Result<_, _>>()?;
                 Ok(ComponentIndex::List(list))
@@ -143,22 +139,22 @@ impl Decoder {
     }
 
     /// Reads an index that the manifest declares.
-    fn index(&self, reader: &mut Reader<'_>) -> Result<u32, Error> {
+    fn index(&self, reader: &mut Reader<'_>) -> Result<u32, Fault> {
         let at = reader.position();
         let index = reader.uint_as()?;
         self.declared(index, at)?;
         Ok(index)
     }
 
-    fn declared(&self, index: u32, at: usize) -> Result<(), Error> {
+    fn declared(&self, index: u32, at: usize) -> Result<(), Fault> {
         if self.indices.contains(index) {
             Ok(())
         } else {
-            Err(CborError::rule(at, "component index is not declared in common").into())
+            Err(Fault::rule(at, "component index is not declared in common"))
         }
     }
 
-    fn try_each<'b>(&mut self, reader: &mut Reader<'b>, depth: usize) -> Result<Operation<'b>, Error> {
+    fn try_each<'b>(&mut self, reader: &mut Reader<'b>, depth: usize) -> Result<Operation<'b>, Fault> {
         let at = reader.position();
         let mut left = reader.array()?;
         let mut alternatives = Vec::new();
@@ -170,17 +166,17 @@ impl Decoder {
                 continue;
             }
             if alternatives.len() == MAX_ALTERNATIVES {
-                return Err(CborError::new(at, Reason::TooLong { limit: MAX_ALTERNATIVES }).into());
+                return Err(Fault::too_long(at, MAX_ALTERNATIVES));
             }
             alternatives.push(self.sequence(reader.wrapped()?, depth + 1)?);
         }
         if alternatives.len() < 2 {
-            return Err(CborError::rule(at, "try-each has fewer than two alternatives").into());
+            return Err(Fault::rule(at, "try-each has fewer than two alternatives"));
         }
         Ok(Operation::TryEach { alternatives, or_nothing })
     }
 
-    fn parameters<'b>(&self, reader: &mut Reader<'b>, depth: usize) -> Result<Vec<Parameter<'b>>, Error> {
+    fn parameters<'b>(&self, reader: &mut Reader<'b>, depth: usize) -> Result<Vec<Parameter<'b>>, Fault> {
         let at = reader.position();
         let parameters = decode_parameters(reader)?;
         for parameter in &parameters {
@@ -188,7 +184,7 @@ impl Decoder {
                 // MAN, section 8.4.8.15: there is no sequence around a section that could go on.
                 Parameter::SoftFailure(_) if depth == 0 => {
                     let rule = "soft-failure is set outside try-each and run-sequence";
-                    return Err(CborError::rule(at, rule).into());
+                    return Err(Fault::rule(at, rule));
                 }
                 Parameter::SourceComponent(index) => self.declared(*index, at)?,
                 _ => {}
@@ -201,18 +197,18 @@ impl Decoder {
     fn per_component<'b, T>(
         &self,
         reader: &mut Reader<'b>,
-        mut value: impl FnMut(&Self, &mut Reader<'b>) -> Result<T, Error>,
-    ) -> Result<Vec<(u32, T)>, Error> {
+        mut value: impl FnMut(&Self, &mut Reader<'b>) -> Result<T, Fault>,
+    ) -> Result<Vec<(u32, T)>, Fault> {
         let at = reader.position();
         let mut map = reader.map()?;
         if map.remaining() == 0 {
-            return Err(CborError::rule(at, "map of components is empty").into());
+            return Err(Fault::rule(at, "map of components is empty"));
         }
         let mut entries = Vec::new();
         loop {
             let at = reader.position();
             let Some(key) = map.next_int(reader)? else { return Ok(entries) };
-            let index = u32::try_from(key).map_err(|_| CborError::new(at, Reason::OutOfRange))?;
+            let index = u32::try_from(key).map_err(|_| Fault::new(at, Reason::OutOfRange))?;
             self.declared(index, at)?;
             entries.push((index, value(self, reader)?));
         }
@@ -220,13 +216,13 @@ impl Decoder {
 }
 
 /// Reads the labels that copy-params copies. Strict-order and soft-failure belong to no component.
-fn copied_labels(reader: &mut Reader<'_>) -> Result<Vec<i64>, Error> {
+fn copied_labels(reader: &mut Reader<'_>) -> Result<Vec<i64>, Fault> {
     let at = reader.position();
     let count = reader.array()?;
     let labels = (0..count).map(|_| reader.int()).collect::<Result<Vec<_>, _>>()?;
     let belongs_to_processor = |label| matches!(label, parameter::STRICT_ORDER | parameter::SOFT_FAILURE);
     if labels.is_empty() || labels.iter().any(|label| belongs_to_processor(*label)) {
-        return Err(CborError::rule(at, "copied parameters are none or belong to no component").into());
+        return Err(Fault::rule(at, "copied parameters are none or belong to no component"));
     }
     Ok(labels)
 }

@@ -127,7 +127,7 @@ impl<'b> LanguageText<'b> {
                     return Err(Error::Unsupported { at, feature: Feature::TextElement(label) });
                 }
                 Some(Key::Other(raw)) if this.components.len() < MAX_COMPONENTS => {
-                    let component = ComponentId::decode(&mut Reader::new(raw).at_offset(at))?;
+                    let component = ComponentId::decode(Reader::new(raw).at_offset(at).lean())?;
                     this.components.push((component, decode_component(reader)?));
                 }
                 Some(_) => {

@@ -1,3 +1,4 @@
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -6,7 +7,7 @@ use crypto::{Digest, PublicKey};
 use crate::{
     Authority, AuthorityKey, AuthorityList, ComponentId, Envelope, Error, Image, Installed, Manifest,
     MudBinding, Refusal, Role, Text,
-    authority::{self, AuthorityPolicy, count_keys},
+    authority::{self, AuthorityPolicy},
     evaluate::{self, Targets},
     limits::MAX_CANDIDATE_KEYS,
 };
@@ -40,8 +41,7 @@ impl<'b> Envelope<'b> {
         let signing = self.signing_entries(authorities)?;
         let manifest = self.authentic_manifest()?;
         let authors = authorities.policy().authors;
-        let distribution =
-            count_keys(signing.iter().copied().filter(|one| one.role == Role::Author)) < authors;
+        let distribution = authority::count_signers(&signing, Role::Author) < authors;
         let maker = match distribution {
             false => (Role::Author, authors),
             true => match authority::beyond_distribution(&manifest) {
@@ -52,7 +52,7 @@ impl<'b> Envelope<'b> {
         authority::check(&manifest, &named_components(&manifest, standing)?, &signing, authorities, maker)?;
         let mut policy = *authorities.policy();
         // The roots may say that a sequence number is to jump.
-        if count_keys(signing.iter().copied().filter(|entry| entry.role == Role::Root)) >= policy.roots {
+        if authority::count_signers(&signing, Role::Root) >= policy.roots {
             policy.max_sequence_jump = None;
         }
         Ok(Verified { envelope: self.clone(), manifest, signers: signers(&signing), policy, distribution })
@@ -63,31 +63,26 @@ impl<'b> Envelope<'b> {
         if self.signatures().is_empty() {
             return Err(Refusal::Unsigned);
         }
-        let mut signing: Vec<&Authority> = Vec::new();
+        let mut signing = Vec::new();
         let mut doubt = None;
         for block in self.signatures() {
-            match signers_of(block, self.signed_bytes(), authorities) {
-                Ok(entries) => {
-                    let new = entries
-                        .into_iter()
-                        .filter(|entry| !signing.iter().any(|e| core::ptr::eq(*e, *entry)));
-                    let new: Vec<_> = new.collect();
-                    signing.extend(new);
-                }
-                // Others may be enough: an author's new key, or another recipient's operator. The first doubt is told.
-                Err(refusal) => doubt = doubt.or(Some(refusal)),
+            // Others may be enough: an author's new key, or another recipient's operator. The first doubt is told.
+            if let Err(refusal) =
+                add_signers_of(block, self.signed_bytes(), authorities, &mut signing)
+            {
+                doubt = doubt.or(Some(refusal));
             }
         }
         let policy = authorities.policy();
         if signing.is_empty() {
-            return Err(doubt.unwrap_or(Refusal::Unsigned));
+            return Err(doubt.map_or(Refusal::Unsigned, |refusal| *refusal));
         }
-        let found = count_keys(signing.iter().copied().filter(|entry| entry.role == Role::Author));
+        let found = authority::count_signers(&signing, Role::Author);
         let distributor = signing.iter().any(|entry| entry.role == Role::Distributor);
         if found < policy.authors && !distributor {
             return Err(Refusal::AuthorSignatureMissing { needed: policy.authors, found });
         }
-        let found = count_keys(signing.iter().copied().filter(|entry| entry.role == Role::Operator));
+        let found = authority::count_signers(&signing, Role::Operator);
         if found < policy.operators {
             return Err(Refusal::OperatorSignatureMissing { needed: policy.operators, found });
         }
@@ -264,59 +259,61 @@ impl VerifiedManifest {
     }
 }
 
-/// The entries whose key made an authentication block.
-fn signers_of<'a>(
+/// Adds the entries whose key made an authentication block.
+fn add_signers_of<'a>(
     block: &[u8],
     signed: &[u8],
     authorities: &'a AuthorityList,
-) -> Result<Vec<&'a Authority>, Refusal> {
+    signing: &mut Vec<&'a Authority>,
+) -> Result<(), Box<Refusal>> {
     let entries = authorities.entries();
-    let unsupported = |_| Refusal::UnsupportedAuthentication;
-    match cbor::Reader::new(block).tag().ok() {
+    let unsupported = || Box::new(Refusal::UnsupportedAuthentication);
+    match cbor::lean::Reader::new(block).tag().ok() {
         Some(cose::labels::TAG_SIGN1) => {
-            let message = cose::Sign1::decode(block).map_err(unsupported)?;
+            let message = cose::Sign1::decode(block).map_err(|_| unsupported())?;
             if message.payload().is_some() {
-                return Err(Refusal::UnsupportedAuthentication);
+                return Err(unsupported());
             }
-            find(message.alg(), message.kid(), entries, |key| message.verify(key, Some(signed), &[]).is_ok())
+            let verify = |key: &PublicKey| message.verify(key, Some(signed), &[]).is_ok();
+            add_signer(message.alg(), message.kid(), entries, &verify, signing)
         }
         Some(cose::labels::TAG_SIGN) => {
-            let message = cose::Sign::decode(block).map_err(unsupported)?;
+            let message = cose::Sign::decode(block).map_err(|_| unsupported())?;
             if message.payload().is_some() {
-                return Err(Refusal::UnsupportedAuthentication);
+                return Err(unsupported());
             }
-            let mut all = Vec::new();
-            let mut doubt = None;
+            let verify = |key: &PublicKey| message.verify(key, Some(signed), &[]).is_ok();
+            let (mut found, mut doubt) = (false, None);
             for signature in message.signatures() {
-                let verify = |key: &PublicKey| message.verify(key, Some(signed), &[]).is_ok();
-                match find(signature.alg(), signature.kid(), entries, verify) {
-                    Ok(found) => all.extend(found),
+                match add_signer(signature.alg(), signature.kid(), entries, &verify, signing) {
+                    Ok(()) => found = true,
                     Err(refusal) => doubt = doubt.or(Some(refusal)),
                 }
             }
             match doubt {
-                Some(refusal) if all.is_empty() => Err(refusal),
-                _ => Ok(all),
+                Some(refusal) if !found => Err(refusal),
+                _ => Ok(()),
             }
         }
         // A list that allows no shared keys is that of a device which knows no MAC.
         Some(cose::labels::TAG_MAC0) if authorities.policy().shared_keys => {
-            let message = cose::Mac0::decode(block).map_err(unsupported)?;
+            let message = cose::Mac0::decode(block).map_err(|_| unsupported())?;
             if message.payload().is_some() {
-                return Err(Refusal::UnsupportedAuthentication);
+                return Err(unsupported());
             }
-            find_shared(&message, signed, authorities)
+            add_shared(&message, signed, authorities, signing)
         }
-        _ => Err(Refusal::UnsupportedAuthentication),
+        _ => Err(unsupported()),
     }
 }
 
-/// Finds the shared key that made a MAC, and every entry it has on the list.
-fn find_shared<'a>(
+/// Finds the shared key that made a MAC, and adds every entry that it has on the list.
+fn add_shared<'a>(
     message: &cose::Mac0<'_>,
     signed: &[u8],
     authorities: &'a AuthorityList,
-) -> Result<Vec<&'a Authority>, Refusal> {
+    signing: &mut Vec<&'a Authority>,
+) -> Result<(), Box<Refusal>> {
     let entries = authorities.entries();
     let mut absent = None;
     for entry in entries.iter().filter(|entry| message.kid().is_none_or(|kid| entry.kid == kid)) {
@@ -328,30 +325,31 @@ fn find_shared<'a>(
         match authorities.secret(name) {
             None => absent = absent.or(Some(name)),
             Some(secret) if message.verify(secret, Some(signed), &[]).is_ok() => {
-                return Ok(entries.iter().filter(|other| other.key == entry.key).collect());
+                add_entries_of(&entry.key, entries, signing);
+                return Ok(());
             }
             Some(_) => {}
         }
     }
-    match (absent, message.kid()) {
-        (Some(name), _) => Err(Refusal::SharedKeyMissing { kid: name.kid.clone() }),
-        (None, Some(kid)) if entries.iter().any(|entry| entry.kid == kid) => {
-            Err(Refusal::BadSignature { kid: kid.to_vec() })
-        }
-        (None, kid) => Err(Refusal::UnknownSigner { kid: kid.map(<[u8]>::to_vec) }),
-    }
+    Err(match absent {
+        Some(name) => Box::new(Refusal::SharedKeyMissing { kid: name.kid.clone() }),
+        None => no_key(message.kid(), entries),
+    })
 }
 
-/// Finds the key that verifies, and every entry it has on the list.
-fn find<'a>(
+/// Finds the key that verifies, and adds every entry that it has on the list and that was not added before.
+fn add_signer<'a>(
     algorithm: i64,
     kid: Option<&[u8]>,
     entries: &'a [Authority],
-    verify: impl Fn(&PublicKey) -> bool,
-) -> Result<Vec<&'a Authority>, Refusal> {
+    verify: &dyn Fn(&PublicKey) -> bool,
+    signing: &mut Vec<&'a Authority>,
+) -> Result<(), Box<Refusal>> {
     let mut tried: Vec<&PublicKey> = Vec::new();
-    let fits = |entry: &&Authority| kid.is_none_or(|kid| entry.kid.is_empty() || entry.kid == kid);
-    for entry in entries.iter().filter(fits) {
+    for entry in entries {
+        if !kid.is_none_or(|kid| entry.kid.is_empty() || entry.kid == kid) {
+            continue;
+        }
         let Some(key) = entry.key.public().filter(|key| key.algorithm().matches_cose_id(algorithm)) else {
             continue;
         };
@@ -360,16 +358,30 @@ fn find<'a>(
         }
         tried.push(key);
         if verify(key) {
-            return Ok(entries.iter().filter(|other| other.key == entry.key).collect());
+            add_entries_of(&entry.key, entries, signing);
+            return Ok(());
         }
     }
-    // Unless a listed key has the identifier, nothing tells a wrong signature from one by somebody else.
-    match kid {
+    Err(no_key(kid, entries))
+}
+
+/// Adds every entry that a key has on the list and that was not added before.
+fn add_entries_of<'a>(key: &AuthorityKey, entries: &'a [Authority], signing: &mut Vec<&'a Authority>) {
+    for entry in entries.iter().filter(|entry| entry.key == *key) {
+        if !signing.iter().any(|before| core::ptr::eq(*before, entry)) {
+            signing.push(entry);
+        }
+    }
+}
+
+/// Unless a listed key has the identifier, nothing tells what is wrong from what is by somebody else.
+fn no_key(kid: Option<&[u8]>, entries: &[Authority]) -> Box<Refusal> {
+    Box::new(match kid {
         Some(kid) if entries.iter().any(|entry| entry.kid == kid) => {
-            Err(Refusal::BadSignature { kid: kid.to_vec() })
+            Refusal::BadSignature { kid: kid.to_vec() }
         }
-        kid => Err(Refusal::UnknownSigner { kid: kid.map(<[u8]>::to_vec) }),
-    }
+        kid => Refusal::UnknownSigner { kid: kid.map(<[u8]>::to_vec) },
+    })
 }
 
 /// Each key once, authors first.
@@ -378,8 +390,15 @@ fn signers(signing: &[&Authority]) -> Vec<Signer> {
     for entry in signing {
         if !signers.iter().any(|signer| signer.key == entry.key) {
             let (key, kid, name) = (entry.key.clone(), entry.kid.clone(), entry.name.clone());
-            let place = signers.partition_point(|signer| signer.role <= entry.role);
-            signers.insert(place, Signer { key, kid, name, role: entry.role });
+            signers.push(Signer { key, kid, name, role: entry.role });
+            // To its place: behind those of its role.
+            let mut place = signers.len() - 1;
+            while let Some(before) = place.checked_sub(1)
+                && signers.get(before).is_some_and(|signer| signer.role > entry.role)
+            {
+                signers.swap(before, place);
+                place = before;
+            }
         }
     }
     signers
@@ -388,19 +407,23 @@ fn signers(signing: &[&Authority]) -> Vec<Signer> {
 /// Every component that the manifest names, and the places of the manifest itself and of its dependencies.
 fn named_components(manifest: &Manifest<'_>, standing: &Standing<'_>) -> Result<Vec<ComponentId>, Refusal> {
     let common = manifest.common();
-    // A dependency without an index among the components is fetched into a component of its own.
-    let apart =
-        common.dependencies().iter().filter(|dependency| common.component(dependency.index).is_none());
-    let places = apart.filter_map(|dependency| dependency.prefix.as_ref());
-    let (own, prefix) = match standing {
-        Standing::Root => (manifest.component_id(), None),
-        Standing::Dependency { prefix } => (None, *prefix),
-    };
-    let named = |component: &ComponentId| match prefix {
-        None => Ok(component.clone()),
-        Some(prefix) => component
-            .prefixed(prefix)
-            .ok_or_else(|| Refusal::AuthorNotAuthorised { component: component.clone() }),
-    };
-    common.components().iter().chain(places).chain(own).map(named).collect()
+    let mut named = common.components().to_vec();
+    for dependency in common.dependencies() {
+        // A dependency without an index among the components is fetched into a component of its own.
+        if let (None, Some(place)) = (common.component(dependency.index), &dependency.prefix) {
+            named.push(place.clone());
+        }
+    }
+    match standing {
+        Standing::Root => named.extend(manifest.component_id().cloned()),
+        Standing::Dependency { prefix: None } => {}
+        Standing::Dependency { prefix: Some(prefix) } => {
+            for component in &mut named {
+                let prefixed = component.prefixed(prefix);
+                *component =
+                    prefixed.ok_or_else(|| Refusal::AuthorNotAuthorised { component: component.clone() })?;
+            }
+        }
+    }
+    Ok(named)
 }

@@ -2,9 +2,9 @@ use alloc::vec::Vec;
 use core::cmp::Ordering;
 use core::fmt;
 
-use cbor::{Error as CborError, Reader, Reason, Writer};
+use cbor::{Writer, lean::Reader};
 
-use crate::{Error, limits::MAX_VERSION_PARTS};
+use crate::{error::Fault, limits::MAX_VERSION_PARTS};
 
 /// Markers of pre-releases (UM, section 8), lowest first.
 const ALPHA: i64 = -3;
@@ -35,17 +35,17 @@ impl Version {
         &self.parts
     }
 
-    pub(crate) fn decode(reader: &mut Reader<'_>) -> Result<Self, Error> {
+    pub(crate) fn decode(reader: &mut Reader<'_>) -> Result<Self, Fault> {
         let at = reader.position();
         let count = reader.array()?;
         if count > MAX_VERSION_PARTS {
-            return Err(CborError::new(at, Reason::TooLong { limit: MAX_VERSION_PARTS }).into());
+            return Err(Fault::too_long(at, MAX_VERSION_PARTS));
         }
         let mut parts = Vec::with_capacity(count);
         for _ in 0..count {
             parts.push(reader.int()?);
         }
-        Self::new(&parts).ok_or(CborError::rule(at, "numbers are not a version").into())
+        Self::new(&parts).ok_or_else(|| Fault::rule(at, "numbers are not a version"))
     }
 
     pub(crate) fn encode(&self, writer: &mut Writer) {
@@ -128,14 +128,14 @@ impl VersionMatch {
         }
     }
 
-    pub(crate) fn decode(reader: &mut Reader<'_>) -> Result<Self, Error> {
+    pub(crate) fn decode(reader: &mut Reader<'_>) -> Result<Self, Fault> {
         reader.array_of(2)?;
         let at = reader.position();
         let code = reader.uint()?;
         let comparison = Comparison::ALL
             .into_iter()
             .find(|comparison| comparison.code() == code)
-            .ok_or(CborError::rule(at, "version comparison is not 1 to 5"))?;
+            .ok_or_else(|| Fault::rule(at, "version comparison is not 1 to 5"))?;
         Ok(Self { comparison, version: Version::decode(reader)? })
     }
 

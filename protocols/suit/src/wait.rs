@@ -1,8 +1,8 @@
 use alloc::vec::Vec;
 
-use cbor::{Error as CborError, MapBuilder, Reader, Reason};
+use cbor::{MapBuilder, Reason, lean::Reader};
 
-use crate::{Error, Feature, VersionMatch, labels::wait, limits::MAX_OTHER_DEVICES};
+use crate::{Feature, VersionMatch, error::Fault, labels::wait, limits::MAX_OTHER_DEVICES};
 
 /// Events a wait directive holds out for; all must have happened (UM, section 4.3).
 ///
@@ -39,12 +39,12 @@ pub struct OtherDevice<'b> {
 }
 
 impl<'b> WaitInfo<'b> {
-    pub(crate) fn decode(reader: &mut Reader<'b>) -> Result<Self, Error> {
+    pub(crate) fn decode(reader: &mut Reader<'b>) -> Result<Self, Fault> {
         let mut info = Self::default();
         let start = reader.position();
         let mut map = reader.map()?;
         if map.remaining() == 0 {
-            return Err(CborError::rule(start, "wait info names no event").into());
+            return Err(Fault::rule(start, "wait info names no event"));
         }
         loop {
             let at = reader.position();
@@ -59,7 +59,7 @@ impl<'b> WaitInfo<'b> {
                 wait::DAY_OF_WEEK => info.day_of_week = Some(below(DAYS_PER_WEEK, reader)?),
                 wait::UTC_TIME_OF_DAY => info.utc_time_of_day = Some(below(SECONDS_PER_DAY, reader)?),
                 wait::UTC_DAY_OF_WEEK => info.utc_day_of_week = Some(below(DAYS_PER_WEEK, reader)?),
-                other => return Err(Error::Unsupported { at, feature: Feature::WaitEvent(other) }),
+                other => return Err(Fault::unsupported(at, Feature::WaitEvent(other))),
             }
         }
     }
@@ -111,10 +111,10 @@ impl<'b> WaitInfo<'b> {
 }
 
 /// Reads a number that must be below another: later than a day has seconds never comes.
-fn below(end: u64, reader: &mut Reader<'_>) -> Result<u64, Error> {
+fn below(end: u64, reader: &mut Reader<'_>) -> Result<u64, Fault> {
     let at = reader.position();
     let value = reader.uint()?;
-    if value < end { Ok(value) } else { Err(CborError::new(at, Reason::OutOfRange).into()) }
+    if value < end { Ok(value) } else { Err(Fault::new(at, Reason::OutOfRange)) }
 }
 
 /// Seconds of a day.
@@ -123,14 +123,14 @@ pub(crate) const SECONDS_PER_DAY: u64 = 86_400;
 pub(crate) const DAYS_PER_WEEK: u64 = 7;
 
 /// Reads a flat array of pairs of identifier and demands.
-fn other_devices<'b>(reader: &mut Reader<'b>) -> Result<Vec<OtherDevice<'b>>, Error> {
+fn other_devices<'b>(reader: &mut Reader<'b>) -> Result<Vec<OtherDevice<'b>>, Fault> {
     let at = reader.position();
     let count = reader.array()?;
     if count == 0 || !count.is_multiple_of(2) {
-        return Err(CborError::rule(at, "other devices are not pairs of identifier and versions").into());
+        return Err(Fault::rule(at, "other devices are not pairs of identifier and versions"));
     }
     if count / 2 > MAX_OTHER_DEVICES {
-        return Err(CborError::new(at, Reason::TooLong { limit: MAX_OTHER_DEVICES }).into());
+        return Err(Fault::too_long(at, MAX_OTHER_DEVICES));
     }
     let mut devices = Vec::with_capacity(count / 2);
     for _ in 0..count / 2 {
@@ -138,7 +138,7 @@ fn other_devices<'b>(reader: &mut Reader<'b>) -> Result<Vec<OtherDevice<'b>>, Er
         let at = reader.position();
         let versions = reader.array()?;
         if versions == 0 || versions > MAX_OTHER_DEVICES {
-            return Err(CborError::rule(at, "versions of another device are none or too many").into());
+            return Err(Fault::rule(at, "versions of another device are none or too many"));
         }
         let versions = (0..versions).map(|_| VersionMatch::decode(reader)).collect::<Result<_, _>>()?;
         devices.push(OtherDevice { device, versions });

@@ -232,7 +232,7 @@ fn encode_role(role: Role, writer: &mut Writer) {
 }
 
 fn decode_component(reader: &mut Reader<'_>) -> Result<ComponentId, AuthorityError> {
-    ComponentId::decode(reader).map_err(AuthorityError::Component)
+    ComponentId::decode(reader.lean()).map_err(|fault| AuthorityError::Component(fault.into()))
 }
 
 fn decode_authority(reader: &mut Reader<'_>) -> Result<Authority, AuthorityError> {

@@ -18,4 +18,4 @@ pub use shared::{AuthorityKey, SharedKeyName, SharedKeys};
 pub use update::{AUTHORITY_UPDATE_CONTEXT, AuthorityUpdate, UpdateProposal, UpdateScope};
 pub use verify::{Recipient, Seal, Tally, VerifiedUpdate};
 
-pub(crate) use quorum::{check, count_keys};
+pub(crate) use quorum::{check, count_keys, count_signers};

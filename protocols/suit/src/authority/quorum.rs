@@ -12,51 +12,66 @@ pub(crate) fn check(
     components: &[ComponentId],
     signing: &[&Authority],
     authorities: &AuthorityList,
-    maker: (Role, u8),
+    (maker, makers): (Role, u8),
 ) -> Result<(), Refusal> {
     let scoped = signing.iter().any(|entry| entry.vendor.is_some() || entry.class.is_some());
-    let targets = if scoped { Targets::of(manifest) } else { Targets::default() };
-    let fitting = |role| {
-        signing.iter().copied().filter(move |entry| entry.role == role).filter(|entry| {
-            // A key without scope needs no targets, and none were looked for.
-            targets.fit(entry.vendor.as_ref(), entry.class.as_ref())
-        })
-    };
-    let covering =
-        |role, component: &ComponentId| count_keys(fitting(role).filter(|entry| entry.covers(component)));
+    // A key without scope needs no targets, and none are looked for.
+    let targets = scoped.then(|| Targets::of(manifest));
+    let count = |role, component| count_fitting(signing, role, targets.as_ref(), component);
 
     let policy = authorities.policy();
-    let (maker, makers) = maker;
-    if count_keys(fitting(maker)) < makers {
+    if count(maker, None) < makers {
         return Err(Refusal::AuthorOutOfScope);
     }
     for component in components {
-        if covering(maker, component) < makers {
+        if count(maker, Some(component)) < makers {
             return Err(Refusal::AuthorNotAuthorised { component: component.clone() });
         }
     }
 
-    let policy_need = (Role::Operator, policy.operators, None);
-    let rules = authorities.rules().iter();
-    let needs = rules.map(|rule| (rule.role, rule.signatures, rule.components.as_ref()));
-    for (role, needed, prefix) in [policy_need].into_iter().chain(needs) {
+    let need = |role, needed, prefix: Option<&ComponentId>| {
         if prefix.is_none() {
-            let found = count_keys(fitting(role));
+            let found = count(role, None);
             if found < needed {
                 return Err(Refusal::RoleSignatureMissing { role, needed, found });
             }
         }
-        let touched =
-            components.iter().filter(|component| prefix.is_none_or(|prefix| component.starts_with(prefix)));
-        for component in touched {
-            let found = covering(role, component);
+        for component in components {
+            if prefix.is_some_and(|prefix| !component.starts_with(prefix)) {
+                continue;
+            }
+            let found = count(role, Some(component));
             if found < needed {
                 let component = component.clone();
                 return Err(Refusal::ComponentSignatureMissing { component, role, needed, found });
             }
         }
+        Ok(())
+    };
+    need(Role::Operator, policy.operators, None)?;
+    for rule in authorities.rules() {
+        need(rule.role, rule.signatures, rule.components.as_ref())?;
     }
     Ok(())
+}
+
+/// How many different keys of a role signed.
+pub(crate) fn count_signers(signing: &[&Authority], role: Role) -> u8 {
+    count_fitting(signing, role, None, None)
+}
+
+/// How many different keys of a role signed that may sign for the targets and change the component.
+fn count_fitting(
+    signing: &[&Authority],
+    role: Role,
+    targets: Option<&Targets<'_>>,
+    component: Option<&ComponentId>,
+) -> u8 {
+    count_keys(signing.iter().copied().filter(|entry| {
+        entry.role == role
+            && targets.is_none_or(|targets| targets.fit(entry.vendor.as_ref(), entry.class.as_ref()))
+            && component.is_none_or(|component| entry.covers(component))
+    }))
 }
 
 /// How many different keys the entries have.

@@ -2,9 +2,12 @@ mod sha1;
 
 use core::fmt;
 
-use cbor::{Reader, Writer};
+use cbor::{Writer, lean::Reader};
 
-use crate::{Error, error::Hex, labels};
+use crate::{
+    error::{Fault, Hex},
+    labels,
+};
 
 /// Namespace of domain names (RFC 9562, section 6.6).
 const NAMESPACE_DNS: Uuid = Uuid(*b"\x6b\xa7\xb8\x10\x9d\xad\x11\xd1\x80\xb4\x00\xc0\x4f\xd4\x30\xc8");
@@ -82,7 +85,7 @@ pub enum VendorId<'b> {
 }
 
 impl<'b> VendorId<'b> {
-    pub(crate) fn decode(reader: &mut Reader<'b>) -> Result<Self, Error> {
+    pub(crate) fn decode(reader: &mut Reader<'b>) -> Result<Self, Fault> {
         if reader.is_tag(labels::TAG_PEN)? {
             Ok(Self::PrivateEnterprise(reader.bytes()?))
         } else {

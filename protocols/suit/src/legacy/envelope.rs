@@ -189,19 +189,19 @@ impl<'b> Parts<'b> {
                     continue;
                 }
                 Key::Int(envelope::AUTHENTICATION_WRAPPER) => {
-                    wrapper = Some(wrapped_string(&mut reader)?);
+                    wrapper = Some(wrapped_string(reader.lean())?);
                     continue;
                 }
                 Key::Int(envelope::MANIFEST) => {
                     if wrapper.is_none() {
                         return Err(CborError::rule(at, "manifest stands before its authentication").into());
                     }
-                    manifest = Some(wrapped_string(&mut reader)?);
+                    manifest = Some(wrapped_string(reader.lean())?);
                     continue;
                 }
                 Key::Int(label @ 0..old::FIRST_PAYLOAD) => {
                     signs.severed.push((label, at));
-                    members.push((label, at, wrapped_string(&mut reader)?));
+                    members.push((label, at, wrapped_string(reader.lean())?));
                     continue;
                 }
                 Key::Int(label) => {
@@ -290,7 +290,7 @@ pub(super) fn decode_digest(numbering: Numbering, reader: &mut Reader<'_>) -> Re
     let at = ahead.position();
     let id = ahead.int()?;
     if !is_old_hash(id) {
-        return Ok(decode_digest_of_today(reader)?);
+        return Ok(decode_digest_of_today(reader.lean())?);
     }
     if numbering != Numbering::Draft09 {
         return Err(LegacyError::Mixed { at, numbering, evidence: Evidence::HashAlgorithm(id) });

@@ -1,7 +1,7 @@
 use core::fmt;
 
 use super::Numbering;
-use crate::{Error, Refusal};
+use crate::{Error, Refusal, error::Fault};
 
 /// Why bytes are not an envelope or manifest that this reader can take.
 #[non_exhaustive]
@@ -56,6 +56,12 @@ impl LegacyError {
 impl From<Error> for LegacyError {
     fn from(error: Error) -> Self {
         Self::Format(error)
+    }
+}
+
+impl From<Fault> for LegacyError {
+    fn from(fault: Fault) -> Self {
+        Self::Format(fault.into())
     }
 }
 

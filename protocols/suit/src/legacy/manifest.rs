@@ -1,6 +1,6 @@
 use alloc::vec::Vec;
 
-use cbor::{Error as CborError, Reader, Reason, Type};
+use cbor::{Error as CborError, Reader, Reason, Type, lean};
 use crypto::Digest;
 
 use super::{
@@ -14,6 +14,7 @@ use super::{
 use crate::{
     ComponentId, Error, Feature, Held, LanguageText, MudBinding, Section, Severable, Text, Version,
     envelope::Wrapped,
+    error::Fault,
     labels::{MANIFEST_VERSION, common, manifest},
     limits::{MAX_COMPONENTS, MAX_DEPENDENCIES},
     parameter::{decode_uri, wrapped},
@@ -214,10 +215,10 @@ impl<'b> LegacyManifest<'b> {
         match member {
             // Read before the others.
             ManifestMember::Version | ManifestMember::SequenceNumber | ManifestMember::Common => {}
-            ManifestMember::ReferenceUri => self.reference_uri = Some(decode_uri(reader)?),
-            ManifestMember::ComponentId => self.component_id = Some(ComponentId::decode(reader)?),
-            ManifestMember::SetVersion => self.set_version = Some(wrapped(reader, Version::decode)?),
-            ManifestMember::Mud => self.mud = Some(wrapped(reader, MudBinding::decode)?),
+            ManifestMember::ReferenceUri => self.reference_uri = Some(decode_uri(reader.lean())?),
+            ManifestMember::ComponentId => self.component_id = Some(ComponentId::decode(reader.lean())?),
+            ManifestMember::SetVersion => self.set_version = Some(wrapped(reader.lean(), Version::decode)?),
+            ManifestMember::Mud => self.mud = Some(wrapped(reader.lean(), MudBinding::decode)?),
             ManifestMember::Coswid => self.coswid = Some(held(numbering, reader, content)?),
             ManifestMember::Text => self.text = Some(held(numbering, reader, content)?),
             ManifestMember::Section(section) => {
@@ -261,9 +262,9 @@ impl<'b> LegacyManifest<'b> {
     fn read_components(&self, reader: &mut Reader<'b>) -> Result<Vec<ComponentId>, LegacyError> {
         // Until draft 08 the list was wrapped in a byte string.
         if self.numbering == Numbering::Draft09 && reader.peek()? == Type::Bytes {
-            return Ok(wrapped(reader, list_of_components)?);
+            return Ok(wrapped(reader.lean(), list_of_components)?);
         }
-        Ok(list_of_components(reader)?)
+        Ok(list_of_components(reader.lean())?)
     }
 
     fn read_dependencies(&self, reader: &mut Reader<'b>) -> Result<Vec<LegacyDependency>, LegacyError> {
@@ -301,11 +302,11 @@ fn content<'b>(reader: &mut Reader<'b>) -> Result<(&'b [u8], usize), LegacyError
     Ok((bytes, reader.position() - bytes.len()))
 }
 
-fn list_of_components(reader: &mut Reader<'_>) -> Result<Vec<ComponentId>, Error> {
+fn list_of_components(reader: &mut lean::Reader<'_>) -> Result<Vec<ComponentId>, Fault> {
     let at = reader.position();
     let count = reader.array()?;
     if count > MAX_COMPONENTS {
-        return Err(CborError::new(at, Reason::TooLong { limit: MAX_COMPONENTS }).into());
+        return Err(Fault::too_long(at, MAX_COMPONENTS));
     }
     (0..count).map(|_| ComponentId::decode(reader)).collect()
 }
@@ -330,7 +331,7 @@ fn list_of_dependencies(
             match map.next_int(reader)? {
                 None => break,
                 Some(dependency::DIGEST) => digest = Some(decode_digest(numbering, reader)?),
-                Some(dependency::PREFIX) => prefix = Some(ComponentId::decode(reader)?),
+                Some(dependency::PREFIX) => prefix = Some(ComponentId::decode(reader.lean())?),
                 Some(other) => {
                     return Err(Error::Unsupported { at, feature: Feature::CommonMember(other) }.into());
                 }
@@ -346,7 +347,7 @@ fn list_of_dependencies(
 
 /// Dependencies since draft 17: component indices with metadata (TD, section 5.1).
 fn map_of_dependencies(reader: &mut Reader<'_>) -> Result<Vec<LegacyDependency>, LegacyError> {
-    let dependencies = crate::common::decode_dependencies(reader)?;
+    let dependencies = crate::common::decode_dependencies(reader.lean())?;
     let plain = dependencies.into_iter().map(|one| LegacyDependency {
         index: one.index,
         digest: None,

@@ -1,7 +1,7 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use cbor::{Error as CborError, Reader, Reason, Type};
+use cbor::{Error as CborError, Reader, Reason, Type, lean};
 
 use super::{
     LegacyDependency, LegacyError, Numbering,
@@ -11,6 +11,7 @@ use super::{
 use crate::{
     ComponentId, ComponentIndex, Condition, Directive, Error, Feature, Parameter, ReportingPolicy,
     VersionMatch,
+    error::Fault,
     labels::parameter,
     limits::{MAX_ALTERNATIVES, MAX_COMMANDS, MAX_COMPONENTS, MAX_DEPENDENCIES, MAX_NESTING},
     parameter::{decode_uri, wrapped},
@@ -308,7 +309,7 @@ impl Decoder {
             Setting::ComponentOffset => LegacyParameter::ComponentOffset(reader.uint()?),
             Setting::CompressionInfo => LegacyParameter::CompressionInfo(reader.bytes()?),
             Setting::UnpackInfo => LegacyParameter::UnpackInfo(reader.bytes()?),
-            Setting::UriList => LegacyParameter::UriList(wrapped(reader, uri_list)?),
+            Setting::UriList => LegacyParameter::UriList(wrapped(reader.lean(), uri_list)?),
             Setting::Custom => LegacyParameter::Custom { label, value: reader.raw()? },
         })
     }
@@ -329,9 +330,9 @@ impl Decoder {
             }
             // Without the byte string that is around it today.
             parameter::VERSION_MATCH if self.numbering.is_before_17() && reader.peek()? == Type::Array => {
-                Parameter::VersionMatch(Box::new(VersionMatch::decode(reader)?))
+                Parameter::VersionMatch(Box::new(VersionMatch::decode(reader.lean())?))
             }
-            _ => Parameter::decode(label, at, reader)?,
+            _ => Parameter::decode(label, at, reader.lean())?,
         };
         match parameter {
             Parameter::SourceComponent(index) if !self.counts.has_component(index) => Err(undeclared(at)),
@@ -392,11 +393,11 @@ fn undeclared(at: usize) -> LegacyError {
     CborError::rule(at, "index is not declared in common").into()
 }
 
-fn uri_list<'b>(reader: &mut Reader<'b>) -> Result<Vec<&'b str>, Error> {
+fn uri_list<'b>(reader: &mut lean::Reader<'b>) -> Result<Vec<&'b str>, Fault> {
     let at = reader.position();
     let count = reader.array()?;
     if count > MAX_URIS {
-        return Err(CborError::new(at, Reason::TooLong { limit: MAX_URIS }).into());
+        return Err(Fault::too_long(at, MAX_URIS));
     }
     (0..count).map(|_| decode_uri(reader)).collect()
 }

@@ -31,7 +31,7 @@ impl Report {
             match label {
                 report::REFERENCE => {
                     reader.array_of(2)?;
-                    reference = Some((decode_uri(&mut reader)?.to_string(), decode_digest(&mut reader)?));
+                    reference = Some((decode_uri(reader.lean())?.to_string(), decode_digest(reader.lean())?));
                 }
                 report::NONCE => nonce = Some(reader.bytes()?.to_vec()),
                 report::RECORDS => {
@@ -97,7 +97,7 @@ impl Entry {
         let mut map = reader.map()?;
         while let Some(label) = map.next_int(reader)? {
             if label == report::CLAIM_COMPONENT_ID {
-                component = Some(ComponentId::decode(reader)?);
+                component = Some(ComponentId::decode(reader.lean())?);
             } else {
                 properties.push(Property::decode(label, reader)?);
             }

@@ -87,20 +87,20 @@ impl Property {
 
     pub(super) fn decode(label: i64, reader: &mut Reader<'_>) -> Result<Self, Error> {
         Ok(match label {
-            parameter::VENDOR_IDENTIFIER => match VendorId::decode(reader)? {
+            parameter::VENDOR_IDENTIFIER => match VendorId::decode(reader.lean())? {
                 VendorId::Uuid(id) => Self::Vendor(id),
                 VendorId::PrivateEnterprise(oid) => Self::PrivateEnterprise(oid.to_vec()),
             },
             parameter::CLASS_IDENTIFIER => Self::Class(Uuid::from(*reader.byte_array()?)),
             parameter::DEVICE_IDENTIFIER => Self::Device(Uuid::from(*reader.byte_array()?)),
-            parameter::IMAGE_DIGEST => Self::ImageDigest(wrapped(reader, decode_digest)?),
+            parameter::IMAGE_DIGEST => Self::ImageDigest(wrapped(reader.lean(), decode_digest)?),
             parameter::IMAGE_SIZE => Self::ImageSize(reader.uint()?),
             parameter::COMPONENT_SLOT => Self::ComponentSlot(reader.uint()?),
             parameter::USE_BEFORE => Self::Time(reader.uint()?),
             parameter::MINIMUM_BATTERY => Self::Battery(reader.uint()?),
             parameter::VERSION_MATCH => {
                 let at = reader.position();
-                let found = wrapped(reader, VersionMatch::decode)?;
+                let found = wrapped(reader.lean(), VersionMatch::decode)?;
                 if found.comparison != Comparison::Equal {
                     return Err(CborError::rule(at, "measured version is not one version").into());
                 }
