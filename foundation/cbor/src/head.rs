@@ -72,10 +72,11 @@ pub(crate) struct Head {
 }
 
 impl Head {
-    /// Reads the head at `at`, without judging whether it is in its shortest form.
-    pub(crate) fn read(input: &[u8], at: usize, base: usize) -> Result<Self, Fault> {
-        let fail = |reason| Fault::new(base + at, reason);
-        let first = *input.get(at).ok_or_else(|| fail(Reason::Truncated))?;
+    /// Reads the head that input begins with, which stands at `at`, without judging whether it is in its shortest form.
+    pub(crate) fn read(input: &[u8], at: usize) -> Result<Self, Fault> {
+        let fail = |reason| Fault::new(at, reason);
+        let (first, rest) = input.split_first().ok_or_else(|| fail(Reason::Truncated))?;
+        let first = *first;
         let (major, info) = (first >> 5, first & 0x1f);
         let width = match info {
             0..=23 => 0,
@@ -86,7 +87,7 @@ impl Head {
             INDEFINITE if matches!(major, 2..=5 | 7) => 0,
             _ => return Err(fail(Reason::ReservedHead)),
         };
-        let bytes = input.get(at + 1..at + 1 + width).ok_or_else(|| fail(Reason::Truncated))?;
+        let bytes = rest.get(..width).ok_or_else(|| fail(Reason::Truncated))?;
         let argument = match width {
             0 if info == INDEFINITE => 0,
             0 => u64::from(info),

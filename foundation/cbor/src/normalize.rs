@@ -45,7 +45,7 @@ fn normal(input: &[u8], limit: usize, lengths: Lengths) -> Result<Vec<u8>, Error
 ///
 /// [`Reader::skip`]: crate::Reader::skip
 fn item(input: &[u8], at: usize, depth: usize, lengths: Lengths, out: &mut Writer) -> Result<usize, Error> {
-    let head = Head::read(input, at, 0)?;
+    let head = Head::read(input.get(at..).unwrap_or_default(), at)?;
     if head.info == INDEFINITE && lengths == Lengths::Definite && head.kind().has_length() {
         return Err(Error::new(at, Reason::IndefiniteLength));
     }
@@ -145,7 +145,7 @@ fn string(input: &[u8], at: usize, head: Head, content: &mut Vec<u8>) -> Result<
         return Ok(end);
     }
     while input.get(next).is_some_and(|byte| *byte != BREAK) {
-        let chunk = Head::read(input, next, 0)?;
+        let chunk = Head::read(input.get(next..).unwrap_or_default(), next)?;
         if chunk.major != head.major || chunk.info == INDEFINITE {
             return Err(Error::new(next, Reason::ReservedHead));
         }

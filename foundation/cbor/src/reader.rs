@@ -180,9 +180,9 @@ impl<'b> Reader<'b> {
         &mut self,
         read: impl FnOnce(&mut lean::Reader<'b>) -> Result<T, Fault>,
     ) -> Result<T, Error> {
-        let before = self.0.at();
+        let before = self.0.clone();
         read(&mut self.0).map_err(|fault| {
-            self.0.rewind(before);
+            self.0 = before;
             fault.into()
         })
     }

@@ -7,17 +7,17 @@ use crate::{
 /// Reads one item after another from borrowed bytes, as [`crate::Reader`] does. After a fault its position is open.
 #[derive(Clone, Debug)]
 pub struct Reader<'b> {
-    input: &'b [u8],
+    /// What is left to read.
+    rest: &'b [u8],
+    /// Where it stands in the outermost input, so that errors inside wrapped byte strings point into the whole.
     at: usize,
-    /// Offset of `input` in the outermost input, so that errors inside wrapped byte strings point into the whole.
-    base: usize,
     order: Order,
 }
 
 impl<'b> Reader<'b> {
     /// A reader that demands deterministic encoding.
     pub fn new(input: &'b [u8]) -> Self {
-        Self { input, at: 0, base: 0, order: Order::Deterministic }
+        Self { rest: input, at: 0, order: Order::Deterministic }
     }
 
     /// A reader that accepts map keys in any order, but none twice.
@@ -25,19 +25,19 @@ impl<'b> Reader<'b> {
         Self { order, ..Self::new(input) }
     }
 
-    /// The same reader with its input placed at `base` of a larger one.
+    /// The same reader with its input, of which nothing was read, placed at `base` of a larger one.
     pub fn at_offset(self, base: usize) -> Self {
-        Self { base, ..self }
+        Self { at: base, ..self }
     }
 
     /// Offset of the next item from the start of the outermost input.
     pub fn position(&self) -> usize {
-        self.base + self.at
+        self.at
     }
 
     /// Whether nothing is left.
     pub fn is_empty(&self) -> bool {
-        self.left() == 0
+        self.rest.is_empty()
     }
 
     /// Which orders of map keys are accepted.
@@ -47,7 +47,7 @@ impl<'b> Reader<'b> {
 
     /// Bytes not yet read.
     pub fn rest(&self) -> &'b [u8] {
-        self.input.get(self.at..).unwrap_or_default()
+        self.rest
     }
 
     /// Refuses bytes after the last item.
@@ -62,7 +62,7 @@ impl<'b> Reader<'b> {
 
     /// The kind of the next item.
     pub fn peek(&self) -> Result<Type, Fault> {
-        Ok(Head::read(self.input, self.at, self.base)?.kind())
+        Ok(Head::read(self.rest, self.at)?.kind())
     }
 
     /// An unsigned integer.
@@ -87,7 +87,7 @@ impl<'b> Reader<'b> {
         if value < 0 {
             return Err(self.fail(Reason::OutOfRange));
         }
-        self.at += head.len;
+        self.advance(head.len);
         Ok(if kind == Type::Negative { -1 - value } else { value })
     }
 
@@ -106,7 +106,7 @@ impl<'b> Reader<'b> {
     /// A reader over the content of a byte string that wraps encoded items.
     pub fn wrapped(&mut self) -> Result<Self, Fault> {
         let bytes = self.bytes()?;
-        Ok(Self { input: bytes, at: 0, base: self.position() - bytes.len(), order: self.order })
+        Ok(Self { rest: bytes, at: self.at - bytes.len(), order: self.order })
     }
 
     /// A text string.
@@ -139,7 +139,7 @@ impl<'b> Reader<'b> {
     /// A floating-point number of any width, in the shortest form that keeps its value.
     pub fn float(&mut self) -> Result<f64, Fault> {
         let head = self.peek_take(Type::Float)?;
-        self.at += head.len;
+        self.advance(head.len);
         Ok(head.float().unwrap_or_default())
     }
 
@@ -150,10 +150,10 @@ impl<'b> Reader<'b> {
 
     /// Reads `tag` if it stands next, and says whether it did.
     pub fn is_tag(&mut self, tag: u64) -> Result<bool, Fault> {
-        let before = self.at;
-        let found = self.peek()? == Type::Tag && self.tag()? == tag;
-        if !found {
-            self.at = before;
+        let mut ahead = self.clone();
+        let found = ahead.peek()? == Type::Tag && ahead.tag()? == tag;
+        if found {
+            *self = ahead;
         }
         Ok(found)
     }
@@ -179,9 +179,9 @@ impl<'b> Reader<'b> {
 
     /// The bytes of the next item, checked for well-formedness to its end.
     pub fn raw(&mut self) -> Result<&'b [u8], Fault> {
-        let start = self.at;
+        let before = self.rest;
         self.skip()?;
-        Ok(self.since(start))
+        Ok(self.since(before))
     }
 
     /// A map key, and the bytes that encode it.
@@ -201,12 +201,12 @@ impl<'b> Reader<'b> {
     /// Takes an item of a kind whose content, if it has one, is not in this input: its argument.
     pub(crate) fn take(&mut self, expected: Type) -> Result<u64, Fault> {
         let head = self.peek_take(expected)?;
-        self.at += head.len;
+        self.advance(head.len);
         Ok(head.argument)
     }
 
     pub(super) fn head(&self) -> Result<Head, Fault> {
-        let head = Head::read(self.input, self.at, self.base)?;
+        let head = Head::read(self.rest, self.at)?;
         if !head.is_shortest() {
             return Err(self.fail(Reason::NotShortest));
         }
@@ -228,18 +228,16 @@ impl<'b> Reader<'b> {
     #[inline(never)]
     fn string(&mut self, expected: Type) -> Result<&'b [u8], Fault> {
         let head = self.peek_take(expected)?;
-        let len = self.count(head.argument, 1, self.left() - head.len)?;
-        self.at += head.len;
-        let start = self.at;
-        self.at += len;
-        Ok(self.since(start))
+        let len = self.count(head.argument, 1, self.rest.len() - head.len)?;
+        self.advance(head.len);
+        Ok(self.advance(len))
     }
 
     #[inline(never)]
     fn container(&mut self, expected: Type, least: usize) -> Result<usize, Fault> {
         let head = self.peek_take(expected)?;
-        let count = self.count(head.argument, least, self.left() - head.len)?;
-        self.at += head.len;
+        let count = self.count(head.argument, least, self.rest.len() - head.len)?;
+        self.advance(head.len);
         Ok(count)
     }
 
@@ -251,27 +249,16 @@ impl<'b> Reader<'b> {
         }
     }
 
-    /// How many bytes are not yet read.
-    pub(super) fn left(&self) -> usize {
-        self.input.len().saturating_sub(self.at)
+    /// Passes over bytes, which are there.
+    pub(super) fn advance(&mut self, len: usize) -> &'b [u8] {
+        let (passed, rest) = self.rest.split_at_checked(len).unwrap_or_default();
+        self.rest = rest;
+        self.at += passed.len();
+        passed
     }
 
-    /// Where the next item stands in the input.
-    pub(crate) fn at(&self) -> usize {
-        self.at
-    }
-
-    pub(super) fn advance(&mut self, len: usize) {
-        self.at += len;
-    }
-
-    /// What was read since a place in the input.
-    pub(super) fn since(&self, start: usize) -> &'b [u8] {
-        self.input.get(start..self.at).unwrap_or_default()
-    }
-
-    /// Goes back to a place in the input.
-    pub(crate) fn rewind(&mut self, at: usize) {
-        self.at = at;
+    /// What was read since there was this much left.
+    pub(super) fn since(&self, before: &'b [u8]) -> &'b [u8] {
+        before.get(..before.len() - self.rest.len()).unwrap_or_default()
     }
 }

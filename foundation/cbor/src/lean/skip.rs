@@ -9,8 +9,8 @@ struct Open<'b> {
     /// Whether it is a map, whose keys are held to order and uniqueness.
     is_map: bool,
     keys: SeenKeys<'b>,
-    /// Where the key now being read began, in the reader's input.
-    key_start: usize,
+    /// What there was from the key on that is now being read.
+    key: &'b [u8],
 }
 
 impl<'b> Reader<'b> {
@@ -31,7 +31,7 @@ impl<'b> Reader<'b> {
                 Type::Array | Type::Map => {
                     let least = 1 + usize::from(kind == Type::Map);
                     // The head is counted as if it could hold an entry; the entries themselves find out.
-                    left = self.count(head.argument, least, self.left())? * least;
+                    left = self.count(head.argument, least, self.rest().len())? * least;
                     self.advance(head.len);
                 }
                 _ => {
@@ -44,7 +44,7 @@ impl<'b> Reader<'b> {
                     return Err(Fault::new(here, Reason::TooDeep));
                 }
                 let keys = SeenKeys::new(self.order());
-                open.push(Open { left, is_map: kind == Type::Map, keys, key_start: self.at() });
+                open.push(Open { left, is_map: kind == Type::Map, keys, key: self.rest() });
                 continue;
             }
             // An item is complete: so may be the containers around it.
@@ -53,10 +53,10 @@ impl<'b> Reader<'b> {
                 container.left -= 1;
                 if container.is_map {
                     if container.left % 2 == 1 {
-                        let key = self.since(container.key_start);
+                        let key = self.since(container.key);
                         container.keys.see(key, self.position() - key.len())?;
                     } else {
-                        container.key_start = self.at();
+                        container.key = self.rest();
                     }
                 }
                 if container.left > 0 {
