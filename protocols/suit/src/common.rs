@@ -7,12 +7,11 @@ use crate::{
     error::Fault,
     labels::common,
     limits::{MAX_COMPONENTS, MAX_DEPENDENCIES},
-    parameter::wrapped,
     sequence::{Place, decode_section},
 };
 
 /// SUIT_Common (MAN, section 8.4.5): what the manifest is about.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Common<'b> {
     components: Vec<ComponentId>,
     dependencies: Vec<Dependency>,
@@ -81,28 +80,28 @@ impl<'b> Common<'b> {
         Indices::of(&self.components, &self.dependencies)
     }
 
-    pub(crate) fn decode(reader: &mut Reader<'b>) -> Result<Self, Fault> {
+    /// Reads the members into a value that has none yet.
+    pub(crate) fn read(&mut self, reader: &mut Reader<'b>) -> Result<(), Fault> {
         let start = reader.position();
-        let (mut components, mut dependencies, mut shared) = (Vec::new(), Vec::new(), None);
         let mut map = reader.map()?;
         loop {
             let at = reader.position();
             let Some(label) = map.next_int(reader)? else { break };
             match label {
-                common::DEPENDENCIES => dependencies = decode_dependencies(reader)?,
-                common::COMPONENTS => components = decode_components(reader)?,
+                common::DEPENDENCIES => self.dependencies = decode_dependencies(reader)?,
+                common::COMPONENTS => self.components = decode_components(reader)?,
                 // Labels ascend, so the indices it may name are known by now.
                 common::SHARED_SEQUENCE => {
-                    let indices = Indices::of(&components, &dependencies);
-                    shared = Some(decode_section(reader.wrapped()?, Place::Shared, indices)?);
+                    let indices = self.indices();
+                    self.shared = Some(decode_section(reader.wrapped()?, Place::Shared, indices)?);
                 }
                 other => return Err(Fault::unsupported(at, Feature::CommonMember(other))),
             }
         }
-        if components.is_empty() && dependencies.is_empty() {
-            return Err(Fault::new(start, Reason::MissingKey(common::COMPONENTS)));
+        if self.components.is_empty() && self.dependencies.is_empty() {
+            return Err(Fault::missing(start, common::COMPONENTS));
         }
-        Ok(Self { components, dependencies, shared })
+        Ok(())
     }
 }
 
@@ -186,9 +185,4 @@ pub(crate) fn decode_dependencies(reader: &mut Reader<'_>) -> Result<Vec<Depende
         }
         dependencies.push(Dependency { index, prefix });
     }
-}
-
-/// Reads common from the byte string that wraps it.
-pub(crate) fn decode_common<'b>(reader: &mut Reader<'b>) -> Result<Common<'b>, Fault> {
-    wrapped(reader, Common::decode)
 }

@@ -1,3 +1,4 @@
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -6,12 +7,11 @@ use crypto::Digest;
 
 use crate::{
     Common, ComponentId, Feature, Image, MudBinding, Sequence, Version,
-    common::{Indices, decode_common},
     digest::decode_digest,
     error::Fault,
     evaluate,
     labels::{self, manifest},
-    parameter::{decode_uri, wrapped},
+    parameter::decode_uri,
     sequence::{Place, decode_section},
 };
 
@@ -19,7 +19,11 @@ use crate::{
 ///
 /// Having one says nothing about who made it: the processor takes only what [`crate::Envelope::verify`] makes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Manifest<'b> {
+pub struct Manifest<'b>(Box<Members<'b>>);
+
+/// In a box, because a manifest is handed on more often than it is read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Members<'b> {
     sequence_number: u64,
     common: Common<'b>,
     reference_uri: Option<&'b str>,
@@ -195,56 +199,56 @@ impl fmt::Display for Severable {
 impl<'b> Manifest<'b> {
     /// The sequence number.
     pub fn sequence_number(&self) -> u64 {
-        self.sequence_number
+        self.0.sequence_number
     }
 
     /// Components and shared sequence.
     pub fn common(&self) -> &Common<'b> {
-        &self.common
+        &self.0.common
     }
 
     /// Where the full manifest lives.
     pub fn reference_uri(&self) -> Option<&'b str> {
-        self.reference_uri
+        self.0.reference_uri
     }
 
     /// Where this manifest is stored, when it is a root manifest (TD).
     pub fn component_id(&self) -> Option<&ComponentId> {
-        self.component_id.as_ref()
+        self.0.component_id.as_ref()
     }
 
     /// Version the device has after the update (UM).
     pub fn set_version(&self) -> Option<&Version> {
-        self.set_version.as_ref()
+        self.0.set_version.as_ref()
     }
 
     /// The sections the manifest has, ascending by label.
     pub fn sections(&self) -> impl Iterator<Item = (Section, &Held<Sequence<'b>>)> {
-        self.sections.iter().map(|(section, held)| (*section, held))
+        self.0.sections.iter().map(|(section, held)| (*section, held))
     }
 
     /// A section, if the manifest has it.
     pub fn section(&self, section: Section) -> Option<&Held<Sequence<'b>>> {
-        self.sections.iter().find(|(other, _)| *other == section).map(|(_, held)| held)
+        self.0.sections.iter().find(|(other, _)| *other == section).map(|(_, held)| held)
     }
 
     /// The concise software identity tag as bytes; what is in it is not this crate's business.
     pub fn coswid(&self) -> Option<Held<&'b [u8]>> {
-        self.coswid.as_ref().map(without_offset)
+        self.0.coswid.as_ref().map(without_offset)
     }
 
     /// The encoded text map.
     pub fn text(&self) -> Option<Held<&'b [u8]>> {
-        self.text.as_ref().map(without_offset)
+        self.0.text.as_ref().map(without_offset)
     }
 
     pub(crate) fn text_with_offset(&self) -> Option<(&'b [u8], usize)> {
-        self.text.as_ref()?.value().copied()
+        self.0.text.as_ref()?.value().copied()
     }
 
     /// Which MUD file belongs to the software, and who signs it.
     pub fn mud(&self) -> Option<&MudBinding<'b>> {
-        self.mud.as_ref()
+        self.0.mud.as_ref()
     }
 
     /// The images a device may end up with, as far as the manifest tells without a device.
@@ -255,9 +259,9 @@ impl<'b> Manifest<'b> {
     /// Whether the manifest names this member, present or severed.
     pub fn has(&self, member: Severable) -> bool {
         match member {
-            Severable::Coswid => self.coswid.is_some(),
-            Severable::Text => self.text.is_some(),
-            _ => self.sections.iter().any(|(section, _)| section.severable() == Some(member)),
+            Severable::Coswid => self.0.coswid.is_some(),
+            Severable::Text => self.0.text.is_some(),
+            _ => self.0.sections.iter().any(|(section, _)| section.severable() == Some(member)),
         }
     }
 
@@ -265,36 +269,36 @@ impl<'b> Manifest<'b> {
     pub(crate) fn member_labels(&self) -> impl Iterator<Item = i64> {
         let always = [manifest::VERSION, manifest::SEQUENCE_NUMBER, manifest::COMMON];
         let others = [
-            (manifest::REFERENCE_URI, self.reference_uri.is_some()),
-            (manifest::COMPONENT_ID, self.component_id.is_some()),
-            (manifest::SET_VERSION, self.set_version.is_some()),
-            (manifest::COSWID, self.coswid.is_some()),
-            (manifest::TEXT, self.text.is_some()),
-            (manifest::MUD, self.mud.is_some()),
+            (manifest::REFERENCE_URI, self.0.reference_uri.is_some()),
+            (manifest::COMPONENT_ID, self.0.component_id.is_some()),
+            (manifest::SET_VERSION, self.0.set_version.is_some()),
+            (manifest::COSWID, self.0.coswid.is_some()),
+            (manifest::TEXT, self.0.text.is_some()),
+            (manifest::MUD, self.0.mud.is_some()),
         ];
         let others = others.into_iter().filter_map(|(label, has)| has.then_some(label));
-        always.into_iter().chain(others).chain(self.sections.iter().map(|(section, _)| section.label()))
+        always.into_iter().chain(others).chain(self.0.sections.iter().map(|(section, _)| section.label()))
     }
 
     /// The digest that stands in the place of a member.
     pub(crate) fn severed_digest(&self, member: Severable) -> Option<Digest> {
         let digest = match member {
-            Severable::Coswid => self.coswid.as_ref()?.digest(),
-            Severable::Text => self.text.as_ref()?.digest(),
-            _ => self.sections.iter().find(|(section, _)| section.severable() == Some(member))?.1.digest(),
+            Severable::Coswid => self.0.coswid.as_ref()?.digest(),
+            Severable::Text => self.0.text.as_ref()?.digest(),
+            _ => self.0.sections.iter().find(|(section, _)| section.severable() == Some(member))?.1.digest(),
         };
         digest.copied()
     }
 
     /// Puts a severed member back whose digest was checked.
     pub(crate) fn restore(&mut self, member: Severable, content: &'b [u8], at: usize) -> Result<(), Fault> {
-        let indices = self.common.indices();
+        let indices = self.0.common.indices();
         match member {
-            Severable::Coswid => restore(&mut self.coswid, (content, at)),
-            Severable::Text => restore(&mut self.text, (content, at)),
+            Severable::Coswid => restore(&mut self.0.coswid, (content, at)),
+            Severable::Text => restore(&mut self.0.text, (content, at)),
             _ => {
                 let is_member = |(section, _): &&mut (Section, _)| section.severable() == Some(member);
-                if let Some((_, held)) = self.sections.iter_mut().find(is_member)
+                if let Some((_, held)) = self.0.sections.iter_mut().find(is_member)
                     && let Held::Severed(digest) = *held
                 {
                     let reader = Reader::new(content).at_offset(at);
@@ -309,34 +313,31 @@ impl<'b> Manifest<'b> {
     pub(crate) fn decode(content: &'b [u8], at: usize) -> Result<Self, Fault> {
         let mut reader = Reader::new(content).at_offset(at);
         let mut map = reader.map()?;
-        let mut draft = Draft::default();
+        let mut members = Box::<Members<'b>>::default();
+        let mut missing = REQUIRED;
         loop {
             let at = reader.position();
             let Some(label) = map.next_int(&mut reader)? else { break };
-            draft.member(label, at, &mut reader)?;
+            members.read(label, at, &mut reader)?;
+            // Labels ascend, so what is required comes in the order of the list.
+            if missing.first() == Some(&label) {
+                missing = missing.get(1..).unwrap_or_default();
+            }
         }
         reader.end()?;
-        draft.finish(at)
+        match missing.first() {
+            Some(label) => Err(Fault::missing(at, *label)),
+            None => Ok(Self(members)),
+        }
     }
 }
 
-/// A manifest while it is read.
-#[derive(Default)]
-struct Draft<'b> {
-    version: bool,
-    sequence_number: Option<u64>,
-    common: Option<Common<'b>>,
-    reference_uri: Option<&'b str>,
-    component_id: Option<ComponentId>,
-    set_version: Option<Version>,
-    sections: Vec<(Section, Held<Sequence<'b>>)>,
-    coswid: Option<Held<(&'b [u8], usize)>>,
-    text: Option<Held<(&'b [u8], usize)>>,
-    mud: Option<MudBinding<'b>>,
-}
+/// Members that no manifest lacks.
+const REQUIRED: &[i64] = &[manifest::VERSION, manifest::SEQUENCE_NUMBER, manifest::COMMON];
 
-impl<'b> Draft<'b> {
-    fn member(&mut self, label: i64, at: usize, reader: &mut Reader<'b>) -> Result<(), Fault> {
+impl<'b> Members<'b> {
+    /// Reads the member with a label that stands at `at`.
+    fn read(&mut self, label: i64, at: usize, reader: &mut Reader<'b>) -> Result<(), Fault> {
         match label {
             manifest::VERSION => {
                 let at = reader.position();
@@ -344,86 +345,66 @@ impl<'b> Draft<'b> {
                 if version != labels::MANIFEST_VERSION {
                     return Err(Fault::unsupported(at, Feature::ManifestVersion(version)));
                 }
-                self.version = true;
             }
-            manifest::SEQUENCE_NUMBER => self.sequence_number = Some(reader.uint()?),
-            manifest::COMMON => self.common = Some(decode_common(reader)?),
+            manifest::SEQUENCE_NUMBER => self.sequence_number = reader.uint()?,
             manifest::REFERENCE_URI => self.reference_uri = Some(decode_uri(reader)?),
             manifest::COMPONENT_ID => self.component_id = Some(ComponentId::decode(reader)?),
-            manifest::SET_VERSION => self.set_version = Some(wrapped(reader, Version::decode)?),
-            manifest::COSWID => self.coswid = Some(held(reader, content)?),
-            manifest::TEXT => self.text = Some(held(reader, content)?),
-            manifest::MUD => self.mud = Some(wrapped(reader, MudBinding::decode)?),
-            _ => match Section::from_label(label) {
-                Some(section) => {
-                    let sequence = self.section(section, at, reader)?;
-                    self.sections.push((section, sequence));
+            manifest::COMMON | manifest::SET_VERSION | manifest::MUD => {
+                let mut inner = reader.wrapped()?;
+                match label {
+                    manifest::COMMON => self.common.read(&mut inner)?,
+                    manifest::SET_VERSION => self.set_version = Some(Version::decode(&mut inner)?),
+                    _ => self.mud = Some(MudBinding::decode(&mut inner)?),
                 }
-                None if manifest::LEGACY.contains(&label) => {
-                    return Err(Fault::unsupported(at, Feature::LegacyDraft));
-                }
-                None => return Err(Fault::unsupported(at, Feature::ManifestMember(label))),
-            },
+                inner.end()?;
+            }
+            _ => self.read_severable(label, at, reader)?,
         }
         Ok(())
     }
 
-    fn section(
-        &self,
-        section: Section,
-        at: usize,
-        reader: &mut Reader<'b>,
-    ) -> Result<Held<Sequence<'b>>, Fault> {
-        // Labels ascend, so common (3) stands before every section or is missing.
-        let indices = self.indices(at)?;
-        let decode = |reader: &mut Reader<'b>| decode_section(reader.wrapped()?, Place::Section, indices);
-        match section.severable() {
-            Some(_) => held(reader, decode),
-            // Only before draft 17 could the members with these labels be severed, and they were others.
-            None if reader.peek()? == Type::Array => Err(Fault::unsupported(at, Feature::LegacyDraft)),
-            None => decode(reader).map(Held::Inline),
+    /// Reads a section or a member that can be severed: then an array, its digest, stands in place of a byte string.
+    fn read_severable(&mut self, label: i64, at: usize, reader: &mut Reader<'b>) -> Result<(), Fault> {
+        let (section, severable) = (Section::from_label(label), Severable::from_label(label));
+        if section.is_none() && severable.is_none() {
+            let is_legacy = manifest::LEGACY.contains(&label);
+            let feature = if is_legacy { Feature::LegacyDraft } else { Feature::ManifestMember(label) };
+            return Err(Fault::unsupported(at, feature));
         }
-    }
-
-    fn indices(&self, at: usize) -> Result<Indices, Fault> {
-        let common = self.common.as_ref().ok_or_else(|| Fault::missing(at, manifest::COMMON))?;
-        Ok(common.indices())
-    }
-
-    fn finish(self, at: usize) -> Result<Manifest<'b>, Fault> {
-        let missing = |label| Fault::missing(at, label);
-        if !self.version {
-            return Err(missing(manifest::VERSION));
+        let indices = self.common.indices();
+        // Labels ascend, so common stands before every section or is missing.
+        if section.is_some() && indices.count() == 0 {
+            return Err(Fault::missing(at, manifest::COMMON));
         }
-        Ok(Manifest {
-            sequence_number: self.sequence_number.ok_or_else(|| missing(manifest::SEQUENCE_NUMBER))?,
-            common: self.common.ok_or_else(|| missing(manifest::COMMON))?,
-            reference_uri: self.reference_uri,
-            component_id: self.component_id,
-            set_version: self.set_version,
-            sections: self.sections,
-            coswid: self.coswid,
-            text: self.text,
-            mud: self.mud,
-        })
+        let mut digest = None;
+        if reader.peek()? == Type::Array {
+            // Only before draft 17 could the other sections be severed, and their labels were those of others.
+            if severable.is_none() {
+                return Err(Fault::unsupported(at, Feature::LegacyDraft));
+            }
+            digest = Some(decode_digest(reader)?);
+        }
+        if let Some(section) = section {
+            let held = match digest {
+                Some(digest) => Held::Severed(digest),
+                None => Held::Inline(decode_section(reader.wrapped()?, Place::Section, indices)?),
+            };
+            self.sections.push((section, held));
+            return Ok(());
+        }
+        let held = match digest {
+            Some(digest) => Held::Severed(digest),
+            None => {
+                let bytes = reader.bytes()?;
+                Held::Inline((bytes, reader.position() - bytes.len()))
+            }
+        };
+        match severable {
+            Some(Severable::Coswid) => self.coswid = Some(held),
+            _ => self.text = Some(held),
+        }
+        Ok(())
     }
-}
-
-/// Reads a severable member: an array is its digest, a byte string the member.
-fn held<'b, T>(
-    reader: &mut Reader<'b>,
-    decode: impl FnOnce(&mut Reader<'b>) -> Result<T, Fault>,
-) -> Result<Held<T>, Fault> {
-    if reader.peek()? == Type::Array {
-        decode_digest(reader).map(Held::Severed)
-    } else {
-        decode(reader).map(Held::Inline)
-    }
-}
-
-fn content<'b>(reader: &mut Reader<'b>) -> Result<(&'b [u8], usize), Fault> {
-    let bytes = reader.bytes()?;
-    Ok((bytes, reader.position() - bytes.len()))
 }
 
 pub(crate) fn without_offset<'b>(held: &Held<(&'b [u8], usize)>) -> Held<&'b [u8]> {

@@ -94,17 +94,27 @@ impl<'b> ComponentMetadata<'b> {
             let Some(label) = map.next_int(reader)? else { return Ok(this) };
             match label {
                 metadata::DEFAULT_PERMISSIONS => this.default_permissions = Some(permissions(reader)?),
-                metadata::USER_PERMISSIONS => this.users = permission_map(reader)?,
-                metadata::GROUP_PERMISSIONS => this.groups = permission_map(reader)?,
-                metadata::ROLE_PERMISSIONS => this.roles = permission_map(reader)?,
+                metadata::USER_PERMISSIONS | metadata::GROUP_PERMISSIONS | metadata::ROLE_PERMISSIONS => {
+                    let entries = permission_map(reader)?;
+                    match label {
+                        metadata::USER_PERMISSIONS => this.users = entries,
+                        metadata::GROUP_PERMISSIONS => this.groups = entries,
+                        _ => this.roles = entries,
+                    }
+                }
                 metadata::FILE_TYPE => {
                     let at = reader.position();
                     let code = reader.uint()?;
                     let known = FileType::ALL.into_iter().find(|kind| kind.code() == code);
                     this.file_type = known.ok_or_else(|| Fault::rule(at, "file type is not 1 to 3"))?;
                 }
-                metadata::MODIFICATION_TIME => this.modification_time = Some(time(reader)?),
-                metadata::CREATION_TIME => this.creation_time = Some(time(reader)?),
+                metadata::MODIFICATION_TIME | metadata::CREATION_TIME => {
+                    let time = Some(time(reader)?);
+                    match label {
+                        metadata::MODIFICATION_TIME => this.modification_time = time,
+                        _ => this.creation_time = time,
+                    }
+                }
                 metadata::CREATOR => this.creator = Some(Actor::decode(reader)?),
                 other => return Err(Fault::unsupported(at, Feature::Metadata(other))),
             }

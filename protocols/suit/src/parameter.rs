@@ -110,38 +110,65 @@ impl<'b> Parameter<'b> {
 
     /// Reads the value of the parameter with a label that stands at `at`.
     pub(crate) fn decode(label: i64, at: usize, reader: &mut Reader<'b>) -> Result<Self, Fault> {
+        // Read by their kind: twenty calls of five functions would be most of this one.
         Ok(match label {
             parameter::VENDOR_IDENTIFIER => Self::VendorId(VendorId::decode(reader)?),
-            parameter::CLASS_IDENTIFIER => Self::ClassId(Uuid::from(*reader.byte_array()?)),
-            parameter::USE_BEFORE => Self::UseBefore(reader.uint()?),
-            parameter::COMPONENT_SLOT => Self::ComponentSlot(reader.uint()?),
-            parameter::STRICT_ORDER => Self::StrictOrder(reader.bool()?),
-            parameter::SOFT_FAILURE => Self::SoftFailure(reader.bool()?),
-            parameter::IMAGE_SIZE => Self::ImageSize(reader.uint()?),
-            parameter::CONTENT => Self::Content(reader.bytes()?),
-            parameter::ENCRYPTION_INFO => Self::EncryptionInfo(reader.bytes()?),
+            parameter::CLASS_IDENTIFIER | parameter::DEVICE_IDENTIFIER => {
+                let id = Uuid::from(*reader.byte_array()?);
+                if label == parameter::CLASS_IDENTIFIER { Self::ClassId(id) } else { Self::DeviceId(id) }
+            }
+            parameter::USE_BEFORE
+            | parameter::COMPONENT_SLOT
+            | parameter::IMAGE_SIZE
+            | parameter::MINIMUM_BATTERY => {
+                let value = reader.uint()?;
+                match label {
+                    parameter::USE_BEFORE => Self::UseBefore(value),
+                    parameter::COMPONENT_SLOT => Self::ComponentSlot(value),
+                    parameter::IMAGE_SIZE => Self::ImageSize(value),
+                    _ => Self::MinimumBattery(value),
+                }
+            }
+            parameter::STRICT_ORDER | parameter::SOFT_FAILURE => {
+                let value = reader.bool()?;
+                if label == parameter::STRICT_ORDER {
+                    Self::StrictOrder(value)
+                } else {
+                    Self::SoftFailure(value)
+                }
+            }
+            parameter::CONTENT
+            | parameter::ENCRYPTION_INFO
+            | parameter::INVOKE_ARGS
+            | parameter::FETCH_ARGUMENTS => {
+                let bytes = reader.bytes()?;
+                match label {
+                    parameter::CONTENT => Self::Content(bytes),
+                    parameter::ENCRYPTION_INFO => Self::EncryptionInfo(bytes),
+                    parameter::INVOKE_ARGS => Self::InvokeArgs(bytes),
+                    _ => Self::FetchArguments(bytes),
+                }
+            }
             parameter::URI => Self::Uri(decode_uri(reader)?),
             parameter::SOURCE_COMPONENT => Self::SourceComponent(reader.uint_as()?),
-            parameter::INVOKE_ARGS => Self::InvokeArgs(reader.bytes()?),
-            parameter::DEVICE_IDENTIFIER => Self::DeviceId(Uuid::from(*reader.byte_array()?)),
-            parameter::FETCH_ARGUMENTS => Self::FetchArguments(reader.bytes()?),
-            parameter::MINIMUM_BATTERY => Self::MinimumBattery(reader.uint()?),
             parameter::UPDATE_PRIORITY => Self::UpdatePriority(reader.int()?),
             parameter::IMAGE_DIGEST
             | parameter::VERSION_MATCH
             | parameter::WAIT_INFO
-            | parameter::COMPONENT_METADATA => wrapped(reader, |reader| Self::decode_wrapped(label, reader))?,
+            | parameter::COMPONENT_METADATA => {
+                let mut inner = reader.wrapped()?;
+                let value = match label {
+                    parameter::IMAGE_DIGEST => Self::ImageDigest(decode_digest(&mut inner)?),
+                    parameter::VERSION_MATCH => {
+                        Self::VersionMatch(Box::new(VersionMatch::decode(&mut inner)?))
+                    }
+                    parameter::WAIT_INFO => Self::WaitInfo(Box::new(WaitInfo::decode(&mut inner)?)),
+                    _ => Self::ComponentMetadata(Box::new(ComponentMetadata::decode(&mut inner)?)),
+                };
+                inner.end()?;
+                value
+            }
             other => return Err(Fault::unsupported(at, Feature::Parameter(other))),
-        })
-    }
-
-    /// Reads the value of a parameter that stands in a byte string.
-    fn decode_wrapped(label: i64, reader: &mut Reader<'b>) -> Result<Self, Fault> {
-        Ok(match label {
-            parameter::IMAGE_DIGEST => Self::ImageDigest(decode_digest(reader)?),
-            parameter::VERSION_MATCH => Self::VersionMatch(Box::new(VersionMatch::decode(reader)?)),
-            parameter::WAIT_INFO => Self::WaitInfo(Box::new(WaitInfo::decode(reader)?)),
-            _ => Self::ComponentMetadata(Box::new(ComponentMetadata::decode(reader)?)),
         })
     }
 

@@ -2,7 +2,10 @@
 
 use alloc::vec::Vec;
 
-use cbor::{Reason, Type, lean::Reader};
+use cbor::{
+    Reason, Type,
+    lean::{MapCursor, Reader},
+};
 
 use crate::{
     Command, ComponentIndex, Condition, Control, Directive, Feature, Operation, Parameter, ReportingPolicy,
@@ -104,11 +107,19 @@ impl Decoder {
             Control::RunSequence => Ok(Operation::RunSequence(self.sequence(reader.wrapped()?, depth + 1)?)),
             Control::SetParameters => Ok(Operation::SetParameters(self.parameters(reader, depth)?)),
             Control::OverrideParameters => Ok(Operation::OverrideParameters(self.parameters(reader, depth)?)),
-            Control::OverrideMultiple => self
-                .per_component(reader, |this, reader| this.parameters(reader, depth))
-                .map(Operation::OverrideMultiple),
+            Control::OverrideMultiple => {
+                let (mut map, mut entries) = (per_component(reader)?, Vec::new());
+                while let Some(index) = self.next_component(&mut map, reader)? {
+                    entries.push((index, self.parameters(reader, depth)?));
+                }
+                Ok(Operation::OverrideMultiple(entries))
+            }
             Control::CopyParameters => {
-                self.per_component(reader, |_, reader| copied_labels(reader)).map(Operation::CopyParameters)
+                let (mut map, mut entries) = (per_component(reader)?, Vec::new());
+                while let Some(index) = self.next_component(&mut map, reader)? {
+                    entries.push((index, copied_labels(reader)?));
+                }
+                Ok(Operation::CopyParameters(entries))
             }
         }
     }
@@ -131,7 +142,10 @@ impl Decoder {
                     let limit = MAX_COMPONENTS + MAX_DEPENDENCIES;
                     return Err(Fault::too_long(at, limit));
                 }
-                let list = (0..count).map(|_| self.index(reader)).collect::<Result<_, _>>()?;
+                let mut list = Vec::with_capacity(count);
+                for _ in 0..count {
+                    list.push(self.index(reader)?);
+                }
                 Ok(ComponentIndex::List(list))
             }
             _ => Ok(ComponentIndex::One(self.index(reader)?)),
@@ -193,35 +207,42 @@ impl Decoder {
         Ok(parameters)
     }
 
-    /// Reads a map from component indices, one at least.
-    fn per_component<'b, T>(
+    /// The next key of a map from component indices.
+    fn next_component<'b>(
         &self,
+        map: &mut MapCursor<'b>,
         reader: &mut Reader<'b>,
-        mut value: impl FnMut(&Self, &mut Reader<'b>) -> Result<T, Fault>,
-    ) -> Result<Vec<(u32, T)>, Fault> {
+    ) -> Result<Option<u32>, Fault> {
         let at = reader.position();
-        let mut map = reader.map()?;
-        if map.remaining() == 0 {
-            return Err(Fault::rule(at, "map of components is empty"));
-        }
-        let mut entries = Vec::new();
-        loop {
-            let at = reader.position();
-            let Some(key) = map.next_int(reader)? else { return Ok(entries) };
-            let index = u32::try_from(key).map_err(|_| Fault::new(at, Reason::OutOfRange))?;
-            self.declared(index, at)?;
-            entries.push((index, value(self, reader)?));
-        }
+        let Some(key) = map.next_int(reader)? else { return Ok(None) };
+        let index = u32::try_from(key).map_err(|_| Fault::new(at, Reason::OutOfRange))?;
+        self.declared(index, at)?;
+        Ok(Some(index))
     }
+}
+
+/// The head of a map from component indices, one at least.
+fn per_component<'b>(reader: &mut Reader<'b>) -> Result<MapCursor<'b>, Fault> {
+    let at = reader.position();
+    let map = reader.map()?;
+    if map.remaining() == 0 {
+        return Err(Fault::rule(at, "map of components is empty"));
+    }
+    Ok(map)
 }
 
 /// Reads the labels that copy-params copies. Strict-order and soft-failure belong to no component.
 fn copied_labels(reader: &mut Reader<'_>) -> Result<Vec<i64>, Fault> {
     let at = reader.position();
     let count = reader.array()?;
-    let labels = (0..count).map(|_| reader.int()).collect::<Result<Vec<_>, _>>()?;
-    let belongs_to_processor = |label| matches!(label, parameter::STRICT_ORDER | parameter::SOFT_FAILURE);
-    if labels.is_empty() || labels.iter().any(|label| belongs_to_processor(*label)) {
+    let mut labels = Vec::with_capacity(count);
+    let mut fits = count > 0;
+    for _ in 0..count {
+        let label = reader.int()?;
+        fits &= !matches!(label, parameter::STRICT_ORDER | parameter::SOFT_FAILURE);
+        labels.push(label);
+    }
+    if !fits {
         return Err(Fault::rule(at, "copied parameters are none or belong to no component"));
     }
     Ok(labels)

@@ -50,15 +50,35 @@ impl<'b> WaitInfo<'b> {
             let at = reader.position();
             let Some(event) = map.next_int(reader)? else { return Ok(info) };
             match event {
-                wait::AUTHORIZATION => info.authorization = Some(reader.int()?),
-                wait::POWER => info.power = Some(reader.int()?),
-                wait::NETWORK => info.network = Some(reader.int()?),
+                wait::AUTHORIZATION | wait::POWER | wait::NETWORK => {
+                    let value = Some(reader.int()?);
+                    match event {
+                        wait::AUTHORIZATION => info.authorization = value,
+                        wait::POWER => info.power = value,
+                        _ => info.network = value,
+                    }
+                }
                 wait::OTHER_DEVICE => info.other_devices = other_devices(reader)?,
-                wait::TIME => info.time = Some(reader.uint()?),
-                wait::TIME_OF_DAY => info.time_of_day = Some(below(SECONDS_PER_DAY, reader)?),
-                wait::DAY_OF_WEEK => info.day_of_week = Some(below(DAYS_PER_WEEK, reader)?),
-                wait::UTC_TIME_OF_DAY => info.utc_time_of_day = Some(below(SECONDS_PER_DAY, reader)?),
-                wait::UTC_DAY_OF_WEEK => info.utc_day_of_week = Some(below(DAYS_PER_WEEK, reader)?),
+                wait::TIME
+                | wait::TIME_OF_DAY
+                | wait::DAY_OF_WEEK
+                | wait::UTC_TIME_OF_DAY
+                | wait::UTC_DAY_OF_WEEK => {
+                    let (place, last) = match event {
+                        wait::TIME => (&mut info.time, u64::MAX),
+                        wait::TIME_OF_DAY => (&mut info.time_of_day, SECONDS_PER_DAY - 1),
+                        wait::DAY_OF_WEEK => (&mut info.day_of_week, DAYS_PER_WEEK - 1),
+                        wait::UTC_TIME_OF_DAY => (&mut info.utc_time_of_day, SECONDS_PER_DAY - 1),
+                        _ => (&mut info.utc_day_of_week, DAYS_PER_WEEK - 1),
+                    };
+                    let at = reader.position();
+                    let value = reader.uint()?;
+                    // Later than a day has seconds never comes.
+                    if value > last {
+                        return Err(Fault::new(at, Reason::OutOfRange));
+                    }
+                    *place = Some(value);
+                }
                 other => return Err(Fault::unsupported(at, Feature::WaitEvent(other))),
             }
         }
@@ -110,13 +130,6 @@ impl<'b> WaitInfo<'b> {
     }
 }
 
-/// Reads a number that must be below another: later than a day has seconds never comes.
-fn below(end: u64, reader: &mut Reader<'_>) -> Result<u64, Fault> {
-    let at = reader.position();
-    let value = reader.uint()?;
-    if value < end { Ok(value) } else { Err(Fault::new(at, Reason::OutOfRange)) }
-}
-
 /// Seconds of a day.
 pub(crate) const SECONDS_PER_DAY: u64 = 86_400;
 /// Days of a week.
@@ -140,8 +153,11 @@ fn other_devices<'b>(reader: &mut Reader<'b>) -> Result<Vec<OtherDevice<'b>>, Fa
         if versions == 0 || versions > MAX_OTHER_DEVICES {
             return Err(Fault::rule(at, "versions of another device are none or too many"));
         }
-        let versions = (0..versions).map(|_| VersionMatch::decode(reader)).collect::<Result<_, _>>()?;
-        devices.push(OtherDevice { device, versions });
+        let mut other = OtherDevice { device, versions: Vec::with_capacity(versions) };
+        for _ in 0..versions {
+            other.versions.push(VersionMatch::decode(reader)?);
+        }
+        devices.push(other);
     }
     Ok(devices)
 }
