@@ -102,10 +102,10 @@ impl Head {
             24 if self.major == 7 => self.argument >= 32,
             HALF_INFO if self.major == 7 => !HALF.is_nan(self.argument) || self.argument == CANONICAL_NAN,
             SINGLE_INFO if self.major == 7 => {
-                !SINGLE.is_nan(self.argument) && SINGLE.narrow(self.argument, HALF).is_none()
+                !SINGLE.is_nan(self.argument) && !SINGLE.fits(self.argument, HALF)
             }
             DOUBLE_INFO if self.major == 7 => {
-                !DOUBLE.is_nan(self.argument) && DOUBLE.narrow(self.argument, SINGLE).is_none()
+                !DOUBLE.is_nan(self.argument) && !DOUBLE.fits(self.argument, SINGLE)
             }
             _ if self.major == 7 => true,
             24 => self.argument >= 24,
@@ -212,27 +212,37 @@ impl Format {
 
     /// The same number in a narrower format, when nothing is lost.
     fn narrow(self, bits: u64, to: Self) -> Option<u64> {
+        if !self.fits(bits, to) {
+            return None;
+        }
         let sign = bits >> (self.exponent + self.mantissa) << (to.exponent + to.mantissa);
         let (exponent, mantissa) = self.parts(bits);
         let dropped = self.mantissa - to.mantissa;
-        // An exponent of 1 or more has its place in the narrower format; below, the leading one takes part in the shift.
-        let exponent_there = (exponent + to.bias()).checked_sub(self.bias());
-        let (rest, shift) = match exponent_there {
-            // Zero; a subnormal number is too small.
-            _ if exponent == 0 => return (mantissa == 0).then_some(sign),
-            _ if exponent == self.highest() => {
-                return (mantissa == 0).then_some(sign | to.highest() << to.mantissa);
-            }
-            Some(there) if there >= to.highest() => return None,
-            Some(there @ 1..) => (there << self.mantissa | mantissa, dropped),
+        let there = (exponent + to.bias()).checked_sub(self.bias());
+        Some(match there {
+            _ if exponent == 0 => sign,
+            _ if exponent == self.highest() => sign | to.highest() << to.mantissa,
+            Some(there @ 1..) => sign | (there << self.mantissa | mantissa) >> dropped,
+            // The leading one takes part in the shift.
             _ => {
                 let below = self.bias() - to.bias() - exponent;
-                let shift = u32::try_from(below).ok()?.checked_add(dropped + 1)?;
-                (1 << self.mantissa | mantissa, shift)
+                sign | (1 << self.mantissa | mantissa) >> (below + u64::from(dropped) + 1)
             }
-        };
-        // Where the shift is wider than the number, its last one is among what would be lost.
-        (rest.trailing_zeros() >= shift).then(|| sign | rest >> shift)
+        })
+    }
+
+    /// Whether nothing is lost of a number in a narrower format.
+    fn fits(self, bits: u64, to: Self) -> bool {
+        let (exponent, mantissa) = self.parts(bits);
+        if exponent == 0 || exponent == self.highest() {
+            // Zero, infinity; a subnormal number is too small.
+            return mantissa == 0;
+        }
+        let exponent = exponent as u32 as i32 - self.bias() as i32 + to.bias() as i32;
+        // Below 1, the number is subnormal there, and its leading one takes part in the shift.
+        let subnormal = (1 - exponent).max(0) as u32;
+        let dropped = self.mantissa - to.mantissa + subnormal;
+        exponent < to.highest() as i32 && (1 << self.mantissa | mantissa).trailing_zeros() >= dropped
     }
 }
 

@@ -10,7 +10,9 @@ use crate::{HashAlgorithm, backend};
 pub const MAX_DIGEST_LEN: usize = if cfg!(feature = "sha512") { 64 } else { 32 };
 
 /// A digest and the hash function that made it. Comparison for equality takes constant time.
+// Aligned, so that devices move it by words: digests are in most of what a decoder hands on.
 #[derive(Clone, Copy)]
+#[repr(align(4))]
 pub struct Digest {
     algorithm: HashAlgorithm,
     // Only the first `algorithm.len()` bytes count; the rest are zero.

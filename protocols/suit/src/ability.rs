@@ -70,7 +70,7 @@ impl Abilities {
             return Some(Feature::Dependencies);
         }
         let mut missing = None;
-        each_operation(manifest, |operation| missing = missing.or_else(|| self.missing_for(operation)));
+        each_operation(manifest, &mut |operation| missing = missing.or_else(|| self.missing_for(operation)));
         missing
     }
 
@@ -79,14 +79,18 @@ impl Abilities {
         if !self.command(code) {
             return Some(Feature::Command(code));
         }
-        operation.parameters().find_map(|parameter| {
-            let label = parameter.label();
-            match parameter {
-                _ if !self.parameter(label) => Some(Feature::Parameter(label)),
-                Parameter::WaitInfo(info) => self.missing_event(info),
-                _ => None,
-            }
-        })
+        let mut missing = None;
+        operation.each_parameter(&mut |parameter| missing = missing.or_else(|| self.missing_of(parameter)));
+        missing
+    }
+
+    fn missing_of(&self, parameter: &Parameter<'_>) -> Option<Feature> {
+        let label = parameter.label();
+        match parameter {
+            _ if !self.parameter(label) => Some(Feature::Parameter(label)),
+            Parameter::WaitInfo(info) => self.missing_event(info),
+            _ => None,
+        }
     }
 
     fn missing_event(&self, info: &WaitInfo<'_>) -> Option<Feature> {

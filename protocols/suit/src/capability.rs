@@ -314,7 +314,7 @@ pub fn can_process(capabilities: &Capabilities, verified: &Verified<'_>) -> Resu
         }
     }
     let has = |listed: &[i64], base: &[i64], label: i64| listed.contains(&label) || base.contains(&label);
-    each_operation(manifest, |operation| {
+    each_operation(manifest, &mut |operation| {
         if !has(&capabilities.commands, &BASE_COMMANDS, operation.code()) {
             lack(Unsupported::Command(operation.code()));
         }

@@ -52,7 +52,7 @@ pub enum Operation<'b> {
     CopyParameters(Vec<(u32, Vec<i64>)>),
 }
 
-impl Operation<'_> {
+impl<'b> Operation<'b> {
     /// Code in the registry.
     pub fn code(&self) -> i64 {
         match self {
@@ -76,6 +76,21 @@ impl Operation<'_> {
             _ => (&[], &[]),
         };
         one.iter().chain(several.iter().flat_map(|(_, parameters)| parameters))
+    }
+
+    /// Calls a function with each parameter that the command sets, without an iterator, which costs devices code.
+    pub(crate) fn each_parameter<'m>(&'m self, see: &mut dyn FnMut(&'m Parameter<'b>)) {
+        match self {
+            Self::SetParameters(parameters) | Self::OverrideParameters(parameters) => {
+                parameters.iter().for_each(see);
+            }
+            Self::OverrideMultiple(entries) => {
+                for (_, parameters) in entries {
+                    parameters.iter().for_each(&mut *see);
+                }
+            }
+            _ => {}
+        }
     }
 
     /// What to report about the command; nothing for commands without a policy.

@@ -10,7 +10,6 @@ use crate::{
     error::Fault,
     labels::{self, envelope},
     limits::{MAX_ENVELOPE_LEN, MAX_PAYLOADS, MAX_SIGNATURES, MAX_URI_LEN},
-    parameter::wrapped,
 };
 
 /// SUIT_Envelope (MAN, section 8.2): well-formed, and believed by nobody until [`Envelope::verify`].
@@ -317,7 +316,9 @@ impl<'b> Wrapper<'b> {
             return Err(Fault::too_long(at, MAX_SIGNATURES));
         }
         let digest_bytes = reader.clone().bytes()?;
-        let digest = wrapped(&mut reader, decode_digest)?;
+        let mut inner = reader.wrapped()?;
+        let digest = decode_digest(&mut inner)?;
+        inner.end()?;
         let mut blocks = Vec::with_capacity(count - 1);
         for _ in 1..count {
             blocks.push(reader.bytes()?);

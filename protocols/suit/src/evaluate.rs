@@ -42,7 +42,7 @@ pub struct Targets<'b> {
 impl<'b> Targets<'b> {
     pub(crate) fn of(manifest: &Manifest<'b>) -> Self {
         let mut targets = Self::default();
-        each_parameter(manifest, |parameter| match parameter {
+        each_parameter(manifest, &mut |parameter| match parameter {
             Parameter::VendorId(vendor) if !targets.vendors.contains(vendor) => targets.vendors.push(*vendor),
             Parameter::ClassId(class) if !targets.classes.contains(class) => targets.classes.push(*class),
             _ => {}
@@ -76,7 +76,7 @@ impl<'b> Targets<'b> {
 /// Every URI the manifest fetches from.
 pub(crate) fn uris<'b>(manifest: &Manifest<'b>) -> Vec<&'b str> {
     let mut uris = Vec::new();
-    each_parameter(manifest, |parameter| {
+    each_parameter(manifest, &mut |parameter| {
         if let Parameter::Uri(uri) = parameter
             && !uris.contains(uri)
         {
@@ -87,28 +87,24 @@ pub(crate) fn uris<'b>(manifest: &Manifest<'b>) -> Vec<&'b str> {
 }
 
 /// Calls a function with every parameter that any command sets.
-fn each_parameter<'m, 'b>(manifest: &'m Manifest<'b>, mut see: impl FnMut(&'m Parameter<'b>)) {
-    each_operation(manifest, |operation| match operation {
-        Operation::SetParameters(parameters) | Operation::OverrideParameters(parameters) => {
-            parameters.iter().for_each(&mut see);
-        }
-        Operation::OverrideMultiple(entries) => {
-            entries.iter().flat_map(|(_, parameters)| parameters).for_each(&mut see);
-        }
-        _ => {}
-    });
+fn each_parameter<'m, 'b>(manifest: &'m Manifest<'b>, see: &mut dyn FnMut(&'m Parameter<'b>)) {
+    each_operation(manifest, &mut |operation| operation.each_parameter(see));
 }
 
 /// Calls a function with every command that is here, nested ones after those around them.
-pub(crate) fn each_operation<'m, 'b>(manifest: &'m Manifest<'b>, mut see: impl FnMut(&'m Operation<'b>)) {
-    let sections = manifest.sections().filter_map(|(_, held)| held.value());
-    for sequence in manifest.common().shared().into_iter().chain(sections) {
-        each_in(sequence, &mut see);
+pub(crate) fn each_operation<'m, 'b>(manifest: &'m Manifest<'b>, see: &mut dyn FnMut(&'m Operation<'b>)) {
+    if let Some(sequence) = manifest.common().shared() {
+        each_in(sequence, see);
+    }
+    for (_, held) in manifest.sections() {
+        if let Some(sequence) = held.value() {
+            each_in(sequence, see);
+        }
     }
 }
 
 /// Nesting is bounded by the decoder, and so is this recursion.
-fn each_in<'m, 'b>(sequence: &'m Sequence<'b>, see: &mut impl FnMut(&'m Operation<'b>)) {
+fn each_in<'m, 'b>(sequence: &'m Sequence<'b>, see: &mut dyn FnMut(&'m Operation<'b>)) {
     for command in sequence.commands() {
         see(&command.operation);
         match &command.operation {

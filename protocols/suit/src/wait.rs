@@ -86,19 +86,22 @@ impl<'b> WaitInfo<'b> {
 
     /// Labels of the events that are waited for, ascending.
     pub fn events(&self) -> impl Iterator<Item = i64> {
-        [
-            (wait::AUTHORIZATION, self.authorization.is_some()),
-            (wait::POWER, self.power.is_some()),
-            (wait::NETWORK, self.network.is_some()),
-            (wait::OTHER_DEVICE, !self.other_devices.is_empty()),
-            (wait::TIME, self.time.is_some()),
-            (wait::TIME_OF_DAY, self.time_of_day.is_some()),
-            (wait::DAY_OF_WEEK, self.day_of_week.is_some()),
-            (wait::UTC_TIME_OF_DAY, self.utc_time_of_day.is_some()),
-            (wait::UTC_DAY_OF_WEEK, self.utc_day_of_week.is_some()),
-        ]
-        .into_iter()
-        .filter_map(|(event, named)| named.then_some(event))
+        (wait::AUTHORIZATION..=wait::UTC_DAY_OF_WEEK).filter(|event| self.waits_for(*event))
+    }
+
+    fn waits_for(&self, event: i64) -> bool {
+        match event {
+            wait::AUTHORIZATION => self.authorization.is_some(),
+            wait::POWER => self.power.is_some(),
+            wait::NETWORK => self.network.is_some(),
+            wait::OTHER_DEVICE => !self.other_devices.is_empty(),
+            wait::TIME => self.time.is_some(),
+            wait::TIME_OF_DAY => self.time_of_day.is_some(),
+            wait::DAY_OF_WEEK => self.day_of_week.is_some(),
+            wait::UTC_TIME_OF_DAY => self.utc_time_of_day.is_some(),
+            wait::UTC_DAY_OF_WEEK => self.utc_day_of_week.is_some(),
+            _ => false,
+        }
     }
 
     pub(crate) fn to_bytes(&self) -> Vec<u8> {

@@ -77,13 +77,13 @@ impl<'a> Context<'a> {
             };
             slots.push(Some(table.slot(component).ok_or(DependencyFault::TooManyComponents)?));
         }
-        let slot = |index: u32| slots.get(index as usize).copied().flatten();
-        let declared = common.dependencies().iter();
-        let dependencies = declared.filter_map(|dependency| {
-            let (checked, processed) = (None, Sections::default());
-            Some(Dependency { index: dependency.index, slot: slot(dependency.index)?, checked, processed })
-        });
-        let dependencies = dependencies.collect();
+        let mut dependencies = Vec::with_capacity(common.dependencies().len());
+        for dependency in common.dependencies() {
+            if let Some(slot) = slots.get(dependency.index as usize).copied().flatten() {
+                let (index, checked, processed) = (dependency.index, None, Sections::default());
+                dependencies.push(Dependency { index, slot, checked, processed });
+            }
+        }
         Ok(Self { verified, parent, depth, slots, dependencies, passed: Sections::default() })
     }
 
@@ -98,7 +98,7 @@ impl<'a> Context<'a> {
 
     /// The rows of all components, those of dependencies among them.
     pub(super) fn slots(&self) -> impl Iterator<Item = Slot> {
-        self.slots.iter().flatten().copied()
+        self.slots.iter().filter_map(|slot| *slot)
     }
 
     pub(super) fn dependency(&self, index: u32) -> Option<&Dependency> {

@@ -209,8 +209,13 @@ impl<'a, P: Platform> Machine<'a, P> {
 
     /// Forgets what was found out about a dependency, in every manifest, when its envelope changes.
     pub(super) fn forget_checked(&mut self, slot: Slot) {
-        let all = self.contexts.iter_mut().flat_map(|context| &mut context.dependencies);
-        all.filter(|dependency| dependency.slot == slot).for_each(|dependency| dependency.checked = None);
+        for context in &mut self.contexts {
+            for dependency in &mut context.dependencies {
+                if dependency.slot == slot {
+                    dependency.checked = None;
+                }
+            }
+        }
     }
 
     /// Whether every dependency of every manifest was checked, so that what runs is one set and nothing was put in
@@ -247,9 +252,11 @@ impl<'a, P: Platform> Machine<'a, P> {
         let mut set = alloc::vec![0];
         let mut at = 0;
         while let Some(number) = set.get(at) {
-            let context = self.contexts.get(*number);
-            let below = context.into_iter().flat_map(|context| &context.dependencies);
-            set.extend(below.filter_map(|dependency| dependency.checked).collect::<Vec<_>>());
+            if let Some(context) = self.contexts.get(*number) {
+                for dependency in &context.dependencies {
+                    set.extend(dependency.checked);
+                }
+            }
             at += 1;
         }
         set

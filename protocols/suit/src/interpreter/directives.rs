@@ -90,13 +90,11 @@ impl<'a, P: Platform> Machine<'a, P> {
             Some(FileType::Directory) => content.is_empty(),
             Some(FileType::SymbolicLink) => {
                 let target = content.strip_prefix(b"/").unwrap_or(content);
-                let segments = || target.split(|byte| *byte == b'/');
-                let context = self.contexts.get(self.place.context);
-                let mut own = context.into_iter().flat_map(|context| context.slots());
-                own.any(|other| {
+                let is_target = |other: Slot| {
                     let component = self.table.component(other).filter(|_| other != slot);
-                    component.is_some_and(|component| component.segments().eq(segments()))
-                })
+                    component.is_some_and(|id| id.segments().eq(target.split(|byte| *byte == b'/')))
+                };
+                self.contexts.get(self.place.context).is_some_and(|context| context.slots().any(is_target))
             }
         };
         if fits { Ok(()) } else { Err(FailureKind::BadFile.into()) }

@@ -3,7 +3,7 @@ use alloc::string::ToString;
 use alloc::vec::Vec;
 
 use super::{
-    FailureKind, Platform, Procedure,
+    DependencyFault, FailureKind, Platform, PlatformError, Procedure,
     context::Context,
     processor::Shelves,
     table::{ParameterTable, Slot, Value},
@@ -106,9 +106,27 @@ pub(super) struct Cause {
     measured: Measured,
 }
 
-impl<T: Into<FailureKind>> From<T> for Stop {
-    fn from(kind: T) -> Self {
-        Self(Box::new(Cause { kind: kind.into(), measured: None }))
+impl From<FailureKind> for Stop {
+    #[cold]
+    #[inline(never)]
+    fn from(kind: FailureKind) -> Self {
+        Self(Box::new(Cause { kind, measured: None }))
+    }
+}
+
+impl From<PlatformError> for Stop {
+    #[cold]
+    #[inline(never)]
+    fn from(error: PlatformError) -> Self {
+        FailureKind::Platform(error).into()
+    }
+}
+
+impl From<DependencyFault> for Stop {
+    #[cold]
+    #[inline(never)]
+    fn from(fault: DependencyFault) -> Self {
+        FailureKind::Dependency(fault).into()
     }
 }
 
@@ -353,12 +371,12 @@ impl<'a, P: Platform> Machine<'a, P> {
     /// The row of the component with an index of a manifest.
     pub(super) fn slot_of(&self, context: usize, index: u32) -> Result<Slot, Stop> {
         let slot = self.contexts.get(context).and_then(|context| context.slot(index));
-        slot.ok_or(FailureKind::NoComponent.into())
+        slot.ok_or_else(|| FailureKind::NoComponent.into())
     }
 
     /// The component of a row.
     pub(super) fn component(&self, slot: Slot) -> Result<&'a ComponentId, Stop> {
-        self.table.component(slot).ok_or(FailureKind::NoComponent.into())
+        self.table.component(slot).ok_or_else(|| FailureKind::NoComponent.into())
     }
 
     /// Keeps a record of a command that ended, if the policy asks for one.
@@ -429,7 +447,7 @@ impl<'a, P: Platform> Machine<'a, P> {
         });
         if let Some(behind) = behind {
             self.place.index = behind.index;
-            return Err(super::DependencyFault::NotProcessed(section).into());
+            return Err(DependencyFault::NotProcessed(section).into());
         }
         if let Some(now) = self.contexts.get_mut(context) {
             now.passed.insert(section);

@@ -83,7 +83,7 @@ impl<P: Platform> Machine<'_, P> {
         if result.is_err() {
             self.platform.discard(component);
         }
-        Ok(result?)
+        result
     }
 
     /// Nothing counts as content before the end: the size is checked and, where there is one, the tag of the ciphertext.
@@ -94,10 +94,10 @@ impl<P: Platform> Machine<'_, P> {
         bounds: Bounds,
         mut decryptor: Option<Decryptor>,
         mut next: impl FnMut(&mut Self, u64, usize) -> Result<usize, PlatformError>,
-    ) -> Result<(), FailureKind> {
+    ) -> Result<(), Stop> {
         self.begin(slot, component, bounds.expected)?;
         let limit = bounds.coming(decryptor.is_some());
-        let too_large = FailureKind::TooLarge { limit: bounds.limit };
+        let too_large = || FailureKind::TooLarge { limit: bounds.limit }.into();
         let (mut received, mut written) = (0u64, 0u64);
         loop {
             // One byte more than is allowed shows that there is too much.
@@ -108,7 +108,7 @@ impl<P: Platform> Machine<'_, P> {
             }
             received = received.saturating_add(count as u64);
             if received > limit {
-                return Err(too_large);
+                return Err(too_large());
             }
             let data = self.buffer.get(..count).ok_or(PlatformError::Io)?;
             let data = match &mut decryptor {
@@ -120,7 +120,7 @@ impl<P: Platform> Machine<'_, P> {
             };
             written = written.saturating_add(data.len() as u64);
             if written > bounds.limit {
-                return Err(too_large);
+                return Err(too_large());
             }
             self.platform.append(component, data)?;
         }
@@ -161,16 +161,16 @@ impl Bounds {
     }
 
     /// Refuses beforehand what is known beforehand.
-    pub(super) fn check_coming(self, size: u64, encrypted: bool) -> Result<(), FailureKind> {
+    pub(super) fn check_coming(self, size: u64, encrypted: bool) -> Result<(), Stop> {
         if size > self.coming(encrypted) {
-            return Err(FailureKind::TooLarge { limit: self.limit });
+            return Err(FailureKind::TooLarge { limit: self.limit }.into());
         }
         if encrypted { Ok(()) } else { self.check_end(size) }
     }
 
-    fn check_end(self, found: u64) -> Result<(), FailureKind> {
+    fn check_end(self, found: u64) -> Result<(), Stop> {
         match self.expected {
-            Some(expected) if expected != found => Err(FailureKind::WrongSize { expected, found }),
+            Some(expected) if expected != found => Err(FailureKind::WrongSize { expected, found }.into()),
             _ => Ok(()),
         }
     }

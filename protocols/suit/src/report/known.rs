@@ -95,7 +95,7 @@ impl<'r, 'b> Known<'r, 'b> {
     pub(super) fn tests(&self, condition: Condition) -> bool {
         let mut found = false;
         for node in &self.nodes {
-            crate::evaluate::each_operation(node.verified.manifest(), |operation| {
+            crate::evaluate::each_operation(node.verified.manifest(), &mut |operation| {
                 found |= matches!(operation, Operation::Condition(other, _) if *other == condition);
             });
         }
