@@ -1,7 +1,7 @@
 use crate::{
     Condition, Directive, Feature, Manifest, Operation, Parameter, WaitInfo,
     evaluate::each_operation,
-    labels::{command, parameter},
+    labels::{command, parameter, wait},
 };
 
 /// What a platform can do beyond what every platform must.
@@ -94,7 +94,12 @@ impl Abilities {
     }
 
     fn missing_event(&self, info: &WaitInfo<'_>) -> Option<Feature> {
-        info.events().find(|event| !self.events.contains(event)).map(Feature::WaitEvent)
+        for event in wait::ALL {
+            if info.waits_for(event) && !self.events.contains(&event) {
+                return Some(Feature::WaitEvent(event));
+            }
+        }
+        None
     }
 }
 

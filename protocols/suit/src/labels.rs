@@ -248,6 +248,18 @@ pub mod wait {
     pub const UTC_TIME_OF_DAY: i64 = 8;
     /// Day of the week in UTC.
     pub const UTC_DAY_OF_WEEK: i64 = 9;
+    /// Every event, ascending.
+    pub const ALL: [i64; 9] = [
+        AUTHORIZATION,
+        POWER,
+        NETWORK,
+        OTHER_DEVICE,
+        TIME,
+        TIME_OF_DAY,
+        DAY_OF_WEEK,
+        UTC_TIME_OF_DAY,
+        UTC_DAY_OF_WEEK,
+    ];
 }
 
 /// Members of component metadata (UM, section 4.2).

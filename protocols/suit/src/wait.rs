@@ -86,10 +86,11 @@ impl<'b> WaitInfo<'b> {
 
     /// Labels of the events that are waited for, ascending.
     pub fn events(&self) -> impl Iterator<Item = i64> {
-        (wait::AUTHORIZATION..=wait::UTC_DAY_OF_WEEK).filter(|event| self.waits_for(*event))
+        wait::ALL.into_iter().filter(|event| self.waits_for(*event))
     }
 
-    fn waits_for(&self, event: i64) -> bool {
+    /// Whether the event with a label is waited for.
+    pub(crate) fn waits_for(&self, event: i64) -> bool {
         match event {
             wait::AUTHORIZATION => self.authorization.is_some(),
             wait::POWER => self.power.is_some(),

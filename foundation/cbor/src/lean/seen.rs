@@ -44,7 +44,7 @@ impl<'b> SeenKeys<'b> {
         let mut rest = self.runs.as_slice();
         while !rest.is_empty() {
             let longest = 1 << rest.len().ilog2();
-            let (run, shorter) = rest.split_at(longest);
+            let (run, shorter) = rest.split_at_checked(longest).unwrap_or_default();
             if run.binary_search(&key).is_ok() {
                 return true;
             }
@@ -56,10 +56,12 @@ impl<'b> SeenKeys<'b> {
     fn insert(&mut self, key: &'b [u8]) {
         let mut run = alloc::vec![key];
         for _ in 0..self.runs.len().trailing_ones() {
-            let shorter = self.runs.split_off(self.runs.len() - run.len());
-            run = merge(&shorter, &run);
+            // The shortest run has as many keys as the one that is being made.
+            let start = self.runs.len().saturating_sub(run.len());
+            run = merge(self.runs.get(start..).unwrap_or_default(), &run);
+            self.runs.truncate(start);
         }
-        self.runs.append(&mut run);
+        self.runs.extend_from_slice(&run);
     }
 }
 
@@ -78,4 +80,45 @@ fn merge<'b>(mut left: &[&'b [u8]], mut right: &[&'b [u8]]) -> Vec<&'b [u8]> {
     merged.extend_from_slice(left);
     merged.extend_from_slice(right);
     merged
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whatever the order of the keys, each is new once, and known from then on.
+    #[test]
+    fn keys_in_any_order_are_taken_once() {
+        let keys: Vec<[u8; 2]> = (0..1000u16).map(u16::to_be_bytes).collect();
+        // Upwards, downwards, and by steps that share no factor with the number of keys.
+        for step in [1, 999, 7, 333, 501] {
+            let mut seen = SeenKeys::new(Order::Unique);
+            for number in 0..keys.len() {
+                let key = &keys[number * step % keys.len()];
+                assert!(!seen.contains(key));
+                seen.see(key, number).unwrap();
+                assert!(seen.contains(key) && seen.contains(&keys[0]));
+            }
+            assert_eq!(seen.runs.len(), keys.len());
+            for (number, key) in keys.iter().enumerate() {
+                let error = crate::Error::from(seen.see(key, number).unwrap_err());
+                assert_eq!(error, crate::Error::new(number, Reason::DuplicateKey));
+            }
+        }
+    }
+
+    #[test]
+    fn runs_stay_sorted_and_as_long_as_powers_of_two() {
+        let keys: Vec<[u8; 1]> = (0..100u8).rev().map(|key| [key]).collect();
+        let mut seen = SeenKeys::new(Order::Unique);
+        for (number, key) in keys.iter().enumerate() {
+            seen.see(key, number).unwrap();
+            let mut rest = seen.runs.as_slice();
+            while !rest.is_empty() {
+                let (run, shorter) = rest.split_at(1 << rest.len().ilog2());
+                assert!(run.is_sorted());
+                rest = shorter;
+            }
+        }
+    }
 }

@@ -147,7 +147,7 @@ impl<'a, P: Platform> Machine<'a, P> {
         self.ready_buffer();
         let mut same = true;
         let mut offset = 0;
-        for expected in content.chunks(self.buffer.len()) {
+        for expected in content.chunks(self.buffer.len().max(1)) {
             let count = self.platform.read(component, offset, self.buffer)?;
             let found = self.buffer.get(..count).unwrap_or_default();
             same &= constant_time_eq(found, expected);

@@ -1,6 +1,6 @@
 use alloc::vec::Vec;
 
-use super::{DependencyFault, arena::Arena, table::ParameterTable, table::Slot};
+use super::{DependencyFault, arena::Arena, machine::Stop, table::ParameterTable, table::Slot};
 use crate::{ComponentId, Manifest, Section, Verified, limits::MAX_DEPENDENCY_DEPTH};
 
 /// A manifest in process: the root, or a dependency whose integrity was checked.
@@ -56,10 +56,11 @@ impl<'a> Context<'a> {
         prefix: Option<&ComponentId>,
         table: &mut ParameterTable<'a>,
         names: &'a Arena<ComponentId>,
-    ) -> Result<Self, DependencyFault> {
+    ) -> Result<Self, Stop> {
         if depth > MAX_DEPENDENCY_DEPTH {
-            return Err(DependencyFault::TooDeep);
+            return Err(DependencyFault::TooDeep.into());
         }
+        let too_many = || Stop::from(DependencyFault::TooManyComponents);
         let common = verified.manifest().common();
         let indices = common.indices();
         let mut slots = Vec::with_capacity(indices.end() as usize);
@@ -70,12 +71,12 @@ impl<'a> Context<'a> {
             }
             let component = match (common.place(index), prefix) {
                 (Some(place), Some(prefix)) => {
-                    let inner = place.prefixed(prefix).ok_or(DependencyFault::TooManyComponents)?;
+                    let inner = place.prefixed(prefix).ok_or_else(too_many)?;
                     Some(names.keep(inner))
                 }
                 (place, _) => place,
             };
-            slots.push(Some(table.slot(component).ok_or(DependencyFault::TooManyComponents)?));
+            slots.push(Some(table.slot(component).ok_or_else(too_many)?));
         }
         let mut dependencies = Vec::with_capacity(common.dependencies().len());
         for dependency in common.dependencies() {

@@ -65,9 +65,10 @@ impl<'a, P: Platform> Machine<'a, P> {
         }
         let new =
             Context::new(verified, Some((here, index)), depth, prefix, &mut self.table, self.shelves.names)?;
-        let known = |slot: Slot| self.table.component(slot).is_none_or(|id| self.platform.has_component(id));
-        if !new.slots().all(known) {
-            return Err(DependencyFault::UnknownComponent.into());
+        for slot in new.slots() {
+            if self.table.component(slot).is_some_and(|id| !self.platform.has_component(id)) {
+                return Err(DependencyFault::UnknownComponent.into());
+            }
         }
         // TD, section 5.1: the dependent has every section that its dependency has, and none of them went by.
         let context = self.contexts.get(here).ok_or(FailureKind::NoComponent)?;
@@ -102,7 +103,9 @@ impl<'a, P: Platform> Machine<'a, P> {
             let Some(context) = self.contexts.get(number) else { break };
             prefix = match (context.manifest().common().prefix(index), prefix) {
                 (Some(outer), Some(inner)) => {
-                    let joined = inner.prefixed(outer).ok_or(DependencyFault::TooManyComponents)?;
+                    let joined = inner
+                        .prefixed(outer)
+                        .ok_or_else(|| Stop::from(DependencyFault::TooManyComponents))?;
                     Some(self.shelves.names.keep(joined))
                 }
                 (outer, inner) => outer.or(inner),
@@ -240,8 +243,10 @@ impl<'a, P: Platform> Machine<'a, P> {
         for number in self.set() {
             let Some(context) = self.contexts.get(number) else { continue };
             let holder = context.verified.manifest_digest();
-            for component in context.slots().filter_map(|slot| self.table.component(slot)) {
-                self.platform.link(component, &holder)?;
+            for slot in context.slots() {
+                if let Some(component) = self.table.component(slot) {
+                    self.platform.link(component, &holder)?;
+                }
             }
         }
         Ok(())

@@ -150,7 +150,10 @@ impl<'a, P: Platform> Machine<'a, P> {
             index: 0,
             all: false,
         };
-        let contexts = context.into_iter().collect();
+        let mut contexts = Vec::new();
+        if let Ok(context) = context {
+            contexts.push(context);
+        }
         let (plaintext, stack, entries) = (Vec::new(), Vec::new(), Vec::new());
         Self { root, platform, buffer, plaintext, shelves, table, contexts, place, stack, entries }
     }
@@ -406,7 +409,7 @@ impl<'a, P: Platform> Machine<'a, P> {
             section: (!shared).then_some(section),
             offset,
             component: index,
-            properties: measured.into_iter().collect(),
+            properties: measured.map_or_else(Vec::new, |property| alloc::vec![property]),
         }
     }
 

@@ -25,10 +25,12 @@ impl<'m, 'b, P: Platform> Processor<'m, 'b, P> {
             return Err(Refusal::UnsupportedByDevice { feature });
         }
         let common = manifest.common();
-        let unknown = |component: &&ComponentId| !platform.has_component(component);
-        let mut places = common.all_indices().filter_map(|index| common.place(index));
-        if let Some(component) = places.find(unknown) {
-            return Err(Refusal::UnknownComponent { component: component.clone() });
+        for index in common.all_indices() {
+            if let Some(component) = common.place(index)
+                && !platform.has_component(component)
+            {
+                return Err(Refusal::UnknownComponent { component: component.clone() });
+            }
         }
         Ok(Self { verified, platform, buffer: Vec::new() })
     }
