@@ -93,9 +93,9 @@ impl UpdateAnswer {
                     }
                     device = Some(ueid.to_vec());
                 }
-                Some(label::OFFER) => offer = Some(decode_digest(&mut reader)?),
-                Some(label::OBEYS) => obeys = Some(decode_digest(&mut reader)?),
-                Some(label::AUTHORITY_UPDATE) => authority_update = Some(decode_digest(&mut reader)?),
+                Some(label::OFFER) => offer = Some(decode_digest(reader.lean())?),
+                Some(label::OBEYS) => obeys = Some(decode_digest(reader.lean())?),
+                Some(label::AUTHORITY_UPDATE) => authority_update = Some(decode_digest(reader.lean())?),
                 Some(other) => return Err(CborError::new(at, Reason::Unknown(other)).into()),
             }
         }
