@@ -22,7 +22,6 @@ pub struct Machine {
     timing: Timing,
     attest: Schedule,
     poll: Schedule,
-    retry: Schedule,
     admission: Schedule,
     delivery: Schedule,
     /// What is to be done before time decides again.
@@ -178,10 +177,9 @@ impl Machine {
     pub fn new(timing: Timing) -> Self {
         Self {
             timing,
-            attest: Schedule::new(timing.attest),
+            attest: Schedule::new(timing.attest).with_retry(FIRST_RETRY),
             poll: Schedule::new(timing.poll),
-            retry: Schedule::new(timing.attest.min(FIRST_RETRY)),
-            admission: Schedule::new(timing.attest.min(FIRST_RETRY)),
+            admission: Schedule::new(timing.attest).with_retry(FIRST_RETRY),
             delivery: Schedule::new(timing.poll),
             queue: VecDeque::from([Action::Reboot]),
             reports: VecDeque::new(),
@@ -272,7 +270,7 @@ impl Machine {
         match event {
             Event::Booted { trial } => self.booted(now, trial),
             Event::Attested(outcome) => self.attested(now, random, outcome),
-            Event::AttestationFailed => self.next_attest = now + self.retry.after_failure(random),
+            Event::AttestationFailed => self.next_attest = now + self.attest.after_failure(random),
             Event::NotAdmitted => self.next_admit = Some(now + self.admission.after_failure(random)),
             Event::Offered(offer, standing) => {
                 self.heard = now;
@@ -286,7 +284,7 @@ impl Machine {
             Event::Unauthorized => {
                 // Another token comes with another attestation.
                 self.token = false;
-                self.next_attest = self.next_attest.min(now + self.retry.after_failure(random));
+                self.next_attest = self.next_attest.min(now + self.attest.after_failure(random));
             }
             Event::PollFailed => self.next_poll = now + self.poll.after_failure(random),
             Event::Paused => {
@@ -334,7 +332,6 @@ impl Machine {
     }
 
     fn attested(&mut self, now: u64, random: u64, outcome: Outcome) {
-        self.retry.after_success(random);
         let own = self.attest.after_success(random);
         self.next_attest = now + outcome.next.map_or(own, |wanted| own.min(wanted.max(1)));
         if self.trial_ends.is_some() && outcome.accepted {
@@ -360,7 +357,7 @@ impl Machine {
     }
 
     fn interrupted(&mut self, now: u64, random: u64) {
-        let wait = self.retry.after_failure(random);
+        let wait = self.attest.after_failure(random);
         match &mut self.download {
             Some(fetch) if fetch.interruptions < MAX_INTERRUPTIONS => {
                 fetch.interruptions += 1;

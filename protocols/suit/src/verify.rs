@@ -67,9 +67,7 @@ impl<'b> Envelope<'b> {
         let mut doubt = None;
         for block in self.signatures() {
             // Others may be enough: an author's new key, or another recipient's operator. The first doubt is told.
-            if let Err(refusal) =
-                add_signers_of(block, self.signed_bytes(), authorities, &mut signing)
-            {
+            if let Err(refusal) = add_signers_of(block, self.signed_bytes(), authorities, &mut signing) {
                 doubt = doubt.or(Some(refusal));
             }
         }

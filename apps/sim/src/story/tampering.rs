@@ -22,9 +22,9 @@ use super::{
 use crate::{Error, now_ms};
 
 /// How long evidence of a change may take to come.
-const NOTICED: Duration = Duration::from_secs(20);
+const NOTICED: Duration = Duration::from_secs(60);
 /// How long devices may take to attest: after their start, or after they mended.
-const ATTESTED: Duration = Duration::from_secs(60);
+const ATTESTED: Duration = Duration::from_secs(120);
 /// A port of the cloud that the release declares.
 const TELEMETRY: u16 = 5683;
 /// Packets of a stream that have to arrive before it counts as open.

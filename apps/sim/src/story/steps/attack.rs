@@ -25,9 +25,9 @@ use crate::{
 };
 
 /// How long an attack is followed until it has failed.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 /// How long a device may take to be what it was.
-const MENDED: Duration = Duration::from_secs(60);
+const MENDED: Duration = Duration::from_secs(120);
 /// external_aad and labels of the message with which a device proves itself to a gateway.
 const ADMISSION_CONTEXT: &[u8] = b"sextant-admission";
 const ADMISSION_NONCE: i64 = 1;

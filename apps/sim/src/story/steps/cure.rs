@@ -23,7 +23,7 @@ const MORE_ROUNDS: usize = 4;
 /// The longest time from evidence received to packets dropped, in milliseconds.
 const LIMIT_MS: u64 = 1000;
 /// How long the update may take to mend it.
-const MENDED: Duration = Duration::from_secs(60);
+const MENDED: Duration = Duration::from_secs(120);
 
 /// Step 4.
 pub(super) fn tamper(lab: &mut Lab, script: &mut Script) -> Result<(), Error> {

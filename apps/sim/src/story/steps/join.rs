@@ -14,9 +14,9 @@ use crate::{
 /// A port that a device serves for nobody in particular.
 const NEIGHBOUR_PORT: u16 = 8080;
 /// How long devices may take from their start to their first affirmed evidence.
-const FIRST_ATTESTATION: Duration = Duration::from_secs(40);
+const FIRST_ATTESTATION: Duration = Duration::from_secs(90);
 /// How long rules may take to follow.
-const RULES: Duration = Duration::from_secs(20);
+const RULES: Duration = Duration::from_secs(60);
 
 /// Step 1.
 pub(super) fn join(lab: &mut Lab, script: &mut Script) -> Result<(), Error> {

@@ -23,9 +23,9 @@ use crate::{
 };
 
 /// How long rules may take to follow.
-const RULES: Duration = Duration::from_secs(20);
+const RULES: Duration = Duration::from_secs(60);
 /// How long a campaign may take.
-const CAMPAIGN: Duration = Duration::from_secs(60);
+const CAMPAIGN: Duration = Duration::from_secs(180);
 /// How long the override lasts, in seconds; and how soon its successor ends, to see it end.
 const OVERRIDE_TIME: i64 = 3600;
 const SHORT_TIME: i64 = 4;

@@ -20,9 +20,9 @@ use crate::{
 /// How long a campaign is watched while nothing may happen: several polls of every device.
 const HELD_BACK: Duration = Duration::from_millis(2500);
 /// How long a whole campaign may take.
-const CAMPAIGN: Duration = Duration::from_secs(90);
+const CAMPAIGN: Duration = Duration::from_secs(180);
 /// How long rules may take to follow.
-const RULES: Duration = Duration::from_secs(20);
+const RULES: Duration = Duration::from_secs(60);
 /// A port of the cloud that both releases declare.
 const TELEMETRY: u16 = 5683;
 
