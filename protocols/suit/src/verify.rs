@@ -294,6 +294,7 @@ fn add_signers_of<'a>(
             }
         }
         // A list that allows no shared keys is that of a device which knows no MAC.
+        #[cfg(feature = "mac")]
         Some(cose::labels::TAG_MAC0) if authorities.policy().shared_keys => {
             let message = cose::Mac0::decode(block).map_err(|_| unsupported())?;
             if message.payload().is_some() {
@@ -306,6 +307,7 @@ fn add_signers_of<'a>(
 }
 
 /// Finds the shared key that made a MAC, and adds every entry that it has on the list.
+#[cfg(feature = "mac")]
 fn add_shared<'a>(
     message: &cose::Mac0<'_>,
     signed: &[u8],

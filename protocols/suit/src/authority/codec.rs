@@ -129,6 +129,9 @@ fn decode_all<T>(
     (0..count).map(|_| decode(reader)).collect()
 }
 
+/// A recipient that knows no MAC knows no list that speaks of shared keys.
+const KNOWS_MACS: bool = cfg!(feature = "mac");
+
 fn decode_policy(reader: &mut Reader<'_>) -> Result<AuthorityPolicy, AuthorityError> {
     let start = reader.position();
     let (mut authors, mut operators, mut max_sequence_jump, mut roots) = (None, None, None, None);
@@ -142,7 +145,7 @@ fn decode_policy(reader: &mut Reader<'_>) -> Result<AuthorityPolicy, AuthorityEr
             Some(label::OPERATORS) => operators = Some(reader.uint_as()?),
             Some(label::MAX_SEQUENCE_JUMP) => max_sequence_jump = Some(reader.uint()?),
             Some(label::ROOTS) => roots = Some(reader.uint_as()?),
-            Some(label::SHARED_KEYS) => shared_keys = reader.bool()?,
+            Some(label::SHARED_KEYS) if KNOWS_MACS => shared_keys = reader.bool()?,
             Some(other) => return Err(CborError::new(at, Reason::Unknown(other)).into()),
         }
     }
@@ -249,7 +252,7 @@ fn decode_authority(reader: &mut Reader<'_>) -> Result<Authority, AuthorityError
                 let decoded = cose::Key::decode(reader.raw()?).map_err(AuthorityError::Key)?;
                 key = Some(AuthorityKey::Public(decoded.public().clone()));
             }
-            Some(label::SHARED_KEY) => {
+            Some(label::SHARED_KEY) if KNOWS_MACS => {
                 let at = reader.position();
                 let algorithm = HashAlgorithm::from_hmac_cose_id(reader.int()?);
                 shared = Some(algorithm.ok_or(CborError::rule(at, "not the algorithm of a shared key"))?);
@@ -267,7 +270,7 @@ fn decode_authority(reader: &mut Reader<'_>) -> Result<Authority, AuthorityError
     }
     let missing = |label| CborError::new(start, Reason::MissingKey(label));
     let key = match (key, shared) {
-        (None, Some(algorithm)) => Some(AuthorityKey::Shared(SharedKeyName { algorithm, kid: kid.clone() })),
+        (None, Some(algorithm)) => SharedKeyName::new(algorithm, kid.clone()).map(AuthorityKey::Shared),
         (Some(_), Some(_)) => return Err(CborError::rule(start, "an entry has two keys").into()),
         (key, None) => key,
     };

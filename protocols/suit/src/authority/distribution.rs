@@ -1,7 +1,7 @@
 use core::fmt;
 
 use crate::{
-    ComponentIndex, Condition, Directive, Manifest, Operation, Parameter, Section, Sequence,
+    ComponentIndex, Condition, Directive, Manifest, Operation, Section, Sequence,
     labels::{manifest as label, parameter},
 };
 
@@ -33,15 +33,14 @@ impl fmt::Display for Beyond {
     }
 }
 
-/// What a component of a distributor's manifest is.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    /// An author's manifest: fetched, checked and processed.
-    Dependency,
-    /// An image that is encrypted: it says how to decrypt it, and not what it is.
-    Image,
-    /// What is fetched in place of one: where it is, and its digest and size.
-    Ciphertext,
+/// What the components of a distributor's manifest are, each a set of component indices.
+struct Kinds {
+    /// Manifests of authors: fetched, checked and processed.
+    dependencies: u32,
+    /// Images that are encrypted: it says how to decrypt them, and not what they are.
+    images: u32,
+    /// What is fetched in place of images: where it is, and its digest and size.
+    ciphertexts: u32,
 }
 
 /// What is beyond the right to encrypt, if anything is.
@@ -63,15 +62,13 @@ pub fn beyond_distribution(manifest: &Manifest<'_>) -> Option<Beyond> {
     if let Some((member, _)) = members.into_iter().find(|(_, present)| *present) {
         return Some(Beyond::Member(member));
     }
-    let mut kinds = [None; u32::BITS as usize];
+    let mut kinds = Kinds { dependencies: 0, images: 0, ciphertexts: 0 };
     for dependency in common.dependencies() {
         // It would have the author's images elsewhere than the author says.
         if common.prefix(dependency.index).is_some() {
             return Some(Beyond::Prefix);
         }
-        if let Some(kind) = kinds.get_mut(dependency.index as usize) {
-            *kind = Some(Kind::Dependency);
-        }
+        kinds.dependencies |= bit(dependency.index);
     }
     let severed = |section: Section| Some(Beyond::Member(section.label()));
     let mut found = common.shared().and_then(|shared| walk(manifest, shared, &mut kinds));
@@ -84,31 +81,27 @@ pub fn beyond_distribution(manifest: &Manifest<'_>) -> Option<Beyond> {
     found
 }
 
-type Kinds = [Option<Kind>; u32::BITS as usize];
-
 fn walk(manifest: &Manifest<'_>, sequence: &Sequence<'_>, kinds: &mut Kinds) -> Option<Beyond> {
-    let common = manifest.common();
-    let first = common.all_indices().next().unwrap_or_default();
-    let mut selected = alloc::vec![first];
+    let all = || manifest.common().all_indices();
+    let mut selected = all().next().map_or(0, bit);
     for command in sequence.commands() {
         let operation = &command.operation;
-        let beyond = Some(Beyond::Command(operation.code()));
-        match operation {
+        let allowed = match operation {
             Operation::SetComponentIndex(index) => {
                 selected = match index {
-                    ComponentIndex::One(index) => alloc::vec![*index],
-                    ComponentIndex::All => common.all_indices().collect(),
-                    ComponentIndex::List(list) => list.clone(),
+                    ComponentIndex::One(index) => bit(*index),
+                    ComponentIndex::All => all().fold(0, |set, index| set | bit(index)),
+                    ComponentIndex::List(list) => list.iter().fold(0, |set, index| set | bit(*index)),
                 };
+                true
             }
             Operation::SetParameters(parameters) | Operation::OverrideParameters(parameters) => {
-                for (index, parameter) in
-                    selected.iter().flat_map(|index| parameters.iter().map(move |one| (*index, one)))
-                {
-                    if !may_set(kinds, index, parameter) {
+                for parameter in parameters {
+                    if !kinds.may_set(selected, parameter.label()) {
                         return Some(Beyond::Parameter(parameter.label()));
                     }
                 }
+                true
             }
             Operation::Condition(
                 Condition::VendorIdentifier
@@ -117,33 +110,41 @@ fn walk(manifest: &Manifest<'_>, sequence: &Sequence<'_>, kinds: &mut Kinds) -> 
                 | Condition::ImageMatch
                 | Condition::DependencyIntegrity,
                 _,
-            ) => {}
-            Operation::Directive(Directive::Fetch | Directive::ProcessDependency, _)
-                if selected.iter().all(|index| common.is_dependency(*index)) => {}
-            _ => return beyond,
+            ) => true,
+            Operation::Directive(Directive::Fetch | Directive::ProcessDependency, _) => {
+                selected & !kinds.dependencies == 0
+            }
+            _ => false,
+        };
+        if !allowed {
+            return Some(Beyond::Command(operation.code()));
         }
     }
     None
 }
 
-/// Whether a parameter is one for the component, which is then of its kind for good.
-fn may_set(kinds: &mut Kinds, index: u32, parameter: &Parameter<'_>) -> bool {
-    let Some(kind) = kinds.get_mut(index as usize) else { return false };
-    let label = parameter.label();
-    let fetched =
-        [parameter::URI, parameter::IMAGE_DIGEST, parameter::IMAGE_SIZE, parameter::FETCH_ARGUMENTS];
-    let identifies =
-        [parameter::VENDOR_IDENTIFIER, parameter::CLASS_IDENTIFIER, parameter::DEVICE_IDENTIFIER];
-    let wanted = match label {
-        parameter::ENCRYPTION_INFO => Kind::Image,
-        _ if identifies.contains(&label) => Kind::Dependency,
-        _ if fetched.contains(&label) && *kind == Some(Kind::Dependency) => Kind::Dependency,
-        _ if fetched.contains(&label) => Kind::Ciphertext,
-        _ => return false,
-    };
-    // Only what is declared as one is a dependency.
-    if kind.is_none() && wanted != Kind::Dependency {
-        *kind = Some(wanted);
+/// A component as a set. One beyond all that there may be counts as every one, which is never allowed more.
+fn bit(index: u32) -> u32 {
+    1_u32.checked_shl(index).unwrap_or(u32::MAX)
+}
+
+impl Kinds {
+    /// Whether a parameter is one for these components, which are then of its kind for good. Only what is declared as one
+    /// is a dependency.
+    fn may_set(&mut self, components: u32, label: i64) -> bool {
+        match label {
+            parameter::ENCRYPTION_INFO => {
+                self.images |= components;
+                components & (self.dependencies | self.ciphertexts) == 0
+            }
+            parameter::VENDOR_IDENTIFIER | parameter::CLASS_IDENTIFIER | parameter::DEVICE_IDENTIFIER => {
+                components & !self.dependencies == 0
+            }
+            parameter::URI | parameter::IMAGE_DIGEST | parameter::IMAGE_SIZE | parameter::FETCH_ARGUMENTS => {
+                self.ciphertexts |= components & !self.dependencies;
+                components & self.images == 0
+            }
+            _ => false,
+        }
     }
-    *kind == Some(wanted)
 }

@@ -3,7 +3,7 @@ use alloc::vec::Vec;
 
 use crypto::{Digest, HashAlgorithm, PublicKey};
 
-use super::{AuthorityError, AuthorityKey, LockOut, Role, SharedKeyName, SharedKeys, codec, count_keys};
+use super::{AuthorityError, AuthorityKey, LockOut, Role, SharedKeys, codec, count_keys};
 use crate::{
     ComponentId, Uuid,
     limits::{
@@ -41,8 +41,9 @@ impl Authority {
 
     /// A key that an author shares with devices, without limits of scope. The list must allow it
     /// ([`AuthorityPolicy::shared_keys`]).
+    #[cfg(feature = "mac")]
     pub fn shared(algorithm: HashAlgorithm, kid: &[u8], name: &str) -> Self {
-        let key = AuthorityKey::Shared(SharedKeyName { algorithm, kid: kid.to_vec() });
+        let key = AuthorityKey::Shared(super::SharedKeyName { algorithm, kid: kid.to_vec() });
         let (kid, name) = (kid.to_vec(), name.to_string());
         Self { key, kid, name, role: Role::Author, vendor: None, class: None, components: Vec::new() }
     }
@@ -147,7 +148,8 @@ impl AuthorityList {
     }
 
     /// The secret that an entry names, if it is here.
-    pub(crate) fn secret(&self, name: &SharedKeyName) -> Option<&cose::MacKey> {
+    #[cfg(feature = "mac")]
+    pub(crate) fn secret(&self, name: &super::SharedKeyName) -> Option<&cose::MacKey> {
         self.secrets.find(name)
     }
 

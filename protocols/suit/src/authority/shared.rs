@@ -1,12 +1,14 @@
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
+#[cfg(feature = "mac")]
+use {
+    super::AuthorityError,
+    crate::limits::{MAX_AUTHORITY_KID, MAX_SHARED_KEYS},
+    alloc::sync::Arc,
+    cose::MacKey,
+};
 
-use cose::MacKey;
 use crypto::{HashAlgorithm, PublicKey};
-
-use super::AuthorityError;
-use crate::limits::{MAX_AUTHORITY_KID, MAX_SHARED_KEYS};
 
 /// The key of an entry.
 #[allow(clippy::large_enum_variant, reason = "nearly every key is the large one")]
@@ -26,6 +28,23 @@ pub struct SharedKeyName {
     pub algorithm: HashAlgorithm,
     /// Its identifier, that of its entry.
     pub kid: Vec<u8>,
+    /// A recipient that knows no MAC has no name of a shared key either. This tells the compiler, which then leaves out
+    /// what is done with one.
+    #[cfg(not(feature = "mac"))]
+    never: core::convert::Infallible,
+}
+
+impl SharedKeyName {
+    #[cfg(feature = "mac")]
+    pub(super) fn new(algorithm: HashAlgorithm, kid: Vec<u8>) -> Option<Self> {
+        Some(Self { algorithm, kid })
+    }
+
+    /// There is none where MACs are not known.
+    #[cfg(not(feature = "mac"))]
+    pub(super) fn new(_: HashAlgorithm, _: Vec<u8>) -> Option<Self> {
+        None
+    }
 }
 
 impl AuthorityKey {
@@ -47,8 +66,9 @@ impl From<PublicKey> for AuthorityKey {
 /// The secrets of a recipient: what the shared keys of its list are. They are never encoded or shown, and are erased
 /// when the last list that holds them is dropped.
 #[derive(Clone, Default)]
-pub struct SharedKeys(Arc<Vec<(Vec<u8>, MacKey)>>);
+pub struct SharedKeys(#[cfg(feature = "mac")] Arc<Vec<(Vec<u8>, MacKey)>>);
 
+#[cfg(feature = "mac")]
 impl SharedKeys {
     /// Keys under their identifiers. A [`MacKey`] has 128 bits at least; that they are random is for whoever makes it: a
     /// MAC is public, and anybody can try guesses on it.
@@ -73,6 +93,6 @@ impl SharedKeys {
 
 impl fmt::Debug for SharedKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SharedKeys({})", self.0.len())
+        f.write_str("SharedKeys(..)")
     }
 }
