@@ -10,10 +10,13 @@
 extern crate alloc;
 
 mod appraise;
+mod attester;
 mod author;
 mod bundle;
+mod corroborate;
 mod decide;
 mod digest;
+mod endorsements;
 mod flow;
 mod hold;
 mod matching;
@@ -28,11 +31,14 @@ mod tests;
 
 // Public interface
 pub use appraise::{Appraised, References, appraise, refuse_evidence};
+pub use attester::{Attester, EVIDENCE_MEDIA_TYPES, ForeignEvidence, unwrap_evidence};
 pub use author::{Brought, DraftError, DraftImage, DraftMud, ReleaseDraft};
 pub use bundle::{Bundle, BundleAnchors, BundledEvidence, BundledRelease, MAX_BUNDLE, Unproven, key_anchors};
+pub use corroborate::corroborate;
 pub use decide::{
     Broad, Decision, Inputs, Outcome, OverlayInForce, Posture, ReleaseStanding, Standing, Violation, decide,
 };
+pub use endorsements::{EndorsedKey, Endorsements, MAX_ATTEST_KEYS};
 pub use flow::Flow;
 pub use hold::{Hold, Restriction};
 pub use matching::{Candidate, Expected, Measured, find_release};
@@ -43,4 +49,4 @@ pub use overlay::{
 pub use policy::{Access, MAX_DURATION, MAX_POLICY_AUTHORITIES, Policy};
 pub use reason::{Code, Reason};
 pub use release::{MUD_FILE, MUD_SIGNATURE, NetworkNeeds, Release, ReleaseAnchors, verify_mud};
-pub use result::{SUBMOD, Subject, attestation_result, device_name};
+pub use result::{Part, SUBMOD, Subject, attestation_result, attestation_result_of, device_name};

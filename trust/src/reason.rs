@@ -42,6 +42,14 @@ codes! {
     ComponentUnknown = "component-unknown",
     /// The same component was measured twice.
     ComponentTwice = "component-twice",
+    /// A measured component was signed by another key than the one that is expected.
+    ComponentSignerMismatch = "component-signer-mismatch",
+    /// The manifest with the expected values is not valid at this time.
+    ReferenceExpired = "reference-expired",
+    /// More expected values fit than are looked at.
+    TooManyReferences = "too-many-references",
+    /// The security lifecycle of the device's root of trust is not one to be trusted.
+    LifecycleNotSecured = "lifecycle-not-secured",
     /// A measured component is on the deny list.
     DigestDenied = "digest-denied",
     /// The evidence names another manifest than the release that was measured.

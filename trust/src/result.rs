@@ -22,9 +22,33 @@ pub struct Subject {
     pub nonce: Option<Nonce>,
 }
 
-/// Puts an appraisal into a result for signing (draft-ietf-rats-ear). It is good for as long as policy says.
+/// What was made of one attester in evidence.
+#[derive(Clone, Debug)]
+pub struct Part<'a> {
+    /// Its name in the result.
+    pub name: &'a str,
+    /// The profile of its evidence, if that names one.
+    pub profile: Option<&'a str>,
+    /// What its evidence is worth.
+    pub appraised: &'a Appraised,
+}
+
+/// Puts an appraisal of a device as a whole into a result for signing (draft-ietf-rats-ear). It is good for as long as
+/// policy says.
 pub fn attestation_result(
     appraised: &Appraised,
+    subject: &Subject,
+    policy: &Policy,
+    verifier: VerifierId,
+    now: i64,
+) -> AttestationResult {
+    let part = Part { name: SUBMOD, profile: Some(EVIDENCE_PROFILE), appraised };
+    attestation_result_of(&[part], subject, policy, verifier, now)
+}
+
+/// Puts the appraisals of all that attested into one result.
+pub fn attestation_result_of(
+    parts: &[Part<'_>],
     subject: &Subject,
     policy: &Policy,
     verifier: VerifierId,
@@ -33,23 +57,27 @@ pub fn attestation_result(
     let mut result = AttestationResult::new(verifier, now, now.saturating_add(policy.result_lifetime));
     result.ueid = Some(subject.ueid.clone());
     result.confirmation.clone_from(&subject.key);
-    let reasons = appraised.reasons.iter().map(|reason| ResultReason {
-        code: reason.code.as_str().to_owned(),
-        details: reason.detail.iter().cloned().collect(),
-    });
-    let vector = appraised.vector;
-    // "No claim" weighs nothing in a vector; where it comes with a reason it must not leave the rest affirming.
-    let status = if appraised.reasons.is_empty() { vector.tier() } else { vector.tier().max(Tier::Warning) };
-    let appraisal = Appraisal {
-        status,
-        policy_ids: [format!("urn:sextant:policy:{}", policy.digest())].into(),
-        nonce: subject.nonce.clone(),
-        profile: Some(EVIDENCE_PROFILE.to_owned()),
-        release: appraised.release.map(|release| release.as_bytes().to_vec()),
-        reasons: reasons.collect(),
-        ..Appraisal::new(vector)
-    };
-    result.submods.insert(SUBMOD.to_owned(), appraisal);
+    let policy_id = format!("urn:sextant:policy:{}", policy.digest());
+    for Part { name, profile, appraised } in parts {
+        let reasons = appraised.reasons.iter().map(|reason| ResultReason {
+            code: reason.code.as_str().to_owned(),
+            details: reason.detail.iter().cloned().collect(),
+        });
+        let vector = appraised.vector;
+        // "No claim" weighs nothing in a vector; where it comes with a reason it must not leave the rest affirming.
+        let status =
+            if appraised.reasons.is_empty() { vector.tier() } else { vector.tier().max(Tier::Warning) };
+        let appraisal = Appraisal {
+            status,
+            policy_ids: [policy_id.clone()].into(),
+            nonce: subject.nonce.clone(),
+            profile: profile.map(ToOwned::to_owned),
+            release: appraised.release.map(|release| release.as_bytes().to_vec()),
+            reasons: reasons.collect(),
+            ..Appraisal::new(vector)
+        };
+        result.submods.insert((*name).to_owned(), appraisal);
+    }
     result
 }
 

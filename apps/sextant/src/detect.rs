@@ -2,6 +2,7 @@
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use cbor::{Key, Order, Reader, Type};
+use x509::pem;
 
 use crate::{
     commands,
@@ -10,7 +11,7 @@ use crate::{
     keys::KeyFile,
     legacy,
     node::{Map, Node, from_hex},
-    pem, show,
+    show,
 };
 
 /// CBOR tag of a CoRIM (draft-ietf-rats-corim), which is named and not decoded.
@@ -93,7 +94,8 @@ fn der(input: &Input) -> Result<Map, Failure> {
 }
 
 fn pem_blocks(input: &Input) -> Result<Map, Failure> {
-    let blocks = pem::decode(&String::from_utf8_lossy(&input.bytes))?;
+    let blocks = pem::decode(&String::from_utf8_lossy(&input.bytes))
+        .map_err(|error| input.failure("no PEM", &error))?;
     let certificates: Vec<_> = blocks.iter().filter(|block| block.label == "CERTIFICATE").collect();
     if certificates.len() > 1 {
         let decoded = certificates.iter().map(|block| x509::Certificate::decode(&block.der));

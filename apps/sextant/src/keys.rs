@@ -5,13 +5,12 @@ use std::path::{Path, PathBuf};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use cose::{Key, Purpose, TrustAnchor, TrustAnchors};
 use crypto::{Digest, HashAlgorithm, PublicKey, SignatureAlgorithm, SigningKey};
-use x509::Certificate;
+use x509::{Certificate, pem};
 
 use crate::{
     failure::Failure,
     files::Input,
     hash_based::{self, Summary},
-    pem,
 };
 
 /// A key as it was read.
@@ -116,7 +115,8 @@ pub(crate) fn read_certificate(path: &Path) -> Result<Certificate, Failure> {
 pub(crate) fn read_certificates(path: &Path) -> Result<Vec<Certificate>, Failure> {
     let input = Input::read(path)?;
     let ders = if pem::is_pem(&input.bytes) {
-        let blocks = pem::decode(&String::from_utf8_lossy(&input.bytes))?;
+        let blocks = pem::decode(&String::from_utf8_lossy(&input.bytes))
+            .map_err(|error| input.failure("no PEM", &error))?;
         blocks.into_iter().filter(|block| block.label == "CERTIFICATE").map(|block| block.der).collect()
     } else {
         vec![input.bytes.clone()]
@@ -215,7 +215,8 @@ fn from_certificate(der: &[u8]) -> Result<KeyFile, KeyError> {
 }
 
 fn from_pem(bytes: &[u8]) -> Result<KeyFile, KeyError> {
-    let blocks = pem::decode(&String::from_utf8_lossy(bytes)).map_err(KeyError::Pem)?;
+    let blocks = pem::decode(&String::from_utf8_lossy(bytes))
+        .map_err(|error| KeyError::Pem(Failure::new(error.to_string())))?;
     for block in &blocks {
         return match block.label.as_str() {
             "PUBLIC KEY" => {

@@ -19,7 +19,6 @@ mod keys;
 mod legacy;
 mod logging;
 mod node;
-mod pem;
 mod pkcs11;
 mod printer;
 mod profile;

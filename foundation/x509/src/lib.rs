@@ -21,6 +21,7 @@ mod error;
 mod extensions;
 mod name;
 mod oids;
+pub mod pem;
 mod reader;
 mod writer;
 

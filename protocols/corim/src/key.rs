@@ -47,6 +47,28 @@ impl CryptoKey {
         Vec::from([Self::CertificateDer(der.into()), Self::CertificateThumbprint(thumbprint.into())])
     }
 
+    /// The public key that it is or certifies, where it says more than a name of one: of a path, that of the end entity.
+    /// Nothing where it cannot be read, or is of an algorithm that is not known.
+    ///
+    /// Certificates are not verified here: whoever signed the manifest answers for them.
+    pub fn public_key(&self) -> Option<PublicKey> {
+        let block = |pem: &str, label| {
+            let blocks = x509::pem::decode(pem).ok()?;
+            blocks.into_iter().find(|block| block.label == label).map(|block| block.der)
+        };
+        let certified = |der: &[u8]| Certificate::decode(der).ok()?.public_key().ok().cloned();
+        match self {
+            Self::PkixKey(pem) => PublicKey::from_spki_der(&block(pem, "PUBLIC KEY")?).ok(),
+            Self::PkixCertificate(pem) | Self::PkixPath(pem) => certified(&block(pem, "CERTIFICATE")?),
+            Self::CertificateDer(der) => certified(der),
+            Self::CoseKey(key) => Some(cose::Key::decode(key).ok()?.public().clone()),
+            Self::KeyThumbprint(_)
+            | Self::CertificateThumbprint(_)
+            | Self::Bytes(_)
+            | Self::PathThumbprint(_) => None,
+        }
+    }
+
     pub(crate) fn decode(reader: &mut Reader<'_>) -> Result<Self, Error> {
         let at = reader.position();
         let number = reader.tag()?;

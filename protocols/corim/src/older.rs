@@ -45,11 +45,8 @@ fn upgrade_measurement(measurement: &mut Measurement, component: &str) -> Result
             values.cryptokeys = Vec::from([CryptoKey::Bytes(signer)]);
             measurement.key = Some(MeasuredElement::Name(component.into()));
         }
-        Some(MeasuredElement::OlderCcaConfigId(id)) => {
-            if values.name.is_some() {
-                return Err(TWICE);
-            }
-            values.name = Some(id);
+        // Its label is for people: no platform attests it.
+        Some(MeasuredElement::OlderCcaConfigId(_)) => {
             measurement.key = Some(MeasuredElement::Name(String::from(CCA_PLATFORM_CONFIG)));
         }
         key => measurement.key = key,

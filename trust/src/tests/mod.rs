@@ -1,4 +1,5 @@
 mod appraise;
+mod attester;
 mod bundle;
 mod decide;
 mod fixture;

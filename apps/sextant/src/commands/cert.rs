@@ -2,14 +2,13 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use crypto::SigningKey;
-use x509::{Certificate, CertificateBuilder, Name, Validity};
+use x509::{Certificate, CertificateBuilder, Name, Validity, pem};
 
 use crate::{
     clock,
     failure::{Answer, Failure},
     files::{self, Mode},
     keys::{self, KeyFile},
-    pem,
     printer::Printer,
     show,
 };

@@ -5,6 +5,7 @@ use cose::{DecryptionKey, MacKey, RecipientAlgorithm};
 use crypto::{
     AgreementKey, HashAlgorithm, HssSigningKey, KeyWrapAlgorithm, KeyWrapKey, SignatureAlgorithm, Zeroizing,
 };
+use x509::pem;
 
 use crate::{
     failure::{Answer, Failure},
@@ -12,7 +13,6 @@ use crate::{
     hash_based::{self, HashBasedKey},
     keys::{self, KeyFile},
     node::{Map, Node},
-    pem,
     printer::Printer,
     show,
 };

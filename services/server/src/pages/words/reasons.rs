@@ -46,6 +46,25 @@ pub(super) const REASONS: &[(&str, &[&str])] = &[
     ),
     ("component-twice", &["{component} was measured twice.", "A component was measured twice."]),
     (
+        "component-signer-mismatch",
+        &[
+            "{component} was signed by another key than the expected one.",
+            "A component was signed by another key than the expected one.",
+        ],
+    ),
+    (
+        "reference-expired",
+        &[
+            "The expected values of {release} are past their time.",
+            "The expected values are past their time.",
+        ],
+    ),
+    ("too-many-references", &["More expected values fit than can be compared."]),
+    (
+        "lifecycle-not-secured",
+        &["Its root of trust is not secured: {lifecycle}.", "Its root of trust is not secured."],
+    ),
+    (
         "digest-denied",
         &[
             "{component} runs software that is on the deny list. Measured {measured}.",

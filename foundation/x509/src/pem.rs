@@ -1,16 +1,46 @@
 //! The textual form of keys and certificates (RFC 7468).
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
+use alloc::{borrow::ToOwned, format, string::String, vec::Vec};
+use core::fmt;
 
-use crate::failure::Failure;
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 /// One block of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Block {
+pub struct Block {
     /// What stands behind BEGIN, such as `CERTIFICATE`.
-    pub(crate) label: String,
-    pub(crate) der: Vec<u8>,
+    pub label: String,
+    /// What it encodes.
+    pub der: Vec<u8>,
 }
+
+/// What is wrong with a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Error {
+    /// A block has no end.
+    NoEnd {
+        /// What stands behind its BEGIN.
+        label: String,
+        /// Where that is, counted from one.
+        line: usize,
+    },
+    /// A block is no base64.
+    NotBase64 {
+        /// What stands behind its BEGIN.
+        label: String,
+    },
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoEnd { label, line } => write!(f, "PEM block `{label}` of line {line} has no end"),
+            Self::NotBase64 { label } => write!(f, "PEM block `{label}` is not base64"),
+        }
+    }
+}
+
+impl core::error::Error for Error {}
 
 const BEGIN: &str = "-----BEGIN ";
 const END: &str = "-----END ";
@@ -19,12 +49,12 @@ const DASHES: &str = "-----";
 const LINE: usize = 64;
 
 /// Whether the file has such blocks.
-pub(crate) fn is_pem(bytes: &[u8]) -> bool {
-    std::str::from_utf8(bytes).is_ok_and(|text| text.lines().any(|line| line.starts_with(BEGIN)))
+pub fn is_pem(bytes: &[u8]) -> bool {
+    core::str::from_utf8(bytes).is_ok_and(|text| text.lines().any(|line| line.starts_with(BEGIN)))
 }
 
 /// Every block of a file; text around them is commentary.
-pub(crate) fn decode(text: &str) -> Result<Vec<Block>, Failure> {
+pub fn decode(text: &str) -> Result<Vec<Block>, Error> {
     let mut blocks = Vec::new();
     let mut lines = text.lines().map(str::trim).enumerate();
     while let Some((number, line)) = lines.next() {
@@ -37,22 +67,17 @@ pub(crate) fn decode(text: &str) -> Result<Vec<Block>, Failure> {
             match lines.next() {
                 Some((_, line)) if line == end => break,
                 Some((_, line)) => encoded.push_str(line),
-                None => {
-                    let line = number + 1;
-                    return Err(Failure::new(format!("PEM block `{label}` of line {line} has no end")));
-                }
+                None => return Err(Error::NoEnd { label: label.to_owned(), line: number + 1 }),
             }
         }
-        let der = STANDARD
-            .decode(&encoded)
-            .map_err(|error| Failure::new(format!("PEM block `{label}` is not base64")).because(&error))?;
+        let der = STANDARD.decode(&encoded).map_err(|_| Error::NotBase64 { label: label.to_owned() })?;
         blocks.push(Block { label: label.to_owned(), der });
     }
     Ok(blocks)
 }
 
 /// One block as text.
-pub(crate) fn encode(label: &str, der: &[u8]) -> String {
+pub fn encode(label: &str, der: &[u8]) -> String {
     let encoded = STANDARD.encode(der);
     let mut text = format!("{BEGIN}{label}{DASHES}\n");
     let mut rest = encoded.as_str();
@@ -68,6 +93,8 @@ pub(crate) fn encode(label: &str, der: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use alloc::vec;
+
     use super::*;
 
     #[test]

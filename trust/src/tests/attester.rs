@@ -1,0 +1,273 @@
+//! PSA and CCA tokens against manifests of reference values, made here and by others.
+
+use alloc::{string::String, vec, vec::Vec};
+
+use corim::{
+    Class, ClassId, Comid, Corim, CryptoKey, Environment, Instance, KeyTriple, MeasuredElement, Measurement,
+    MeasurementValues, PSA_SOFTWARE_COMPONENT, Profile, Received, Tag, TagId, TagIdentity, Triples, Validity,
+    ValuesTriple,
+};
+use cose::Sign1Builder;
+use crypto::{Digest, HashAlgorithm, SigningKey};
+use eat::{Category, Lifecycle, MediaType, Nonce, PsaClaims, PsaProfile, SoftwareComponent, Tier, Ueid};
+use x509::pem;
+
+use super::fixture::{NOW, key};
+use crate::{
+    Appraised, Attester, Code, Endorsements, ForeignEvidence, Policy, Reason, corroborate, unwrap_evidence,
+};
+
+const IMPLEMENTATION: [u8; 32] = [0x11; 32];
+const SIGNER: [u8; 32] = [0x22; 32];
+const PSA: &str = "application/psa-attestation-token";
+const SECURED: u16 = 0x3000;
+
+fn instance() -> Vec<u8> {
+    [&[1][..], &[0x33; 32]].concat()
+}
+
+fn nonce() -> Nonce {
+    Nonce::new(&[7; 32]).unwrap()
+}
+
+fn digest(content: &str) -> Digest {
+    Digest::of(HashAlgorithm::Sha256, content.as_bytes())
+}
+
+/// A manifest of the PSA profile that names a key of the instance and, of each release, its components.
+fn manifest(id: &str, device: &SigningKey, releases: &[Components], until: i64) -> Vec<u8> {
+    let class = Class { id: Some(ClassId::Bytes(IMPLEMENTATION.to_vec())), ..Class::default() };
+    let platform = Environment { class: Some(class), ..Environment::default() };
+    let device_environment = Environment { instance: Some(Instance::Ueid(instance())), ..platform.clone() };
+    let pem = pem::encode("PUBLIC KEY", &device.public_key().to_spki_der());
+    let keys = KeyTriple {
+        environment: device_environment,
+        keys: vec![CryptoKey::PkixKey(pem)],
+        element: None,
+        authorized_by: vec![],
+    };
+    let tag = |name: String, triples| {
+        Tag::Comid(Comid::new(TagIdentity { id: TagId::Text(name), version: 0 }, triples))
+    };
+    let mut tags = vec![tag("keys".into(), Triples { attest_key: vec![keys], ..Triples::default() })];
+    for (index, components) in releases.iter().enumerate() {
+        let measurement = |(name, content): &(&str, &str)| Measurement {
+            key: Some(MeasuredElement::Name(PSA_SOFTWARE_COMPONENT.into())),
+            ..Measurement::new(MeasurementValues {
+                digests: vec![digest(content).into()],
+                name: Some((*name).into()),
+                cryptokeys: vec![CryptoKey::Bytes(SIGNER.to_vec())],
+                ..MeasurementValues::default()
+            })
+        };
+        let reference = ValuesTriple {
+            environment: platform.clone(),
+            measurements: components.iter().map(measurement).collect(),
+        };
+        let triples = Triples { reference: vec![reference], ..Triples::default() };
+        tags.push(tag(alloc::format!("release {index}"), triples));
+    }
+    let corim = Corim {
+        profile: Some(Profile::Uri("tag:arm.com,2025:psa#1.0.0".into())),
+        validity: Some(Validity { not_before: None, not_after: until }),
+        ..Corim::new(TagId::Text(id.into()), tags)
+    };
+    corim.build().unwrap()
+}
+
+fn accept(bytes: &[u8], now: i64) -> corim::VerifiedCorim {
+    match Received::decode(bytes).unwrap() {
+        Received::Unsigned(manifest) => manifest.trusted_by_operator("operator", vec![], now).unwrap(),
+        Received::Signed(_) => panic!("these are unsigned"),
+    }
+}
+
+fn token(device: &SigningKey, lifecycle: u16, components: Components, signer: &[u8]) -> Vec<u8> {
+    let component = |(name, content): &(&str, &str)| SoftwareComponent {
+        measurement_type: Some((*name).into()),
+        measurement: digest(content).as_bytes().to_vec(),
+        version: None,
+        signer_id: signer.to_vec(),
+        description: None,
+    };
+    let claims = PsaClaims {
+        profile: PsaProfile::Rfc9783,
+        nonce: nonce(),
+        instance_id: Ueid::new(&instance()).unwrap(),
+        boot_seed: None,
+        client_id: 1,
+        lifecycle: Lifecycle::new(lifecycle).unwrap(),
+        implementation_id: IMPLEMENTATION,
+        certification_reference: None,
+        components: components.iter().map(component).collect(),
+        verification_service: None,
+    };
+    Sign1Builder::new().sign(device, &claims.encode())
+}
+
+fn verify(bytes: &[u8], endorsements: &Endorsements, nonce: &Nonce) -> Result<Vec<Attester>, Reason> {
+    ForeignEvidence::decode(bytes, &MediaType::parse(PSA).unwrap())?.verify(endorsements, nonce, NOW)
+}
+
+fn judge(bytes: &[u8], endorsements: &Endorsements) -> Appraised {
+    let attesters = verify(bytes, endorsements, &nonce()).unwrap();
+    assert_eq!(attesters.len(), 1);
+    corroborate(&attesters[0], endorsements, &[], &Policy::default(), NOW)
+}
+
+fn codes(appraised: &Appraised) -> Vec<Code> {
+    appraised.reasons.iter().map(|reason| reason.code).collect()
+}
+
+/// Names of components, and what they contain.
+type Components = &'static [(&'static str, &'static str)];
+
+const OLD: Components = &[("BL", "b1"), ("PRoT", "p1")];
+const NEW: Components = &[("BL", "b2"), ("PRoT", "p2")];
+
+fn endorsements(device: &SigningKey) -> Endorsements {
+    let mut endorsements = Endorsements::new();
+    endorsements.add(accept(&manifest("maker", device, &[OLD, NEW], NOW + 100), NOW));
+    endorsements
+}
+
+#[test]
+fn one_whole_release_of_a_psa_device_affirms_it_and_nothing_less_does() {
+    let device = key(21);
+    let endorsements = endorsements(&device);
+    for components in [OLD, NEW] {
+        let appraised = judge(&token(&device, SECURED, components, &SIGNER), &endorsements);
+        assert_eq!((appraised.vector.tier(), codes(&appraised)), (Tier::Affirming, vec![]));
+        let origin = endorsements.manifests().next().map(|(digest, _)| *digest);
+        assert_eq!(appraised.release, origin);
+    }
+    let rows: [(Components, &[u8], u16, Code); 8] = [
+        (&[("BL", "b1"), ("PRoT", "p2")], &SIGNER, SECURED, Code::MixedReleases),
+        (&[("BL", "b1")], &SIGNER, SECURED, Code::ComponentMissing),
+        (&[("BL", "b1"), ("PRoT", "evil")], &SIGNER, SECURED, Code::DigestMismatch),
+        (&[("BL", "b1"), ("PRoT", "p1"), ("App", "a")], &SIGNER, SECURED, Code::ComponentUnknown),
+        (OLD, &[0x23; 32], SECURED, Code::ComponentSignerMismatch),
+        (OLD, &SIGNER, 0x5000, Code::LifecycleNotSecured),
+        (OLD, &SIGNER, 0x6000, Code::LifecycleNotSecured),
+        (OLD, &SIGNER, 0x4000, Code::DebugOpen),
+    ];
+    for (components, signer, lifecycle, expected) in rows {
+        let appraised = judge(&token(&device, lifecycle, components, signer), &endorsements);
+        assert_eq!(codes(&appraised), [expected], "{components:?}");
+        assert_eq!(appraised.release, None, "{expected}");
+        assert_eq!(appraised.vector.tier(), Tier::Contraindicated, "{expected}");
+    }
+}
+
+#[test]
+fn no_reference_and_an_expired_one_are_no_pass() {
+    let device = key(21);
+    let mut endorsements = Endorsements::new();
+    endorsements.add(accept(&manifest("keys", &device, &[], NOW + 100), NOW));
+    let bytes = token(&device, SECURED, OLD, &SIGNER);
+    let appraised = judge(&bytes, &endorsements);
+    assert_eq!(codes(&appraised), [Code::NoReference]);
+    assert_eq!(
+        appraised.vector.iter().find(|(category, _)| *category == Category::Executables),
+        Some((Category::Executables, 1))
+    );
+
+    let values = endorsements.add(accept(&manifest("values", &device, &[OLD], NOW - 1), NOW - 10));
+    let appraised = judge(&bytes, &endorsements);
+    assert_eq!(codes(&appraised), [Code::ReferenceExpired]);
+
+    assert!(endorsements.remove(&values));
+    assert!(!endorsements.remove(&values));
+    assert_eq!(codes(&judge(&bytes, &endorsements)), [Code::NoReference]);
+}
+
+#[test]
+fn a_denied_digest_counts_whatever_manifest_has_it() {
+    let device = key(21);
+    let endorsements = endorsements(&device);
+    let attester = verify(&token(&device, SECURED, OLD, &SIGNER), &endorsements, &nonce()).unwrap().remove(0);
+    let appraised = corroborate(&attester, &endorsements, &[digest("p1")], &Policy::default(), NOW);
+    assert_eq!(codes(&appraised), [Code::DigestDenied]);
+}
+
+#[test]
+fn evidence_is_refused_by_its_key_its_nonce_and_its_form() {
+    let device = key(21);
+    let endorsements = endorsements(&device);
+    let good = token(&device, SECURED, OLD, &SIGNER);
+    let code = |result: Result<Vec<Attester>, Reason>| result.unwrap_err().code;
+
+    let other = Nonce::new(&[8; 32]).unwrap();
+    assert_eq!(code(verify(&good, &endorsements, &other)), Code::ReplayedNonce);
+    assert_eq!(code(verify(&good, &Endorsements::new(), &nonce())), Code::UnknownDevice);
+    let forged = token(&key(22), SECURED, OLD, &SIGNER);
+    assert_eq!(code(verify(&forged, &endorsements, &nonce())), Code::BadEvidenceSignature);
+    let mut changed = good.clone();
+    *changed.last_mut().unwrap() ^= 1;
+    assert_eq!(code(verify(&changed, &endorsements, &nonce())), Code::BadEvidenceSignature);
+    assert_eq!(code(verify(&good[1..], &endorsements, &nonce())), Code::MalformedEvidence);
+    let unknown = MediaType::parse("application/octet-stream").unwrap();
+    assert_eq!(ForeignEvidence::decode(&good, &unknown).unwrap_err().code, Code::MalformedEvidence);
+}
+
+#[test]
+fn wrapped_evidence_is_unwrapped_once_and_a_collection_of_several_is_refused() {
+    let device = key(21);
+    let token = token(&device, SECURED, OLD, &SIGNER);
+    let record = eat::CmwRecord::new(PSA, token.clone()).unwrap();
+    let wrapped = eat::Cmw::Record(record.clone()).encode();
+    let media_type = MediaType::parse("application/cmw+cbor").unwrap();
+    let (bytes, inner) = unwrap_evidence(&wrapped, &media_type).unwrap();
+    assert_eq!((bytes.as_ref(), inner.essence()), (token.as_slice(), PSA));
+
+    let entry = |name: &str| (eat::CmwKey::Text(name.into()), eat::Cmw::Record(record.clone()));
+    let several = eat::CmwCollection { kind: None, entries: [entry("a"), entry("b")].into() };
+    let several = eat::Cmw::Collection(several).encode();
+    assert_eq!(unwrap_evidence(&several, &media_type).unwrap_err().code, Code::MalformedEvidence);
+}
+
+/// Evidence and endorsements of Veraison's end-to-end tests: theirs fit together, and ours say so.
+#[test]
+fn evidence_and_endorsements_of_veraison_fit_together() {
+    let (Some(rats), Some(corims)) = (testkit::vectors("rats"), testkit::vectors("corim")) else { return };
+    let rows = [
+        (
+            "veraison-e2e/psa-evidence.cbor",
+            "veraison-e2e/psa-endorsements.cbor",
+            PSA,
+            vec!["PSA_IOT"],
+            vec![vec![]],
+        ),
+        (
+            "veraison-e2e/cca-evidence.cbor",
+            "veraison-e2e/cca-endorsements.cbor",
+            "application/eat-collection; profile=\"http://arm.com/CCA-SSD/1.0.0\"",
+            vec!["CCA_SSD_PLATFORM", "CCA_REALM"],
+            // That manifest says nothing of realms.
+            vec![vec![], vec![Code::NoReference]],
+        ),
+    ];
+    for (evidence, manifest, media_type, names, expected) in rows {
+        let bytes = std::fs::read(rats.join(evidence)).unwrap();
+        let mut endorsements = Endorsements::new();
+        let manifest = std::fs::read(corims.join(manifest)).unwrap();
+        // Theirs ended before the time of these tests.
+        let validity = Corim::decode(&manifest).unwrap().validity;
+        let now = validity.map_or(NOW, |validity| validity.not_after - 1);
+        endorsements.add(accept(&manifest, now));
+        let media_type = MediaType::parse(media_type).unwrap();
+        let read = || ForeignEvidence::decode(&bytes, &media_type).unwrap();
+        let asked = match read() {
+            ForeignEvidence::Psa(token) => token.unverified().nonce.clone(),
+            ForeignEvidence::Cca(token) => token.unverified_realm().challenge.clone(),
+            ForeignEvidence::Token(_) => panic!("{evidence} is of another format"),
+        };
+        let attesters = read().verify(&endorsements, &asked, now).unwrap();
+        assert_eq!(attesters.iter().map(|attester| attester.name).collect::<Vec<_>>(), names);
+        let found: Vec<_> = attesters
+            .iter()
+            .map(|attester| codes(&corroborate(attester, &endorsements, &[], &Policy::default(), now)))
+            .collect();
+        assert_eq!(found, expected, "{evidence}");
+    }
+}
