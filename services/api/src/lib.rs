@@ -7,6 +7,7 @@
 mod base64url;
 mod campaigns;
 mod devices;
+mod endorsements;
 mod gateways;
 mod media;
 mod objects;
@@ -27,12 +28,14 @@ pub use devices::{
     Answer, Device, DeviceDetail, EnrolDevice, EnrolKey, Enrolled, EventOfDevice, Hold, HoldRequest,
     NetworkState, Page, ResultSummary,
 };
+pub use endorsements::{Endorsement, ProvisioningDiscovery, ProvisioningEndpoints, ProvisioningSession};
 pub use gateways::{
     Applied, Binding, Gateway, GatewayDevice, GatewayRelease, GatewayReport, GatewayState, Profile, Refused,
     Staged, Violation,
 };
 pub use media::{
-    AUTHORITIES, CHALLENGE_SESSION, COSE, CSV, DISCOVERY, EVIDENCE, PROBLEM, SUIT_ENVELOPE, SUIT_REPORT,
+    AUTHORITIES, CHALLENGE_SESSION, COSE, CSV, DISCOVERY, EVIDENCE, PROBLEM, PROVISIONING_SESSION,
+    SUIT_ENVELOPE, SUIT_REPORT,
 };
 pub use objects::{
     AuditLine, AuthoritiesVersion, AuthorityUpdate, DecisionBundle, NewToken, Override, Token,

@@ -16,3 +16,5 @@ pub const AUTHORITIES: &str = "application/cbor";
 pub const CSV: &str = "text/csv";
 /// Media type of problems (RFC 9457).
 pub const PROBLEM: &str = "application/problem+json";
+/// Media type of what became of a manifest.
+pub const PROVISIONING_SESSION: &str = "application/vnd.veraison.provisioning-session+json";

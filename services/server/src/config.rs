@@ -25,6 +25,12 @@ pub struct Config {
     pub mud_issuers: Vec<Certificate>,
     /// Whether every MUD file that asks for much is accepted without an approval of its own.
     pub broad_mud_approved: bool,
+    /// Who signs reference values and endorsements of devices that are not enrolled here, with a key.
+    pub endorsers: TrustAnchors,
+    /// Issuers of certificates of those who sign them.
+    pub endorser_issuers: Vec<Certificate>,
+    /// Profile of results in JSON about devices that are not enrolled here.
+    pub result_profile: String,
     /// Who signs overrides; when there is nobody, overrides are relayed unread.
     pub override_anchors: TrustAnchors,
     /// How long a challenge waits for its evidence.
@@ -91,6 +97,9 @@ impl Config {
             policy: Policy::default(),
             mud_issuers: Vec::new(),
             broad_mud_approved: false,
+            endorsers: TrustAnchors::default(),
+            endorser_issuers: Vec::new(),
+            result_profile: eat::RESULT_PROFILE.to_owned(),
             override_anchors: TrustAnchors::default(),
             session_lifetime: Duration::from_secs(150),
             trial_limit: Duration::from_secs(900),

@@ -130,7 +130,7 @@ fn refuses_oversized_bodies_and_other_media_types() {
     site.submit(&location, &big).expect(413);
     site.submit(&location, &big[1..]).expect(200);
     let reply = site.call("POST", &location, None, "application/json", Some(b"{}")).expect(415);
-    assert_eq!(reply.header("accept"), api::EVIDENCE);
+    assert!(reply.header("accept").starts_with(api::EVIDENCE), "{}", reply.header("accept"));
     let admin = Some(site.admin.as_str());
     site.call("POST", "/api/v1/releases", admin, "application/json", Some(b"{}")).expect(415);
     site.call("POST", "/api/v1/devices", admin, "text/plain", Some(b"")).expect(415);

@@ -13,6 +13,7 @@ mod authorities;
 mod campaigns;
 mod decisions;
 mod devices;
+mod endorsements;
 mod error;
 mod gateways;
 mod holds;
@@ -35,6 +36,7 @@ pub use authorities::{AuthorityUpdateRecord, AuthorityVersion, NewAuthorityUpdat
 pub use campaigns::{Campaign, CampaignChange, CampaignDevice, DeviceChange, NewCampaign, Offer, Remainder};
 pub use decisions::{DecisionRecord, NewDecision, Redecision};
 pub use devices::{Device, DeviceFilter, NewDevice};
+pub use endorsements::{EndorsementRecord, NewEndorsement};
 pub use error::Error;
 pub use gateways::{
     Applied, Binding, Gateway, GatewayDevice, GatewayReport, Refused, Staged, StagedRelease, Violation,

@@ -21,6 +21,8 @@ pub struct NewResult {
     pub nonce: Vec<u8>,
     /// The evidence as received.
     pub evidence: Vec<u8>,
+    /// Its media type; none where it is the product's own.
+    pub media_type: Option<String>,
     /// The result as a CWT.
     pub cwt: Vec<u8>,
     /// The result as a JWT.
@@ -54,6 +56,8 @@ pub struct ResultRecord {
     pub nonce: Vec<u8>,
     /// The evidence as received.
     pub evidence: Vec<u8>,
+    /// Its media type; none where it is the product's own.
+    pub media_type: Option<String>,
     /// The result as a CWT.
     pub cwt: Vec<u8>,
     /// The result as a JWT.
@@ -199,7 +203,7 @@ async fn insert(transaction: &mut Transaction, result: NewResult) -> Result<Resu
     });
     let id = sqlx::query(
         "INSERT INTO results (session, device, received_at, nonce, evidence, cwt, jwt, issued, expires, tier, release,
-         reasons, authentic) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+         reasons, authentic, media_type) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
     )
     .bind(result.session.map(|session| session.0.to_vec()))
     .bind(result.device.as_ref().map(|device| device.as_bytes().to_vec()))
@@ -214,6 +218,7 @@ async fn insert(transaction: &mut Transaction, result: NewResult) -> Result<Resu
     .bind(result.release.map(|release| release.as_bytes().to_vec()))
     .bind(result.reasons)
     .bind(result.authentic)
+    .bind(result.media_type)
     .execute(&mut transaction.connection)
     .await?
     .last_insert_rowid();
@@ -240,6 +245,7 @@ fn result(row: &SqliteRow) -> Result<ResultRecord, Error> {
         received_at: Timestamp::from_micros(row.try_get("received_at")?),
         nonce: row.try_get("nonce")?,
         evidence: row.try_get("evidence")?,
+        media_type: row.try_get("media_type")?,
         cwt: row.try_get("cwt")?,
         jwt: row.try_get("jwt")?,
         issued: row.try_get("issued")?,

@@ -63,6 +63,7 @@ fn result(session: u8, device: &DeviceId) -> NewResult {
         received_at: NOW,
         nonce: vec![1; 32],
         evidence: vec![2],
+        media_type: None,
         cwt: vec![session],
         jwt: "a.b.c".into(),
         issued: NOW.seconds(),
@@ -601,8 +602,13 @@ async fn database_of_the_version_before_is_brought_to_the_present_one() {
         .writer
         .write(|transaction| {
             Box::pin(async move {
-                for statement in ["DROP TABLE capabilities", "DROP TABLE reports", "PRAGMA user_version = 3"]
-                {
+                for statement in [
+                    "DROP TABLE capabilities",
+                    "DROP TABLE reports",
+                    "DROP TABLE endorsements",
+                    "ALTER TABLE results DROP COLUMN media_type",
+                    "PRAGMA user_version = 3",
+                ] {
                     sqlx::query(statement).execute(&mut transaction.connection).await?;
                 }
                 Ok(())
@@ -632,7 +638,7 @@ async fn refuses_database_of_a_newer_program() {
         .unwrap();
     store.close().await;
     let refused = Store::open(&folder.path().join("sextant.sqlite")).await;
-    assert!(matches!(refused, Err(Error::TooNew { found: 99, known: 4 })));
+    assert!(matches!(refused, Err(Error::TooNew { found: 99, known: 5 })));
 }
 
 #[test]

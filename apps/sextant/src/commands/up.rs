@@ -48,6 +48,15 @@ pub(crate) struct Up {
     /// Public key of the network operator, whose overrides and approvals count in decisions
     #[arg(long, value_name = "FILE")]
     override_key: Vec<PathBuf>,
+    /// Public key of an endorser: of who signs reference values and endorsements (CoRIM) of devices not enrolled here
+    #[arg(long, value_name = "FILE")]
+    endorser_key: Vec<PathBuf>,
+    /// Issuer of endorsers (certificate)
+    #[arg(long, value_name = "FILE")]
+    endorser_ca: Vec<PathBuf>,
+    /// Profile of results in JSON about devices not enrolled here; the present draft's unless given
+    #[arg(long, value_name = "URI", value_parser = result_profile)]
+    result_profile: Option<String>,
     /// Accept every MUD file that asks for much, without an approval of its own
     #[arg(long)]
     accept_broad_mud: bool,
@@ -106,6 +115,13 @@ fn config(command: Up) -> Result<Config, Failure> {
     for path in &command.mud_ca {
         config.mud_issuers.push(keys::read_certificate(path)?);
     }
+    for path in &command.endorser_ca {
+        config.endorser_issuers.push(keys::read_certificate(path)?);
+    }
+    config.endorsers = keys::anchors(&keys::KeyFile::read_public(&command.endorser_key)?, Purpose::Corim);
+    if let Some(profile) = command.result_profile {
+        config.result_profile = profile;
+    }
     config.override_anchors =
         keys::anchors(&keys::KeyFile::read_public(&command.override_key)?, Purpose::Override);
     config.poll_interval = command.poll_interval.unwrap_or(config.poll_interval);
@@ -125,6 +141,15 @@ async fn asked_to_end() -> io::Result<()> {
         _ = terminate.recv() => {}
     }
     Ok(())
+}
+
+/// One of the profiles of results that can be made.
+fn result_profile(text: &str) -> Result<String, String> {
+    let known = [eat::RESULT_PROFILE, eat::PREVIOUS_RESULT_PROFILE, eat::OLD_RESULT_PROFILE];
+    match known.contains(&text) {
+        true => Ok(text.to_owned()),
+        false => Err(format!("one of {}", known.join(", "))),
+    }
 }
 
 fn role(text: &str) -> Result<Role, String> {

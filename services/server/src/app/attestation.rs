@@ -9,7 +9,8 @@ use crypto::HashAlgorithm;
 use eat::{AttestationResult, Evidence, Nonce, Ueid, VerifierId};
 use store::{Challenge, Device, DeviceId, NewDecision, NewResult, ReleaseId, SessionId, Timestamp};
 use trust::{
-    Appraised, Code, Outcome, Reason, References, Subject, appraise, attestation_result, refuse_evidence,
+    Appraised, Code, EVIDENCE_MEDIA_TYPES, Outcome, Reason, References, Subject, appraise,
+    attestation_result, refuse_evidence,
 };
 
 use crate::{
@@ -21,12 +22,12 @@ use crate::{
 pub(crate) const DEFAULT_NONCE: u8 = 32;
 
 /// A session that waits for evidence.
-struct Open {
-    id: SessionId,
-    nonce: Vec<u8>,
+pub(super) struct Open {
+    pub(super) id: SessionId,
+    pub(super) nonce: Vec<u8>,
     expires: Timestamp,
     /// Whether the nonce is ours. Only then does evidence that answers it prove to be fresh.
-    ours: bool,
+    pub(super) ours: bool,
 }
 
 /// What was made of evidence.
@@ -60,7 +61,8 @@ impl App {
     pub(crate) async fn session(&self, id: SessionId) -> Result<Session, Failure> {
         let open = self.open(id).await?;
         if let Some(record) = self.store.result_of_session(id).await? {
-            return Ok(complete(&open, &record.evidence, &record.cwt, &record.jwt));
+            let media_type = record.media_type.as_deref().unwrap_or(api::EVIDENCE);
+            return Ok(complete(&open, media_type, &record.evidence, &record.cwt, &record.jwt));
         }
         if self.store.session_used(id).await? {
             return Err(Failure::NotFound);
@@ -108,7 +110,7 @@ impl App {
             (Some(device), true) => Some(self.decide_with(device, Some(&outcome), now).await?),
             _ => None,
         };
-        let mut session = complete(&open, &new.evidence, &new.cwt, &new.jwt);
+        let mut session = complete(&open, api::EVIDENCE, &new.evidence, &new.cwt, &new.jwt);
         self.store.record_result(new, decision).await?;
         self.nudge.notify_one();
         if let (Some(device), true) = (&judged.device, authentic) {
@@ -164,7 +166,7 @@ impl App {
         }
     }
 
-    async fn open(&self, id: SessionId) -> Result<Open, Failure> {
+    pub(super) async fn open(&self, id: SessionId) -> Result<Open, Failure> {
         let now = self.now();
         if let Some(sealed) = self.challenger.open(id, now) {
             return Ok(Open { id, nonce: sealed.nonce, expires: sealed.expires, ours: true });
@@ -278,10 +280,6 @@ impl App {
         now: Timestamp,
         expires: i64,
     ) -> Result<AttestationResult, Failure> {
-        let verifier = VerifierId {
-            developer: "https://github.com/sextant-iot/sextant".to_owned(),
-            build: concat!("sextant ", env!("CARGO_PKG_VERSION")).to_owned(),
-        };
         let key = match &judged.device {
             Some(device) if authentic => {
                 let key = Key::decode(&device.key);
@@ -299,7 +297,7 @@ impl App {
         let subject =
             Subject { ueid: claimed.unwrap_or(nobody), key, nonce: nonce.clone().filter(|_| judged.signed) };
         let mut result =
-            attestation_result(&judged.appraised, &subject, &self.config.policy, verifier, now.seconds());
+            attestation_result(&judged.appraised, &subject, &self.config.policy, verifier(), now.seconds());
         result.expires_at = Some(expires);
         if !authentic {
             // Only what the enrolled key answered to our own nonce says something of that device.
@@ -343,6 +341,7 @@ impl App {
             received_at: now,
             nonce: open.nonce.clone(),
             evidence,
+            media_type: None,
             cwt,
             jwt,
             issued: now.seconds(),
@@ -361,7 +360,7 @@ fn waiting(nonce: &[u8], expires: Timestamp) -> Session {
         status: SessionStatus::Waiting,
         nonce: Base64Url(nonce.to_vec()),
         expiry: rfc3339(expires),
-        accept: vec![api::EVIDENCE.to_owned()],
+        accept: ACCEPTED.map(str::to_owned).into(),
         evidence: None,
         result: None,
         sextant_result: None,
@@ -370,9 +369,28 @@ fn waiting(nonce: &[u8], expires: Timestamp) -> Session {
     }
 }
 
-fn complete(open: &Open, evidence: &[u8], cwt: &[u8], jwt: &str) -> Session {
+/// The media types of evidence that are read: that of enrolled devices, and those of others.
+pub(crate) static ACCEPTED: [&str; 1 + EVIDENCE_MEDIA_TYPES.len()] = {
+    let mut all = [api::EVIDENCE; 1 + EVIDENCE_MEDIA_TYPES.len()];
+    let mut index = 0;
+    while index < EVIDENCE_MEDIA_TYPES.len() {
+        all[index + 1] = EVIDENCE_MEDIA_TYPES[index];
+        index += 1;
+    }
+    all
+};
+
+/// What results say of who made them.
+pub(super) fn verifier() -> VerifierId {
+    VerifierId {
+        developer: "https://github.com/sextant-iot/sextant".to_owned(),
+        build: concat!("sextant ", env!("CARGO_PKG_VERSION")).to_owned(),
+    }
+}
+
+pub(super) fn complete(open: &Open, media_type: &str, evidence: &[u8], cwt: &[u8], jwt: &str) -> Session {
     let evidence =
-        api::Evidence { media_type: api::EVIDENCE.to_owned(), value: BASE64_STANDARD.encode(evidence) };
+        api::Evidence { media_type: media_type.to_owned(), value: BASE64_STANDARD.encode(evidence) };
     Session {
         status: SessionStatus::Complete,
         evidence: Some(evidence),

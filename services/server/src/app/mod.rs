@@ -10,8 +10,10 @@ pub(crate) mod challenge;
 pub(crate) mod credentials;
 pub(crate) mod decisions;
 pub(crate) mod devices;
+mod endorsements;
 pub(crate) mod enrolment;
 pub(crate) mod failure;
+mod foreign;
 pub(crate) mod gateways;
 pub(crate) mod holds;
 pub(crate) mod limiter;
@@ -60,6 +62,7 @@ pub(crate) struct App {
     pub(crate) nudge: Notify,
     secret: Zeroizing<Vec<u8>>,
     book: RwLock<Arc<Book>>,
+    endorsed: RwLock<Arc<trust::Endorsements>>,
     /// Serialises the reading of releases, so that a slow reading never replaces a newer one.
     reading: tokio::sync::Mutex<()>,
     /// Releases that stopped or began to hold, whose devices are to be judged again.
@@ -85,6 +88,7 @@ impl App {
             nudge: Notify::new(),
             secret,
             book: RwLock::default(),
+            endorsed: RwLock::default(),
             reading: tokio::sync::Mutex::default(),
             unsettled: Mutex::default(),
             devices: std::array::from_fn(|_| tokio::sync::Mutex::default()),
@@ -93,6 +97,7 @@ impl App {
             store,
         };
         app.read_releases().await?;
+        app.read_endorsements().await?;
         Ok(app)
     }
 

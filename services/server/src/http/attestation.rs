@@ -16,7 +16,7 @@ use store::SessionId;
 use crate::{
     app::{
         App, Failure,
-        attestation::DEFAULT_NONCE,
+        attestation::{ACCEPTED, DEFAULT_NONCE},
         challenge::{MAX_NONCE, MIN_NONCE},
         enrolment::to_jwk,
     },
@@ -29,6 +29,9 @@ use crate::{
 
 const NEW_SESSION: &str = "/challenge-response/v1/newSession";
 
+/// Longest evidence of others in bytes, its wrapper included.
+const MAX_FOREIGN: usize = 128 << 10;
+
 pub(crate) fn routes() -> Router<Shared> {
     Router::new()
         .route("/.well-known/veraison/verification", get(discover))
@@ -40,7 +43,7 @@ async fn discover(State(app): State<Shared>) -> Answer<Response> {
     let key = Key::decode(&app.result_key.public).map_err(|error| Failure::Fault(error.to_string()))?;
     let discovery = Discovery {
         ear_verification_key: to_jwk(key.public(), &app.result_key.kid),
-        media_types: vec![api::EVIDENCE.to_owned()],
+        media_types: ACCEPTED.map(str::to_owned).into(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         service_state: "READY".to_owned(),
         api_endpoints: Endpoints { new_challenge_response_session: NEW_SESSION.to_owned() },
@@ -85,8 +88,17 @@ async fn submit(State(app): State<Shared>, Path(id): Path<String>, request: Requ
     acceptable(request.headers())?;
     let id = session_id(&id)?;
     let from = request::peer(&request);
-    let evidence = request::body(&app, request, &[api::EVIDENCE], eat::MAX_EVIDENCE_LEN).await?;
-    let session = app.attest(id, evidence, from).await?;
+    let given = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let given = given.unwrap_or_default().to_owned();
+    let session = if request::same_media(api::EVIDENCE, &given) {
+        let evidence = request::read(&app, request, eat::MAX_EVIDENCE_LEN).await?;
+        app.attest(id, evidence, from).await?
+    } else if ACCEPTED.iter().any(|wanted| request::same_media(wanted, &given)) {
+        let evidence = request::read(&app, request, MAX_FOREIGN).await?;
+        app.attest_foreign(id, evidence, &given, from).await?
+    } else {
+        return Err(Failure::UnsupportedMedia(&ACCEPTED).into());
+    };
     Ok(answer(StatusCode::OK, &session))
 }
 

@@ -2,6 +2,7 @@
 
 mod answer;
 mod attestation;
+mod endorsements;
 mod events;
 mod manage;
 mod objects;
@@ -37,6 +38,7 @@ pub(crate) fn router(app: Shared) -> Router {
         router = router
             .merge(manage::routes())
             .merge(objects::routes())
+            .merge(endorsements::routes())
             .merge(events::routes())
             .merge(pages::routes());
     }

@@ -9,6 +9,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 
 use crate::{
     app::{
@@ -79,7 +80,7 @@ async fn authorise(
     headers: &HeaderMap,
 ) -> Result<Principal, Failure> {
     let principal = match (bearer(headers), cookie(headers)) {
-        (Some(token), _) => app.principal(token).await?,
+        (Some(token), _) => app.principal(&token).await?,
         // A cookie travels by itself: it may read anything, and change things through the forms of pages only, which
         // carry a token beside it.
         (None, Some(cookie)) if *method == Method::GET || pages::is_page(path) => {
@@ -109,11 +110,19 @@ async fn authorise(
     if may { Ok(principal) } else { Err(Failure::Forbidden) }
 }
 
-/// The token of an `Authorization: Bearer` header.
-fn bearer(headers: &HeaderMap) -> Option<&str> {
+/// The token of an `Authorization` header: of the scheme Bearer, or the password of the scheme Basic, which is what
+/// clients have that know no tokens.
+fn bearer(headers: &HeaderMap) -> Option<String> {
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
-    let (scheme, token) = value.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+    let (scheme, credentials) = value.split_once(' ')?;
+    if scheme.eq_ignore_ascii_case("bearer") {
+        return Some(credentials.trim().to_owned());
+    }
+    if scheme.eq_ignore_ascii_case("basic") {
+        let decoded = String::from_utf8(BASE64_STANDARD.decode(credentials.trim()).ok()?).ok()?;
+        return decoded.split_once(':').map(|(_, password)| password.to_owned());
+    }
+    None
 }
 
 /// The cookie of a person who signed in.
@@ -180,7 +189,7 @@ pub(crate) async fn read(app: &App, request: Request, limit: usize) -> Result<Ve
 }
 
 /// Whether two media types are the same: type, subtype and the parameters that the wanted one has.
-fn same_media(wanted: &str, given: &str) -> bool {
+pub(crate) fn same_media(wanted: &str, given: &str) -> bool {
     let parts = |text: &str| -> Vec<String> {
         let mut parts: Vec<String> = text
             .split(';')

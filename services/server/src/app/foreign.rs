@@ -1,0 +1,128 @@
+//! Evidence of devices that are not enrolled here: of the formats in the field, appraised against accepted manifests.
+//! It answers relying parties, and moves no posture.
+
+use std::net::IpAddr;
+
+use api::Session;
+use eat::{MediaType, Nonce, Ueid};
+use store::{DeviceId, NewResult, SessionId};
+use trust::{
+    Appraised, ForeignEvidence, Part, Reason, SUBMOD, Subject, attestation_result_of, corroborate,
+    refuse_evidence, unwrap_evidence,
+};
+
+use crate::app::{
+    App, Failure,
+    attestation::{complete, verifier},
+    reasons,
+};
+
+/// What was made of evidence: of each part that attests, or of all of it where it is refused as a whole.
+struct Judged {
+    parts: Vec<(&'static str, Option<String>, Appraised)>,
+    device: Option<DeviceId>,
+    believed: bool,
+}
+
+impl App {
+    /// Judges evidence by its media type. The result is on the disk before it is given.
+    pub(crate) async fn attest_foreign(
+        &self,
+        id: SessionId,
+        evidence: Vec<u8>,
+        media_type: &str,
+        from: IpAddr,
+    ) -> Result<Session, Failure> {
+        let open = self.open(id).await?;
+        if self.store.session_used(id).await? {
+            return Err(Failure::Conflict("the session took its evidence already".to_owned()));
+        }
+        let now = self.now();
+        let nonce =
+            Nonce::new(&open.nonce).ok_or_else(|| Failure::Fault("a nonce has no length".to_owned()))?;
+        let judged = self.judge_foreign(&evidence, media_type, &nonce, from)?;
+
+        let nobody = Ueid::new(&[0; Ueid::MIN_LEN]).ok_or_else(|| Failure::Fault("no ueid".to_owned()))?;
+        let subject = Subject { ueid: nobody, key: None, nonce: judged.believed.then(|| nonce.clone()) };
+        let parts: Vec<Part<'_>> = judged
+            .parts
+            .iter()
+            .map(|(name, profile, appraised)| Part { name, profile: profile.as_deref(), appraised })
+            .collect();
+        let policy = &self.config.policy;
+        let mut result = attestation_result_of(&parts, &subject, policy, verifier(), now.seconds());
+        // No gateway is to take this for a device of its own.
+        result.ueid = None;
+        if !open.ours {
+            result.nonce = Some(nonce);
+        }
+        let unsigned = |error: eat::Error| Failure::Fault(format!("a result cannot be signed: {error}"));
+        let (key, kid) = (&self.result_key.signing, self.result_key.kid.as_slice());
+        let cwt = result.sign_cwt(key, kid).map_err(unsigned)?;
+        result.profile.clone_from(&self.config.result_profile);
+        let jwt = result.sign_jwt(key, kid).map_err(unsigned)?;
+        let found: Vec<Reason> =
+            judged.parts.iter().flat_map(|(_, _, appraised)| appraised.reasons.clone()).collect();
+        let session = complete(&open, media_type, &evidence, &cwt, &jwt);
+        self.store
+            .record_result(
+                NewResult {
+                    session: Some(open.id),
+                    replaces: None,
+                    device: judged.device,
+                    received_at: now,
+                    nonce: open.nonce,
+                    evidence,
+                    media_type: Some(media_type.to_owned()),
+                    cwt,
+                    jwt,
+                    issued: now.seconds(),
+                    expires: result.expires_at.unwrap_or(now.seconds()),
+                    tier: result.tier().name().to_owned(),
+                    release: None,
+                    reasons: reasons::to_json(&found),
+                    authentic: false,
+                },
+                None,
+            )
+            .await?;
+        Ok(session)
+    }
+
+    fn judge_foreign(
+        &self,
+        evidence: &[u8],
+        media_type: &str,
+        nonce: &Nonce,
+        from: IpAddr,
+    ) -> Result<Judged, Failure> {
+        let refused = |reason: Reason, device| Judged {
+            parts: vec![(SUBMOD, None, refuse_evidence(reason))],
+            device,
+            believed: false,
+        };
+        let media_type =
+            MediaType::parse(media_type).map_err(|error| Failure::Malformed(error.to_string()))?;
+        let unwrapped = unwrap_evidence(evidence, &media_type);
+        let read = unwrapped.as_ref().map_err(Clone::clone);
+        let read = read.and_then(|(bytes, inner)| ForeignEvidence::decode(bytes, inner));
+        let device = read.as_ref().ok().and_then(ForeignEvidence::instance).and_then(DeviceId::new);
+        // What names no device shares one bucket for its address.
+        let bucket = device.clone().or_else(|| DeviceId::new(&[0; Ueid::MIN_LEN]));
+        if let Some(bucket) = &bucket {
+            self.limiter.take(from, bucket, self.now()).map_err(Failure::TooMany)?;
+        }
+        let now = self.now().seconds();
+        let endorsements = self.endorsements();
+        let attesters = match read.and_then(|evidence| evidence.verify(&endorsements, nonce, now)) {
+            Ok(attesters) => attesters,
+            Err(reason) => return Ok(refused(reason, device)),
+        };
+        let policy = &self.config.policy;
+        let parts = attesters.into_iter().map(|attester| {
+            let appraised = corroborate(&attester, &endorsements, &[], policy, now);
+            (attester.name, attester.profile, appraised)
+        });
+        Ok(Judged { parts: parts.collect(), device, believed: true })
+    }
+}

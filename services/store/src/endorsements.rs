@@ -1,0 +1,132 @@
+use serde_json::json;
+use sqlx::{Row, sqlite::SqliteRow};
+
+use crate::{AuditEntry, Error, Store, Timestamp};
+
+/// A manifest of reference values and endorsements (CoRIM), to be stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewEndorsement {
+    /// SHA-256 of the manifest as received.
+    pub digest: Vec<u8>,
+    /// The manifest as received.
+    pub bytes: Vec<u8>,
+    /// When it came.
+    pub at: Timestamp,
+    /// Who brought it: the one who answers for it, where nobody signed it.
+    pub actor: String,
+}
+
+/// A stored manifest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EndorsementRecord {
+    /// SHA-256 of the manifest as received.
+    pub digest: Vec<u8>,
+    /// The manifest as received.
+    pub bytes: Vec<u8>,
+    /// When it came.
+    pub received_at: Timestamp,
+    /// Who brought it.
+    pub received_by: String,
+    /// When it was revoked, if it was.
+    pub revoked_at: Option<Timestamp>,
+    /// Who revoked it.
+    pub revoked_by: Option<String>,
+}
+
+impl Store {
+    /// Remembers a manifest; one that is there already is a conflict, revoked or not.
+    pub async fn add_endorsement(&self, new: NewEndorsement) -> Result<(), Error> {
+        self.writer
+            .write(move |transaction| {
+                Box::pin(async move {
+                    sqlx::query(
+                        "INSERT INTO endorsements (digest, bytes, received_at, received_by) VALUES ($1, $2, $3, $4)",
+                    )
+                    .bind(new.digest.clone())
+                    .bind(new.bytes)
+                    .bind(new.at.micros())
+                    .bind(new.actor.clone())
+                    .execute(&mut transaction.connection)
+                    .await
+                    .map_err(|error| match Error::from(error) {
+                        Error::Conflict(_) => Error::Conflict("the manifest"),
+                        other => other,
+                    })?;
+                    transaction.audit(AuditEntry {
+                        at: new.at,
+                        actor: new.actor,
+                        action: "endorsement.add",
+                        subject: subject(&new.digest),
+                        detail: json!({}),
+                    });
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    /// Every manifest, the first that came first.
+    pub async fn endorsements(&self) -> Result<Vec<EndorsementRecord>, Error> {
+        let rows = sqlx::query("SELECT * FROM endorsements ORDER BY received_at, digest")
+            .fetch_all(&self.readers)
+            .await?;
+        rows.iter().map(record).collect()
+    }
+
+    /// One manifest.
+    pub async fn endorsement(&self, digest: &[u8]) -> Result<Option<EndorsementRecord>, Error> {
+        let row = sqlx::query("SELECT * FROM endorsements WHERE digest = $1")
+            .bind(digest)
+            .fetch_optional(&self.readers)
+            .await?;
+        row.as_ref().map(record).transpose()
+    }
+
+    /// Revokes a manifest for good. One that is not there, or was revoked, is a conflict.
+    pub async fn revoke_endorsement(&self, digest: Vec<u8>, actor: &str, at: Timestamp) -> Result<(), Error> {
+        let actor = actor.to_owned();
+        self.writer
+            .write(move |transaction| {
+                Box::pin(async move {
+                    let done = sqlx::query(
+                        "UPDATE endorsements SET revoked_at = $1, revoked_by = $2
+                         WHERE digest = $3 AND revoked_at IS NULL",
+                    )
+                    .bind(at.micros())
+                    .bind(actor.clone())
+                    .bind(digest.clone())
+                    .execute(&mut transaction.connection)
+                    .await?;
+                    if done.rows_affected() == 0 {
+                        return Err(Error::Conflict("the manifest"));
+                    }
+                    transaction.audit(AuditEntry {
+                        at,
+                        actor,
+                        action: "endorsement.revoke",
+                        subject: subject(&digest),
+                        detail: json!({}),
+                    });
+                    Ok(())
+                })
+            })
+            .await
+    }
+}
+
+fn subject(digest: &[u8]) -> String {
+    let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("endorsement:{hex}")
+}
+
+fn record(row: &SqliteRow) -> Result<EndorsementRecord, Error> {
+    let revoked_at: Option<i64> = row.try_get("revoked_at")?;
+    Ok(EndorsementRecord {
+        digest: row.try_get("digest")?,
+        bytes: row.try_get("bytes")?,
+        received_at: Timestamp::from_micros(row.try_get("received_at")?),
+        received_by: row.try_get("received_by")?,
+        revoked_at: revoked_at.map(Timestamp::from_micros),
+        revoked_by: row.try_get("revoked_by")?,
+    })
+}
