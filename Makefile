@@ -3,7 +3,7 @@ SHELL := /bin/bash
 CARGO ?= cargo
 PACKAGES := nftables iproute2 conntrack softhsm2 swtpm swtpm-tools tpm2-tools
 
-.PHONY: setup build test lint demo bench firmware fuzz clean
+.PHONY: setup build test interop lint demo bench firmware fuzz clean
 
 # System programs of the gateway, a security module to test signing with, and a TPM with its tools to attest with. Without
 # root nothing is installed, and whatever needs them says so aloud.
@@ -27,6 +27,10 @@ build: setup
 test: build
 	$(CARGO) test --workspace --locked
 	$(CARGO) test --package sextant-crypto --no-default-features --features soft --test left_out --locked
+
+# Other people's tools against the programs here. What cannot be built or installed is said aloud.
+interop: build
+	$(CARGO) test --package sextant-tests --test tpm --test veraison --locked
 
 lint:
 	$(CARGO) fmt --all -- --check

@@ -25,7 +25,7 @@ use crate::{Code, EndorsedKey, Endorsements, Reason};
 const COSWID_FORMAT: u16 = 258;
 
 /// The media types of evidence that are read, as they are offered to clients.
-pub const EVIDENCE_MEDIA_TYPES: [&str; 9] = [
+pub const EVIDENCE_MEDIA_TYPES: [&str; 11] = [
     "application/eat+cwt",
     "application/eat+jwt",
     "application/eat+cwt; eat_profile=\"tag:psacertified.org,2023:psa#tfm\"",
@@ -35,6 +35,8 @@ pub const EVIDENCE_MEDIA_TYPES: [&str; 9] = [
     "application/eat-collection; profile=\"tag:arm.com,2023:cca_platform#1.0.0\"",
     "application/cmw+cbor",
     "application/cmw+json",
+    "application/vnd.veraison.cmw+cbor",
+    "application/vnd.veraison.cmw+json",
 ];
 
 /// What attests for itself within evidence: the device, or one of its parts that has expected values of its own.
@@ -74,7 +76,9 @@ pub fn unwrap_evidence<'b>(
     bytes: &'b [u8],
     media_type: &MediaType,
 ) -> Result<(Cow<'b, [u8]>, MediaType), Reason> {
-    if !matches!(media_type.essence(), "application/cmw+cbor" | "application/cmw+json") {
+    let wrappers = ["application/cmw+cbor", "application/cmw+json"];
+    let essence = media_type.essence().replace("vnd.veraison.", "");
+    if !wrappers.contains(&essence.as_str()) {
         return Ok((Cow::Borrowed(bytes), media_type.clone()));
     }
     let wrapper = Cmw::decode(bytes).map_err(malformed)?;

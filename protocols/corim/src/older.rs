@@ -22,6 +22,12 @@ pub(crate) fn upgrade(comid: &mut Comid, component: &str) -> Result<(), &'static
     Ok(())
 }
 
+/// The profiles of Arm before 2025 were written with two numberings: the drafts exchanged those of attestation keys and
+/// identity keys. The one key of an instance is both, so nothing is guessed where each counts as the other.
+pub(crate) fn join_keys(triples: &mut Triples) {
+    triples.attest_key.append(&mut triples.identity);
+}
+
 fn upgrade_environment(environment: &mut Environment) {
     let id = environment.class.as_mut().and_then(|class| class.id.as_mut());
     if let Some(id) = id

@@ -130,6 +130,9 @@ pub(crate) fn admit(corim: &mut Corim) -> Result<Option<KnownProfile>, Error> {
         _ => None,
     });
     for (index, comid) in comids.enumerate() {
+        if matches!(known, Some(KnownProfile::OlderPsa | KnownProfile::OlderCcaPlatform)) {
+            older::join_keys(&mut comid.triples);
+        }
         let checked =
             older::upgrade(comid, component).and_then(|()| known.map_or(Ok(()), |p| p.check(comid)));
         checked.map_err(|rule| Error::Profile { comid: index, rule })?;
