@@ -4,8 +4,9 @@ mod common;
 
 use common::{Component, NOW, anchors, key, release, verify};
 use corim::{
-    Anchors, Authority, Corim, CryptoKey, Digest, Distrust, Error, KnownProfile, Received, SignedCorim,
-    SignerMeta, TagId, Validity, VerifiedCorim,
+    Anchors, Authority, Class, ClassId, Comid, Corim, CryptoKey, Digest, Distrust, Environment, Error,
+    Instance, KeyTriple, KnownProfile, Profile, Received, SignedCorim, SignerMeta, Tag, TagId, TagIdentity,
+    Triples, Validity, VerifiedCorim,
 };
 use cose::TrustAnchors;
 use crypto::HashAlgorithm;
@@ -310,4 +311,32 @@ fn what_a_decoder_would_refuse_is_not_built() {
     assert!(matches!(long.build(), Err(Error::Unfit(_))));
     assert!(long.sign(&meta(), &key(3), b"").is_err());
     assert_eq!(Digest::new(corim::DigestAlgorithm::Id(1), &[0; 31]), None);
+}
+
+#[test]
+fn in_arms_profiles_of_before_2025_keys_of_identity_attest() {
+    let environment = Environment {
+        class: Some(Class { id: Some(ClassId::Bytes([7; 32].into())), ..Class::default() }),
+        instance: Some(Instance::Ueid([1; 33].into())),
+        group: None,
+    };
+    let triple = KeyTriple {
+        environment: environment.clone(),
+        keys: [CryptoKey::PkixKey("a key in PEM".into())].into(),
+        element: None,
+        authorized_by: Vec::new(),
+    };
+    for (profile, attests) in [("http://arm.com/psa/iot/1", 1), ("tag:arm.com,2025:psa#1.0.0", 0)] {
+        let triples = Triples { identity: [triple.clone()].into(), ..Triples::default() };
+        let identity = TagIdentity { id: TagId::Text("keys".into()), version: 0 };
+        let corim = Corim {
+            profile: Some(Profile::Uri(profile.into())),
+            ..Corim::new(TagId::Text("maker".into()), [Tag::Comid(Comid::new(identity, triples))].into())
+        };
+        let bytes = corim.build().unwrap();
+        let Ok(Received::Unsigned(manifest)) = Received::decode(&bytes) else { panic!("{profile}") };
+        let manifest = manifest.trusted_by_operator("operator", Vec::new(), NOW).unwrap();
+        assert_eq!(manifest.attest_keys(&environment, &[]).count(), attests, "{profile}");
+        assert_eq!(manifest.identity_keys(&environment, &[]).count(), 1 - attests, "{profile}");
+    }
 }

@@ -63,7 +63,7 @@ impl Challenger {
     pub(crate) fn make(&self, nonce_len: u8, now: Timestamp) -> Sealed {
         let mut sealed = self.draw(nonce_len, now);
         for _ in 0..MAX_DRAWS {
-            if sealed.nonce.len() % 3 != 0 || !has_a_digit_of_one_alphabet(&sealed.nonce) {
+            if !sealed.nonce.len().is_multiple_of(3) || !has_a_digit_of_one_alphabet(&sealed.nonce) {
                 break;
             }
             sealed = self.draw(nonce_len, now);
