@@ -124,6 +124,31 @@ fn publishes_a_release_with_its_credential_and_media_type() {
 }
 
 #[test]
+fn gives_lists_fetches_and_revokes_manifests() {
+    let desk = author_desk();
+    desk.write("corim.cbor", [0xa0]);
+    let listed = r#"{"digest":"00ff","id":"maker","authority":"Silicon","received_at":"2026-11-29T08:00:00Z",
+        "received_by":"olga","holds":true,"reference_values":2,"attestation_keys":1}"#;
+    let all = format!("[{listed}]");
+    let answers = [(201, listed), (422, PROBLEM), (200, all.as_str()), (200, "bytes"), (204, "")];
+    let server = Server::start(&desk, &answers);
+    let added = server.run(&desk, "endorsement add corim.cbor --json");
+    assert_eq!((added.status, added.stdout.contains("Silicon")), (0, true), "{}", added.stderr);
+    assert_eq!(server.run(&desk, "endorsement add corim.cbor").status, 1);
+    let listed = server.run(&desk, "endorsement ls").stdout;
+    assert!(listed.contains("maker") && listed.contains("accepted"), "{listed}");
+    assert_eq!(server.run(&desk, "endorsement fetch sha256:00ff -o out.cbor").status, 0);
+    assert_eq!(desk.read("out.cbor"), b"bytes");
+    assert_eq!(server.run(&desk, "endorsement revoke 00ff").status, 0);
+    let asked = server.asked();
+    assert!(asked[0].line.starts_with("POST /api/v1/endorsements "), "{:?}", asked[0]);
+    assert!(asked[0].has("content-type: application/rim+cbor"));
+    assert_eq!(asked[0].body, [0xa0]);
+    assert!(asked[3].line.starts_with("GET /api/v1/endorsements/00ff/object "), "{:?}", asked[3]);
+    assert!(asked[4].line.starts_with("POST /api/v1/endorsements/00ff/revoke "), "{:?}", asked[4]);
+}
+
+#[test]
 fn says_what_to_run_when_a_release_needs_approval_and_gives_the_approval() {
     let desk = author_desk();
     desk.done("suit build plain.toml --key author.key -o r.suit");

@@ -10,6 +10,7 @@ pub(crate) mod demo;
 pub(crate) mod device;
 pub(crate) mod ear;
 pub(crate) mod eat;
+pub(crate) mod endorsement;
 pub(crate) mod gateway;
 pub(crate) mod inspect;
 pub(crate) mod key;
@@ -72,6 +73,9 @@ pub(crate) enum Command {
     /// Publish and revoke releases
     #[command(subcommand)]
     Release(release::Release),
+    /// Give and take back reference values of devices that are not enrolled
+    #[command(subcommand)]
+    Endorsement(endorsement::Endorsement),
     /// Roll releases out
     #[command(subcommand)]
     Campaign(campaign::Campaign),
@@ -110,6 +114,7 @@ pub(crate) fn run(command: Command, printer: &Printer) -> Result<Answer, Failure
         Command::Gateway(command) => gateway::run(*command, printer),
         Command::Device(command) => device::run(command, printer),
         Command::Release(command) => release::run(command, printer),
+        Command::Endorsement(command) => endorsement::run(command, printer),
         Command::Campaign(command) => campaign::run(command, printer),
         Command::Policy(command) => policy::run(command, printer),
         Command::Quarantine(command) => quarantine::run(command, printer),

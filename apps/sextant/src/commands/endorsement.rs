@@ -1,0 +1,125 @@
+use std::path::PathBuf;
+
+use api::Endorsement as Listed;
+use clap::{Args, Subcommand};
+use ureq::http::Method;
+
+use crate::{
+    client::{ServerArgs, segment, tree},
+    failure::{Answer, Failure},
+    files::{self, Input, Mode},
+    printer::Printer,
+};
+
+/// Media type of a manifest, signed or not: the server looks itself.
+const MANIFEST: &str = "application/rim+cbor";
+
+/// Give and take back reference values and endorsements (CoRIM) of devices that are not enrolled.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Endorsement {
+    /// Give a manifest to the server: signed by an endorser, or else you answer for it
+    Add(Add),
+    /// List manifests
+    Ls(Ls),
+    /// Show one manifest
+    Show(Show),
+    /// Fetch a manifest as it was received
+    Fetch(Fetch),
+    /// Take back what a manifest says, for good
+    Revoke(Show),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Add {
+    /// The manifest
+    file: PathBuf,
+    #[command(flatten)]
+    server: ServerArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Ls {
+    #[command(flatten)]
+    server: ServerArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Show {
+    /// SHA-256 of the manifest in hexadecimal digits
+    digest: String,
+    #[command(flatten)]
+    server: ServerArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Fetch {
+    /// SHA-256 of the manifest in hexadecimal digits
+    digest: String,
+    /// Where to write it
+    #[arg(short, long, value_name = "FILE")]
+    output: PathBuf,
+    #[command(flatten)]
+    server: ServerArgs,
+}
+
+pub(crate) fn run(command: Endorsement, printer: &Printer) -> Result<Answer, Failure> {
+    match command {
+        Endorsement::Add(Add { file, server }) => {
+            let input = Input::read(&file)?;
+            let client = server.client()?;
+            let reply = client.upload::<Listed>(Method::POST, ENDORSEMENTS, MANIFEST, &input.bytes)?;
+            reply.answer(printer, |manifest| {
+                printer.show(&tree(&manifest));
+                Ok(Answer::Yes)
+            })
+        }
+        Endorsement::Ls(Ls { server }) => {
+            server.client()?.get::<Vec<Listed>>(ENDORSEMENTS)?.answer(printer, |manifests| {
+                let rows: Vec<_> = manifests.iter().map(row).collect();
+                printer.table(&["manifest", "id", "authority", "values", "keys", "state"], &rows, &manifests);
+                Ok(Answer::Yes)
+            })
+        }
+        Endorsement::Show(Show { digest, server }) => {
+            server.client()?.get::<Listed>(&path(&digest))?.answer(printer, |manifest| {
+                printer.show(&tree(&manifest));
+                Ok(Answer::Yes)
+            })
+        }
+        Endorsement::Fetch(Fetch { digest, output, server }) => {
+            let reply = server.client()?.download(&format!("{}/object", path(&digest)))?;
+            reply.answer(printer, |bytes| {
+                files::write(&output, &bytes, Mode::Public, printer)?;
+                Ok(Answer::Yes)
+            })
+        }
+        Endorsement::Revoke(Show { digest, server }) => {
+            let path = format!("{}/revoke", path(&digest));
+            let reply = server.client()?.send::<()>(Method::POST, &path, &())?;
+            reply.answer(printer, |()| Ok(Answer::Yes))
+        }
+    }
+}
+
+const ENDORSEMENTS: &str = "/api/v1/endorsements";
+
+fn path(digest: &str) -> String {
+    // The same digest is shown with the name of its algorithm elsewhere.
+    format!("{ENDORSEMENTS}/{}", segment(digest.strip_prefix("sha256:").unwrap_or(digest)))
+}
+
+fn row(manifest: &Listed) -> Vec<String> {
+    let state = match (&manifest.revoked_at, manifest.holds) {
+        (Some(at), _) => format!("revoked at {at}"),
+        (None, true) => "accepted".to_owned(),
+        (None, false) => "does not hold".to_owned(),
+    };
+    vec![
+        manifest.digest.clone(),
+        manifest.id.clone().unwrap_or_default(),
+        manifest.authority.clone().unwrap_or_default(),
+        manifest.reference_values.to_string(),
+        manifest.attestation_keys.to_string(),
+        state,
+    ]
+}
