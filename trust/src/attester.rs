@@ -54,8 +54,6 @@ pub struct Attester {
     pub lifecycle: Option<Lifecycle>,
     /// Whether it can be debugged.
     pub debug: Option<DebugStatus>,
-    /// The manifest that endorses its key.
-    pub endorsed_by: Digest,
 }
 
 /// Evidence that nobody vouches for yet.
@@ -162,7 +160,7 @@ impl<'b> ForeignEvidence<'b> {
                 let mut elements: Vec<Element> =
                     components.map(|one| component(CCA_SOFTWARE_COMPONENT, one, hash)).collect();
                 elements.push(raw(CCA_PLATFORM_CONFIG, &platform.config));
-                let realm = realm(token.realm(), by);
+                let realm = realm(token.realm());
                 Ok(Vec::from([
                     Attester {
                         profile: Some(platform.profile.name().to_owned()),
@@ -204,7 +202,6 @@ impl Attester {
             optional: Vec::new(),
             lifecycle: None,
             debug: None,
-            endorsed_by: by.manifest,
         }
     }
 }
@@ -293,7 +290,7 @@ fn environment(claims: &Claims) -> Environment {
     Environment { class, instance, group: None }
 }
 
-fn realm(claims: &CcaRealmClaims, by: &EndorsedKey) -> Attester {
+fn realm(claims: &CcaRealmClaims) -> Attester {
     let digest = |key: &str, value: &[u8]| match Digest::new(claims.hash_algorithm, value) {
         Some(digest) => element(
             key,
@@ -316,7 +313,6 @@ fn realm(claims: &CcaRealmClaims, by: &EndorsedKey) -> Attester {
         measured: Ect::evidence(environment, elements, CryptoKey::of_public_key(&claims.public_key)),
         lifecycle: None,
         debug: None,
-        endorsed_by: by.manifest,
     }
 }
 
