@@ -102,6 +102,15 @@ fn own(decoder: &str) -> Vec<(String, Vec<u8>)> {
             let signed = coswid::sign(&coswid::Tag::decode(&sbom).expect("our own"), &cast.author, b"author");
             vec![sbom, cast.measurement(APPLICATION), signed]
         }
+        "coswid_interchange" => {
+            let tag = coswid::Tag::decode(&cast.measurement(APPLICATION)).expect("our own");
+            let documents = [
+                coswid::interchange::export_spdx(&tag, NOW),
+                coswid::interchange::export_cyclonedx(&tag, NOW),
+                coswid::interchange::export_swid_xml(&tag),
+            ];
+            documents.map(|exported| exported.document).to_vec()
+        }
         "corim" => vec![manifest().encode(), signed_manifest(cast)],
         "comid" => manifest().comids().map(corim::Comid::encode).collect(),
         "coserv" => vec![answer().encode()],

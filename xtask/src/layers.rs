@@ -69,10 +69,10 @@ const IMPURE: &[&str] = &[
     "tempfile",
 ];
 
-/// Crates of devices, and the feature that none of what they are built from may have: readers of old formats are for
-/// tools.
+/// Crates of devices, and the features that none of what they are built from may have: readers of old formats and of
+/// those of others are for tools.
 const DEVICES: &[&str] = &["sextant-agent", "sextant-device-core"];
-const TOOLS_ONLY: &str = "sextant-suit feature \"legacy\"";
+const TOOLS_ONLY: [&str; 2] = ["sextant-suit feature \"legacy\"", "sextant-coswid feature \"interchange\""];
 
 #[derive(Deserialize)]
 struct Metadata {
@@ -103,8 +103,9 @@ pub(crate) fn check() -> Result<String> {
     let metadata: Metadata = serde_json::from_slice(&output.stdout).context("reading cargo metadata")?;
     let mut faults = faults(&metadata.packages);
     for device in DEVICES {
-        if features(device)?.contains(TOOLS_ONLY) {
-            faults.push(format!("{device} is built with {TOOLS_ONLY}, which is for tools only"));
+        let built = features(device)?;
+        for feature in TOOLS_ONLY.iter().filter(|feature| built.contains(*feature)) {
+            faults.push(format!("{device} is built with {feature}, which is for tools only"));
         }
     }
     if faults.is_empty() {
@@ -195,10 +196,13 @@ mod tests {
     }
 
     #[test]
-    fn sees_the_feature_for_tools_where_it_is_on() {
-        assert!(features("sextant").unwrap().contains(TOOLS_ONLY), "the check would find it nowhere");
-        for device in DEVICES {
-            assert!(!features(device).unwrap().contains(TOOLS_ONLY), "{device}");
+    fn sees_the_features_for_tools_where_they_are_on() {
+        let tool = features("sextant").unwrap();
+        for feature in TOOLS_ONLY {
+            assert!(tool.contains(feature), "the check would find {feature} nowhere");
+            for device in DEVICES {
+                assert!(!features(device).unwrap().contains(feature), "{device}");
+            }
         }
     }
 

@@ -1,7 +1,7 @@
-use alloc::{string::String, vec::Vec};
+use alloc::string::String;
 
 use crate::{
-    Entity, Error, Evidence, File, GlobalAttributes, Link, Payload, SoftwareMeta, Tag, TagId, VersionScheme,
+    Entity, Error, Evidence, File, Link, Payload, SoftwareMeta, Tag, TagId, VersionScheme,
     tag::{Collection, Fields},
 };
 
@@ -23,23 +23,7 @@ impl TagBuilder {
     }
 
     fn new(tag_id: TagId, software_name: String, collection: Collection) -> Self {
-        let fields = Fields {
-            tag_id,
-            tag_version: 0,
-            corpus: false,
-            patch: false,
-            supplemental: false,
-            software_name,
-            software_version: None,
-            version_scheme: None,
-            media: None,
-            software_meta: Vec::new(),
-            entities: Vec::new(),
-            links: Vec::new(),
-            collection: Some(collection),
-            global: GlobalAttributes::default(),
-        };
-        Self { fields }
+        Self { fields: Fields::new(tag_id, software_name, collection) }
     }
 
     /// tag-version (12); zero unless told otherwise.

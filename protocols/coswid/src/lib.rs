@@ -5,8 +5,8 @@
 //! gives both in one shape for comparison. [`Received`] tells unsigned from signed tags, and only
 //! [`SignedTag::verify`] makes a [`VerifiedTag`].
 //!
-//! It is not a converter from SWID XML, SPDX or CycloneDX, never follows a link, and does not decide whether evidence
-//! matches a release.
+//! With the feature `interchange` tags come from and go to SPDX, CycloneDX and SWID XML. The crate never follows a link,
+//! and does not decide whether evidence matches a release.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), no_std)]
@@ -19,6 +19,8 @@ mod collection;
 mod entity;
 mod error;
 mod hash;
+#[cfg(feature = "interchange")]
+pub mod interchange;
 mod labels;
 mod link;
 mod measured;

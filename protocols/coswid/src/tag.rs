@@ -3,6 +3,8 @@ use core::fmt;
 
 use cbor::{Key, MapBuilder, Order, Reader, Reason, Type, Writer};
 
+#[cfg(feature = "interchange")]
+use crate::ResourceCollection;
 use crate::{
     Entity, Error, Evidence, GlobalAttributes, Link, Payload, Rel, Role, SoftwareMeta, Version,
     VersionScheme, labels, wire,
@@ -192,6 +194,26 @@ impl Tag {
 }
 
 impl Fields {
+    /// The entries of a primary tag that says nothing else yet.
+    pub(crate) fn new(tag_id: TagId, software_name: String, collection: Collection) -> Self {
+        Self {
+            tag_id,
+            tag_version: 0,
+            corpus: false,
+            patch: false,
+            supplemental: false,
+            software_name,
+            software_version: None,
+            version_scheme: None,
+            media: None,
+            software_meta: Vec::new(),
+            entities: Vec::new(),
+            links: Vec::new(),
+            collection: Some(collection),
+            global: GlobalAttributes::default(),
+        }
+    }
+
     fn kind(&self) -> TagKind {
         match (self.supplemental, self.corpus, self.patch) {
             (true, _, _) => TagKind::Supplemental,
@@ -221,7 +243,16 @@ impl Fields {
         Ok(())
     }
 
-    fn decode(reader: &mut Reader<'_>) -> Result<Self, cbor::Error> {
+    /// The parts of the payload or evidence, where the tag has either.
+    #[cfg(feature = "interchange")]
+    pub(crate) fn resources_mut(&mut self) -> Option<&mut ResourceCollection> {
+        match self.collection.as_mut()? {
+            Collection::Payload(payload) => Some(&mut payload.resources),
+            Collection::Evidence(evidence) => Some(&mut evidence.resources),
+        }
+    }
+
+    pub(crate) fn decode(reader: &mut Reader<'_>) -> Result<Self, cbor::Error> {
         let start = reader.position();
         let mut map = reader.map()?;
         let (mut tag_id, mut tag_version, mut software_name, mut entities) = (None, None, None, None);
@@ -276,7 +307,7 @@ impl Fields {
         })
     }
 
-    fn encode(&self) -> Vec<u8> {
+    pub(crate) fn encode(&self) -> Vec<u8> {
         let mut map = MapBuilder::new();
         let text = |w: &mut Writer, text: &String| {
             w.text(text);

@@ -194,6 +194,13 @@ pub(crate) const DECODERS: &[Decoder] = &[
         folders: &["coswid/made", "coswid/hirs"],
     },
     Decoder {
+        name: "coswid_interchange",
+        read: reference::coswid_interchange,
+        loose_end: true,
+        levels: 0,
+        folders: &["coswid/swid-xml-nist", "coswid/hirs"],
+    },
+    Decoder {
         name: "corim",
         read: reference::corim,
         loose_end: false,

@@ -23,6 +23,25 @@ pub(super) fn coswid_received(bytes: &[u8]) -> bool {
     true
 }
 
+/// What was imported goes out in every format, and comes back from there.
+pub(super) fn coswid_interchange(bytes: &[u8]) -> bool {
+    use coswid::interchange::{self, ImportOptions};
+    let options = ImportOptions { tag_creator: Some("somebody"), ..ImportOptions::default() };
+    let Ok(imported) = interchange::import(bytes, &options) else { return false };
+    let tag = &imported.tag;
+    let documents = [
+        interchange::export_spdx(tag, NOW),
+        interchange::export_cyclonedx(tag, NOW),
+        interchange::export_swid_xml(tag),
+    ];
+    for exported in documents {
+        // A document with all its notes may be larger than what is read.
+        let Ok(again) = interchange::import(&exported.document, &options) else { continue };
+        assert_eq!(again.tag.measured_files().len(), tag.measured_files().len());
+    }
+    true
+}
+
 pub(super) fn corim(bytes: &[u8]) -> bool {
     let Ok(received) = corim::Received::decode(bytes) else { return false };
     let manifest = match received {
