@@ -14,10 +14,10 @@ use crate::{
     show,
 };
 
-/// CBOR tag of a CoRIM (draft-ietf-rats-corim), which is named and not decoded.
-const TAG_CORIM: u64 = 501;
+/// CBOR tags of a CoRIM (draft-ietf-rats-corim), those of older drafts among them.
+const TAGS_CORIM: [u64; 3] = [500, 501, 502];
 /// What is detected.
-const KINDS: &str = "supported are SUIT envelopes and reports, authority lists, CoSWID, CWT and JWT (EAT, EAR), policies, overrides and \
+const KINDS: &str = "supported are SUIT envelopes and reports, authority lists, CoSWID, CoRIM, SPDX, CycloneDX and SWID, CWT and JWT (EAT, EAR), policies, overrides and \
                      decisions, MUD files, COSE keys and messages, JWK, PEM, certificates, CMS signatures, JSON and CBOR, \
                      in bytes or hexadecimal digits";
 /// Text at least this long is no CBOR: a short one may be.
@@ -38,6 +38,9 @@ pub(crate) fn tree(input: &Input) -> Result<Map, Failure> {
         Some(b'[' | b'"') if serde_json::from_slice::<serde_json::Value>(bytes).is_ok() => json(input),
         Some(0x30) if Reader::new(bytes).peek() != Ok(Type::Map) && looks_like_der(bytes) => der(input),
         _ if pem::is_pem(bytes) => pem_blocks(input),
+        Some(b'<') if coswid::interchange::Format::detect(bytes).is_some() => {
+            Ok(show::coswid::document(coswid::interchange::Format::SwidXml, bytes))
+        }
         _ if is_jws(bytes) => jws(input),
         _ if is_prose(bytes) => {
             Err(Failure::new(format!("{} is text of no supported kind", input.name)).help(KINDS))
@@ -126,6 +129,9 @@ fn json(input: &Input) -> Result<Map, Failure> {
             .map_err(|error| input.failure("not a MUD file that can be applied", &error))?;
         return Ok(show::mud::file(&parsed, &mud::compile(&parsed.file)));
     }
+    if let Some(format) = coswid::interchange::Format::detect(&input.bytes) {
+        return Ok(show::coswid::document(format, &input.bytes).with("content", Node::from(&parsed)));
+    }
     Ok(Map::new().with("kind", "JSON").with("content", Node::from(&parsed)))
 }
 
@@ -171,7 +177,12 @@ fn cbor_item(input: &Input) -> Result<Map, Failure> {
                 commands::suit::report::tree(input)
             }
             Ok(cose::labels::TAG_SIGN) => sign(input),
-            Ok(TAG_CORIM) => Ok(Map::new().with("kind", "CoRIM (not decoded)").then(diagnostic(input)?)),
+            Ok(number) if TAGS_CORIM.contains(&number) => {
+                let received = corim::Received::decode(&input.bytes);
+                let received =
+                    received.map_err(|error| input.failure("not a reference integrity manifest", &error))?;
+                Ok(show::corim::received(&received))
+            }
             _ => Ok(Map::new().with("kind", "CBOR").then(diagnostic(input)?)),
         },
         Ok(Type::Map) => untagged_map(input),
@@ -209,6 +220,9 @@ fn signed(input: &Input) -> Result<Map, Failure> {
     }
     if let Ok(received @ coswid::Received::Signed(_)) = coswid::Received::decode(bytes) {
         return Ok(show::coswid::received(&received));
+    }
+    if let Ok(received) = corim::Received::decode(bytes) {
+        return Ok(show::corim::received(&received));
     }
     if let Ok(message) = cose::Sign1::decode(bytes)
         && let Some(payload) = message.payload()

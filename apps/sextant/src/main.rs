@@ -10,6 +10,7 @@ mod client;
 mod clock;
 mod commands;
 mod compose;
+mod corim_recipe;
 mod detect;
 mod failure;
 mod files;

@@ -235,14 +235,19 @@ fn default_language() -> String {
 impl Recipe {
     /// Reads a recipe. Its paths are relative to its folder.
     pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
-        let input = Input::read(path)?;
-        let text = std::str::from_utf8(&input.bytes)
-            .map_err(|error| Failure::new(format!("{} is not text", input.name)).because(&error))?;
-        toml::from_str(text).map_err(|error: toml::de::Error| {
-            let place = error.span().map(|span| span.start);
-            Failure::new(format!("{}: {}", input.name, error.message()))
-                .at(&input.bytes, place)
-                .help("docs/recipes.md describes recipes")
-        })
+        parse(path, "docs/recipes.md")
     }
+}
+
+/// Reads a recipe of some kind, and says where it is described when it is not one.
+pub(crate) fn parse<T: serde::de::DeserializeOwned>(path: &Path, described: &str) -> Result<T, Failure> {
+    let input = Input::read(path)?;
+    let text = std::str::from_utf8(&input.bytes)
+        .map_err(|error| Failure::new(format!("{} is not text", input.name)).because(&error))?;
+    toml::from_str(text).map_err(|error: toml::de::Error| {
+        let place = error.span().map(|span| span.start);
+        Failure::new(format!("{}: {}", input.name, error.message()))
+            .at(&input.bytes, place)
+            .help(format!("{described} describes recipes"))
+    })
 }

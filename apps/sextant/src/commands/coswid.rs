@@ -1,11 +1,15 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use cose::Purpose;
-use coswid::{Entity, File, Link, Received, Rel, Role, TagBuilder, TagId, Uri, VersionScheme};
+use coswid::{
+    Entity, File, Link, Received, Rel, Role, Tag, TagBuilder, TagId, Uri, VersionScheme,
+    interchange::{self, ImportOptions, Loss},
+};
 use crypto::{Digest, HashAlgorithm};
 
 use crate::{
+    clock,
     commands::key,
     failure::{Answer, Failure},
     files::{self, Input, Mode},
@@ -19,6 +23,10 @@ use crate::{
 pub(crate) enum Coswid {
     /// Make a tag that lists files with their digests
     Build(Build),
+    /// Make a tag from SPDX, CycloneDX or SWID XML
+    Import(Import),
+    /// Write a tag as SPDX, CycloneDX or SWID XML
+    Export(Export),
     /// Show a tag in any of its forms
     Inspect(Inspect),
     /// Say whether a signed tag is by one of these keys
@@ -63,6 +71,56 @@ pub(crate) struct Build {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Import {
+    /// The document: SPDX 2.2 or 2.3 and CycloneDX 1.4 to 1.6 in JSON, SWID in XML
+    file: PathBuf,
+    /// Id of the tag; made from the document without it
+    #[arg(long)]
+    tag_id: Option<String>,
+    /// Scheme of the version, where the document says none
+    #[arg(long, value_parser = show::coswid::scheme)]
+    scheme: Option<VersionScheme>,
+    /// Who makes the tag, where the document names nobody
+    #[arg(long, value_name = "NAME")]
+    entity: Option<String>,
+    /// Where the document can be had
+    #[arg(long, value_name = "URI")]
+    location: Option<String>,
+    /// Private key to sign the tag with
+    #[arg(long)]
+    key: Option<PathBuf>,
+    /// Where to write the tag
+    #[arg(short, long, value_name = "FILE")]
+    output: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Export {
+    /// The tag, signed or not: a signature on it is not verified
+    file: PathBuf,
+    /// Format to write
+    #[arg(long, value_enum)]
+    to: Document,
+    /// When the document is said to be made; now without it
+    #[arg(long, value_name = "TIME", value_parser = clock::parse_time)]
+    at: Option<i64>,
+    /// Where to write the document
+    #[arg(short, long, value_name = "FILE", default_value = "-")]
+    output: PathBuf,
+}
+
+/// A format to write.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Document {
+    /// SPDX 2.3, JSON
+    Spdx,
+    /// CycloneDX 1.6, JSON
+    Cyclonedx,
+    /// SWID (ISO/IEC 19770-2), XML
+    Swid,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Inspect {
     /// The tag
     file: PathBuf,
@@ -80,6 +138,8 @@ pub(crate) struct Verify {
 pub(crate) fn run(command: Coswid, printer: &Printer) -> Result<Answer, Failure> {
     match command {
         Coswid::Build(command) => build(command, printer),
+        Coswid::Import(command) => import(command, printer),
+        Coswid::Export(command) => export(&command, printer),
         Coswid::Inspect(Inspect { file }) => {
             let input = Input::read(&file)?;
             printer.show(&show::coswid::received(&received(&input)?).into());
@@ -115,15 +175,59 @@ fn build(command: Build, printer: &Printer) -> Result<Answer, Failure> {
         });
     }
     let tag = builder.build().map_err(|error| Failure::new("this makes no tag").because(&error))?;
-    let bytes = match &command.key {
+    write(&tag, command.key.as_deref(), &command.output, printer)
+}
+
+/// Writes a tag, signed where there is a key.
+fn write(tag: &Tag, key: Option<&Path>, output: &Path, printer: &Printer) -> Result<Answer, Failure> {
+    let bytes = match key {
         Some(path) => {
             let (key, kid) = KeyFile::read_secret(path)?;
-            coswid::sign(&tag, &key, &kid)
+            coswid::sign(tag, &key, &kid)
         }
         None => tag.as_bytes().to_vec(),
     };
-    files::write(&command.output, &bytes, Mode::Public, printer)?;
+    files::write(output, &bytes, Mode::Public, printer)?;
     Ok(Answer::Yes)
+}
+
+fn import(command: Import, printer: &Printer) -> Result<Answer, Failure> {
+    let input = Input::read(&command.file)?;
+    let options = ImportOptions {
+        tag_id: command.tag_id.map(TagId::Text),
+        version_scheme: command.scheme,
+        tag_creator: command.entity.as_deref(),
+        location: command.location.as_deref(),
+    };
+    let imported = interchange::import(&input.bytes, &options)
+        .map_err(|error| input.failure("this makes no software identity tag", &error))?;
+    warn(&imported.dropped, "the tag has no room for", printer);
+    write(&imported.tag, command.key.as_deref(), &command.output, printer)
+}
+
+fn export(command: &Export, printer: &Printer) -> Result<Answer, Failure> {
+    let input = Input::read(&command.file)?;
+    let received = received(&input)?;
+    let tag = match &received {
+        Received::Unsigned(tag) => tag,
+        Received::Signed(signed) => signed.unverified(),
+    };
+    let at = command.at.unwrap_or_else(clock::now);
+    let exported = match command.to {
+        Document::Spdx => interchange::export_spdx(tag, at),
+        Document::Cyclonedx => interchange::export_cyclonedx(tag, at),
+        Document::Swid => interchange::export_swid_xml(tag),
+    };
+    warn(&exported.dropped, "the document has no room for", printer);
+    files::write(&command.output, &exported.document, Mode::Public, printer)?;
+    Ok(Answer::Yes)
+}
+
+/// Says what was left out, a line a kind.
+fn warn(losses: &[Loss], what: &str, printer: &Printer) {
+    for Loss { what: kind, first, count } in losses {
+        printer.warning(format_args!("{what} {kind} ({count}, first {first})"));
+    }
 }
 
 fn verify(command: &Verify, printer: &Printer) -> Result<Answer, Failure> {

@@ -4,6 +4,7 @@ pub(crate) mod audit;
 pub(crate) mod authority;
 pub(crate) mod campaign;
 pub(crate) mod cert;
+pub(crate) mod corim;
 pub(crate) mod coswid;
 pub(crate) mod decision;
 pub(crate) mod demo;
@@ -54,6 +55,9 @@ pub(crate) enum Command {
     /// Make and check software identity tags (SBOM and expected values)
     #[command(subcommand)]
     Coswid(coswid::Coswid),
+    /// Make and check reference integrity manifests (expected values and endorsements)
+    #[command(subcommand)]
+    Corim(corim::Corim),
     /// Check and appraise evidence
     #[command(subcommand)]
     Eat(eat::Eat),
@@ -107,6 +111,7 @@ pub(crate) fn run(command: Command, printer: &Printer) -> Result<Answer, Failure
         Command::Authority(command) => authority::run(command, printer),
         Command::Suit(command) => suit::run(command, printer),
         Command::Coswid(command) => coswid::run(command, printer),
+        Command::Corim(command) => corim::run(command, printer),
         Command::Eat(command) => eat::run(command, printer),
         Command::Ear(command) => ear::run(command, printer),
         Command::Mud(command) => mud::run(command, printer),

@@ -1,3 +1,4 @@
+use coswid::interchange::{self, Format, ImportOptions};
 use coswid::{Collection, Entity, Link, MeasuredFile, Received, Role, Tag, TagId, TagKind, VersionScheme};
 
 use crate::node::{Map, Node, hex};
@@ -9,6 +10,21 @@ pub(crate) fn received(received: &Received<'_>) -> Map {
         Received::Signed(signed) => {
             Map::new().with("kind", "signed CoSWID").then(self::tag(signed.unverified()))
         }
+    }
+}
+
+/// A document of another format: the tag that would be imported from it, or why there would be none.
+pub(crate) fn document(format: Format, bytes: &[u8]) -> Map {
+    let kind = match format {
+        Format::Spdx => "SPDX",
+        Format::CycloneDx => "CycloneDX",
+        Format::SwidXml => "SWID (XML)",
+    };
+    let options = ImportOptions { tag_creator: Some("whoever imports it"), ..ImportOptions::default() };
+    let map = Map::new().with("kind", kind);
+    match interchange::import(bytes, &options) {
+        Ok(imported) => map.with("as_coswid", tag(&imported.tag)),
+        Err(error) => map.with("no_coswid_because", Node::shown(error)),
     }
 }
 

@@ -3,6 +3,7 @@
 pub(crate) mod annotated;
 pub(crate) mod authority;
 pub(crate) mod certificate;
+pub(crate) mod corim;
 pub(crate) mod cose;
 pub(crate) mod coswid;
 pub(crate) mod ear;

@@ -1,0 +1,118 @@
+//! SBOMs of others and reference integrity manifests on the command line.
+
+mod common;
+
+use common::{Desk, author_desk};
+
+const SBOM: &str = r#"{ "bomFormat": "CycloneDX", "specVersion": "1.6", "version": 1,
+  "serialNumber": "urn:uuid:3e671687-395b-41f5-a30f-a58921a69b79",
+  "metadata": { "component": { "type": "firmware", "name": "camera", "version": "1.4.0" } },
+  "components": [{ "type": "library", "name": "zlib", "version": "1.3", "purl": "pkg:generic/zlib@1.3",
+    "licenses": [{ "license": { "id": "Zlib" } }] }] }"#;
+
+const RECIPE: &str = r#"
+id = "northlight/camera/1.4.0"
+profile = "tag:arm.com,2025:psa#1.0.0"
+not-before = "2026-01-01T00:00:00Z"
+not-after = "2036-01-01T00:00:00Z"
+creator = "Northlight"
+coswid = ["camera.coswid"]
+
+[[comid]]
+id = "northlight/camera/psa"
+creator = "Northlight"
+
+[[comid.reference]]
+environment = { class-id = "0101010101010101010101010101010101010101010101010101010101010101" }
+measurement = [{ element = "psa.software-component", name = "BL", version = "1.4.0", file = "app.bin", signer-id = "0202020202020202020202020202020202020202020202020202020202020202" }]
+
+[[comid.attest-key]]
+environment = { class-id = "0101010101010101010101010101010101010101010101010101010101010101", instance = "010303030303030303030303030303030303030303030303030303030303030303" }
+key = "author.key.pub"
+"#;
+
+fn desk() -> Desk {
+    let desk = author_desk();
+    desk.write("bom.json", SBOM).write("recipe-corim.toml", RECIPE).write("app.bin", b"an image");
+    desk.done("coswid build --name camera --version 1.4.0 --entity northlight.example --file app=app.bin -o camera.coswid");
+    desk
+}
+
+#[test]
+fn imports_an_sbom_and_says_what_it_leaves_out() {
+    let desk = desk();
+    let run = desk.run("coswid import bom.json -o bom.coswid");
+    assert_eq!(run.status, 2);
+    assert!(run.stderr.contains("expected somebody who made the document"), "{}", run.stderr);
+    let run =
+        desk.run("coswid import bom.json --entity Northlight --scheme semver --key author.key -o bom.coswid");
+    assert_eq!((run.status, run.stdout.as_str()), (0, ""), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("no room for /components/*/licenses (1, first /components/0/licenses)"),
+        "{}",
+        run.stderr
+    );
+    desk.done("coswid verify bom.coswid --key author.key.pub");
+    desk.refused("coswid verify bom.coswid --key other.key.pub", "bad-tag-signature");
+    let told = desk.done("--json coswid inspect bom.coswid");
+    assert!(told.contains("pkg:generic/zlib@1.3") && told.contains("ni:///sha-256;"), "{told}");
+}
+
+#[test]
+fn exports_a_tag_that_comes_back_as_it_was() {
+    let desk = desk();
+    for format in ["spdx", "cyclonedx", "swid"] {
+        let export = format!("coswid export camera.coswid --to {format} --at 2026-11-29T08:00:00Z");
+        let document = desk.done(&export);
+        assert_eq!(document, desk.done(&export), "the same tag and time give the same bytes");
+        desk.write("document", &document);
+        assert!(desk.done("inspect document").contains("northlight.example/camera/1.4.0"), "{format}");
+        desk.done("coswid import document -o again.coswid");
+        assert_eq!(desk.read("again.coswid"), desk.read("camera.coswid"), "{format}");
+    }
+}
+
+#[test]
+fn builds_shows_and_verifies_a_reference_integrity_manifest() {
+    let desk = desk();
+    desk.done("corim build recipe-corim.toml -o plain.corim");
+    desk.done("corim build recipe-corim.toml --key author.key --signer Northlight -o signed.corim");
+    for (file, kind) in [("plain.corim", "\"CoRIM\""), ("signed.corim", "\"signed CoRIM\"")] {
+        for verb in ["inspect", "corim inspect"] {
+            let told = desk.done(&format!("--json {verb} {file}"));
+            assert!(told.contains(kind) && told.contains("psa.software-component"), "{told}");
+            assert!(told.contains("northlight.example/camera/1.4.0") && told.contains("ueid 0103"), "{told}");
+        }
+    }
+    let verify = "corim verify signed.corim --at 2027-01-01T00:00:00Z";
+    assert!(desk.done(&format!("{verify} --key author.key.pub")).contains("signed by"));
+    desk.refused(&format!("{verify} --key other.key.pub"), "bad-manifest-signature");
+    desk.refused(
+        "corim verify signed.corim --at 2037-01-01T00:00:00Z --key author.key.pub",
+        "bad-manifest-signature",
+    );
+    desk.refused("corim verify plain.corim --key author.key.pub", "unsigned-manifest");
+    let mut bytes = desk.read("signed.corim");
+    let at = bytes.len() / 2;
+    bytes[at] ^= 1;
+    desk.write("changed.corim", bytes);
+    assert_ne!(desk.run("corim verify changed.corim --key author.key.pub").status, 0);
+}
+
+#[test]
+fn refuses_a_recipe_that_its_profile_would_refuse() {
+    let desk = desk();
+    let rows = [
+        (RECIPE.replace("psa.software-component", "something"), "makes no manifest"),
+        (RECIPE.replace("#1.0.0", "#9.9.9"), "makes no manifest"),
+        (RECIPE.replace("signer-id", "signer"), "unknown field `signer`"),
+        (RECIPE.replace("not-after", "not-before2"), "unknown field"),
+        (RECIPE.replace("file = \"app.bin\"", "digests = [\"sha-256:00\"]"), "expected a digest"),
+    ];
+    for (recipe, expected) in rows {
+        desk.write("bad.toml", recipe);
+        let run = desk.run("corim build bad.toml -o bad.corim");
+        assert_eq!(run.status, 2);
+        assert!(run.stderr.contains(expected), "{expected}: {}", run.stderr);
+    }
+}
