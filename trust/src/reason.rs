@@ -46,6 +46,10 @@ codes! {
     ComponentSignerMismatch = "component-signer-mismatch",
     /// The manifest with the expected values is not valid at this time.
     ReferenceExpired = "reference-expired",
+    /// The manifest with the expected values, or its signature, is not valid yet.
+    ReferenceNotYetValid = "reference-not-yet-valid",
+    /// The manifest with the expected values names a profile that is not known, or breaks the rules of its own.
+    ReferenceProfile = "reference-profile",
     /// More expected values fit than are looked at.
     TooManyReferences = "too-many-references",
     /// The security lifecycle of the device's root of trust is not one to be trusted.

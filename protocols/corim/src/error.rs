@@ -53,6 +53,32 @@ pub enum Distrust {
     NobodyAnswers,
 }
 
+impl Error {
+    /// Stable code of the refusal.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Signature(cose::Error::Untrusted(cose::Distrust::BadSignature))
+            | Self::Untrusted(Distrust::ContentDigest) => "bad-manifest-signature",
+            Self::Signature(cose::Error::Untrusted(_))
+            | Self::Certificate(_)
+            | Self::Untrusted(
+                Distrust::NoSigner | Distrust::SignersDiffer | Distrust::KeyUsage | Distrust::NobodyAnswers,
+            ) => "unknown-signer",
+            Self::Signature(cose::Error::Unsupported(_)) | Self::Untrusted(Distrust::HashAlgorithm(_)) => {
+                "unsupported-algorithm"
+            }
+            Self::Untrusted(Distrust::NotYetValid) => "reference-not-yet-valid",
+            Self::Untrusted(Distrust::Expired) => "reference-expired",
+            Self::UnknownProfile | Self::Profile { .. } => "reference-profile",
+            Self::Malformed(_)
+            | Self::Signature(_)
+            | Self::Untrusted(Distrust::ContentType | Distrust::NoContent)
+            | Self::Incomplete(_)
+            | Self::Unfit(_) => "malformed-object",
+        }
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

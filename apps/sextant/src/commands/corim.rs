@@ -126,7 +126,7 @@ fn verify(command: &Verify, printer: &Printer) -> Result<Answer, Failure> {
             };
             Verdict::yes(format!("signed by {signer}")).with(show::corim::manifest(verified.corim()))
         }
-        Err(error) => Verdict::no("bad-manifest-signature", chain(&error)),
+        Err(error) => Verdict::no(error.code(), chain(&error)),
     };
     Ok(printer.answer(verdict))
 }

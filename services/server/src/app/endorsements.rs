@@ -111,10 +111,7 @@ impl App {
             }
         });
         verified.map_err(|error| {
-            let code = match &error {
-                corim::Error::Untrusted(_) | corim::Error::Signature(_) => Code::UnknownSigner,
-                _ => Code::MalformedObject,
-            };
+            let code = Code::from_text(error.code()).unwrap_or(Code::MalformedObject);
             Reason::new(code).with("error", super::failure::describe(&error))
         })
     }
@@ -142,5 +139,34 @@ fn view(record: &EndorsementRecord, verified: Option<&VerifiedCorim>) -> api::En
         holds: verified.is_some(),
         reference_values: triples(|triples| triples.reference.len()),
         attestation_keys: triples(|triples| triples.attest_key.len()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use corim::{Distrust, Error};
+
+    use super::*;
+
+    #[test]
+    fn every_refusal_of_a_manifest_keeps_its_code() {
+        let signature = |distrust: cose::Distrust| Error::Signature(distrust.into());
+        let rows = [
+            (Error::UnknownProfile, "reference-profile"),
+            (Error::Profile { comid: 0, rule: "" }, "reference-profile"),
+            (Error::Incomplete(""), "malformed-object"),
+            (signature(cose::Distrust::NoKey), "unknown-signer"),
+            (signature(cose::Distrust::BadSignature), "bad-manifest-signature"),
+            (Distrust::ContentType.into(), "malformed-object"),
+            (Distrust::NoSigner.into(), "unknown-signer"),
+            (Distrust::ContentDigest.into(), "bad-manifest-signature"),
+            (Distrust::HashAlgorithm(0).into(), "unsupported-algorithm"),
+            (Distrust::NotYetValid.into(), "reference-not-yet-valid"),
+            (Distrust::Expired.into(), "reference-expired"),
+            (Distrust::KeyUsage.into(), "unknown-signer"),
+        ];
+        for (error, code) in rows {
+            assert_eq!((error.code(), Code::from_text(error.code()).map(Code::as_str)), (code, Some(code)));
+        }
     }
 }

@@ -59,6 +59,11 @@ pub(super) const REASONS: &[(&str, &[&str])] = &[
             "The expected values are past their time.",
         ],
     ),
+    ("reference-not-yet-valid", &["The expected values are not valid yet."]),
+    (
+        "reference-profile",
+        &["The expected values break the rules of their profile, or name one that is not known."],
+    ),
     ("too-many-references", &["More expected values fit than can be compared."]),
     (
         "lifecycle-not-secured",
