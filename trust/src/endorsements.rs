@@ -1,7 +1,4 @@
-use alloc::{
-    collections::{BTreeMap, BTreeSet},
-    vec::Vec,
-};
+use alloc::{collections::BTreeMap, vec::Vec};
 
 use corim::{Environment, Instance, References, Release, ReleaseId, ReleaseUnit, VerifiedCorim};
 use crypto::{Digest, PublicKey};
@@ -63,11 +60,12 @@ impl Endorsements {
     /// Forgets a manifest and all that it said; says whether it was known.
     pub fn remove(&mut self, digest: &Digest) -> bool {
         let Some(Accepted { manifest, releases }) = self.manifests.remove(digest) else { return false };
-        for instance in instances(&manifest) {
-            if let Some(keys) = self.keys.get_mut(&instance) {
+        for triple in manifest.comids().flat_map(|comid| &comid.triples.attest_key) {
+            let instance = &triple.environment.instance;
+            if let Some(keys) = self.keys.get_mut(instance) {
                 keys.retain(|key| key.manifest != *digest);
                 if keys.is_empty() {
-                    self.keys.remove(&instance);
+                    self.keys.remove(instance);
                 }
             }
         }
@@ -81,9 +79,9 @@ impl Endorsements {
         true
     }
 
-    /// Every manifest that was accepted, by its digest.
-    pub fn manifests(&self) -> impl Iterator<Item = (&Digest, &VerifiedCorim)> {
-        self.manifests.iter().map(|(digest, accepted)| (digest, &accepted.manifest))
+    /// A manifest that was accepted, by its digest.
+    pub fn manifest(&self, digest: &Digest) -> Option<&VerifiedCorim> {
+        self.manifests.get(digest).map(|accepted| &accepted.manifest)
     }
 
     /// Their reference values.
@@ -96,10 +94,14 @@ impl Endorsements {
         self.origins.get(release)
     }
 
-    /// Whether the manifest of a release is valid at a time.
+    /// Whether what a release expects counts at a time.
     pub(crate) fn is_valid(&self, release: &Release, now: i64) -> bool {
-        let accepted = self.origins.get(&release.id).and_then(|digest| self.manifests.get(digest));
-        accepted.is_some_and(|accepted| accepted.manifest.check_validity(now).is_ok())
+        self.origin(&release.id).is_some_and(|digest| self.counts(digest, now))
+    }
+
+    /// Whether a manifest was accepted and is valid at a time.
+    fn counts(&self, digest: &Digest, now: i64) -> bool {
+        self.manifest(digest).is_some_and(|manifest| manifest.check_validity(now).is_ok())
     }
 
     /// The keys with which an environment attests, according to manifests that are valid; at most
@@ -110,11 +112,9 @@ impl Endorsements {
     pub fn keys(&self, environment: &Environment, now: i64) -> Vec<&EndorsedKey> {
         let of_instance = environment.instance.as_ref().and_then(|_| self.keys.get(&environment.instance));
         let keys = of_instance.into_iter().chain(self.keys.get(&None)).flatten();
-        let valid = |key: &&EndorsedKey| {
-            let accepted = self.manifests.get(&key.manifest);
-            accepted.is_some_and(|accepted| accepted.manifest.check_validity(now).is_ok())
-        };
-        keys.filter(|key| agree(&key.environment, environment)).filter(valid).take(MAX_ATTEST_KEYS).collect()
+        let counting =
+            keys.filter(|key| agree(&key.environment, environment) && self.counts(&key.manifest, now));
+        counting.take(MAX_ATTEST_KEYS).collect()
     }
 }
 
@@ -146,10 +146,4 @@ fn endorsed_keys(manifest: &VerifiedCorim, digest: Digest) -> Vec<EndorsedKey> {
         keys.map(|key| EndorsedKey { key, environment: triple.environment.clone(), manifest: digest })
     });
     keys.collect()
-}
-
-/// The instances that a manifest names keys of.
-fn instances(manifest: &VerifiedCorim) -> BTreeSet<Option<Instance>> {
-    let triples = manifest.comids().flat_map(|comid| &comid.triples.attest_key);
-    triples.map(|triple| triple.environment.instance.clone()).collect()
 }

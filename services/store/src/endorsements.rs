@@ -1,13 +1,11 @@
 use serde_json::json;
 use sqlx::{Row, sqlite::SqliteRow};
 
-use crate::{AuditEntry, Error, Store, Timestamp};
+use crate::{AuditEntry, EndorsementId, Error, Store, Timestamp};
 
 /// A manifest of reference values and endorsements (CoRIM), to be stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewEndorsement {
-    /// SHA-256 of the manifest as received.
-    pub digest: Vec<u8>,
     /// The manifest as received.
     pub bytes: Vec<u8>,
     /// When it came.
@@ -19,8 +17,8 @@ pub struct NewEndorsement {
 /// A stored manifest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EndorsementRecord {
-    /// SHA-256 of the manifest as received.
-    pub digest: Vec<u8>,
+    /// Its id. The bytes may have been changed since it was given.
+    pub id: EndorsementId,
     /// The manifest as received.
     pub bytes: Vec<u8>,
     /// When it came.
@@ -36,13 +34,14 @@ pub struct EndorsementRecord {
 impl Store {
     /// Remembers a manifest; one that is there already is a conflict, revoked or not.
     pub async fn add_endorsement(&self, new: NewEndorsement) -> Result<(), Error> {
+        let id = EndorsementId::of(&new.bytes);
         self.writer
             .write(move |transaction| {
                 Box::pin(async move {
                     sqlx::query(
                         "INSERT INTO endorsements (digest, bytes, received_at, received_by) VALUES ($1, $2, $3, $4)",
                     )
-                    .bind(new.digest.clone())
+                    .bind(id.as_bytes().to_vec())
                     .bind(new.bytes)
                     .bind(new.at.micros())
                     .bind(new.actor.clone())
@@ -56,7 +55,7 @@ impl Store {
                         at: new.at,
                         actor: new.actor,
                         action: "endorsement.add",
-                        subject: subject(&new.digest),
+                        subject: format!("endorsement:{id}"),
                         detail: json!({}),
                     });
                     Ok(())
@@ -74,16 +73,21 @@ impl Store {
     }
 
     /// One manifest.
-    pub async fn endorsement(&self, digest: &[u8]) -> Result<Option<EndorsementRecord>, Error> {
+    pub async fn endorsement(&self, id: EndorsementId) -> Result<Option<EndorsementRecord>, Error> {
         let row = sqlx::query("SELECT * FROM endorsements WHERE digest = $1")
-            .bind(digest)
+            .bind(id.as_bytes().to_vec())
             .fetch_optional(&self.readers)
             .await?;
         row.as_ref().map(record).transpose()
     }
 
     /// Revokes a manifest for good. One that is not there, or was revoked, is a conflict.
-    pub async fn revoke_endorsement(&self, digest: Vec<u8>, actor: &str, at: Timestamp) -> Result<(), Error> {
+    pub async fn revoke_endorsement(
+        &self,
+        id: EndorsementId,
+        actor: &str,
+        at: Timestamp,
+    ) -> Result<(), Error> {
         let actor = actor.to_owned();
         self.writer
             .write(move |transaction| {
@@ -94,7 +98,7 @@ impl Store {
                     )
                     .bind(at.micros())
                     .bind(actor.clone())
-                    .bind(digest.clone())
+                    .bind(id.as_bytes().to_vec())
                     .execute(&mut transaction.connection)
                     .await?;
                     if done.rows_affected() == 0 {
@@ -104,7 +108,7 @@ impl Store {
                         at,
                         actor,
                         action: "endorsement.revoke",
-                        subject: subject(&digest),
+                        subject: format!("endorsement:{id}"),
                         detail: json!({}),
                     });
                     Ok(())
@@ -114,15 +118,11 @@ impl Store {
     }
 }
 
-fn subject(digest: &[u8]) -> String {
-    let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("endorsement:{hex}")
-}
-
 fn record(row: &SqliteRow) -> Result<EndorsementRecord, Error> {
+    let id: Vec<u8> = row.try_get("digest")?;
     let revoked_at: Option<i64> = row.try_get("revoked_at")?;
     Ok(EndorsementRecord {
-        digest: row.try_get("digest")?,
+        id: EndorsementId::from_bytes(&id).ok_or(Error::Corrupt("endorsement id"))?,
         bytes: row.try_get("bytes")?,
         received_at: Timestamp::from_micros(row.try_get("received_at")?),
         received_by: row.try_get("received_by")?,

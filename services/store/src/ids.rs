@@ -59,6 +59,32 @@ impl ReleaseId {
     }
 }
 
+/// A manifest of reference values: SHA-256 of its bytes as received, rendered as hexadecimal digits.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct EndorsementId(Digest);
+
+impl EndorsementId {
+    /// The id of a manifest with these bytes.
+    pub fn of(manifest: &[u8]) -> Self {
+        Self(Digest::of(HashAlgorithm::Sha256, manifest))
+    }
+
+    /// The id with these bytes, or `None` when they are not as many as SHA-256 gives.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        Digest::new(HashAlgorithm::Sha256, bytes).map(Self)
+    }
+
+    /// The digest.
+    pub fn digest(&self) -> Digest {
+        self.0
+    }
+
+    /// The digest's bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+}
+
 /// A challenge-response session: a UUID.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionId(pub [u8; 16]);
@@ -105,6 +131,7 @@ macro_rules! hex_id {
 
 hex_id!(DeviceId, DeviceId::new);
 hex_id!(ReleaseId, ReleaseId::from_bytes);
+hex_id!(EndorsementId, EndorsementId::from_bytes);
 
 macro_rules! row_id {
     ($(#[doc = $doc:literal] $name:ident),+ $(,)?) => {$(
@@ -151,7 +178,7 @@ macro_rules! debug_as_display {
     )+};
 }
 
-debug_as_display!(DeviceId ReleaseId SessionId CampaignId ActionId DecisionId ResultId ReportId);
+debug_as_display!(DeviceId ReleaseId EndorsementId SessionId CampaignId ActionId DecisionId ResultId ReportId);
 
 /// A moment: microseconds since 1970, as the caller's clock tells it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]

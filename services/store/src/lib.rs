@@ -43,7 +43,8 @@ pub use gateways::{
 };
 pub use holds::Hold;
 pub use ids::{
-    ActionId, CampaignId, DecisionId, DeviceId, NotAnId, ReleaseId, ReportId, ResultId, SessionId, Timestamp,
+    ActionId, CampaignId, DecisionId, DeviceId, EndorsementId, NotAnId, ReleaseId, ReportId, ResultId,
+    SessionId, Timestamp,
 };
 pub use open::Store;
 pub use overrides::Override;

@@ -125,21 +125,21 @@ type Components = &'static [(&'static str, &'static str)];
 const OLD: Components = &[("BL", "b1"), ("PRoT", "p1")];
 const NEW: Components = &[("BL", "b2"), ("PRoT", "p2")];
 
-fn endorsements(device: &SigningKey) -> Endorsements {
+/// One accepted manifest of both releases, and its digest.
+fn endorsements(device: &SigningKey) -> (Endorsements, Digest) {
     let mut endorsements = Endorsements::new();
-    endorsements.add(accept(&manifest("maker", device, &[OLD, NEW], NOW + 100), NOW));
-    endorsements
+    let digest = endorsements.add(accept(&manifest("maker", device, &[OLD, NEW], NOW + 100), NOW));
+    (endorsements, digest)
 }
 
 #[test]
 fn one_whole_release_of_a_psa_device_affirms_it_and_nothing_less_does() {
     let device = key(21);
-    let endorsements = endorsements(&device);
+    let (endorsements, origin) = endorsements(&device);
     for components in [OLD, NEW] {
         let appraised = judge(&token(&device, SECURED, components, &SIGNER), &endorsements);
         assert_eq!((appraised.vector.tier(), codes(&appraised)), (Tier::Affirming, vec![]));
-        let origin = endorsements.manifests().next().map(|(digest, _)| *digest);
-        assert_eq!(appraised.release, origin);
+        assert_eq!(appraised.release, Some(origin));
     }
     let rows: [(Components, &[u8], u16, Code); 8] = [
         (&[("BL", "b1"), ("PRoT", "p2")], &SIGNER, SECURED, Code::MixedReleases),
@@ -184,7 +184,7 @@ fn no_reference_and_an_expired_one_are_no_pass() {
 #[test]
 fn a_denied_digest_counts_whatever_manifest_has_it() {
     let device = key(21);
-    let endorsements = endorsements(&device);
+    let (endorsements, _) = endorsements(&device);
     let attester = verify(&token(&device, SECURED, OLD, &SIGNER), &endorsements, &nonce()).unwrap().remove(0);
     let appraised = corroborate(&attester, &endorsements, &[digest("p1")], &Policy::default(), NOW);
     assert_eq!(codes(&appraised), [Code::DigestDenied]);
@@ -193,7 +193,7 @@ fn a_denied_digest_counts_whatever_manifest_has_it() {
 #[test]
 fn evidence_is_refused_by_its_key_its_nonce_and_its_form() {
     let device = key(21);
-    let endorsements = endorsements(&device);
+    let (endorsements, _) = endorsements(&device);
     let good = token(&device, SECURED, OLD, &SIGNER);
     let code = |result: Result<Vec<Attester>, Reason>| result.unwrap_err().code;
 

@@ -3,9 +3,8 @@
 use std::sync::{Arc, PoisonError};
 
 use corim::{Anchors, Received, TagId, VerifiedCorim};
-use crypto::{Digest, HashAlgorithm};
 use serde_json::json;
-use store::{EndorsementRecord, NewEndorsement};
+use store::{EndorsementId, EndorsementRecord, NewEndorsement};
 use trust::{Code, Endorsements, Reason};
 
 use crate::app::{App, Failure, reasons, releases::hex, rfc3339};
@@ -24,15 +23,15 @@ impl App {
                 continue;
             }
             match self.verify_endorsement(&record.bytes, &record.received_by) {
-                Ok(manifest) if manifest.digest().as_bytes() == record.digest => {
+                Ok(manifest) if manifest.digest() == record.id.digest() => {
                     endorsements.add(manifest);
                 }
                 Ok(_) => tracing::error!(
-                    manifest = hex(&record.digest),
+                    manifest = %record.id,
                     "a stored manifest is not the one that came"
                 ),
                 Err(reason) => {
-                    tracing::warn!(manifest = hex(&record.digest), %reason, "a manifest does not hold any more");
+                    tracing::warn!(manifest = %record.id, %reason, "a manifest does not hold any more");
                 }
             }
         }
@@ -52,51 +51,47 @@ impl App {
         bytes: Vec<u8>,
         actor: &str,
     ) -> Result<api::Endorsement, Failure> {
-        let digest = Digest::of(HashAlgorithm::Sha256, &bytes);
+        let id = EndorsementId::of(&bytes);
         let manifest = match self.verify_endorsement(&bytes, actor) {
             Ok(manifest) => manifest,
             Err(reason) => {
                 let detail = json!(reasons::to_api(&reason));
-                self.audit(actor, "endorsement.refuse", format!("object:{digest}"), detail).await?;
+                self.audit(actor, "endorsement.refuse", format!("object:{id}"), detail).await?;
                 return Err(Failure::Refused(reason));
             }
         };
-        let at = self.now();
-        let new = NewEndorsement { digest: digest.as_bytes().to_vec(), bytes, at, actor: actor.to_owned() };
+        let new = NewEndorsement { bytes, at: self.now(), actor: actor.to_owned() };
         self.store.add_endorsement(new).await?;
-        let record = self.endorsement(digest.as_bytes()).await?;
-        let view = view(&record, Some(&manifest));
         self.change_endorsements(|endorsements| {
             endorsements.add(manifest);
         });
-        Ok(view)
+        self.endorsement_view(id).await
     }
 
     /// Every manifest that was ever accepted.
     pub(crate) async fn endorsement_views(&self) -> Result<Vec<api::Endorsement>, Failure> {
-        let endorsements = self.endorsements();
-        let verified = |record: &EndorsementRecord| {
-            let mut manifests = endorsements.manifests();
-            manifests.find(|(digest, _)| digest.as_bytes() == record.digest).map(|(_, manifest)| manifest)
-        };
-        let records = self.store.endorsements().await?;
-        Ok(records.iter().map(|record| view(record, verified(record))).collect())
+        let (endorsements, records) = (self.endorsements(), self.store.endorsements().await?);
+        Ok(records.iter().map(|record| view(record, endorsements.manifest(&record.id.digest()))).collect())
+    }
+
+    /// One manifest, and what it says.
+    pub(crate) async fn endorsement_view(&self, id: EndorsementId) -> Result<api::Endorsement, Failure> {
+        let record = self.endorsement(id).await?;
+        Ok(view(&record, self.endorsements().manifest(&id.digest())))
     }
 
     /// One manifest as it was received.
-    pub(crate) async fn endorsement(&self, digest: &[u8]) -> Result<EndorsementRecord, Failure> {
-        self.store.endorsement(digest).await?.ok_or(Failure::NotFound)
+    pub(crate) async fn endorsement(&self, id: EndorsementId) -> Result<EndorsementRecord, Failure> {
+        self.store.endorsement(id).await?.ok_or(Failure::NotFound)
     }
 
     /// Takes back what a manifest said, for good.
-    pub(crate) async fn revoke_endorsement(&self, digest: &[u8], actor: &str) -> Result<(), Failure> {
-        self.endorsement(digest).await?;
-        self.store.revoke_endorsement(digest.to_vec(), actor, self.now()).await?;
-        if let Some(digest) = Digest::new(HashAlgorithm::Sha256, digest) {
-            self.change_endorsements(|endorsements| {
-                endorsements.remove(&digest);
-            });
-        }
+    pub(crate) async fn revoke_endorsement(&self, id: EndorsementId, actor: &str) -> Result<(), Failure> {
+        self.endorsement(id).await?;
+        self.store.revoke_endorsement(id, actor, self.now()).await?;
+        self.change_endorsements(|endorsements| {
+            endorsements.remove(&id.digest());
+        });
         Ok(())
     }
 
@@ -126,7 +121,7 @@ fn view(record: &EndorsementRecord, verified: Option<&VerifiedCorim>) -> api::En
         verified.map_or(0, |manifest| manifest.comids().map(|comid| count(&comid.triples)).sum())
     };
     api::Endorsement {
-        digest: hex(&record.digest),
+        digest: record.id.to_string(),
         id,
         authority: verified.map(|manifest| match manifest.authority() {
             corim::Authority::Key(anchor) => anchor.name.clone(),

@@ -33,6 +33,12 @@ impl From<store::Error> for Problem {
 /// What JSON handlers give.
 pub(crate) type Answer<T> = Result<T, Problem>;
 
+/// An answer in JSON that has a media type of its own.
+pub(crate) fn retype(mut response: Response, media: &'static str) -> Response {
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(media));
+    response
+}
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let (status, code, title) = classify(&self.0);

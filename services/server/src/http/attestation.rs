@@ -22,7 +22,7 @@ use crate::{
     },
     http::{
         Shared,
-        answer::{Answer, Problem},
+        answer::{Answer, Problem, retype},
         request,
     },
 };
@@ -48,8 +48,8 @@ async fn discover(State(app): State<Shared>) -> Answer<Response> {
         service_state: "READY".to_owned(),
         api_endpoints: Endpoints { new_challenge_response_session: NEW_SESSION.to_owned() },
     };
-    let headers = [(header::CONTENT_TYPE, api::DISCOVERY), (header::CACHE_CONTROL, "max-age=60")];
-    Ok((headers, Json(discovery)).into_response()).map(|response| retype(response, api::DISCOVERY))
+    let response = ([(header::CACHE_CONTROL, "max-age=60")], Json(discovery)).into_response();
+    Ok(retype(response, api::DISCOVERY))
 }
 
 async fn new_session(
@@ -132,9 +132,4 @@ fn acceptable(headers: &HeaderMap) -> Result<(), Problem> {
 
 fn answer(status: StatusCode, session: &Session) -> Response {
     retype((status, Json(session)).into_response(), api::CHALLENGE_SESSION)
-}
-
-fn retype(mut response: Response, media: &'static str) -> Response {
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(media));
-    response
 }

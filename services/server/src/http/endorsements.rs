@@ -3,14 +3,19 @@
 use axum::{
     Extension, Json, Router,
     extract::{Path, Request, State},
-    http::{HeaderValue, StatusCode, header},
+    http::{StatusCode, header},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
+use store::EndorsementId;
 
 use crate::{
     app::{Failure, credentials::Principal},
-    http::{Shared, answer::Answer, request},
+    http::{
+        Shared,
+        answer::{Answer, retype},
+        request,
+    },
 };
 
 const SUBMIT: &str = "/endorsement-provisioning/v1/submit";
@@ -39,10 +44,7 @@ async fn discover() -> Response {
         service_state: "READY".to_owned(),
         api_endpoints: api::ProvisioningEndpoints { provisioning_submit: SUBMIT.to_owned() },
     };
-    let headers = [(header::CONTENT_TYPE, api::DISCOVERY), (header::CACHE_CONTROL, "max-age=60")];
-    let mut response = (headers, Json(discovery)).into_response();
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(api::DISCOVERY));
-    response
+    retype(([(header::CACHE_CONTROL, "max-age=60")], Json(discovery)).into_response(), api::DISCOVERY)
 }
 
 /// Veraison's clients read the outcome from the body: a manifest that is refused is a session that failed.
@@ -64,9 +66,7 @@ async fn submit(
         expiry: crate::app::rfc3339(app.now()),
         failure_reason,
     };
-    let mut response = Json(session).into_response();
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(api::PROVISIONING_SESSION));
-    Ok(response)
+    Ok(retype(Json(session).into_response(), api::PROVISIONING_SESSION))
 }
 
 async fn add(
@@ -83,13 +83,12 @@ async fn list(State(app): State<Shared>) -> Answer<Json<Vec<api::Endorsement>>> 
 }
 
 async fn show(State(app): State<Shared>, Path(digest): Path<String>) -> Answer<Json<api::Endorsement>> {
-    let found = app.endorsement_views().await?.into_iter().find(|one| one.digest == digest);
-    Ok(Json(found.ok_or(Failure::NotFound)?))
+    Ok(Json(app.endorsement_view(parse(&digest)?).await?))
 }
 
 /// The manifest as received.
 async fn object(State(app): State<Shared>, Path(digest): Path<String>) -> Answer<Response> {
-    let record = app.endorsement(&parse(&digest)?).await?;
+    let record = app.endorsement(parse(&digest)?).await?;
     Ok(([(header::CONTENT_TYPE, "application/rim+cbor")], record.bytes).into_response())
 }
 
@@ -98,13 +97,11 @@ async fn revoke(
     Extension(who): Extension<Principal>,
     Path(digest): Path<String>,
 ) -> Answer<StatusCode> {
-    app.revoke_endorsement(&parse(&digest)?, &who.label).await?;
+    app.revoke_endorsement(parse(&digest)?, &who.label).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// A digest in hexadecimal digits; what is none names nothing.
-fn parse(digest: &str) -> Result<Vec<u8>, Failure> {
-    let pairs = digest.as_bytes().chunks(2);
-    let bytes = pairs.map(|pair| u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok());
-    bytes.collect::<Option<Vec<u8>>>().ok_or(Failure::NotFound)
+/// An id; what is none names nothing.
+fn parse(digest: &str) -> Result<EndorsementId, Failure> {
+    digest.parse().map_err(|_| Failure::NotFound)
 }
