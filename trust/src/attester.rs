@@ -24,6 +24,14 @@ use crate::{Code, EndorsedKey, Endorsements, Reason};
 /// Content-Format of CoSWID (RFC 9393, section 8.2).
 const COSWID_FORMAT: u16 = 258;
 
+/// Media types of wrappers: of the draft, and those that Veraison's clients have for them.
+const WRAPPERS: [&str; 4] = [
+    "application/cmw+cbor",
+    "application/cmw+json",
+    "application/vnd.veraison.cmw+cbor",
+    "application/vnd.veraison.cmw+json",
+];
+
 /// The media types of evidence that are read, as they are offered to clients.
 pub const EVIDENCE_MEDIA_TYPES: [&str; 11] = [
     "application/eat+cwt",
@@ -74,9 +82,7 @@ pub fn unwrap_evidence<'b>(
     bytes: &'b [u8],
     media_type: &MediaType,
 ) -> Result<(Cow<'b, [u8]>, MediaType), Reason> {
-    let wrappers = ["application/cmw+cbor", "application/cmw+json"];
-    let essence = media_type.essence().replace("vnd.veraison.", "");
-    if !wrappers.contains(&essence.as_str()) {
+    if !WRAPPERS.contains(&media_type.essence()) {
         return Ok((Cow::Borrowed(bytes), media_type.clone()));
     }
     let wrapper = Cmw::decode(bytes).map_err(malformed)?;

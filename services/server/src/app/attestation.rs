@@ -1,6 +1,6 @@
 //! Challenges, evidence and results: the verifier of the remote attestation architecture (RFC 9334).
 
-use std::net::IpAddr;
+use std::{net::IpAddr, sync::LazyLock};
 
 use api::{Base64Url, Session, SessionStatus};
 use base64::{Engine, prelude::BASE64_STANDARD};
@@ -88,10 +88,7 @@ impl App {
         from: IpAddr,
     ) -> Result<Session, Failure> {
         // Cheap checks first: seal, state, form, rate; then the store; then signatures.
-        let open = self.open(id).await?;
-        if self.store.session_used(id).await? {
-            return Err(Failure::Conflict("the session took its evidence already".to_owned()));
-        }
+        let open = self.open_unused(id).await?;
         let now = self.now();
         // What a person does to the device meanwhile must not be lost in a decision made before.
         let claimed =
@@ -166,7 +163,16 @@ impl App {
         }
     }
 
-    pub(super) async fn open(&self, id: SessionId) -> Result<Open, Failure> {
+    /// A session that takes evidence.
+    pub(super) async fn open_unused(&self, id: SessionId) -> Result<Open, Failure> {
+        let open = self.open(id).await?;
+        if self.store.session_used(id).await? {
+            return Err(Failure::Conflict("the session took its evidence already".to_owned()));
+        }
+        Ok(open)
+    }
+
+    async fn open(&self, id: SessionId) -> Result<Open, Failure> {
         let now = self.now();
         if let Some(sealed) = self.challenger.open(id, now) {
             return Ok(Open { id, nonce: sealed.nonce, expires: sealed.expires, ours: true });
@@ -309,6 +315,20 @@ impl App {
         Ok(result)
     }
 
+    /// A result as CWT, and as JWT of a profile.
+    pub(super) fn sign_forms(
+        &self,
+        mut result: AttestationResult,
+        json_profile: &str,
+    ) -> Result<(Vec<u8>, String), Failure> {
+        let unsigned = |error: eat::Error| Failure::Fault(format!("a result cannot be signed: {error}"));
+        let (key, kid) = (&self.result_key.signing, self.result_key.kid.as_slice());
+        let cwt = result.sign_cwt(key, kid).map_err(unsigned)?;
+        json_profile.clone_into(&mut result.profile);
+        let jwt = result.sign_jwt(key, kid).map_err(unsigned)?;
+        Ok((cwt, jwt))
+    }
+
     #[expect(clippy::too_many_arguments, reason = "one row of the store, of which each is a column")]
     fn sign(
         &self,
@@ -320,11 +340,8 @@ impl App {
         now: Timestamp,
         expires: i64,
     ) -> Result<(NewResult, Outcome), Failure> {
-        let unsigned = |error: eat::Error| Failure::Fault(format!("a result cannot be signed: {error}"));
         let tier = result.tier();
-        let (key, kid) = (&self.result_key.signing, self.result_key.kid.as_slice());
-        let cwt = result.sign_cwt(key, kid).map_err(unsigned)?;
-        let jwt = result.sign_jwt(key, kid).map_err(unsigned)?;
+        let (cwt, jwt) = self.sign_forms(result, eat::RESULT_PROFILE)?;
         let appraised = &judged.appraised;
         let outcome = Outcome {
             object: crypto::Digest::of(HashAlgorithm::Sha256, &cwt),
@@ -360,7 +377,7 @@ fn waiting(nonce: &[u8], expires: Timestamp) -> Session {
         status: SessionStatus::Waiting,
         nonce: Base64Url(nonce.to_vec()),
         expiry: rfc3339(expires),
-        accept: ACCEPTED.map(str::to_owned).into(),
+        accept: accepted(),
         evidence: None,
         result: None,
         sextant_result: None,
@@ -370,15 +387,13 @@ fn waiting(nonce: &[u8], expires: Timestamp) -> Session {
 }
 
 /// The media types of evidence that are read: that of enrolled devices, and those of others.
-pub(crate) static ACCEPTED: [&str; 1 + EVIDENCE_MEDIA_TYPES.len()] = {
-    let mut all = [api::EVIDENCE; 1 + EVIDENCE_MEDIA_TYPES.len()];
-    let mut index = 0;
-    while index < EVIDENCE_MEDIA_TYPES.len() {
-        all[index + 1] = EVIDENCE_MEDIA_TYPES[index];
-        index += 1;
-    }
-    all
-};
+pub(crate) static ACCEPTED: LazyLock<Vec<&str>> =
+    LazyLock::new(|| [api::EVIDENCE].into_iter().chain(EVIDENCE_MEDIA_TYPES).collect());
+
+/// The same, as they are written in answers.
+pub(crate) fn accepted() -> Vec<String> {
+    ACCEPTED.iter().map(ToString::to_string).collect()
+}
 
 /// What results say of who made them.
 pub(super) fn verifier() -> VerifierId {

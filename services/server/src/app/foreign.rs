@@ -33,10 +33,7 @@ impl App {
         media_type: &str,
         from: IpAddr,
     ) -> Result<Session, Failure> {
-        let open = self.open(id).await?;
-        if self.store.session_used(id).await? {
-            return Err(Failure::Conflict("the session took its evidence already".to_owned()));
-        }
+        let open = self.open_unused(id).await?;
         let now = self.now();
         let nonce =
             Nonce::new(&open.nonce).ok_or_else(|| Failure::Fault("a nonce has no length".to_owned()))?;
@@ -56,11 +53,8 @@ impl App {
         if !open.ours {
             result.nonce = Some(nonce);
         }
-        let unsigned = |error: eat::Error| Failure::Fault(format!("a result cannot be signed: {error}"));
-        let (key, kid) = (&self.result_key.signing, self.result_key.kid.as_slice());
-        let cwt = result.sign_cwt(key, kid).map_err(unsigned)?;
-        result.profile.clone_from(&self.config.result_profile);
-        let jwt = result.sign_jwt(key, kid).map_err(unsigned)?;
+        let (tier, expires) = (result.tier(), result.expires_at);
+        let (cwt, jwt) = self.sign_forms(result, &self.config.result_profile)?;
         let found: Vec<Reason> =
             judged.parts.iter().flat_map(|(_, _, appraised)| appraised.reasons.clone()).collect();
         let session = complete(&open, media_type, &evidence, &cwt, &jwt);
@@ -77,8 +71,8 @@ impl App {
                     cwt,
                     jwt,
                     issued: now.seconds(),
-                    expires: result.expires_at.unwrap_or(now.seconds()),
-                    tier: result.tier().name().to_owned(),
+                    expires: expires.unwrap_or(now.seconds()),
+                    tier: tier.name().to_owned(),
                     release: None,
                     reasons: reasons::to_json(&found),
                     authentic: false,

@@ -16,7 +16,7 @@ use store::SessionId;
 use crate::{
     app::{
         App, Failure,
-        attestation::{ACCEPTED, DEFAULT_NONCE},
+        attestation::{ACCEPTED, DEFAULT_NONCE, accepted},
         challenge::{MAX_NONCE, MIN_NONCE},
         enrolment::to_jwk,
     },
@@ -43,7 +43,7 @@ async fn discover(State(app): State<Shared>) -> Answer<Response> {
     let key = Key::decode(&app.result_key.public).map_err(|error| Failure::Fault(error.to_string()))?;
     let discovery = Discovery {
         ear_verification_key: to_jwk(key.public(), &app.result_key.kid),
-        media_types: ACCEPTED.map(str::to_owned).into(),
+        media_types: accepted(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         service_state: "READY".to_owned(),
         api_endpoints: Endpoints { new_challenge_response_session: NEW_SESSION.to_owned() },
