@@ -15,7 +15,7 @@ pub fn vectors(area: &str) -> Option<PathBuf> {
     if path.is_dir() {
         return Some(path);
     }
-    eprintln!("SKIPPED: no test vectors for `{area}` at {} (set {VARIABLE})", path.display());
+    crate::skipped(format_args!("no test vectors for `{area}` at {} (set {VARIABLE})", path.display()));
     None
 }
 

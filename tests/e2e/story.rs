@@ -1,8 +1,6 @@
 //! The story of the system over real binaries, namespaces and packet filter: told once by `sextant demo`, asserted step by
 //! step. Needs root, and the binaries of the workspace beside this test.
 
-#![allow(clippy::print_stderr, reason = "skips are said aloud on standard error")]
-
 use std::{
     env,
     os::unix::fs::MetadataExt as _,
@@ -51,7 +49,7 @@ fn story() -> Option<&'static [Step]> {
 /// Asserts that a step held, and that it made as many checks as it should: a step that checks nothing proves nothing.
 fn assert_step(number: u8, checks: usize) {
     let Some(steps) = story() else {
-        eprintln!("SKIPPED: step {number} of the story needs root");
+        testkit::skipped(format_args!("step {number} of the story needs root"));
         return;
     };
     let step = steps.iter().find(|step| step.step == number).expect("the step was told");

@@ -1,7 +1,5 @@
 //! Quotes of a real TPM 2.0 in software (`swtpm`), made by `tpm2-tools` and verified here.
 
-#![allow(clippy::print_stderr, reason = "skips are said aloud on standard error")]
-
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -28,7 +26,7 @@ impl Tpm {
             let found =
                 Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
             if found.is_err() {
-                eprintln!("SKIPPED: no `{program}` to make quotes with (make setup installs it)");
+                testkit::skipped(format_args!("no `{program}` to make quotes with (make setup installs it)"));
                 return None;
             }
         }

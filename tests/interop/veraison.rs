@@ -1,8 +1,6 @@
 //! Veraison's tools and libraries against the server: `cocli` makes, signs and submits manifests; a device over
 //! `psatoken`, `go-cose` and `apiclient` attests; a relying party over `ear` verifies the result.
 
-#![allow(clippy::print_stderr, reason = "skips are said aloud on standard error")]
-
 use std::{
     env, fs,
     io::{BufRead as _, BufReader},
@@ -28,7 +26,7 @@ fn peers() -> Option<&'static Path> {
     static PEERS: OnceLock<Option<tempfile::TempDir>> = OnceLock::new();
     let folder = PEERS.get_or_init(|| {
         if Command::new("go").arg("version").stdout(Stdio::null()).status().is_err() {
-            eprintln!("SKIPPED: there is no Go to build Veraison's tools with");
+            testkit::skipped("there is no Go to build Veraison's tools with");
             return None;
         }
         let folder = tempfile::tempdir().expect("a folder");
@@ -45,7 +43,7 @@ fn peers() -> Option<&'static Path> {
                 let why = String::from_utf8_lossy(&built.stderr);
                 // Modules that cannot be fetched are no fault of the program here; one that does not compile is.
                 assert!(!why.contains(".go:"), "{why}");
-                eprintln!("SKIPPED: Veraison's {name} cannot be built here: {why}");
+                testkit::skipped(format_args!("Veraison's {name} cannot be built here: {why}"));
                 return None;
             }
         }

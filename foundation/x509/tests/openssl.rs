@@ -1,7 +1,5 @@
 //! The same signatures read by another implementation, and its signatures read here. Skipped aloud without `openssl`.
 
-#![allow(clippy::print_stderr, reason = "skips are said aloud on standard error")]
-
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -28,7 +26,7 @@ struct Workshop {
 impl Workshop {
     fn open(algorithm: SignatureAlgorithm) -> Option<Self> {
         if Command::new("openssl").arg("version").output().is_err() {
-            eprintln!("SKIPPED: no openssl to compare {algorithm} with");
+            testkit::skipped(format_args!("no openssl to compare {algorithm} with"));
             return None;
         }
         let key = |n: u8| SigningKey::from_bytes(algorithm, &vec![n; algorithm.secret_len()]).expect("a key");

@@ -28,12 +28,11 @@ pub(crate) struct Lab {
 }
 
 impl Lab {
-    #[allow(clippy::print_stderr, reason = "skips are said aloud")]
     pub(crate) fn new(count: usize) -> Option<Self> {
         let mut network = match Network::new() {
             Ok(network) => network,
             Err(error) => {
-                eprintln!("SKIPPED: {error}");
+                testkit::skipped(error);
                 return None;
             }
         };
