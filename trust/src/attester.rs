@@ -16,7 +16,7 @@ use coswid::Tag;
 use crypto::{Digest, HashAlgorithm};
 use eat::{
     CcaRealmClaims, CcaToken, Claims, Cmw, DebugStatus, Lifecycle, MAX_TOKEN_LEN, MediaType, Nonce,
-    PsaProfile, PsaToken, SoftwareComponent, Token, TokenHint, TokenKey, TokenKeys,
+    PsaProfile, PsaToken, SoftwareComponent, Token,
 };
 
 use crate::{Code, EndorsedKey, Endorsements, Reason};
@@ -180,8 +180,12 @@ impl<'b> ForeignEvidence<'b> {
             Self::Token(token) => {
                 let environment = environment(token.unverified());
                 let keys = endorsed(endorsements, &environment, now)?;
-                let (token, by) = first(&keys, |key| token.clone().verify_all(&Outermost(key), nonce))?;
+                let (token, by) = first(&keys, |key| token.clone().verify(&key.key, nonce))?;
                 let claims = token.claims();
+                if !claims.submods.is_empty() {
+                    // They have claims of their own, and to pass over them would be to judge a part.
+                    return Err(malformed("submodules are not appraised"));
+                }
                 let profile = match &claims.profile {
                     Some(eat::Profile::Uri(uri)) => Some(uri.clone()),
                     _ => None,
@@ -228,15 +232,6 @@ fn merged(told: Environment, endorsed: &Environment) -> Environment {
         class,
         instance: told.instance.or_else(|| endorsed.instance.clone()),
         group: told.group.or_else(|| endorsed.group.clone()),
-    }
-}
-
-/// Believes the outermost signature of the endorsed key, and no nested one: those have signers of their own.
-struct Outermost<'k>(&'k EndorsedKey);
-
-impl TokenKeys for Outermost<'_> {
-    fn key(&self, token: &TokenHint<'_>) -> Option<TokenKey<'_>> {
-        token.path.is_empty().then_some(TokenKey::Signature(&self.0.key))
     }
 }
 

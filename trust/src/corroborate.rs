@@ -17,13 +17,12 @@ pub fn corroborate(
     let mut vector = TrustVector::new().with(Category::InstanceIdentity, 2);
     let mut reasons = Vec::new();
     let exposed = exposed(attester, policy);
+    let value = if exposed.is_some() { 96 } else { 2 };
     if attester.lifecycle.is_some() || attester.debug.is_some() {
-        let value = if exposed.is_some() { 96 } else { 2 };
         vector = vector.with(Category::Configuration, value);
     }
     if attester.lifecycle.is_some() {
         // What a root of trust isolates and keeps is as good as its lifecycle.
-        let value = if exposed.is_some() { 96 } else { 2 };
         vector = vector.with(Category::RuntimeOpaque, value).with(Category::StorageOpaque, value);
     }
     reasons.extend(exposed);

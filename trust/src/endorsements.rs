@@ -1,6 +1,6 @@
 use alloc::{collections::BTreeMap, vec::Vec};
 
-use corim::{Environment, Instance, References, Release, ReleaseId, ReleaseUnit, VerifiedCorim};
+use corim::{ClassId, Environment, Instance, References, Release, ReleaseId, ReleaseUnit, VerifiedCorim};
 use crypto::{Digest, PublicKey};
 
 /// How many endorsed keys are tried on one piece of evidence.
@@ -107,15 +107,23 @@ impl Endorsements {
     /// The keys with which an environment attests, according to manifests that are valid; at most
     /// [`MAX_ATTEST_KEYS`]. Keys that are only named, by thumbprints or mere identifiers, are none.
     ///
-    /// An endorsement may know more of a device than its evidence tells, such as vendor and model; what both tell must be
-    /// the same.
+    /// A key is one of the instance, or of the class by its identifier: nothing less binds it to who attests, such as a
+    /// group, of which evidence tells nothing. An endorsement may know more of a device than its evidence tells, such as
+    /// vendor and model; what both tell must be the same.
     pub fn keys(&self, environment: &Environment, now: i64) -> Vec<&EndorsedKey> {
         let of_instance = environment.instance.as_ref().and_then(|_| self.keys.get(&environment.instance));
-        let keys = of_instance.into_iter().chain(self.keys.get(&None)).flatten();
+        let class = class_id(environment);
+        let of_class = self.keys.get(&None).into_iter().flatten();
+        let of_class = of_class.filter(|key| class.is_some() && class_id(&key.environment) == class);
+        let keys = of_instance.into_iter().flatten().chain(of_class);
         let counting =
             keys.filter(|key| agree(&key.environment, environment) && self.counts(&key.manifest, now));
         counting.take(MAX_ATTEST_KEYS).collect()
     }
+}
+
+fn class_id(environment: &Environment) -> Option<&ClassId> {
+    environment.class.as_ref()?.id.as_ref()
 }
 
 /// Whether two parties can speak of one environment: nothing that both tell of it differs.

@@ -3,11 +3,12 @@
 use alloc::{string::String, vec, vec::Vec};
 
 use corim::{
-    Class, ClassId, Comid, Corim, CryptoKey, Environment, Instance, KeyTriple, MeasuredElement, Measurement,
-    MeasurementValues, PSA_SOFTWARE_COMPONENT, Profile, Received, Tag, TagId, TagIdentity, Triples, Validity,
-    ValuesTriple,
+    Class, ClassId, Comid, Corim, CryptoKey, Environment, Group, Instance, KeyTriple, MeasuredElement,
+    Measurement, MeasurementValues, PSA_SOFTWARE_COMPONENT, Profile, Received, Tag, TagId, TagIdentity,
+    Triples, Validity, ValuesTriple,
 };
 use cose::Sign1Builder;
+use coswid::{Entity, File, Hash, Role, TagBuilder, VersionScheme};
 use crypto::{Digest, HashAlgorithm, SigningKey};
 use eat::{Category, Lifecycle, MediaType, Nonce, PsaClaims, PsaProfile, SoftwareComponent, Tier, Ueid};
 use x509::pem;
@@ -224,6 +225,89 @@ fn wrapped_evidence_is_unwrapped_once_and_a_collection_of_several_is_refused() {
     let several = eat::CmwCollection { kind: None, entries: [entry("a"), entry("b")].into() };
     let several = eat::Cmw::Collection(several).encode();
     assert_eq!(unwrap_evidence(&several, &media_type).unwrap_err().code, Code::MalformedEvidence);
+}
+
+/// A manifest without profile that names a key of an environment.
+fn naming(key: &SigningKey, environment: Environment) -> Endorsements {
+    let keys = [CryptoKey::PkixKey(pem::encode("PUBLIC KEY", &key.public_key().to_spki_der()))];
+    let triple = KeyTriple { environment, keys: keys.into(), element: None, authorized_by: vec![] };
+    let triples = Triples { attest_key: vec![triple], ..Triples::default() };
+    let identity = TagIdentity { id: TagId::Text("keys".into()), version: 0 };
+    let corim = Corim::new(TagId::Text("maker".into()), vec![Tag::Comid(Comid::new(identity, triples))]);
+    let mut endorsements = Endorsements::new();
+    endorsements.add(accept(&corim.build().unwrap(), NOW));
+    endorsements
+}
+
+#[test]
+fn a_key_is_bound_by_instance_or_class_and_by_nothing_less() {
+    let device = key(21);
+    let good = token(&device, SECURED, OLD, &SIGNER);
+    let class = |id: [u8; 32]| Some(Class { id: Some(ClassId::Bytes(id.to_vec())), ..Class::default() });
+    let vendor = Some(Class { vendor: Some("ACME".into()), ..Class::default() });
+    let (mine, other) = (Some(Instance::Ueid(instance())), Some(Instance::Ueid(vec![1; 33])));
+    let group = Some(Group::Uuid([5; 16]));
+    let environment = |class, instance, group| Environment { class, instance, group };
+    let rows = [
+        (environment(None, mine.clone(), None), true),
+        (environment(class(IMPLEMENTATION), None, None), true),
+        (environment(class([9; 32]), None, None), false),
+        (environment(class([9; 32]), mine.clone(), None), false),
+        (environment(class(IMPLEMENTATION), other, None), false),
+        (environment(vendor, None, None), false),
+        (environment(None, None, group), false),
+    ];
+    for (environment, known) in rows {
+        let found = verify(&good, &naming(&device, environment.clone()), &nonce());
+        let code = found.err().map(|reason| reason.code);
+        assert_eq!(code, (!known).then_some(Code::UnknownDevice), "{environment:?}");
+    }
+}
+
+#[test]
+fn entity_attestation_token_is_judged_whole_or_not_at_all() {
+    let device = key(21);
+    let content = "app";
+    let tag = TagBuilder::evidence(coswid::TagId::Text("device".into()), "camera")
+        .version("0", VersionScheme::Semver)
+        .entity(Entity::new("device", [Role::TagCreator]))
+        .file(File { hash: Some(Hash::from(digest(content))), ..File::new("app") })
+        .build()
+        .unwrap();
+    let claims = eat::Claims {
+        nonces: vec![nonce()],
+        ueid: Ueid::new(&instance()),
+        measurements: vec![eat::Content::bytes(258, tag.encode())],
+        ..eat::Claims::default()
+    };
+    let mut endorsements =
+        naming(&device, Environment { instance: Some(Instance::Ueid(instance())), ..Environment::default() });
+    let values = MeasurementValues { digests: vec![digest(content).into()], ..MeasurementValues::default() };
+    let measurement =
+        Measurement { key: Some(MeasuredElement::Name("app".into())), ..Measurement::new(values) };
+    let environment = Environment { instance: Some(Instance::Ueid(instance())), ..Environment::default() };
+    let reference = ValuesTriple { environment, measurements: vec![measurement] };
+    let triples = Triples { reference: vec![reference], ..Triples::default() };
+    let identity = TagIdentity { id: TagId::Text("values".into()), version: 0 };
+    let values = Corim::new(TagId::Text("values".into()), vec![Tag::Comid(Comid::new(identity, triples))]);
+    endorsements.add(accept(&values.build().unwrap(), NOW));
+
+    let eat = MediaType::parse("application/eat+cwt").unwrap();
+    let attest = |claims: &eat::Claims| {
+        let bytes = claims.sign_cwt(&device, b"").unwrap();
+        ForeignEvidence::decode(&bytes, &eat)?.verify(&endorsements, &nonce(), NOW)
+    };
+    let attester = attest(&claims).unwrap().remove(0);
+    let appraised = corroborate(&attester, &endorsements, &[], &Policy::default(), NOW);
+    assert_eq!((appraised.vector.tier(), codes(&appraised)), (Tier::Affirming, vec![]));
+
+    let inner = eat::Submodule::Claims(
+        eat::Claims { dbgstat: Some(eat::DebugStatus::Enabled), ..eat::Claims::default() }.into(),
+    );
+    let with_part = eat::Claims { submods: [("modem".into(), inner)].into(), ..claims.clone() };
+    assert_eq!(attest(&with_part).unwrap_err().code, Code::MalformedEvidence);
+    let other_format = eat::Claims { measurements: vec![eat::Content::bytes(60, vec![1])], ..claims };
+    assert_eq!(attest(&other_format).unwrap_err().code, Code::MalformedEvidence);
 }
 
 /// Evidence and endorsements of Veraison's end-to-end tests: theirs fit together, and ours say so.
