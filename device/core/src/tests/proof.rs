@@ -3,15 +3,12 @@
 
 use std::{collections::HashSet, hash::Hash as _, hash::Hasher as _};
 
-use suit::{
-    Condition, Directive, EnvelopeIndex, Parameter, PlatformError, ReportingPolicy, Section, SequenceBuilder,
-};
+use suit::{Condition, Directive, Parameter, ReportingPolicy, Section, SequenceBuilder};
 
-use super::*;
+use super::{watched::Watched, *};
 use crate::{
-    Boot, InstallError, Journal, Offered, PayloadSource, StateError, Transport,
+    Boot, InstallError, Journal, StateError,
     simulator::{Loss, PowerCut},
-    transport::InMemory,
 };
 
 type Cut = StateError<PowerCut>;
@@ -92,32 +89,6 @@ fn small_release(number: u64) -> Vec<u8> {
     envelope.to_bytes()
 }
 
-/// A transport that breaks once.
-struct Flaky<'e> {
-    inner: InMemory<'e>,
-    left: usize,
-}
-
-impl Transport for Flaky<'_> {
-    fn permits(&self, source: PayloadSource<'_>) -> bool {
-        self.inner.permits(source)
-    }
-
-    fn open(&mut self, source: PayloadSource<'_>, offset: u64) -> Result<(), PlatformError> {
-        self.inner.open(source, offset)
-    }
-
-    fn receive(&mut self, buffer: &mut [u8]) -> Result<usize, PlatformError> {
-        let room = buffer.len().min(self.left);
-        if room == 0 {
-            return Err(PlatformError::Transport);
-        }
-        let count = self.inner.receive(&mut buffer[..room])?;
-        self.left -= count;
-        Ok(count)
-    }
-}
-
 struct Life {
     device: Option<Device<Simulator>>,
     layout: Layout,
@@ -165,11 +136,7 @@ impl Life {
 
     fn install_with_break(&mut self, number: u64, left: usize) -> Result<(), Cut> {
         let release = small_release(number);
-        let index = EnvelopeIndex::of(&release).unwrap();
-        let offered = Offered { index: &index, envelope: digest(&release), manifest: None };
-        let mut transport = Flaky { inner: InMemory::new(&release), left };
-        let result = self.device().install_from(&offered, &mut transport, None);
-        ended(result)
+        ended(Watched::new(&release, left).install_into(self.device()))
     }
 
     fn commit(&mut self) -> Result<(), Cut> {
