@@ -86,7 +86,7 @@ fn builds_shows_and_verifies_a_reference_integrity_manifest() {
     }
     let verify = "corim verify signed.corim --at 2027-01-01T00:00:00Z";
     assert!(desk.done(&format!("{verify} --key author.key.pub")).contains("signed by"));
-    desk.refused(&format!("{verify} --key other.key.pub"), "bad-manifest-signature");
+    desk.refused(&format!("{verify} --key other.key.pub"), "unknown-signer");
     let late = "corim verify signed.corim --at 2037-01-01T00:00:00Z --key author.key.pub";
     desk.refused(late, "reference-expired");
     desk.refused("corim verify plain.corim --key author.key.pub", "unsigned-manifest");
@@ -95,7 +95,8 @@ fn builds_shows_and_verifies_a_reference_integrity_manifest() {
     *bytes.last_mut().expect("it is not empty") ^= 1;
     desk.write("changed.corim", bytes);
     let changed = "corim verify changed.corim --at 2027-01-01T00:00:00Z --key author.key.pub";
-    desk.refused(changed, "bad-manifest-signature");
+    // The keys on the command line have no identifiers to be named by.
+    desk.refused(changed, "unknown-signer");
 }
 
 #[test]

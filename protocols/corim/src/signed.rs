@@ -209,11 +209,20 @@ impl<'b> SignedCorim<'b> {
         VerifiedCorim::admit(self.corim, self.bytes, authority, keys, Some(self.meta), now)
     }
 
+    fn names_one_of(&self, keys: &TrustAnchors) -> bool {
+        let kid = self.message.kid().filter(|kid| !kid.is_empty());
+        kid.is_some_and(|kid| keys.find(Purpose::Corim, Some(kid)).any(|anchor| anchor.kid == kid))
+    }
+
     fn authority(&self, anchors: Anchors<'_>, now: i64) -> Result<Authority, Error> {
         let detached = (self.carriage == Carriage::Detached).then_some(self.content);
         let by_key = self.message.verify_with(anchors.keys, Purpose::Corim, detached, &[]);
         let refusal = match by_key {
             Ok(anchor) => return Ok(Authority::Key(anchor.clone())),
+            // Unless a trusted key bears the identifier, nothing tells what was changed from what is by somebody else.
+            Err(cose::Error::Untrusted(cose::Distrust::BadSignature)) if !self.names_one_of(anchors.keys) => {
+                cose::Distrust::NoKey.into()
+            }
             Err(refusal) => refusal,
         };
         let chain = self.message.headers().x5chain();

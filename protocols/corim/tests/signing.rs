@@ -31,8 +31,23 @@ fn a_signed_manifest_verifies_with_the_signers_key_alone() {
     assert_eq!(verified.meta(), Some(&meta()));
     assert_eq!(verified.digest(), crypto::Digest::of(HashAlgorithm::Sha256, &bytes));
     let strangers = verify(&bytes, &[4]);
-    assert_eq!(strangers, Err(Error::Signature(cose::Distrust::BadSignature.into())));
+    assert_eq!(strangers, Err(Error::Signature(cose::Distrust::NoKey.into())));
     assert_eq!(verify(&bytes, &[]), Err(Error::Signature(cose::Distrust::NoKey.into())));
+}
+
+#[test]
+fn a_bad_signature_is_told_from_a_strangers_where_it_names_a_trusted_key() {
+    let keys = anchors(&[3]);
+    let kid = keys.iter().next().unwrap().kid.clone();
+    let verify = |kid: &[u8], signer: u8| {
+        let bytes = corim().sign(&meta(), &key(signer), kid).unwrap();
+        let Received::Signed(signed) = Received::decode(&bytes).unwrap() else { panic!("signed") };
+        signed.verify(Anchors { keys: &keys, issuers: &[] }, NOW).map_err(|error| error.code())
+    };
+    assert!(verify(&kid, 3).is_ok());
+    assert_eq!(verify(&kid, 4), Err("bad-manifest-signature"));
+    assert_eq!(verify(b"other", 4), Err("unknown-signer"));
+    assert_eq!(verify(b"", 4), Err("unknown-signer"));
 }
 
 #[test]
@@ -99,7 +114,7 @@ fn a_manifest_may_come_apart_from_its_signature() {
         let _malformed = SignedCorim::decode(message, Some(&other)).unwrap_err();
     }
     let swapped = release("other", &[Component("BL", 2, 7)]).build().unwrap();
-    let refusals = [Error::Signature(cose::Distrust::BadSignature.into()), Distrust::ContentDigest.into()];
+    let refusals = [Error::Signature(cose::Distrust::NoKey.into()), Distrust::ContentDigest.into()];
     for (message, refusal) in [&detached, &envelope].into_iter().zip(refusals) {
         let signed = SignedCorim::decode(message, Some(&swapped)).unwrap();
         assert_eq!(signed.verify(anchors, NOW), Err(refusal));
