@@ -136,7 +136,7 @@ fn judge(
 }
 
 /// The components in an evidence tag.
-fn measured(tag: &[u8]) -> Result<Vec<Measured>, Reason> {
+pub(crate) fn measured(tag: &[u8]) -> Result<Vec<Measured>, Reason> {
     let malformed = |error: String| Reason::new(Code::MalformedEvidence).with("error", error);
     let tag = Tag::decode(tag).map_err(|error| malformed(error.to_string()))?;
     if tag.evidence().is_none() {

@@ -14,8 +14,9 @@ use x509::Certificate;
 
 use crate::{
     Decision, Hold, Inputs, Outcome, Policy, References, Release, ReleaseAnchors, ReleaseStanding,
-    SignedOverride, Standing, Violation, appraise, decide,
+    RulesEngine, SignedOverride, Standing, Violation, apply_rules, appraise, decide,
     digest::{digest, encode_digest},
+    digest_of_rules,
     result::SUBMOD,
 };
 
@@ -57,6 +58,10 @@ pub struct Bundle {
     pub now: i64,
     /// The signed result (CWT).
     pub result: Option<Vec<u8>>,
+    /// The policy that the result was made under, in its one encoding; none where it is that of the decision.
+    pub result_policy: Option<Vec<u8>>,
+    /// The rules that it names, each as it was written.
+    pub rules: Vec<String>,
     /// The evidence behind the result, when its signature was verified.
     pub evidence: Option<BundledEvidence>,
     /// The releases of the device's class.
@@ -94,8 +99,13 @@ pub struct Unproven {
 }
 
 impl Bundle {
-    /// Makes the decision again from the signed objects and compares it bit for bit.
-    pub fn verify(&self, anchors: &BundleAnchors) -> Result<Decision, Unproven> {
+    /// Makes the decision again from the signed objects and compares it bit for bit. Rules of the policy are applied by
+    /// an engine of the caller's.
+    pub fn verify(
+        &self,
+        anchors: &BundleAnchors,
+        engine: &mut dyn RulesEngine,
+    ) -> Result<Decision, Unproven> {
         let policy = Policy::decode(&self.policy).map_err(|error| unproven("policy", error))?;
         let mut releases = Vec::new();
         for bundled in &self.releases {
@@ -107,7 +117,7 @@ impl Bundle {
             releases.push((release.map_err(|reason| unproven("release", reason))?, bundled));
         }
         let outcome = match &self.result {
-            Some(bytes) => Some(self.outcome(bytes, &releases, &policy, &anchors.keys)?),
+            Some(bytes) => Some(self.outcome(bytes, &releases, &policy, &anchors.keys, engine)?),
             None => None,
         };
         let standings: Vec<ReleaseStanding> = releases
@@ -145,6 +155,7 @@ impl Bundle {
         releases: &[(Release, &BundledRelease)],
         policy: &Policy,
         anchors: &TrustAnchors,
+        engine: &mut dyn RulesEngine,
     ) -> Result<Outcome, Unproven> {
         let signed = SignedResult::decode_cwt(bytes).map_err(|error| unproven("result", error))?;
         // It was valid when it was signed; whether it still is at the time of the decision is part of the decision.
@@ -175,7 +186,15 @@ impl Bundle {
             .map(|(release, _)| release)
             .collect();
         let references = References { releases: &known, denied: &self.denied, tampered: None };
+        let earlier = self.result_policy.as_ref().map(|policy| Policy::decode(policy)).transpose();
+        let earlier = earlier.map_err(|error| unproven("policy of the result", error))?;
+        let policy = earlier.as_ref().unwrap_or(policy);
+        let rules: Vec<(Digest, &str)> =
+            self.rules.iter().map(|rules| (digest_of_rules(rules), rules.as_str())).collect();
+        let source =
+            |wanted: &Digest| rules.iter().find(|(digest, _)| digest == wanted).map(|(_, source)| *source);
         let appraised = appraise(&checked, &references, policy);
+        let appraised = apply_rules(appraised, &checked, &references, policy, &source, engine);
         let vector = verified.appraisal(SUBMOD).and_then(|appraisal| appraisal.vector);
         let same = vector == Some(appraised.vector) && outcome.release == appraised.release;
         // A tampered reference is known to the server alone; a result that says so claims less, never more.
@@ -222,6 +241,8 @@ mod labels {
     pub(super) const VIOLATIONS: i64 = 10;
     pub(super) const HOLD: i64 = 11;
     pub(super) const ALL_APPROVED: i64 = 12;
+    pub(super) const RESULT_POLICY: i64 = 13;
+    pub(super) const RULES: i64 = 14;
 
     pub(super) const CURRENT: u64 = 0;
     pub(super) const SUPERSEDED: u64 = 1;
@@ -276,6 +297,15 @@ impl Bundle {
         map.int_if(HOLD, self.hold.as_ref(), |w, hold| hold.encode(w));
         map.int(ALL_APPROVED, |w| {
             w.bool(self.all_approved);
+        });
+        map.int_if(RESULT_POLICY, self.result_policy.as_ref(), |w, policy| {
+            w.bytes(policy);
+        });
+        map.int_if(RULES, Some(&self.rules).filter(|rules| !rules.is_empty()), |w, rules| {
+            w.array(rules.len());
+            rules.iter().for_each(|rules| {
+                w.text(rules);
+            });
         });
         map.into_bytes()
     }
@@ -334,6 +364,12 @@ impl Bundle {
                 }
                 HOLD => bundle.hold = Some(Hold::decode(r)?),
                 ALL_APPROVED => bundle.all_approved = r.bool()?,
+                RESULT_POLICY => bundle.result_policy = Some(r.bytes()?.to_vec()),
+                RULES => {
+                    for _ in 0..r.array()? {
+                        bundle.rules.push(r.text()?.to_owned());
+                    }
+                }
                 unknown => return Err(CborError::new(at, Malformed::Unknown(unknown))),
             }
         }

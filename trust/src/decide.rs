@@ -394,6 +394,7 @@ fn posture_of(code: Code) -> Posture {
     match code {
         Code::Superseded | Code::ReleaseRevoked | Code::KnownFlaw => Posture::Outdated,
         Code::NoReference | Code::ReferenceTampered | Code::NeverAttested => Posture::Unknown,
+        Code::PolicyWarned | Code::PolicyFailed => Posture::Unknown,
         Code::EvidenceOverdue => Posture::Stale,
         _ => Posture::Untrusted,
     }

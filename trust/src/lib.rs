@@ -25,6 +25,7 @@ mod policy;
 mod reason;
 mod release;
 mod result;
+mod rules;
 
 #[cfg(test)]
 mod tests;
@@ -46,7 +47,8 @@ pub use overlay::{
     Approval, Effect, MAX_OVERRIDE_TEXT, MAX_OVERRIDE_TIME, Override, Scope, SignedOverride, last_words,
     overlay,
 };
-pub use policy::{Access, MAX_DURATION, MAX_POLICY_AUTHORITIES, Policy};
+pub use policy::{Access, MAX_DURATION, MAX_POLICY_AUTHORITIES, MAX_POLICY_RULES, Policy};
 pub use reason::{Code, Reason};
 pub use release::{MUD_FILE, MUD_SIGNATURE, NetworkNeeds, Release, ReleaseAnchors, verify_mud};
 pub use result::{Part, SUBMOD, Subject, attestation_result, attestation_result_of, device_name};
+pub use rules::{Case, MAX_RULES, NoRules, RulesEngine, Ruling, apply_rules, constrain, digest_of_rules};

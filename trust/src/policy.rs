@@ -40,6 +40,8 @@ pub struct Policy {
     /// SHA-256 of the authority lists that a trusted device may obey; where none is named, any. During a rotation the
     /// list before and the list after are named.
     pub authorities: Vec<Digest>,
+    /// SHA-256 of the rules that are applied after these, in this order.
+    pub rules: Vec<Digest>,
 }
 
 impl Default for Policy {
@@ -55,6 +57,7 @@ impl Default for Policy {
             restrict_violating: false,
             outdated_access: Access::UpdateOnly,
             authorities: Vec::new(),
+            rules: Vec::new(),
         }
     }
 }
@@ -70,10 +73,14 @@ mod labels {
     pub(super) const RESTRICT_VIOLATING: i64 = 8;
     pub(super) const OUTDATED_ACCESS: i64 = 9;
     pub(super) const AUTHORITIES: i64 = 10;
+    pub(super) const RULES: i64 = 12;
 }
 
 /// Authority lists that a policy may name.
 pub const MAX_POLICY_AUTHORITIES: usize = 16;
+
+/// Rules that a policy may name.
+pub const MAX_POLICY_RULES: usize = 16;
 
 /// The longest time a policy may give, in seconds: ten years.
 pub const MAX_DURATION: i64 = 10 * 366 * 24 * 3600;
@@ -117,11 +124,11 @@ impl Policy {
         map.int(OUTDATED_ACCESS, |w| {
             w.uint(self.outdated_access as u64);
         });
-        if !self.authorities.is_empty() {
-            map.int(AUTHORITIES, |w| {
-                w.array(self.authorities.len());
-                self.authorities.iter().for_each(|list| {
-                    w.bytes(list.as_bytes());
+        for (label, digests) in [(AUTHORITIES, &self.authorities), (RULES, &self.rules)] {
+            map.int_if(label, Some(digests).filter(|digests| !digests.is_empty()), |w, digests| {
+                w.array(digests.len());
+                digests.iter().for_each(|digest| {
+                    w.bytes(digest.as_bytes());
                 });
             });
         }
@@ -153,7 +160,8 @@ impl Policy {
                         _ => return Err(Error::new(at, Malformed::OutOfRange)),
                     }
                 }
-                AUTHORITIES => policy.authorities = authorities(&mut reader)?,
+                AUTHORITIES => policy.authorities = digests(&mut reader, MAX_POLICY_AUTHORITIES)?,
+                RULES => policy.rules = digests(&mut reader, MAX_POLICY_RULES)?,
                 // A rule that is not understood might have been a restriction.
                 unknown => return Err(Error::new(at, Malformed::Unknown(unknown))),
             }
@@ -168,15 +176,15 @@ impl Policy {
     }
 }
 
-fn authorities(reader: &mut Reader<'_>) -> Result<Vec<Digest>, Error> {
+fn digests(reader: &mut Reader<'_>, limit: usize) -> Result<Vec<Digest>, Error> {
     let at = reader.position();
     let count = reader.array()?;
     // An empty list would look like a rule and be none.
     if count == 0 {
-        return Err(Error::rule(at, "no authority list is named"));
+        return Err(Error::rule(at, "nothing is named"));
     }
-    if count > MAX_POLICY_AUTHORITIES {
-        return Err(Error::new(at, Malformed::TooLong { limit: MAX_POLICY_AUTHORITIES }));
+    if count > limit {
+        return Err(Error::new(at, Malformed::TooLong { limit }));
     }
     let list = |_| {
         let at = reader.position();

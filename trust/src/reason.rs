@@ -56,6 +56,12 @@ codes! {
     LifecycleNotSecured = "lifecycle-not-secured",
     /// A measured component is on the deny list.
     DigestDenied = "digest-denied",
+    /// The operator's own rules say that the device is not to be trusted.
+    PolicyRefused = "policy-refused",
+    /// The operator's own rules say that somebody should look at the device.
+    PolicyWarned = "policy-warned",
+    /// The operator's own rules could not be applied.
+    PolicyFailed = "policy-failed",
     /// The evidence names another manifest than the release that was measured.
     ManifestMismatch = "manifest-mismatch",
     /// A newer release is out and the time to move to it is over.

@@ -362,10 +362,10 @@ fn decision_is_made_again_from_its_bundle_bit_for_bit() {
         keys: key_anchors(&[verifier], &[]),
     };
     let bundle = Bundle::decode(&shown.bundle.0).unwrap();
-    let decision = bundle.verify(&anchors).unwrap();
+    let decision = bundle.verify(&anchors, &mut trust::NoRules).unwrap();
     assert_eq!(decision.posture, trust::Posture::Trusted);
     let flipped = Bundle { now: bundle.now + 1, ..bundle };
-    assert!(flipped.verify(&anchors).is_err());
+    assert!(flipped.verify(&anchors, &mut trust::NoRules).is_err());
     site.get("/api/v1/decisions/999").expect(404);
 }
 

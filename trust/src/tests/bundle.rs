@@ -7,7 +7,7 @@ use eat::{SignedResult, Ueid, VerifierId};
 use super::fixture::{Device, Maker, NOW, key};
 use crate::{
     Access, Approval, Bundle, BundleAnchors, BundledEvidence, BundledRelease, Code, Effect, Hold, Inputs,
-    Outcome, Override, Policy, Posture, References, Release, ReleaseStanding, Restriction, Scope,
+    NoRules, Outcome, Override, Policy, Posture, References, Release, ReleaseStanding, Restriction, Scope,
     SignedOverride, Standing, Subject, appraise, attestation_result, decide, key_anchors,
 };
 
@@ -151,7 +151,7 @@ fn whoever_has_the_objects_makes_the_same_decision() {
         let made = made(&device, standing);
         let bundle = Bundle::decode(&made.bundle.encode()).unwrap();
         assert_eq!(bundle, made.bundle);
-        let decision = bundle.verify(&made.anchors).unwrap();
+        let decision = bundle.verify(&made.anchors, &mut NoRules).unwrap();
         assert_eq!((decision.posture, decision.access), (posture, access));
     }
 }
@@ -168,12 +168,12 @@ fn a_persons_restriction_is_part_of_the_proof() {
         let around = Around { hold: Some(hold(restriction)), ..Around::default() };
         let Made { bundle, anchors } = made_under(&device, Standing::Current, around);
         let bundle = Bundle::decode(&bundle.encode()).unwrap();
-        let decision = bundle.verify(&anchors).unwrap();
+        let decision = bundle.verify(&anchors, &mut NoRules).unwrap();
         assert_eq!((decision.access, decision.reasons[0].code), (access, code));
         let other = rows.iter().find(|(other, ..)| *other != restriction).map(|(other, ..)| hold(*other));
         for changed in [None, other] {
             let changed = Bundle { hold: changed, ..bundle.clone() };
-            assert_eq!(changed.verify(&anchors).unwrap_err().part, "decision");
+            assert_eq!(changed.verify(&anchors, &mut NoRules).unwrap_err().part, "decision");
         }
     }
 }
@@ -190,17 +190,17 @@ fn an_approval_is_part_of_the_proof() {
         let around = Around { broad: true, approved, all_approved, hold: None };
         let Made { bundle, anchors } = made_under(&device, Standing::Current, around);
         let bundle = Bundle::decode(&bundle.encode()).unwrap();
-        let decision = bundle.verify(&anchors).unwrap();
+        let decision = bundle.verify(&anchors, &mut NoRules).unwrap();
         let found: Vec<Code> = decision.reasons.iter().map(|reason| reason.code).collect();
         assert_eq!((decision.posture, decision.access, found), (Posture::Trusted, access, codes));
         let changed = Bundle { all_approved: !all_approved, ..bundle.clone() };
-        assert!(changed.verify(&anchors).is_err(), "approved {approved}, all {all_approved}");
+        assert!(changed.verify(&anchors, &mut NoRules).is_err(), "approved {approved}, all {all_approved}");
         // Taken out, or by somebody else.
         let release = decision.release.unwrap();
         let stranger = Bundle { overrides: vec![approval(release, 9)], ..bundle.clone() };
-        assert_eq!(stranger.verify(&anchors).unwrap_err().part, "override");
+        assert_eq!(stranger.verify(&anchors, &mut NoRules).unwrap_err().part, "override");
         let without = Bundle { overrides: vec![], ..bundle.clone() };
-        assert_eq!(without.verify(&anchors).is_ok(), !approved);
+        assert_eq!(without.verify(&anchors, &mut NoRules).is_ok(), !approved);
     }
 }
 
@@ -257,11 +257,15 @@ fn a_bundle_with_any_part_changed_proves_nothing() {
         ),
     ];
     for (index, (changed, part)) in rows.iter().enumerate() {
-        assert_eq!(changed.verify(&anchors).map(|_| ()).unwrap_err().part, *part, "row {index}");
+        assert_eq!(
+            changed.verify(&anchors, &mut NoRules).map(|_| ()).unwrap_err().part,
+            *part,
+            "row {index}"
+        );
     }
     let stranger =
         BundleAnchors { keys: key_anchors(&[Key::from_public(key(21).public_key())], &[]), ..anchors };
-    assert_eq!(bundle.verify(&stranger).map(|_| ()).unwrap_err().part, "result");
+    assert_eq!(bundle.verify(&stranger, &mut NoRules).map(|_| ()).unwrap_err().part, "result");
 }
 
 #[test]
