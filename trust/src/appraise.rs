@@ -5,7 +5,7 @@ use alloc::{
 
 use coswid::Tag;
 use crypto::Digest;
-use eat::{Category, DebugStatus, EvidenceClaims, TrustVector, VerifiedEvidence};
+use eat::{Category, DebugStatus, EvidenceClaims, Tier, TrustVector, VerifiedEvidence};
 
 use crate::{Code, Measured, Policy, Reason, Release, find_release};
 
@@ -18,6 +18,14 @@ pub struct Appraised {
     pub release: Option<Digest>,
     /// Why the vector is not affirming; empty when it is.
     pub reasons: Vec<Reason>,
+}
+
+impl Appraised {
+    /// The status that a result gives it. "No claim" weighs nothing in a vector; where it comes with a reason it must not
+    /// leave the rest affirming.
+    pub fn tier(&self) -> Tier {
+        if self.reasons.is_empty() { self.vector.tier() } else { self.vector.tier().max(Tier::Warning) }
+    }
 }
 
 /// What a verifier knows besides the evidence.

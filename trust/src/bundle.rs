@@ -13,8 +13,8 @@ use suit::AuthorityList;
 use x509::Certificate;
 
 use crate::{
-    Decision, Hold, Inputs, Outcome, Policy, References, Release, ReleaseAnchors, ReleaseStanding,
-    RulesEngine, SignedOverride, Standing, Violation, apply_rules, appraise, decide,
+    Code, Decision, Hold, Inputs, Outcome, Policy, Reason, References, Release, ReleaseAnchors,
+    ReleaseStanding, RulesEngine, SignedOverride, Standing, Violation, apply_rules, appraise, decide,
     digest::{digest, encode_digest},
     digest_of_rules,
     result::SUBMOD,
@@ -196,9 +196,14 @@ impl Bundle {
         let appraised = appraise(&checked, &references, policy);
         let appraised = apply_rules(appraised, &checked, &references, policy, &source, engine);
         let vector = verified.appraisal(SUBMOD).and_then(|appraisal| appraisal.vector);
-        let same = vector == Some(appraised.vector) && outcome.release == appraised.release;
-        // A tampered reference is known to the server alone; a result that says so claims less, never more.
-        let claims_less = outcome.release.is_none() && !outcome.reasons.is_empty();
+        let codes = |reasons: &[Reason]| reasons.iter().map(|reason| reason.code).collect::<Vec<_>>();
+        let same = vector == Some(appraised.vector)
+            && outcome.release == appraised.release
+            && codes(&outcome.reasons) == codes(&appraised.reasons);
+        // Of these only the server knows, and each claims less: a result that says so is none to rely on.
+        let alone = [Code::ReferenceTampered, Code::SameKeyTwice, Code::PolicyFailed];
+        let claims_less =
+            outcome.release.is_none() && outcome.reasons.iter().any(|reason| alone.contains(&reason.code));
         if !same && !claims_less {
             return Err(unproven("result", "the evidence does not give this result"));
         }

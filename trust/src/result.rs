@@ -64,11 +64,8 @@ pub fn attestation_result_of(
             details: reason.detail.iter().cloned().collect(),
         });
         let vector = appraised.vector;
-        // "No claim" weighs nothing in a vector; where it comes with a reason it must not leave the rest affirming.
-        let status =
-            if appraised.reasons.is_empty() { vector.tier() } else { vector.tier().max(Tier::Warning) };
         let appraisal = Appraisal {
-            status,
+            status: appraised.tier(),
             policy_ids: [policy_id.clone()].into(),
             nonce: subject.nonce.clone(),
             profile: profile.map(ToOwned::to_owned),

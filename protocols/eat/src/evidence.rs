@@ -4,7 +4,7 @@ use alloc::{string::String, vec::Vec};
 
 use cbor::{MapBuilder, Reader, Writer};
 use cose::{Sign1, Sign1Builder};
-use crypto::{Digest, HashAlgorithm, PublicKey, SigningKey};
+use crypto::{Digest, HashAlgorithm, PublicKey, SigningKey, hmac, hmac_verify};
 
 use crate::{
     ClaimKey, Claims, Content, ContentBody, DebugStatus, Error, Nonce, OemId, Profile, Ueid, labels,
@@ -140,6 +140,11 @@ impl<'b> Evidence<'b> {
         &self.claims.nonce
     }
 
+    /// What it claims, which nobody vouches for yet.
+    pub fn unverified(&self) -> &EvidenceClaims {
+        &self.claims
+    }
+
     /// Verifies signature and nonce. That the key is the one of [`Evidence::ueid`] is for the caller to have made sure.
     pub fn verify(self, key: &PublicKey, expected: &Nonce) -> Result<VerifiedEvidence<'b>, Error> {
         self.message.verify(key, None, &[])?;
@@ -148,7 +153,40 @@ impl<'b> Evidence<'b> {
     }
 }
 
+impl<'b> Evidence<'b> {
+    /// Verifies evidence again by the seal that was made when its signature was verified ([`VerifiedEvidence::seal`]): a
+    /// hundredth of the work. The context is what else must be as it was, such as the device's key.
+    pub fn reopen(
+        self,
+        seal: &[u8],
+        secret: &[u8],
+        context: &[&[u8]],
+        expected: &Nonce,
+    ) -> Result<VerifiedEvidence<'b>, Error> {
+        if !hmac_verify(HashAlgorithm::Sha256, secret, &sealed(self.bytes, context), seal) {
+            return Err(cose::Error::from(cose::Distrust::BadSignature).into());
+        }
+        check_nonce(core::slice::from_ref(&self.claims.nonce), expected)?;
+        Ok(VerifiedEvidence { bytes: self.bytes, claims: self.claims })
+    }
+}
+
+/// What a seal is over: every part with its length, so that none can pass for another.
+fn sealed(evidence: &[u8], context: &[&[u8]]) -> Vec<u8> {
+    let mut message = Writer::new();
+    message.array(context.len() + 2).text("urn:sextant:evidence-seal:1").bytes(evidence);
+    context.iter().for_each(|part| {
+        message.bytes(part);
+    });
+    message.into_bytes()
+}
+
 impl<'b> VerifiedEvidence<'b> {
+    /// A keyed digest with which only whoever has the secret can say that this evidence was verified, in a context.
+    pub fn seal(&self, secret: &[u8], context: &[&[u8]]) -> Digest {
+        hmac(HashAlgorithm::Sha256, secret, &sealed(self.bytes, context))
+    }
+
     /// The claims.
     pub fn claims(&self) -> &EvidenceClaims {
         &self.claims

@@ -6,6 +6,7 @@
 
 mod base64url;
 mod campaigns;
+mod criteria;
 mod devices;
 mod endorsements;
 mod gateways;
@@ -24,6 +25,7 @@ mod tests;
 // Public interface
 pub use base64url::Base64Url;
 pub use campaigns::{Campaign, CampaignDevice, CampaignState, DeviceProgress, NewCampaign};
+pub use criteria::{Denied, Deny, NewRules, Rules, Trial, TrialDevice, TrialResult};
 pub use devices::{
     Answer, Device, DeviceDetail, EnrolDevice, EnrolKey, Enrolled, EventOfDevice, Hold, HoldRequest,
     NetworkState, Page, ResultSummary,

@@ -1,4 +1,4 @@
-use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{ffi::OsString, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use cose::TrustAnchors;
 use trust::Policy;
@@ -33,6 +33,8 @@ pub struct Config {
     pub result_profile: String,
     /// Who signs overrides; when there is nobody, overrides are relayed unread.
     pub override_anchors: TrustAnchors,
+    /// The program, with its arguments, that runs rules in a process of its own; without it there are no rules.
+    pub rules_worker: Vec<OsString>,
     /// How long a challenge waits for its evidence.
     pub session_lifetime: Duration,
     /// How long a device may take from its offer to attesting the release.
@@ -101,6 +103,7 @@ impl Config {
             endorser_issuers: Vec::new(),
             result_profile: eat::RESULT_PROFILE.to_owned(),
             override_anchors: TrustAnchors::default(),
+            rules_worker: Vec::new(),
             session_lifetime: Duration::from_secs(150),
             trial_limit: Duration::from_secs(900),
             poll_interval: Duration::from_secs(30),

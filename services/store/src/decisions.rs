@@ -2,8 +2,8 @@ use serde_json::{Value, json};
 use sqlx::{Row, sqlite::SqliteRow};
 
 use crate::{
-    AuditEntry, Change, DecisionId, DeviceId, Error, ReleaseId, ResultId, Store, Timestamp,
-    devices::release_column, writer::Transaction,
+    AuditEntry, Change, DecisionId, DeviceId, Error, NewResult, ReleaseId, ResultId, Store, Timestamp,
+    devices::release_column, results, writer::Transaction,
 };
 
 /// A decision to remember. It becomes the device's present one.
@@ -36,6 +36,8 @@ pub struct Redecision {
     pub result: Option<ResultId>,
     /// The decision it is to replace.
     pub replaces: Option<DecisionId>,
+    /// A new result about the same evidence, on which it rests.
+    pub renewed: Option<NewResult>,
     /// The decision.
     pub decision: NewDecision,
 }
@@ -71,17 +73,22 @@ impl Store {
             .write(move |transaction| {
                 Box::pin(async move {
                     let mut kept = 0;
-                    for Redecision { result, replaces, decision } in decisions {
+                    for Redecision { result, replaces, renewed, decision } in decisions {
                         let row = sqlx::query("SELECT result, decision FROM devices WHERE id = $1")
                             .bind(decision.device.as_bytes().to_vec())
                             .fetch_optional(&mut transaction.connection)
                             .await?;
                         let Some(row) = row else { continue };
                         let now: (Option<i64>, Option<i64>) = (row.try_get(0)?, row.try_get(1)?);
-                        if now == (result.map(|result| result.0), replaces.map(|decision| decision.0)) {
-                            insert(transaction, result, decision).await?;
-                            kept += 1;
+                        if now != (result.map(|result| result.0), replaces.map(|decision| decision.0)) {
+                            continue;
                         }
+                        let rests_on = match renewed {
+                            Some(renewed) => Some(results::renew(transaction, renewed).await?),
+                            None => result,
+                        };
+                        insert(transaction, rests_on, decision).await?;
+                        kept += 1;
                     }
                     Ok(kept)
                 })

@@ -168,6 +168,18 @@ impl Store {
         rows.iter().map(device).collect()
     }
 
+    /// Devices in service whose key another one has as well.
+    pub async fn devices_sharing_keys(&self) -> Result<Vec<Device>, Error> {
+        let rows = sqlx::query(
+            "SELECT * FROM devices WHERE retired_at IS NULL AND thumbprint IN
+             (SELECT thumbprint FROM devices WHERE retired_at IS NULL GROUP BY thumbprint HAVING count(*) > 1)
+             ORDER BY id",
+        )
+        .fetch_all(&self.readers)
+        .await?;
+        rows.iter().map(device).collect()
+    }
+
     /// Devices in service that were found to run a release.
     pub async fn devices_running(&self, release: &ReleaseId) -> Result<Vec<Device>, Error> {
         let rows = sqlx::query("SELECT * FROM devices WHERE release = $1 AND retired_at IS NULL ORDER BY id")

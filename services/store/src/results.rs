@@ -1,9 +1,11 @@
+use std::collections::HashMap;
+
 use serde_json::{Value, json};
 use sqlx::{Row, sqlite::SqliteRow};
 
 use crate::{
-    AuditEntry, DecisionId, DeviceId, Error, NewDecision, ReleaseId, ResultId, SessionId, Store, Timestamp,
-    decisions, devices::release_column, sessions, writer::Transaction,
+    AuditEntry, DecisionId, Device, DeviceFilter, DeviceId, Error, NewDecision, ReleaseId, ResultId,
+    SessionId, Store, Timestamp, decisions, devices::release_column, sessions, writer::Transaction,
 };
 
 /// A signed result and the evidence it judges.
@@ -39,6 +41,10 @@ pub struct NewResult {
     pub reasons: String,
     /// Whether the enrolled key signed the evidence for our own nonce. Only then does it say anything of the device.
     pub authentic: bool,
+    /// The policy it was made under, in its one encoding.
+    pub policy: Vec<u8>,
+    /// What lets the evidence be judged again without the device's key.
+    pub seal: Option<Vec<u8>>,
 }
 
 /// A signed result as it was given.
@@ -74,6 +80,10 @@ pub struct ResultRecord {
     pub reasons: String,
     /// Whether the enrolled key signed the evidence for our own nonce.
     pub authentic: bool,
+    /// The policy it was made under, in its one encoding. Older results do not tell.
+    pub policy: Option<Vec<u8>>,
+    /// What lets the evidence be judged again without the device's key. Older results have none.
+    pub seal: Option<Vec<u8>>,
 }
 
 impl Store {
@@ -95,15 +105,11 @@ impl Store {
                     {
                         return Err(Error::Conflict("the device's result"));
                     }
-                    let (authentic, device, at) = (result.authentic, result.device.clone(), result.received_at);
+                    let (authentic, device, at) =
+                        (result.authentic, result.device.clone(), result.received_at);
                     let id = insert(transaction, result).await?;
                     if let (true, Some(device)) = (authentic, &device) {
-                        sqlx::query("UPDATE devices SET result = $1, attested_at = max($2, coalesce(attested_at, 0)) WHERE id = $3")
-                            .bind(id.0)
-                            .bind(at.micros())
-                            .bind(device.as_bytes().to_vec())
-                            .execute(&mut transaction.connection)
-                            .await?;
+                        make_present(transaction, id, device, at).await?;
                     }
                     let decided = match decision {
                         Some(decision) => {
@@ -164,6 +170,32 @@ impl Store {
         row.as_ref().map(result).transpose()
     }
 
+    /// Devices in service after one of them, ordered by id, each with its present result.
+    pub async fn with_results(
+        &self,
+        after: Option<&DeviceId>,
+        limit: u32,
+    ) -> Result<Vec<(Device, Option<ResultRecord>)>, Error> {
+        let filter = DeviceFilter { after: after.cloned(), limit, ..DeviceFilter::default() };
+        let devices = self.devices(&filter).await?;
+        let Some(last) = devices.last() else { return Ok(Vec::new()) };
+        let rows = sqlx::query(
+            "SELECT * FROM results WHERE id IN
+             (SELECT result FROM devices WHERE id > $1 AND id <= $2 AND result IS NOT NULL AND retired_at IS NULL)",
+        )
+        .bind(after.map(DeviceId::as_bytes).unwrap_or_default())
+        .bind(last.id.as_bytes())
+        .fetch_all(&self.readers)
+        .await?;
+        let results = rows.iter().map(|row| result(row).map(|result| (result.id, result)));
+        let mut results = results.collect::<Result<HashMap<_, _>, _>>()?;
+        let with = |device: Device| {
+            let result = device.result.and_then(|id| results.remove(&id));
+            (device, result)
+        };
+        Ok(devices.into_iter().map(with).collect())
+    }
+
     /// The result that answered a session.
     pub async fn result_of_session(&self, session: SessionId) -> Result<Option<ResultRecord>, Error> {
         let row = sqlx::query("SELECT * FROM results WHERE session = $1")
@@ -192,6 +224,33 @@ async fn present(transaction: &mut Transaction, device: &DeviceId) -> Result<Opt
     Ok(row.map(|row| row.try_get::<Option<i64>, _>(0)).transpose()?.flatten().map(ResultId))
 }
 
+/// Remembers a result about evidence that was judged again, and makes it the device's present one.
+pub(crate) async fn renew(transaction: &mut Transaction, result: NewResult) -> Result<ResultId, Error> {
+    let (device, at) = (result.device.clone(), result.received_at);
+    let id = insert(transaction, result).await?;
+    if let Some(device) = device {
+        make_present(transaction, id, &device, at).await?;
+    }
+    Ok(id)
+}
+
+async fn make_present(
+    transaction: &mut Transaction,
+    id: ResultId,
+    device: &DeviceId,
+    at: Timestamp,
+) -> Result<(), Error> {
+    sqlx::query(
+        "UPDATE devices SET result = $1, attested_at = max($2, coalesce(attested_at, 0)) WHERE id = $3",
+    )
+    .bind(id.0)
+    .bind(at.micros())
+    .bind(device.as_bytes().to_vec())
+    .execute(&mut transaction.connection)
+    .await?;
+    Ok(())
+}
+
 async fn insert(transaction: &mut Transaction, result: NewResult) -> Result<ResultId, Error> {
     let reasons: Value = serde_json::from_str(&result.reasons).map_err(|_| Error::Corrupt("reasons"))?;
     let detail = json!({
@@ -203,7 +262,8 @@ async fn insert(transaction: &mut Transaction, result: NewResult) -> Result<Resu
     });
     let id = sqlx::query(
         "INSERT INTO results (session, device, received_at, nonce, evidence, cwt, jwt, issued, expires, tier, release,
-         reasons, authentic, media_type) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+         reasons, authentic, media_type, policy, seal)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
     )
     .bind(result.session.map(|session| session.0.to_vec()))
     .bind(result.device.as_ref().map(|device| device.as_bytes().to_vec()))
@@ -219,6 +279,8 @@ async fn insert(transaction: &mut Transaction, result: NewResult) -> Result<Resu
     .bind(result.reasons)
     .bind(result.authentic)
     .bind(result.media_type)
+    .bind(result.policy)
+    .bind(result.seal)
     .execute(&mut transaction.connection)
     .await?
     .last_insert_rowid();
@@ -254,5 +316,7 @@ fn result(row: &SqliteRow) -> Result<ResultRecord, Error> {
         release: release_column(row, "release")?,
         reasons: row.try_get("reasons")?,
         authentic: row.try_get("authentic")?,
+        policy: row.try_get("policy")?,
+        seal: row.try_get("seal")?,
     })
 }

@@ -76,6 +76,8 @@ fn result(session: u8, device: &DeviceId) -> NewResult {
         release: Some(release_id(5)),
         reasons: "[]".into(),
         authentic: true,
+        policy: vec![0xa0],
+        seal: None,
     }
 }
 
@@ -177,7 +179,12 @@ async fn drops_decision_made_from_what_is_not_the_newest() {
     let (second, new) =
         store.record_result(result(2, &id), Some(decision(&id, "trusted", 300))).await.unwrap();
     let stale = |result, replaces| {
-        vec![Redecision { result: Some(result), replaces, decision: decision(&id, "stale", 9) }]
+        vec![Redecision {
+            result: Some(result),
+            replaces,
+            renewed: None,
+            decision: decision(&id, "stale", 9),
+        }]
     };
     for (result, replaces, kept) in [(first, new, 0), (second, old, 0), (second, new, 1), (second, new, 0)] {
         assert_eq!(store.decide(stale(result, replaces)).await.unwrap(), kept);

@@ -29,6 +29,8 @@ pub enum Change {
     Override,
     /// The list of authorities.
     Authorities,
+    /// What evidence is judged by besides releases. It does not move the revision: what follows from it does.
+    Criteria,
 }
 
 /// Mutations waiting for the writer; beyond that callers wait.
@@ -230,7 +232,7 @@ impl Actor {
 }
 
 fn moves_revision(change: &Change) -> bool {
-    !matches!(change, Change::Gateway(_) | Change::Network(_) | Change::Report(_))
+    !matches!(change, Change::Gateway(_) | Change::Network(_) | Change::Report(_) | Change::Criteria)
 }
 
 async fn execute(transaction: &mut Transaction, sql: &'static str) -> Result<(), Error> {

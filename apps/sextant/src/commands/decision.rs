@@ -8,7 +8,7 @@ use trust::{Bundle, BundleAnchors, BundledRelease, Standing};
 use crate::{
     client::ServerArgs,
     clock,
-    commands::{authority, policy},
+    commands::{authority, policy, up},
     failure::{Answer, Failure},
     files::{self, Input, Mode},
     keys::{self, KeyFile},
@@ -79,7 +79,8 @@ fn verify(command: &Verify, printer: &Printer) -> Result<Answer, Failure> {
         mud_issuers: keys::read_all_certificates(&command.mud_issuers)?,
         keys: verifiers.iter().chain(&operators).cloned().collect(),
     };
-    let verdict = match bundle.verify(&anchors) {
+    let mut sandbox = rules::Sandbox::new(up::rules_worker()?);
+    let verdict = match bundle.verify(&anchors, &mut sandbox) {
         Ok(decision) => {
             let facts = Map::new()
                 .with("device", hex(&decision.device))
@@ -118,6 +119,8 @@ pub(crate) fn tree(bundle: &Bundle) -> Map {
         .maybe("result", bundle.result.as_deref().map(sha256))
         .maybe("evidence", bundle.evidence.as_ref().map(|evidence| sha256(&evidence.evidence)))
         .with("releases", bundle.releases.iter().map(release).collect::<Vec<_>>())
+        .unless_empty("rules", Node::list(bundle.rules.iter().map(|rules| trust::digest_of_rules(rules))))
+        .unless_empty("denied", Node::list(&bundle.denied))
         .unless_empty("overrides", Node::List(bundle.overrides.iter().map(|bytes| sha256(bytes)).collect()))
         .unless_empty(
             "violations",

@@ -8,6 +8,7 @@ pub(crate) mod corim;
 pub(crate) mod coswid;
 pub(crate) mod decision;
 pub(crate) mod demo;
+pub(crate) mod deny;
 pub(crate) mod device;
 pub(crate) mod ear;
 pub(crate) mod eat;
@@ -19,6 +20,7 @@ pub(crate) mod mud;
 pub(crate) mod policy;
 pub(crate) mod quarantine;
 pub(crate) mod release;
+pub(crate) mod rules;
 pub(crate) mod sim;
 pub(crate) mod suit;
 pub(crate) mod token;
@@ -86,6 +88,12 @@ pub(crate) enum Command {
     /// Write policies and override network policy
     #[command(subcommand)]
     Policy(policy::Policy),
+    /// Judge evidence by rules of your own (Rego)
+    #[command(subcommand)]
+    Rules(rules::Rules),
+    /// Keep digests that no device may run
+    #[command(subcommand)]
+    Deny(deny::Deny),
     /// Restrict devices to attestation and update
     #[command(subcommand)]
     Quarantine(quarantine::Quarantine),
@@ -122,6 +130,8 @@ pub(crate) fn run(command: Command, printer: &Printer) -> Result<Answer, Failure
         Command::Endorsement(command) => endorsement::run(command, printer),
         Command::Campaign(command) => campaign::run(command, printer),
         Command::Policy(command) => policy::run(command, printer),
+        Command::Rules(command) => rules::run(command, printer),
+        Command::Deny(command) => deny::run(command, printer),
         Command::Quarantine(command) => quarantine::run(command, printer),
         Command::Decision(command) => decision::run(command, printer),
         Command::Audit(command) => audit::run(command, printer),

@@ -1,4 +1,4 @@
-use std::{io, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{ffi::OsString, io, net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::Args;
 use cose::Purpose;
@@ -101,6 +101,7 @@ fn config(command: Up) -> Result<Config, Failure> {
     config.names = command.name;
     config.site = command.site;
     config.broad_mud_approved = command.accept_broad_mud;
+    config.rules_worker = rules_worker()?;
     if !command.role.is_empty() {
         config.roles = command.role;
     }
@@ -130,6 +131,13 @@ fn config(command: Up) -> Result<Config, Failure> {
     config.period = command.period.unwrap_or(config.period);
     config.attestations_a_minute = command.attestations_a_minute.unwrap_or(config.attestations_a_minute);
     Ok(config)
+}
+
+/// The command with which this program runs rules for others.
+pub(crate) fn rules_worker() -> Result<Vec<OsString>, Failure> {
+    let program = std::env::current_exe()
+        .map_err(|error| Failure::new("this program does not find itself").because(&error))?;
+    Ok(vec![program.into(), "rules".into(), "worker".into()])
 }
 
 /// Returns when somebody asks the process to end, politely.

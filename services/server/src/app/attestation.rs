@@ -1,20 +1,15 @@
-//! Challenges, evidence and results: the verifier of the remote attestation architecture (RFC 9334).
+//! Sessions: challenges, evidence that answers them, and the results they end in (RFC 9334).
 
 use std::{net::IpAddr, sync::LazyLock};
 
 use api::{Base64Url, Session, SessionStatus};
 use base64::{Engine, prelude::BASE64_STANDARD};
-use cose::Key;
-use crypto::HashAlgorithm;
-use eat::{AttestationResult, Evidence, Nonce, Ueid, VerifierId};
-use store::{Challenge, Device, DeviceId, NewDecision, NewResult, ReleaseId, SessionId, Timestamp};
-use trust::{
-    Appraised, Code, EVIDENCE_MEDIA_TYPES, Outcome, Reason, References, Subject, appraise,
-    attestation_result, refuse_evidence,
-};
+use eat::Evidence;
+use store::{Challenge, DeviceId, SessionId, Timestamp};
+use trust::EVIDENCE_MEDIA_TYPES;
 
 use crate::{
-    app::{App, Failure, reasons, rfc3339},
+    app::{App, Failure, appraisal::Made, rfc3339},
     keys,
 };
 
@@ -25,18 +20,9 @@ pub(crate) const DEFAULT_NONCE: u8 = 32;
 pub(super) struct Open {
     pub(super) id: SessionId,
     pub(super) nonce: Vec<u8>,
-    expires: Timestamp,
+    pub(super) expires: Timestamp,
     /// Whether the nonce is ours. Only then does evidence that answers it prove to be fresh.
     pub(super) ours: bool,
-}
-
-/// What was made of evidence.
-struct Judged {
-    appraised: Appraised,
-    device: Option<Device>,
-    claimed: Option<DeviceId>,
-    /// Whether the enrolled key signed it.
-    signed: bool,
 }
 
 impl App {
@@ -97,12 +83,12 @@ impl App {
             Some(device) => Some(self.alone_with(device).await),
             None => None,
         };
-        let judged = self.judge(&evidence, &open, from, now).await?;
+        let basis = self.basis();
+        let judged = self.judge(&evidence, &open, from, now, &basis).await?;
         let authentic = judged.signed && open.ours;
         let lifetime = self.config.policy.result_lifetime;
         let expires = now.plus_seconds(lifetime).seconds();
-        let result = self.make_result(&judged, &open, authentic, now, expires)?;
-        let (new, outcome) = self.sign(result, &judged, &open, evidence, authentic, now, expires)?;
+        let Made { new, outcome } = self.make_result(&judged, &open, evidence, now, expires)?;
         let decision = match (&judged.device, authentic) {
             (Some(device), true) => Some(self.decide_with(device, Some(&outcome), now).await?),
             _ => None,
@@ -110,57 +96,17 @@ impl App {
         let mut session = complete(&open, api::EVIDENCE, &new.evidence, &new.cwt, &new.jwt);
         self.store.record_result(new, decision).await?;
         self.nudge.notify_one();
+        if let (Some(device), true) = (&judged.device, authentic)
+            && self.basis().revision != basis.revision
+        {
+            // It was judged by what holds no longer, after everybody else was judged again.
+            self.judge_later(&device.id);
+        }
         if let (Some(device), true) = (&judged.device, authentic) {
             session.device_token = Some(self.device_token(&device.id, now.plus_seconds(lifetime)));
             session.next_attestation = Some(jittered(lifetime.unsigned_abs()));
         }
         Ok(session)
-    }
-
-    /// Judges stored evidence of a device again, when what it was compared with changed. Gives whether that made a new
-    /// result: it ends when the old one would have, for the evidence is no fresher.
-    pub(crate) async fn reappraise(&self, device: &DeviceId) -> Result<bool, Failure> {
-        let _alone = self.alone_with(device).await;
-        let Some(device) = self.store.device(device).await? else { return Ok(false) };
-        let device = &device;
-        let now = self.now();
-        let Some(record) = (match device.result {
-            Some(id) => self.store.result(id).await?,
-            None => None,
-        }) else {
-            return Ok(false);
-        };
-        if record.expires <= now.seconds() {
-            return Ok(false);
-        }
-        let open = Open {
-            id: record.session.unwrap_or(SessionId([0; 16])),
-            nonce: record.nonce.clone(),
-            expires: now,
-            ours: true,
-        };
-        let judged = self.judge_of(&record.evidence, &open, device.clone()).await?;
-        let before = self.read_outcome(&record);
-        let same = judged.appraised.release == before.release
-            && judged
-                .appraised
-                .reasons
-                .iter()
-                .map(|reason| reason.code)
-                .eq(before.reasons.iter().map(|reason| reason.code));
-        if same {
-            return Ok(false);
-        }
-        let result = self.make_result(&judged, &open, true, now, record.expires)?;
-        let (new, outcome) = self.sign(result, &judged, &open, record.evidence, true, now, record.expires)?;
-        let decision: NewDecision = self.decide_with(device, Some(&outcome), now).await?;
-        let new = NewResult { session: None, replaces: device.result, ..new };
-        match self.store.record_result(new, Some(decision)).await {
-            Ok(_) => Ok(true),
-            // Newer evidence was judged meanwhile, by what holds now.
-            Err(store::Error::Conflict(_)) => Ok(false),
-            Err(error) => Err(error.into()),
-        }
     }
 
     /// A session that takes evidence.
@@ -183,192 +129,6 @@ impl App {
             }
             _ => Err(Failure::NotFound),
         }
-    }
-
-    async fn judge(
-        &self,
-        bytes: &[u8],
-        open: &Open,
-        from: IpAddr,
-        now: Timestamp,
-    ) -> Result<Judged, Failure> {
-        let refused = |reason: Reason, claimed| Judged {
-            appraised: refuse_evidence(reason),
-            device: None,
-            claimed,
-            signed: false,
-        };
-        let evidence = match Evidence::decode(bytes) {
-            Ok(evidence) => evidence,
-            Err(error) => {
-                return Ok(refused(Reason::new(Code::MalformedEvidence).with("error", error), None));
-            }
-        };
-        let claimed = DeviceId::new(evidence.ueid().as_bytes());
-        let Some(id) = claimed.clone() else {
-            return Ok(refused(Reason::new(Code::MalformedEvidence), None));
-        };
-        self.limiter.take(from, &id, now).map_err(Failure::TooMany)?;
-        if evidence.nonce().as_bytes() != open.nonce {
-            return Ok(refused(Code::ReplayedNonce.into(), claimed));
-        }
-        match self.store.device(&id).await? {
-            Some(device) if device.retired_at.is_none() => self.judge_of(bytes, open, device).await,
-            _ => Ok(refused(Reason::new(Code::UnknownDevice).with("ueid", &id), claimed)),
-        }
-    }
-
-    /// Judges evidence with the key of the device it claims to come from.
-    async fn judge_of(&self, bytes: &[u8], open: &Open, device: Device) -> Result<Judged, Failure> {
-        let claimed = Some(device.id.clone());
-        let forged = |reason: Reason, device| Judged {
-            appraised: refuse_evidence(reason),
-            device: Some(device),
-            claimed: claimed.clone(),
-            signed: false,
-        };
-        let key =
-            Key::decode(&device.key).map_err(|_| Failure::Fault("a stored key cannot be read".to_owned()))?;
-        let nonce =
-            Nonce::new(&open.nonce).ok_or_else(|| Failure::Fault("a nonce has no length".to_owned()))?;
-        let verified = Evidence::decode(bytes).and_then(|evidence| evidence.verify(key.public(), &nonce));
-        let Ok(evidence) = verified else {
-            return Ok(forged(Code::BadEvidenceSignature.into(), device));
-        };
-        // The thumbprint is of the key that was just used, not of a column beside it.
-        let thumbprint = key.thumbprint(HashAlgorithm::Sha256);
-        let twins = self.store.devices_with_key(thumbprint.as_bytes()).await?;
-        let appraised = match twins.iter().find(|twin| twin.id != device.id) {
-            Some(twin) => {
-                refuse_evidence(Reason::new(Code::SameKeyTwice).with("a", &device.name).with("b", &twin.name))
-            }
-            None => self.appraise(&evidence).await?,
-        };
-        Ok(Judged { appraised, device: Some(device), claimed, signed: true })
-    }
-
-    async fn appraise(&self, evidence: &eat::VerifiedEvidence<'_>) -> Result<Appraised, Failure> {
-        let book = self.book();
-        let (vendor, class) = (&evidence.claims().vendor, &evidence.claims().class);
-        let mut usable = Vec::new();
-        let mut tampered = None;
-        for entry in book.iter() {
-            match &entry.verified {
-                Ok(verified) if verified.release.is_for(vendor, class) => {
-                    if self.holds(entry).await? {
-                        usable.push(&verified.release);
-                    } else {
-                        tampered = Some(
-                            Reason::new(Code::ReferenceTampered)
-                                .with("release", entry.record.id)
-                                .with("version", &entry.record.version),
-                        );
-                        // The reconciler finds out the same, says so, and judges other devices again.
-                        self.nudge.notify_one();
-                    }
-                }
-                Ok(_) => {}
-                Err(reason) if entry.record.class.as_deref() == Some(class.as_slice()) => {
-                    tampered = Some(reason.clone()).filter(|reason| reason.code == Code::ReferenceTampered);
-                }
-                Err(_) => {}
-            }
-        }
-        let references = References { releases: &usable, denied: &[], tampered: tampered.as_ref() };
-        Ok(appraise(evidence, &references, &self.config.policy))
-    }
-
-    fn make_result(
-        &self,
-        judged: &Judged,
-        open: &Open,
-        authentic: bool,
-        now: Timestamp,
-        expires: i64,
-    ) -> Result<AttestationResult, Failure> {
-        let key = match &judged.device {
-            Some(device) if authentic => {
-                let key = Key::decode(&device.key);
-                Some(
-                    key.map_err(|_| Failure::Fault("a stored key cannot be read".to_owned()))?
-                        .public()
-                        .clone(),
-                )
-            }
-            _ => None,
-        };
-        let claimed = judged.claimed.as_ref().and_then(|id| Ueid::new(id.as_bytes()));
-        let nobody = Ueid::new(&[0; Ueid::MIN_LEN]).ok_or_else(|| Failure::Fault("no ueid".to_owned()))?;
-        let nonce = Nonce::new(&open.nonce);
-        let subject =
-            Subject { ueid: claimed.unwrap_or(nobody), key, nonce: nonce.clone().filter(|_| judged.signed) };
-        let mut result =
-            attestation_result(&judged.appraised, &subject, &self.config.policy, verifier(), now.seconds());
-        result.expires_at = Some(expires);
-        if !authentic {
-            // Only what the enrolled key answered to our own nonce says something of that device.
-            result.ueid = None;
-        }
-        if !open.ours {
-            result.nonce = nonce;
-        }
-        Ok(result)
-    }
-
-    /// A result as CWT, and as JWT of a profile.
-    pub(super) fn sign_forms(
-        &self,
-        mut result: AttestationResult,
-        json_profile: &str,
-    ) -> Result<(Vec<u8>, String), Failure> {
-        let unsigned = |error: eat::Error| Failure::Fault(format!("a result cannot be signed: {error}"));
-        let (key, kid) = (&self.result_key.signing, self.result_key.kid.as_slice());
-        let cwt = result.sign_cwt(key, kid).map_err(unsigned)?;
-        json_profile.clone_into(&mut result.profile);
-        let jwt = result.sign_jwt(key, kid).map_err(unsigned)?;
-        Ok((cwt, jwt))
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "one row of the store, of which each is a column")]
-    fn sign(
-        &self,
-        result: AttestationResult,
-        judged: &Judged,
-        open: &Open,
-        evidence: Vec<u8>,
-        authentic: bool,
-        now: Timestamp,
-        expires: i64,
-    ) -> Result<(NewResult, Outcome), Failure> {
-        let tier = result.tier();
-        let (cwt, jwt) = self.sign_forms(result, eat::RESULT_PROFILE)?;
-        let appraised = &judged.appraised;
-        let outcome = Outcome {
-            object: crypto::Digest::of(HashAlgorithm::Sha256, &cwt),
-            tier,
-            release: appraised.release,
-            reasons: appraised.reasons.clone(),
-            issued: now.seconds(),
-            expires,
-        };
-        let new = NewResult {
-            session: Some(open.id),
-            replaces: None,
-            device: judged.claimed.clone(),
-            received_at: now,
-            nonce: open.nonce.clone(),
-            evidence,
-            media_type: None,
-            cwt,
-            jwt,
-            issued: now.seconds(),
-            expires,
-            tier: tier.name().to_owned(),
-            release: appraised.release.map(ReleaseId::new),
-            reasons: reasons::to_json(&appraised.reasons),
-            authentic,
-        };
-        Ok((new, outcome))
     }
 }
 
@@ -393,14 +153,6 @@ pub(crate) static ACCEPTED: LazyLock<Vec<&str>> =
 /// The same, as they are written in answers.
 pub(crate) fn accepted() -> Vec<String> {
     ACCEPTED.iter().map(ToString::to_string).collect()
-}
-
-/// What results say of who made them.
-pub(super) fn verifier() -> VerifierId {
-    VerifierId {
-        developer: "https://github.com/sextant-iot/sextant".to_owned(),
-        build: concat!("sextant ", env!("CARGO_PKG_VERSION")).to_owned(),
-    }
 }
 
 pub(super) fn complete(open: &Open, media_type: &str, evidence: &[u8], cwt: &[u8], jwt: &str) -> Session {

@@ -1,12 +1,13 @@
 //! Decisions as bundles: whoever has the anchors makes them again, without believing this server.
 
 use api::{Base64Url, DecisionBundle};
+use crypto::{Digest, HashAlgorithm};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use store::{DecisionId, ReleaseId};
+use store::{DecisionId, ReleaseId, ResultRecord};
 use trust::{
-    Bundle, BundledEvidence, BundledRelease, Decision, Hold, OverlayInForce, ReleaseStanding, Restriction,
-    Standing, Violation,
+    Bundle, BundledEvidence, BundledRelease, Code, Decision, Hold, OverlayInForce, Policy, ReleaseStanding,
+    Restriction, Standing, Violation,
 };
 
 use crate::app::{App, Failure, reasons, rfc3339};
@@ -121,7 +122,13 @@ impl App {
         };
         let inputs: Inputs = serde_json::from_str(&record.body)
             .map_err(|error| Failure::Fault(format!("a stored decision cannot be read: {error}")))?;
-        let releases = self.bundled_releases(&inputs.releases);
+        let mut releases = self.bundled_releases(&inputs.releases);
+        let (mut denied, mut rules) = (Vec::new(), Vec::new());
+        if let Some(result) = &result {
+            self.add_compared(&mut releases, result);
+            denied = self.denied_in(result).await?;
+            rules = self.rules_of(result).await?;
+        }
         let overlays: Vec<String> = inputs.overlays.into_iter().map(|overlay| overlay.object).collect();
         let mut overrides = Vec::new();
         for stored in self.store.overrides(record.at).await? {
@@ -142,9 +149,11 @@ impl App {
                 nonce: result.nonce.clone(),
                 key: device.key.clone(),
             }),
+            result_policy: result.as_ref().and_then(|result| result.policy.clone()),
+            rules,
             result: result.map(|result| result.cwt),
             releases,
-            denied: Vec::new(),
+            denied,
             overrides,
             violations: inputs.violations.into_iter().map(violation).collect(),
             hold: inputs.hold.map(|hold| Hold {
@@ -165,6 +174,47 @@ impl App {
             rests_on: inputs.rests_on,
             bundle: Base64Url(bundle.encode()),
         })
+    }
+
+    /// Adds the releases that evidence was compared with in vain: a decision against a device is to be made again as well.
+    fn add_compared(&self, releases: &mut Vec<BundledRelease>, result: &ResultRecord) {
+        let Ok(evidence) = eat::Evidence::decode(&result.evidence) else { return };
+        let claims = evidence.unverified();
+        let book = self.book();
+        let of_class = book.iter().filter_map(|entry| Some((entry, entry.verified.as_ref().ok()?)));
+        for (entry, verified) in of_class.filter(|(_, one)| one.release.is_for(&claims.vendor, &claims.class))
+        {
+            let accepted_at = entry.record.accepted_at.seconds();
+            let known = releases.iter().any(|release| release.envelope == verified.stripped);
+            if !known && accepted_at <= result.issued {
+                let (envelope, standing) = (verified.stripped.clone(), Standing::Current);
+                releases.push(BundledRelease { envelope, accepted_at, standing });
+            }
+        }
+    }
+
+    /// The denied digests for which a result speaks against its device. Where it names none, none that it measured was
+    /// denied when it was made.
+    async fn denied_in(&self, result: &ResultRecord) -> Result<Vec<Digest>, Failure> {
+        let code = Code::DigestDenied.as_str();
+        if !reasons::from_json(&result.reasons).iter().any(|reason| reason.code == code) {
+            return Ok(Vec::new());
+        }
+        let denied = self.store.denied().await?.into_iter().map(|denied| denied.digest);
+        let measured = denied.filter(|digest| {
+            !digest.is_empty() && result.evidence.windows(digest.len()).any(|part| part == digest)
+        });
+        Ok(measured.filter_map(|digest| Digest::new(HashAlgorithm::Sha256, &digest)).collect())
+    }
+
+    /// The rules that the policy of a result names.
+    async fn rules_of(&self, result: &ResultRecord) -> Result<Vec<String>, Failure> {
+        let policy = result.policy.as_ref().and_then(|policy| Policy::decode(policy).ok());
+        let mut rules = Vec::new();
+        for digest in policy.into_iter().flat_map(|policy| policy.rules) {
+            rules.extend(self.store.rules_source(digest.as_bytes()).await?);
+        }
+        Ok(rules)
     }
 
     fn bundled_releases(&self, stored: &[StoredRelease]) -> Vec<BundledRelease> {

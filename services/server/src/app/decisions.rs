@@ -1,21 +1,51 @@
 //! What the network lets a device do: made from verified objects whenever something they rest on changes.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
 
 use crypto::Digest;
 use eat::SignedResult;
-use store::{Device, DeviceId, NewDecision, Redecision, ReleaseId, ResultRecord, Timestamp};
-use trust::{Code, Decision, Inputs, Outcome, OverlayInForce, Reason, ReleaseStanding, Violation, decide};
+use store::{Device, DeviceId, NewDecision, NewResult, Redecision, ReleaseId, ResultRecord, Timestamp};
+use trust::{
+    Code, Decision, Inputs, Outcome, OverlayInForce, Reason, ReleaseStanding, SignedOverride, Violation,
+    decide,
+};
 
-use crate::app::{App, Failure, bundle, holds, reasons, releases::Book, violations::is_forbidden};
+use crate::app::{
+    App, Failure, bundle, holds, overrides::overlays, reasons, releases::Book, violations::is_forbidden,
+};
 
 /// How often a decision is made again when something newer comes between.
 const MAX_TRIES: usize = 8;
 /// Dropped packets that a decision looks at.
 const MAX_VIOLATIONS: u32 = 200;
 
-/// What a decision depends on besides the result.
-pub(crate) struct Surroundings {
+/// What decisions depend on besides devices, results and releases.
+pub(crate) struct Around {
+    words: Vec<SignedOverride>,
+    violations: BTreeMap<DeviceId, Vec<store::Violation>>,
+}
+
+/// A decision and what it depended on besides the result.
+pub(crate) struct Decided {
+    decision: Decision,
+    surroundings: Surroundings,
+}
+
+impl Decided {
+    /// What it would change for a device, if anything.
+    pub(crate) fn change(&self, device: &Device) -> Option<api::TrialDevice> {
+        let Decision { posture, access, reasons, .. } = &self.decision;
+        differs(device, &self.decision).then(|| api::TrialDevice {
+            ueid: device.id.to_string(),
+            name: device.name.clone(),
+            posture: (device.posture.clone(), posture.as_str().to_owned()),
+            access: (device.access.clone(), access_word(*access).to_owned()),
+            reasons: reasons.iter().map(crate::app::reasons::to_api).collect(),
+        })
+    }
+}
+
+struct Surroundings {
     standings: Vec<ReleaseStanding>,
     overlays: Vec<OverlayInForce>,
     violations: Vec<Violation>,
@@ -30,31 +60,74 @@ impl App {
         outcome: Option<&Outcome>,
         now: Timestamp,
     ) -> Result<NewDecision, Failure> {
-        let book = self.book();
-        let around = self.surroundings(device, outcome, &book, now).await?;
+        let around = self.around(Some(&device.id), now).await?;
+        Ok(self.record(device, &self.decide_in(device, outcome, &self.book(), &around, now), now))
+    }
+
+    /// What decisions about one device or about all depend on.
+    pub(crate) async fn around(&self, device: Option<&DeviceId>, now: Timestamp) -> Result<Around, Failure> {
+        let since = now.plus_seconds(-self.config.policy.violation_window);
+        let most = if device.is_some() { MAX_VIOLATIONS } else { u32::MAX };
+        let mut violations: BTreeMap<DeviceId, Vec<store::Violation>> = BTreeMap::new();
+        for (_, violation) in self.store.violations(device, since, most).await? {
+            if let Some(device) = violation.device.clone() {
+                let of_device = violations.entry(device).or_default();
+                // The newest come first.
+                if of_device.len() < MAX_VIOLATIONS as usize {
+                    of_device.push(violation);
+                }
+            }
+        }
+        Ok(Around { words: self.operators_words(now).await?, violations })
+    }
+
+    /// Decides about a device.
+    pub(crate) fn decide_in(
+        &self,
+        device: &Device,
+        outcome: Option<&Outcome>,
+        book: &Book,
+        around: &Around,
+        now: Timestamp,
+    ) -> Decided {
+        let surroundings = self.surroundings(device, outcome, book, around);
         let decision = decide(&Inputs {
             device: device.id.as_bytes(),
             outcome,
-            releases: &around.standings,
-            overlays: &around.overlays,
-            violations: &around.violations,
-            hold: around.hold.as_ref(),
+            releases: &surroundings.standings,
+            overlays: &surroundings.overlays,
+            violations: &surroundings.violations,
+            hold: surroundings.hold.as_ref(),
             policy: &self.config.policy,
             now: now.seconds(),
         });
-        Ok(self.record(device, &decision, &around, now))
+        Decided { decision, surroundings }
+    }
+
+    /// A decision that is to replace the present one, where it says something else or rests on a new result.
+    pub(crate) fn redecision(
+        &self,
+        device: &Device,
+        decided: &Decided,
+        renewed: Option<NewResult>,
+        now: Timestamp,
+    ) -> Option<Redecision> {
+        if renewed.is_none() && !differs(device, &decided.decision) {
+            return None;
+        }
+        let decision = self.record(device, decided, now);
+        Some(Redecision { result: device.result, replaces: device.decision, renewed, decision })
     }
 
     /// Decides again about devices. Only what differs from the present decision is stored; gives how many were.
     pub(crate) async fn redecide(&self, devices: &[Device]) -> Result<usize, Failure> {
         let now = self.now();
-        let mut decisions = Vec::new();
+        let (book, mut decisions) = (self.book(), Vec::new());
         for device in devices {
             let outcome = self.outcome(device).await?;
-            let decision = self.decide_with(device, outcome.as_ref(), now).await?;
-            if differs(device, &decision) {
-                decisions.push(Redecision { result: device.result, replaces: device.decision, decision });
-            }
+            let around = self.around(Some(&device.id), now).await?;
+            let decided = self.decide_in(device, outcome.as_ref(), &book, &around, now);
+            decisions.extend(self.redecision(device, &decided, None, now));
         }
         if decisions.is_empty() { Ok(0) } else { Ok(self.store.decide(decisions).await?) }
     }
@@ -105,49 +178,34 @@ impl App {
         Outcome::of(&verified)
     }
 
-    async fn surroundings(
+    fn surroundings(
         &self,
         device: &Device,
         outcome: Option<&Outcome>,
-        book: &Arc<Book>,
-        now: Timestamp,
-    ) -> Result<Surroundings, Failure> {
+        book: &Book,
+        around: &Around,
+    ) -> Surroundings {
         let release = outcome.and_then(|outcome| outcome.release).map(ReleaseId::new);
         let all_approved = self.config.broad_mud_approved;
         let standings = release.map(|release| book.standings(&release, all_approved)).unwrap_or_default();
         let running = release.and_then(|release| Some(&book.get(&release)?.verified.as_ref().ok()?.release));
         let needs = running.and_then(trust::Release::network_needs);
-        let since = now.plus_seconds(-self.config.policy.violation_window);
-        let violations = self.store.violations(Some(&device.id), since, MAX_VIOLATIONS).await?;
-        let violations = violations
-            .into_iter()
-            .filter(|(_, violation)| is_forbidden(violation, needs))
-            .map(|(_, violation)| Violation {
-                at: violation.last.seconds(),
-                count: violation.count,
-                target: format!(
-                    "{} {} {}",
-                    violation.name.as_deref().unwrap_or(&violation.dst),
-                    violation.protocol,
-                    violation.dport
-                ),
-            })
-            .collect();
+        let seen = around.violations.get(&device.id).into_iter().flatten();
+        let violation = |seen: &store::Violation| Violation {
+            at: seen.last.seconds(),
+            count: seen.count,
+            target: format!("{} {} {}", seen.name.as_deref().unwrap_or(&seen.dst), seen.protocol, seen.dport),
+        };
+        let violations = seen.filter(|seen| is_forbidden(seen, needs)).map(violation).collect();
         let hold = device.hold.as_ref().map(holds::input);
-        let overlays = self.overlays(device, running, now).await?;
-        Ok(Surroundings { standings, overlays, violations, hold })
+        Surroundings { standings, overlays: overlays(&around.words, device, running), violations, hold }
     }
 
     /// The decision with everything needed to make it again.
-    fn record(
-        &self,
-        device: &Device,
-        decision: &Decision,
-        around: &Surroundings,
-        now: Timestamp,
-    ) -> NewDecision {
+    fn record(&self, device: &Device, decided: &Decided, now: Timestamp) -> NewDecision {
         let policy = self.config.policy.encode();
-        let Surroundings { standings, overlays, violations, hold } = around;
+        let Decided { decision, surroundings } = decided;
+        let Surroundings { standings, overlays, violations, hold } = surroundings;
         let all_approved = self.config.broad_mud_approved;
         let body =
             bundle::inputs(decision, &policy, standings, overlays, violations, hold.as_ref(), all_approved);
@@ -166,17 +224,21 @@ impl App {
 }
 
 /// Whether a decision says something else than the device's present one. Ages in details do not count.
-fn differs(device: &Device, decision: &NewDecision) -> bool {
-    let codes = |text: &str| -> Vec<String> {
-        reasons::from_json(text).into_iter().map(|reason| reason.code).collect()
+fn differs(device: &Device, decision: &Decision) -> bool {
+    let codes = || {
+        let present = reasons::from_json(&device.reasons);
+        present
+            .iter()
+            .map(|reason| reason.code.as_str())
+            .eq(decision.reasons.iter().map(|reason| reason.code.as_str()))
     };
     device.decision.is_none()
-        || device.posture != decision.posture
-        || device.access != decision.access
+        || device.posture != decision.posture.as_str()
+        || device.access != access_word(decision.access)
         || device.violating != decision.violating
-        || device.release != decision.release
-        || device.due != decision.due
-        || codes(&device.reasons) != codes(&decision.reasons)
+        || device.release != decision.release.map(ReleaseId::new)
+        || device.due != decision.due.map(Timestamp::from_seconds)
+        || !codes()
 }
 
 /// The word of what a device may reach; the same as gateways use for profiles.

@@ -11,11 +11,7 @@ use trust::{
     refuse_evidence, unwrap_evidence,
 };
 
-use crate::app::{
-    App, Failure,
-    attestation::{complete, verifier},
-    reasons,
-};
+use crate::app::{App, Failure, appraisal::verifier, attestation::complete, reasons};
 
 /// What was made of evidence: of each part that attests, or of all of it where it is refused as a whole.
 struct Judged {
@@ -76,6 +72,8 @@ impl App {
                     release: None,
                     reasons: reasons::to_json(&found),
                     authentic: false,
+                    policy: policy.encode(),
+                    seal: None,
                 },
                 None,
             )
@@ -114,7 +112,7 @@ impl App {
         };
         let policy = &self.config.policy;
         let parts = attesters.into_iter().map(|attester| {
-            let appraised = corroborate(&attester, &endorsements, &[], policy, now);
+            let appraised = corroborate(&attester, &endorsements, &self.basis().criteria.denied, policy, now);
             (attester.name, attester.profile, appraised)
         });
         Ok(Judged { parts: parts.collect(), device, believed: true })

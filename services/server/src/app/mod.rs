@@ -1,6 +1,7 @@
 //! What the server decides, one file a noun. HTTP is above, SQL below.
 
 pub(crate) mod answers;
+mod appraisal;
 pub(crate) mod attestation;
 mod authorities;
 pub(crate) mod bundle;
@@ -8,6 +9,7 @@ pub(crate) mod campaigns;
 pub(crate) mod capabilities;
 pub(crate) mod challenge;
 pub(crate) mod credentials;
+pub(crate) mod criteria;
 pub(crate) mod decisions;
 pub(crate) mod devices;
 mod endorsements;
@@ -19,6 +21,7 @@ pub(crate) mod holds;
 pub(crate) mod limiter;
 pub(crate) mod objects;
 pub(crate) mod overrides;
+mod reappraisal;
 pub(crate) mod reasons;
 pub(crate) mod releases;
 pub(crate) mod reports;
@@ -27,12 +30,12 @@ pub(crate) mod violations;
 use std::{
     collections::BTreeSet,
     hash::{DefaultHasher, Hash, Hasher},
-    sync::{Arc, Mutex, RwLock},
+    sync::{Arc, Mutex, RwLock, atomic::AtomicU64},
 };
 
 use crypto::Zeroizing;
 use jiff::Timestamp as Moment;
-use store::{DeviceId, ReleaseId, Store, Timestamp};
+use store::{DeviceId, Store, Timestamp};
 use tokio::sync::Notify;
 
 pub(crate) use failure::Failure;
@@ -65,8 +68,12 @@ pub(crate) struct App {
     endorsed: RwLock<Arc<trust::Endorsements>>,
     /// Serialises the reading of releases, so that a slow reading never replaces a newer one.
     reading: tokio::sync::Mutex<()>,
-    /// Releases that stopped or began to hold, whose devices are to be judged again.
-    unsettled: Mutex<BTreeSet<ReleaseId>>,
+    criteria: RwLock<Arc<criteria::Criteria>>,
+    /// Counts up whenever releases, denied digests or rules change.
+    basis_revision: AtomicU64,
+    sandbox: Mutex<rules::Sandbox>,
+    /// Devices that were judged by what changed meanwhile.
+    unsettled: Mutex<BTreeSet<DeviceId>>,
     /// One lock for each share of the devices.
     devices: [tokio::sync::Mutex<()>; SHARES],
     gateway_state: Mutex<Option<gateways::Cached>>,
@@ -90,6 +97,9 @@ impl App {
             book: RwLock::default(),
             endorsed: RwLock::default(),
             reading: tokio::sync::Mutex::default(),
+            criteria: RwLock::default(),
+            basis_revision: AtomicU64::new(0),
+            sandbox: Mutex::new(rules::Sandbox::new(config.rules_worker.clone())),
             unsettled: Mutex::default(),
             devices: std::array::from_fn(|_| tokio::sync::Mutex::default()),
             gateway_state: Mutex::default(),
@@ -98,6 +108,7 @@ impl App {
         };
         app.read_releases().await?;
         app.read_endorsements().await?;
+        app.read_criteria().await?;
         Ok(app)
     }
 

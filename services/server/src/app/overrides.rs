@@ -94,25 +94,6 @@ impl App {
         Ok(words)
     }
 
-    /// Overrides that touch a device which runs this release.
-    pub(crate) async fn overlays(
-        &self,
-        device: &Device,
-        running: Option<&Release>,
-        now: Timestamp,
-    ) -> Result<Vec<OverlayInForce>, store::Error> {
-        let url = running.and_then(Release::network_needs).map(|needs| needs.url.as_str());
-        let digest = running.map(Release::manifest_digest);
-        let touches = |word: &SignedOverride| match (&word.content().effect, &word.content().scope) {
-            (Effect::Approve(approval), _) => digest == Some(approval.release),
-            (_, Scope::Site) => true,
-            (_, Scope::Device(ueid)) => ueid == device.id.as_bytes(),
-            (_, Scope::Model(model)) => url == Some(model),
-        };
-        let words = self.operators_words(now).await?;
-        Ok(words.iter().filter(|word| touches(word)).map(SignedOverride::overlay).collect())
-    }
-
     /// Whether the network needs of a release may be applied: they ask for little, the site accepts all that ask for
     /// much, or the network operator approved them.
     pub(crate) async fn check_approved(
@@ -138,6 +119,23 @@ impl App {
         }
         Ok(content)
     }
+}
+
+/// Of the operator's words those that touch a device which runs this release.
+pub(crate) fn overlays(
+    words: &[SignedOverride],
+    device: &Device,
+    running: Option<&Release>,
+) -> Vec<OverlayInForce> {
+    let url = running.and_then(Release::network_needs).map(|needs| needs.url.as_str());
+    let digest = running.map(Release::manifest_digest);
+    let touches = |word: &&SignedOverride| match (&word.content().effect, &word.content().scope) {
+        (Effect::Approve(approval), _) => digest == Some(approval.release),
+        (_, Scope::Site) => true,
+        (_, Scope::Device(ueid)) => ueid == device.id.as_bytes(),
+        (_, Scope::Model(model)) => url == Some(model),
+    };
+    words.iter().filter(touches).map(SignedOverride::overlay).collect()
 }
 
 /// What an override says, read without its signature: to show and to relay it, nothing else.

@@ -1,21 +1,18 @@
 //! Releases: verified when they come, verified again whenever they are read, compared with what was extracted from them
 //! before each use. The database is a cache of signed objects, not a source of trust.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use crypto::{Digest, HashAlgorithm};
 use serde_json::json;
-use store::{AuditEntry, ExpectedValue, NewRelease, ReleaseId};
+use store::{AuditEntry, ExpectedValue, NewRelease, ReleaseId, Timestamp};
 use suit::{AuthorityList, AuthorityPolicy, Envelope, VerifiedManifest, labels::component_text};
 use trust::{Code, Reason, Release, ReleaseAnchors, ReleaseStanding, Standing};
 
 use crate::app::{App, Failure, reasons, rfc3339};
 
 /// Every release, as last verified.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Book {
     entries: BTreeMap<ReleaseId, Entry>,
     /// Version of the authority list they were verified with.
@@ -59,6 +56,20 @@ impl Book {
     /// Version of a release for people.
     pub(crate) fn version(&self, id: &ReleaseId) -> Option<&str> {
         self.get(id).map(|entry| entry.record.version.as_str())
+    }
+
+    /// Takes a release for revoked, to see what would follow.
+    pub(crate) fn revoke(&mut self, id: &ReleaseId, at: Timestamp) -> Option<()> {
+        self.entries.get_mut(id)?.record.revoked = Some((at, "tried".to_owned()));
+        Some(())
+    }
+
+    /// Whether the same releases stand as in another book.
+    fn stands_as(&self, other: &Self) -> bool {
+        let standing = |entry: &Entry| {
+            (entry.record.id, entry.record.revoked.clone(), entry.verified.as_ref().err().cloned())
+        };
+        self.authorities == other.authorities && self.iter().map(standing).eq(other.iter().map(standing))
     }
 
     /// Releases for the vendor and class of one release.
@@ -241,19 +252,17 @@ impl App {
                 refused => refused,
             };
             if known.is_none_or(|known| known.verified.is_ok()) != verified.is_ok() {
-                self.unsettled().insert(record.id);
                 self.report_standing(&record, verified.as_ref().err()).await?;
             }
             entries.insert(record.id, Entry { record, verified });
         }
         let book = Arc::new(Book { entries, authorities: version });
+        let changed = !book.stands_as(&before);
         *self.book.write().unwrap_or_else(|poisoned| poisoned.into_inner()) = book;
+        if changed {
+            self.basis_changed();
+        }
         Ok(())
-    }
-
-    /// Releases whose devices are to be judged again.
-    pub(crate) fn unsettled(&self) -> std::sync::MutexGuard<'_, BTreeSet<ReleaseId>> {
-        self.unsettled.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
     /// Whether what is stored beside a release still says what the signed object says. Asked before each use.

@@ -59,6 +59,7 @@ fn describe(change: &Change) -> Event {
         Change::Gateway(name) => ("gateway", name.clone()),
         Change::Override => ("override", String::new()),
         Change::Authorities => ("authorities", String::new()),
+        Change::Criteria => ("criteria", String::new()),
     };
     Event::default().event(kind).data(json!({ "id": id }).to_string())
 }

@@ -2,6 +2,7 @@
 
 mod answer;
 mod attestation;
+mod criteria;
 mod endorsements;
 mod events;
 mod manage;
@@ -39,6 +40,7 @@ pub(crate) fn router(app: Shared) -> Router {
             .merge(manage::routes())
             .merge(objects::routes())
             .merge(endorsements::routes())
+            .merge(criteria::routes())
             .merge(events::routes())
             .merge(pages::routes());
     }

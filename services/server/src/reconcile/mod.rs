@@ -7,7 +7,7 @@ mod references;
 
 use std::{future::Future, sync::Arc, time::Duration};
 
-use store::{Change, DeviceFilter, Timestamp};
+use store::{Change, Timestamp};
 use tokio::{
     sync::broadcast::error::{RecvError, TryRecvError},
     time::{Instant, sleep, sleep_until},
@@ -31,14 +31,14 @@ pub(crate) async fn run(app: Arc<App>) {
     let mut closing = app.closing.subscribe();
     let mut changes = app.store.changes();
     let (mut standings_changed, mut periodic) = (true, true);
+    let mut judged = None;
     let mut next_sweep = app.now();
     // Kept from round to round: nudges that never end must not put it off.
     let mut period_ends = Instant::now() + app.config.period;
     loop {
         let began = Instant::now();
-        if standings_changed || periodic {
-            attempt("references", references::reconcile(&app, standings_changed)).await;
-        }
+        let read = standings_changed || periodic;
+        attempt("references", references::reconcile(&app, read, &mut judged)).await;
         attempt("expiry", expiry(&app)).await;
         attempt("cures", cures::reconcile(&app)).await;
         attempt("campaigns", campaigns::reconcile(&app)).await;
@@ -93,18 +93,6 @@ async fn expiry(app: &App) -> Result<(), Failure> {
         if app.redecide(&due).await? == 0 || !whole {
             return Ok(());
         }
-    }
-}
-
-/// Decides again about every device that was found to run a release.
-async fn decide_all(app: &App) -> Result<(), Failure> {
-    let mut filter = DeviceFilter { limit: BATCH, ..DeviceFilter::default() };
-    loop {
-        let devices = app.store.devices(&filter).await?;
-        let Some(last) = devices.last() else { return Ok(()) };
-        filter.after = Some(last.id.clone());
-        let running: Vec<_> = devices.into_iter().filter(|device| device.result.is_some()).collect();
-        app.redecide(&running).await?;
     }
 }
 

@@ -65,6 +65,21 @@ pub(super) const REASONS: &[(&str, &[&str])] = &[
         &["The expected values break the rules of their profile, or name one that is not known."],
     ),
     ("too-many-references", &["More expected values fit than can be compared."]),
+    ("policy-refused", &["The operator's rules refuse it: {says}.", "The operator's rules refuse it."]),
+    (
+        "policy-warned",
+        &[
+            "The operator's rules ask somebody to look at it: {says}.",
+            "The operator's rules ask somebody to look at it.",
+        ],
+    ),
+    (
+        "policy-failed",
+        &[
+            "The operator's rules could not be applied: {error}.",
+            "The operator's rules could not be applied.",
+        ],
+    ),
     (
         "lifecycle-not-secured",
         &["Its root of trust is not secured: {lifecycle}.", "Its root of trust is not secured."],

@@ -1,0 +1,308 @@
+//! What evidence of enrolled devices is worth: its key, its signature, its match with a release, and the signed result.
+
+use std::net::IpAddr;
+
+use cose::Key;
+use crypto::{Digest, HashAlgorithm, hmac, hmac_verify};
+use eat::{AttestationResult, Evidence, Nonce, Ueid, VerifiedEvidence, VerifierId};
+use store::{Device, DeviceId, NewResult, ReleaseId, ResultRecord, Timestamp};
+use trust::{
+    Appraised, Code, Outcome, Policy, Reason, References, Release, Subject, appraise, attestation_result,
+    refuse_evidence,
+};
+
+use crate::app::{App, Failure, attestation::Open, criteria::Basis, reasons};
+
+/// What was made of evidence.
+pub(super) struct Judged {
+    pub(super) appraised: Appraised,
+    pub(super) device: Option<Device>,
+    claimed: Option<DeviceId>,
+    /// Whether the enrolled key signed it.
+    pub(super) signed: bool,
+    /// The policy that it was judged by.
+    policy: Policy,
+    /// What lets the evidence be judged again without the key.
+    seal: Option<Digest>,
+}
+
+impl Judged {
+    /// The outcome of a result that says just this.
+    pub(super) fn outcome(&self, record: &ResultRecord) -> Outcome {
+        Outcome {
+            object: Digest::of(HashAlgorithm::Sha256, &record.cwt),
+            tier: self.appraised.tier(),
+            release: self.appraised.release,
+            reasons: self.appraised.reasons.clone(),
+            issued: record.issued,
+            expires: record.expires,
+        }
+    }
+}
+
+/// A result that is signed, and what it says.
+pub(super) struct Made {
+    pub(super) new: NewResult,
+    pub(super) outcome: Outcome,
+}
+
+impl App {
+    /// Judges evidence that answers a session.
+    pub(super) async fn judge(
+        &self,
+        bytes: &[u8],
+        open: &Open,
+        from: IpAddr,
+        now: Timestamp,
+        basis: &Basis,
+    ) -> Result<Judged, Failure> {
+        let refused = |reason: Reason, claimed| Judged {
+            appraised: refuse_evidence(reason),
+            device: None,
+            claimed,
+            signed: false,
+            policy: self.config.policy.clone(),
+            seal: None,
+        };
+        let evidence = match Evidence::decode(bytes) {
+            Ok(evidence) => evidence,
+            Err(error) => {
+                return Ok(refused(Reason::new(Code::MalformedEvidence).with("error", error), None));
+            }
+        };
+        let claimed = DeviceId::new(evidence.ueid().as_bytes());
+        let Some(id) = claimed.clone() else {
+            return Ok(refused(Reason::new(Code::MalformedEvidence), None));
+        };
+        self.limiter.take(from, &id, now).map_err(Failure::TooMany)?;
+        if evidence.nonce().as_bytes() != open.nonce {
+            return Ok(refused(Code::ReplayedNonce.into(), claimed));
+        }
+        match self.store.device(&id).await? {
+            Some(device) if device.retired_at.is_none() => {
+                self.judge_of(bytes, &open.nonce, device, basis).await
+            }
+            _ => Ok(refused(Reason::new(Code::UnknownDevice).with("ueid", &id), claimed)),
+        }
+    }
+
+    /// Judges evidence with the key of the device it claims to come from.
+    pub(super) async fn judge_of(
+        &self,
+        bytes: &[u8],
+        nonce: &[u8],
+        device: Device,
+        basis: &Basis,
+    ) -> Result<Judged, Failure> {
+        let claimed = Some(device.id.clone());
+        let key = device_key(&device)?;
+        let nonce = read_nonce(nonce)?;
+        let verified = Evidence::decode(bytes).and_then(|evidence| evidence.verify(key.public(), &nonce));
+        let Ok(evidence) = verified else {
+            return Ok(Judged {
+                appraised: refuse_evidence(Code::BadEvidenceSignature.into()),
+                device: Some(device),
+                claimed,
+                signed: false,
+                policy: self.config.policy.clone(),
+                seal: None,
+            });
+        };
+        // The thumbprint is of the key that was just used, not of a column beside it.
+        let thumbprint = key.thumbprint(HashAlgorithm::Sha256);
+        let twins = self.store.devices_with_key(thumbprint.as_bytes()).await?;
+        let twin = twins.into_iter().find(|twin| twin.id != device.id);
+        let (appraised, policy) = self.appraise(&evidence, &device, twin.as_ref(), basis).await?;
+        let seal = Some(evidence.seal(&self.secret, &[&device.key]));
+        Ok(Judged { appraised, device: Some(device), claimed, signed: true, policy, seal })
+    }
+
+    /// Judges stored evidence of a device again: by its seal, or by its signature where it has none that holds.
+    pub(super) async fn judge_again(
+        &self,
+        device: &Device,
+        record: &ResultRecord,
+        twin: Option<&Device>,
+        basis: &Basis,
+    ) -> Result<Judged, Failure> {
+        let Some(evidence) = self.reopen(device, record) else {
+            return self.judge_of(&record.evidence, &record.nonce, device.clone(), basis).await;
+        };
+        let (appraised, policy) = self.appraise(&evidence, device, twin, basis).await?;
+        let (device, claimed) = (Some(device.clone()), Some(device.id.clone()));
+        let seal = device.as_ref().map(|device| evidence.seal(&self.secret, &[&device.key]));
+        Ok(Judged { appraised, device, claimed, signed: true, policy, seal })
+    }
+
+    /// Holds verified evidence against releases, denied digests and rules.
+    async fn appraise(
+        &self,
+        evidence: &VerifiedEvidence<'_>,
+        device: &Device,
+        twin: Option<&Device>,
+        basis: &Basis,
+    ) -> Result<(Appraised, Policy), Failure> {
+        let (vendor, class) = (&evidence.claims().vendor, &evidence.claims().class);
+        let policy = basis.criteria.policy(&self.config.policy, vendor, class);
+        if let Some(twin) = twin {
+            let reason = Reason::new(Code::SameKeyTwice).with("a", &device.name).with("b", &twin.name);
+            return Ok((refuse_evidence(reason), policy));
+        }
+        let mut usable: Vec<&Release> = Vec::new();
+        let mut tampered = None;
+        for entry in basis.book.iter() {
+            match &entry.verified {
+                Ok(verified) if verified.release.is_for(vendor, class) => usable.push(&verified.release),
+                Ok(_) => {}
+                Err(reason) if entry.record.class.as_deref() == Some(class.as_slice()) => {
+                    tampered = Some(reason.clone()).filter(|reason| reason.code == Code::ReferenceTampered);
+                }
+                Err(_) => {}
+            }
+        }
+        loop {
+            let references =
+                References { releases: &usable, denied: &basis.criteria.denied, tampered: tampered.as_ref() };
+            let appraised = appraise(evidence, &references, &self.config.policy);
+            let found = appraised.release.and_then(|release| basis.book.get(&ReleaseId::new(release)));
+            // Only what is stored beside the release that would count needs to be looked at.
+            if let Some(entry) = found
+                && !self.holds(entry).await?
+            {
+                // The reconciler finds out the same, says so, and judges other devices again.
+                self.nudge.notify_one();
+                usable.retain(|release| Some(release.manifest_digest()) != appraised.release);
+                tampered = Some(
+                    Reason::new(Code::ReferenceTampered)
+                        .with("release", entry.record.id)
+                        .with("version", &entry.record.version),
+                );
+                continue;
+            }
+            let appraised = self.apply_rules(appraised, evidence, &references, &policy, &basis.criteria);
+            return Ok((appraised, policy));
+        }
+    }
+
+    /// Puts what was made of evidence into a signed result.
+    pub(super) fn make_result(
+        &self,
+        judged: &Judged,
+        open: &Open,
+        evidence: Vec<u8>,
+        now: Timestamp,
+        expires: i64,
+    ) -> Result<Made, Failure> {
+        let authentic = judged.signed && open.ours;
+        let key = match &judged.device {
+            Some(device) if authentic => Some(device_key(device)?.public().clone()),
+            _ => None,
+        };
+        let claimed = judged.claimed.as_ref().and_then(|id| Ueid::new(id.as_bytes()));
+        let nobody = Ueid::new(&[0; Ueid::MIN_LEN]).ok_or_else(|| Failure::Fault("no ueid".to_owned()))?;
+        let nonce = Nonce::new(&open.nonce);
+        let subject =
+            Subject { ueid: claimed.unwrap_or(nobody), key, nonce: nonce.clone().filter(|_| judged.signed) };
+        let appraised = &judged.appraised;
+        let mut result = attestation_result(appraised, &subject, &judged.policy, verifier(), now.seconds());
+        result.expires_at = Some(expires);
+        if !authentic {
+            // Only what the enrolled key answered to our own nonce says something of that device.
+            result.ueid = None;
+        }
+        if !open.ours {
+            result.nonce = nonce;
+        }
+        let tier = result.tier();
+        let (cwt, jwt) = self.sign_forms(result, eat::RESULT_PROFILE)?;
+        let outcome = Outcome {
+            object: Digest::of(HashAlgorithm::Sha256, &cwt),
+            tier,
+            release: appraised.release,
+            reasons: appraised.reasons.clone(),
+            issued: now.seconds(),
+            expires,
+        };
+        let seal = judged.seal.filter(|_| authentic).map(|seal| self.seal_result(&seal, &cwt));
+        let new = NewResult {
+            session: Some(open.id),
+            replaces: None,
+            device: judged.claimed.clone(),
+            received_at: now,
+            nonce: open.nonce.clone(),
+            evidence,
+            media_type: None,
+            cwt,
+            jwt,
+            issued: now.seconds(),
+            expires,
+            tier: tier.name().to_owned(),
+            release: appraised.release.map(ReleaseId::new),
+            reasons: reasons::to_json(&appraised.reasons),
+            authentic,
+            policy: judged.policy.encode(),
+            seal,
+        };
+        Ok(Made { new, outcome })
+    }
+
+    /// The seal of evidence, and that of the result it gave.
+    fn seal_result(&self, evidence: &Digest, cwt: &[u8]) -> Vec<u8> {
+        let result = hmac(HashAlgorithm::Sha256, &self.secret, &result_message(evidence.as_bytes(), cwt));
+        [evidence.as_bytes(), result.as_bytes()].concat()
+    }
+
+    /// Verifies stored evidence again by its seal, in which its device's key and the signed result are as they were.
+    pub(super) fn reopen<'r>(
+        &self,
+        device: &Device,
+        record: &'r ResultRecord,
+    ) -> Option<VerifiedEvidence<'r>> {
+        let (evidence, result) = record.seal.as_ref()?.split_at_checked(HashAlgorithm::Sha256.len())?;
+        let message = result_message(evidence, &record.cwt);
+        let nonce = Nonce::new(&record.nonce)?;
+        let decoded = Evidence::decode(&record.evidence).ok()?;
+        if decoded.ueid().as_bytes() != device.id.as_bytes()
+            || !hmac_verify(HashAlgorithm::Sha256, &self.secret, &message, result)
+        {
+            return None;
+        }
+        decoded.reopen(evidence, &self.secret, &[&device.key], &nonce).ok()
+    }
+
+    /// A result as CWT, and as JWT of a profile.
+    pub(super) fn sign_forms(
+        &self,
+        mut result: AttestationResult,
+        json_profile: &str,
+    ) -> Result<(Vec<u8>, String), Failure> {
+        let unsigned = |error: eat::Error| Failure::Fault(format!("a result cannot be signed: {error}"));
+        let (key, kid) = (&self.result_key.signing, self.result_key.kid.as_slice());
+        let cwt = result.sign_cwt(key, kid).map_err(unsigned)?;
+        json_profile.clone_into(&mut result.profile);
+        let jwt = result.sign_jwt(key, kid).map_err(unsigned)?;
+        Ok((cwt, jwt))
+    }
+}
+
+/// What results say of who made them.
+pub(super) fn verifier() -> VerifierId {
+    VerifierId {
+        developer: "https://github.com/sextant-iot/sextant".to_owned(),
+        build: concat!("sextant ", env!("CARGO_PKG_VERSION")).to_owned(),
+    }
+}
+
+/// The enrolled key of a device.
+fn device_key(device: &Device) -> Result<Key, Failure> {
+    Key::decode(&device.key).map_err(|_| Failure::Fault("a stored key cannot be read".to_owned()))
+}
+
+fn result_message(seal: &[u8], cwt: &[u8]) -> Vec<u8> {
+    let cwt = Digest::of(HashAlgorithm::Sha256, cwt);
+    [b"sextant result\0".as_slice(), seal, cwt.as_bytes()].concat()
+}
+
+fn read_nonce(nonce: &[u8]) -> Result<Nonce, Failure> {
+    Nonce::new(nonce).ok_or_else(|| Failure::Fault("a nonce has no length".to_owned()))
+}
