@@ -4,7 +4,7 @@ use std::hint::black_box;
 
 use anyhow::Result;
 use crypto::SigningKey;
-use trust::{Policy, References, Release};
+use trust::{Policy, References, Release, Releases};
 
 use crate::fixture::{APPLICATION, Cast};
 use crate::report::{Row, Section};
@@ -14,9 +14,8 @@ use crate::{Effort, fixture};
 pub(crate) fn measure(effort: Effort) -> Result<Section> {
     let cast = Cast::new();
     let evidence = cast.evidence(APPLICATION);
-    let releases: Vec<Release> = (1..=RELEASES).map(|number| release(cast, number)).collect();
-    let releases: Vec<&Release> = releases.iter().collect();
-    let references = References { releases: &releases, denied: &[], tampered: None };
+    let releases = Releases::of((1..=RELEASES).map(|number| release(cast, number)));
+    let references = References { releases: &releases, without: &[], denied: &[], tampered: None };
     let policy = Policy::default();
     let result = cast.attest(&evidence, &references, &policy);
 

@@ -10,7 +10,8 @@ use cose::TrustAnchors;
 use eat::SignedResult;
 use gateway::{Enforcer, PolicyId};
 use trust::{
-    Access, Inputs, Outcome, Policy, References, Release, ReleaseStanding, Standing, decide, key_anchors,
+    Access, Inputs, Outcome, Policy, References, Release, ReleaseStanding, Releases, Standing, decide,
+    key_anchors,
 };
 
 use crate::Effort;
@@ -59,6 +60,7 @@ pub(crate) fn measure(effort: Effort) -> Result<Section> {
 /// What verifier and gateway know.
 struct Story {
     cast: &'static Cast,
+    releases: Releases,
     release: Release,
     bad_evidence: Vec<u8>,
     /// Of the gateway.
@@ -71,7 +73,8 @@ impl Story {
         let release = cast.release(1, APPLICATION);
         let bad_evidence = cast.evidence(b"the application, tampered with");
         let anchors = key_anchors(&[cose::Key::from_public(cast.verifier.public_key())], &[]);
-        Self { cast, release, bad_evidence, anchors }
+        let releases = Releases::of([release.clone()]);
+        Self { cast, releases, release, bad_evidence, anchors }
     }
 
     /// Trusts the device until its packets pass, then hears its bad evidence; gives the time to its last packet.
@@ -104,7 +107,7 @@ impl Story {
     /// The verifier signs a result; the gateway verifies it and decides.
     fn decide(&self) -> Result<Access> {
         let policy = Policy::default();
-        let references = References { releases: &[&self.release], denied: &[], tampered: None };
+        let references = References { releases: &self.releases, without: &[], denied: &[], tampered: None };
         let result = self.cast.attest(&self.bad_evidence, &references, &policy);
 
         let signed = SignedResult::decode_cwt(&result).context("reading the result")?;

@@ -9,7 +9,7 @@ use eat::{MeasuredComponent, Measurement};
 use mud::{Direction, Family, Protocol, Remote};
 use trust::{
     Approval, Bundle, BundledEvidence, BundledRelease, Effect, Flow, Hold, Override, Policy, References,
-    Restriction, Scope, Standing,
+    Releases, Restriction, Scope, Standing,
 };
 
 use crate::decoders::{Decoder, HSS_MESSAGE};
@@ -361,8 +361,8 @@ fn parsec() -> Vec<u8> {
 }
 
 fn result(cast: &Cast) -> Vec<u8> {
-    let release = cast.release(1, APPLICATION);
-    let references = References { releases: &[&release], denied: &[], tampered: None };
+    let releases = Releases::of([cast.release(1, APPLICATION)]);
+    let references = References { releases: &releases, without: &[], denied: &[], tampered: None };
     cast.attest(&cast.evidence(APPLICATION), &references, &Policy::default())
 }
 

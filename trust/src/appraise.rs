@@ -7,7 +7,7 @@ use coswid::Tag;
 use crypto::Digest;
 use eat::{Category, DebugStatus, EvidenceClaims, Tier, TrustVector, VerifiedEvidence};
 
-use crate::{Code, Measured, Policy, Reason, Release, find_release};
+use crate::{Code, Measured, Policy, Reason, Releases};
 
 /// What verified evidence is worth: the content of an attestation result.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,8 +31,10 @@ impl Appraised {
 /// What a verifier knows besides the evidence.
 #[derive(Clone, Debug)]
 pub struct References<'a> {
-    /// Accepted releases; those of other classes are passed over.
-    pub releases: &'a [&'a Release],
+    /// Accepted releases.
+    pub releases: &'a Releases,
+    /// Manifest digests of those that do not count all the same.
+    pub without: &'a [Digest],
     /// Digests that must not run anywhere, whatever release holds them.
     pub denied: &'a [Digest],
     /// Whether a stored expected value was found to differ from its signed object.
@@ -51,12 +53,6 @@ pub fn appraise(evidence: &VerifiedEvidence<'_>, references: &References<'_>, po
     reasons.extend(unexpected_authorities(claims, policy));
     vector = vector.with(Category::Configuration, if reasons.is_empty() { 2 } else { 96 });
 
-    let releases: Vec<&Release> = references
-        .releases
-        .iter()
-        .copied()
-        .filter(|release| release.is_for(&claims.vendor, &claims.class))
-        .collect();
     let release = match measured(&claims.measurement) {
         Err(reason) => {
             vector = vector.with(Category::Executables, 1);
@@ -66,8 +62,8 @@ pub fn appraise(evidence: &VerifiedEvidence<'_>, references: &References<'_>, po
         Ok(measured) => {
             let outcome = judge(
                 &measured,
+                (&claims.vendor, &claims.class),
                 claims.manifest.map(|manifest| manifest.digest),
-                &releases,
                 references,
                 policy,
             );
@@ -115,8 +111,8 @@ pub fn refuse_evidence(reason: Reason) -> Appraised {
 
 fn judge(
     measured: &[Measured],
+    target: (&[u8; 16], &[u8; 16]),
     named: Option<Digest>,
-    releases: &[&Release],
     references: &References<'_>,
     policy: &Policy,
 ) -> Result<Digest, Vec<Reason>> {
@@ -126,11 +122,9 @@ fn judge(
     if let Some(component) = denied {
         return Err([Reason::new(Code::DigestDenied).with("component", &component.name)].into());
     }
-    let candidates: Vec<_> = releases.iter().map(|release| release.candidate()).collect();
-    let found = match (
-        find_release(measured, &candidates, named, policy.allow_extra_components),
-        references.tampered,
-    ) {
+    let extra = policy.allow_extra_components;
+    let found = references.releases.find(target, measured, named, extra, references.without);
+    let found = match (found, references.tampered) {
         // With a tampered reference out of the way nothing is left to compare with, and that is the reason to give.
         (Err(_), Some(tampered)) => return Err([tampered.clone()].into()),
         (found, _) => found?,

@@ -2,6 +2,7 @@ use alloc::{
     borrow::ToOwned,
     format,
     string::{String, ToString},
+    sync::Arc,
     vec::Vec,
 };
 
@@ -14,7 +15,8 @@ use x509::Certificate;
 
 use crate::{
     Code, Decision, Hold, Inputs, Outcome, Policy, Reason, References, Release, ReleaseAnchors,
-    ReleaseStanding, RulesEngine, SignedOverride, Standing, Violation, apply_rules, appraise, decide,
+    ReleaseStanding, Releases, RulesEngine, SignedOverride, Standing, Violation, apply_rules, appraise,
+    decide,
     digest::{digest, encode_digest},
     digest_of_rules,
     result::SUBMOD,
@@ -114,7 +116,8 @@ impl Bundle {
                 mud_issuers: anchors.mud_issuers.clone(),
             };
             let release = Release::accept(&bundled.envelope, &anchors, bundled.accepted_at);
-            releases.push((release.map_err(|reason| unproven("release", reason))?, bundled));
+            let release = release.map_err(|reason| unproven("release", reason))?;
+            releases.push((Arc::new(release), bundled));
         }
         let outcome = match &self.result {
             Some(bytes) => Some(self.outcome(bytes, &releases, &policy, &anchors.keys, engine)?),
@@ -152,7 +155,7 @@ impl Bundle {
     fn outcome(
         &self,
         bytes: &[u8],
-        releases: &[(Release, &BundledRelease)],
+        releases: &[(Arc<Release>, &BundledRelease)],
         policy: &Policy,
         anchors: &TrustAnchors,
         engine: &mut dyn RulesEngine,
@@ -180,12 +183,9 @@ impl Bundle {
             return Err(unproven("evidence", "it is about another device or key than the result"));
         }
         let checked = decoded.verify(key.public(), &nonce).map_err(|error| unproven("evidence", error))?;
-        let known: Vec<&Release> = releases
-            .iter()
-            .filter(|(_, bundled)| bundled.accepted_at <= issued)
-            .map(|(release, _)| release)
-            .collect();
-        let references = References { releases: &known, denied: &self.denied, tampered: None };
+        let known = releases.iter().filter(|(_, bundled)| bundled.accepted_at <= issued);
+        let known = Releases::of(known.map(|(release, _)| release.clone()));
+        let references = References { releases: &known, without: &[], denied: &self.denied, tampered: None };
         let earlier = self.result_policy.as_ref().map(|policy| Policy::decode(policy)).transpose();
         let earlier = earlier.map_err(|error| unproven("policy of the result", error))?;
         let policy = earlier.as_ref().unwrap_or(policy);

@@ -19,6 +19,7 @@ mod digest;
 mod endorsements;
 mod flow;
 mod hold;
+mod known;
 mod matching;
 mod overlay;
 mod policy;
@@ -42,6 +43,7 @@ pub use decide::{
 pub use endorsements::{EndorsedKey, Endorsements, MAX_ATTEST_KEYS};
 pub use flow::Flow;
 pub use hold::{Hold, Restriction};
+pub use known::Releases;
 pub use matching::{Candidate, Expected, Measured, find_release};
 pub use overlay::{
     Approval, Effect, MAX_OVERRIDE_TEXT, MAX_OVERRIDE_TIME, Override, Scope, SignedOverride, last_words,

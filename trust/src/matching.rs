@@ -54,7 +54,7 @@ impl Expected {
 impl Candidate<'_> {
     /// Whether everything measured is in this release, and everything it requires was measured. Nothing measured is no
     /// proof of anything.
-    fn covers(&self, measured: &BTreeMap<&str, &Measured>, allow_extra: bool) -> bool {
+    pub(crate) fn covers(&self, measured: &BTreeMap<&str, &Measured>, allow_extra: bool) -> bool {
         let mut agreed = 0;
         let expected_hold = self.expected.iter().all(|expected| match measured.get(expected.name.as_str()) {
             Some(component) => {
@@ -65,6 +65,17 @@ impl Candidate<'_> {
         });
         expected_hold && agreed > 0 && (allow_extra || agreed == measured.len())
     }
+}
+
+/// What was measured, by name: each component once.
+pub(crate) fn by_name(measured: &[Measured]) -> Result<BTreeMap<&str, &Measured>, Vec<Reason>> {
+    let mut by_name = BTreeMap::new();
+    for component in measured {
+        if by_name.insert(component.name.as_str(), component).is_some() {
+            return Err([Reason::new(Code::ComponentTwice).with("component", &component.name)].into());
+        }
+    }
+    Ok(by_name)
 }
 
 /// Finds the one release that covers everything that was measured.
@@ -78,12 +89,7 @@ pub fn find_release(
     named: Option<Digest>,
     allow_extra: bool,
 ) -> Result<Digest, Vec<Reason>> {
-    let mut by_name = BTreeMap::new();
-    for component in measured {
-        if by_name.insert(component.name.as_str(), component).is_some() {
-            return Err([Reason::new(Code::ComponentTwice).with("component", &component.name)].into());
-        }
-    }
+    let by_name = by_name(measured)?;
     if candidates.is_empty() {
         return Err([Code::NoReference.into()].into());
     }

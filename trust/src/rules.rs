@@ -88,8 +88,8 @@ pub fn apply_rules<'r>(
     // What cannot be read was said to be so, and is nothing to look at.
     let components = measured(&claims.measurement).unwrap_or_default();
     for rules in &policy.rules {
-        let release =
-            references.releases.iter().find(|release| Some(release.manifest_digest()) == appraised.release);
+        let known = references.releases.of_class(&claims.vendor, &claims.class);
+        let release = known.iter().find(|release| Some(release.manifest_digest()) == appraised.release);
         let case = Case {
             profile: EVIDENCE_PROFILE,
             device: claims.ueid.as_bytes(),

@@ -5,7 +5,8 @@ use eat::{Category, DebugStatus, Tier, TrustVector};
 
 use super::fixture::{Device, Maker};
 use crate::{
-    Appraised, Code, MAX_POLICY_AUTHORITIES, Policy, Reason, References, Release, appraise, refuse_evidence,
+    Appraised, Code, MAX_POLICY_AUTHORITIES, Measured, Policy, Reason, References, Release, Releases,
+    appraise, find_release, refuse_evidence,
 };
 
 struct World {
@@ -23,9 +24,9 @@ impl World {
     }
 
     fn judge(&self, device: &Device) -> Appraised {
-        let releases: Vec<&Release> = self.releases.iter().collect();
-        let references =
-            References { releases: &releases, denied: &self.denied, tampered: self.tampered.as_ref() };
+        let releases = Releases::of(self.releases.iter().cloned());
+        let (denied, tampered) = (&self.denied, self.tampered.as_ref());
+        let references = References { releases: &releases, without: &[], denied, tampered };
         device.attest(|evidence| appraise(evidence, &references, &self.policy))
     }
 }
@@ -150,4 +151,53 @@ fn evidence_that_is_not_believed_says_nothing_good() {
         assert_eq!((found.vector.get(category), found.release), (value, None));
         assert_eq!(tier(&found.vector), Tier::Contraindicated);
     }
+}
+
+/// The index looks at few releases; whoever looks at all of them comes to the same.
+#[test]
+fn finds_and_explains_among_many_as_among_all() {
+    let maker = Maker::new();
+    let content = |number: u64| alloc::format!("app {number}").into_bytes();
+    let releases: Vec<Release> =
+        (1..=200).map(|number| maker.release("1.0.0", number, &content(number))).collect();
+    let known = Releases::of(releases.iter().cloned());
+    let (vendor, class) = (releases[0].vendor().unwrap(), releases[0].class().unwrap());
+    let candidates: Vec<_> = releases.iter().map(Release::candidate).collect();
+    let measured = |number: u64, size| {
+        let digest = Some(Digest::of(HashAlgorithm::Sha256, &content(number)));
+        Measured { name: "app".into(), digest, size }
+    };
+    let extra =
+        Measured { name: "log".into(), digest: Some(Digest::of(HashAlgorithm::Sha256, b"log")), size: None };
+    let boot = releases[0].expected().iter().find(|expected| expected.name == "boot").unwrap();
+    let boot = || Measured { name: boot.name.clone(), digest: Some(boot.digest), size: boot.size };
+    let named = Some(releases[2].manifest_digest());
+    type Row = (Vec<Measured>, Option<Digest>, bool);
+    let rows: [Row; 9] = [
+        (vec![measured(150, None), boot()], None, false),
+        (vec![boot(), measured(150, None), extra.clone()], None, true),
+        (vec![measured(150, None), extra.clone(), boot()], None, false),
+        (vec![extra.clone()], None, true),
+        (vec![measured(150, Some(1)), boot()], None, false),
+        (vec![measured(999, None), boot()], named, false),
+        (vec![Measured { digest: None, ..measured(1, None) }, boot()], named, false),
+        (vec![measured(1, None), measured(2, None)], None, false),
+        (vec![], named, true),
+    ];
+    for (row, (measured, named, extra)) in rows.into_iter().enumerate() {
+        let found = known.find((vendor, class), &measured, named, extra, &[]);
+        let all = find_release(&measured, &candidates, named, extra);
+        assert_eq!(found.as_ref().ok(), all.as_ref().ok(), "row {row}");
+        let codes = |found: &Result<_, Vec<Reason>>| {
+            found.as_ref().err().map(|reasons| reasons.iter().map(|reason| reason.code).collect::<Vec<_>>())
+        };
+        assert_eq!(codes(&found), codes(&all), "row {row}");
+        assert_eq!(found.is_ok(), row < 2, "row {row}");
+        if let Ok(found) = found {
+            let without = known.find((vendor, class), &measured, named, extra, &[found]);
+            assert_eq!(without.unwrap_err()[0].code, Code::DigestMismatch, "row {row}");
+        }
+    }
+    let stranger = known.find((vendor, &[9; 16]), &[measured(1, None)], None, false, &[]);
+    assert_eq!(stranger, Err(vec![Code::NoReference.into()]));
 }

@@ -7,8 +7,8 @@ use eat::{SignedResult, Ueid, VerifierId};
 use super::fixture::{Device, Maker, NOW, key};
 use crate::{
     Access, Approval, Bundle, BundleAnchors, BundledEvidence, BundledRelease, Code, Effect, Hold, Inputs,
-    NoRules, Outcome, Override, Policy, Posture, References, Release, ReleaseStanding, Restriction, Scope,
-    SignedOverride, Standing, Subject, appraise, attestation_result, decide, key_anchors,
+    NoRules, Outcome, Override, Policy, Posture, References, Release, ReleaseStanding, Releases, Restriction,
+    Scope, SignedOverride, Standing, Subject, appraise, attestation_result, decide, key_anchors,
 };
 
 struct Made {
@@ -65,8 +65,8 @@ fn made_under(device: &Device, standing: Standing, around: Around) -> Made {
     let verifier = key(20);
     let operator = Key::from_public(key(OPERATOR).public_key());
     let anchors = key_anchors(&[Key::from_public(verifier.public_key())], &[operator]);
-    let references: Vec<&Release> = releases.iter().collect();
-    let references = References { releases: &references, denied: &[], tampered: None };
+    let known = Releases::of(releases.iter().cloned());
+    let references = References { releases: &known, without: &[], denied: &[], tampered: None };
     device.attest(|evidence| {
         let appraised = appraise(evidence, &references, &policy);
         let claims = evidence.claims();

@@ -2,7 +2,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use eat::{AttestationResult, EVIDENCE_PROFILE, Evidence, Nonce, Token, VerifierId};
-use trust::{Policy, References, Release, ReleaseAnchors, Subject};
+use trust::{Policy, References, Release, ReleaseAnchors, Releases, Subject};
 
 use crate::{
     clock,
@@ -123,8 +123,8 @@ fn appraise(command: &Appraise, printer: &Printer) -> Result<Answer, Failure> {
     let expected = command.verify.nonce.clone().unwrap_or_else(|| nonce.clone());
     let (appraised, believed) = match evidence.verify(&key, &expected) {
         Ok(evidence) => {
-            let releases: Vec<&Release> = releases.iter().collect();
-            let references = References { releases: &releases, denied: &[], tampered: None };
+            let releases = Releases::of(releases);
+            let references = References { releases: &releases, without: &[], denied: &[], tampered: None };
             (trust::appraise(&evidence, &references, &rules), true)
         }
         Err(error) => {

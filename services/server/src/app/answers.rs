@@ -38,7 +38,7 @@ impl App {
         let claims = claims.as_ref();
         let book = self.book();
         let entry = device.release.as_ref().and_then(|release| book.get(release));
-        let release = entry.and_then(|entry| entry.verified.as_ref().ok()).map(|verified| &verified.release);
+        let release = entry.and_then(|entry| entry.release());
         let answers = [
             software(device, result.as_ref(), claims, release),
             connection(network),

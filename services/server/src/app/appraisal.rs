@@ -7,7 +7,7 @@ use crypto::{Digest, HashAlgorithm, hmac, hmac_verify};
 use eat::{AttestationResult, Evidence, Nonce, Ueid, VerifiedEvidence, VerifierId};
 use store::{Device, DeviceId, NewResult, ReleaseId, ResultRecord, Timestamp};
 use trust::{
-    Appraised, Code, Outcome, Policy, Reason, References, Release, Subject, appraise, attestation_result,
+    Appraised, Code, Outcome, Policy, Reason, References, Subject, appraise, attestation_result,
     refuse_evidence,
 };
 
@@ -148,21 +148,15 @@ impl App {
             let reason = Reason::new(Code::SameKeyTwice).with("a", &device.name).with("b", &twin.name);
             return Ok((refuse_evidence(reason), policy));
         }
-        let mut usable: Vec<&Release> = Vec::new();
-        let mut tampered = None;
-        for entry in basis.book.iter() {
-            match &entry.verified {
-                Ok(verified) if verified.release.is_for(vendor, class) => usable.push(&verified.release),
-                Ok(_) => {}
-                Err(reason) if entry.record.class.as_deref() == Some(class.as_slice()) => {
-                    tampered = Some(reason.clone()).filter(|reason| reason.code == Code::ReferenceTampered);
-                }
-                Err(_) => {}
-            }
-        }
+        let mut tampered = basis.book.tampered(class).cloned();
+        let mut without = Vec::new();
         loop {
-            let references =
-                References { releases: &usable, denied: &basis.criteria.denied, tampered: tampered.as_ref() };
+            let references = References {
+                releases: basis.book.releases(),
+                without: &without,
+                denied: &basis.criteria.denied,
+                tampered: tampered.as_ref(),
+            };
             let appraised = appraise(evidence, &references, &self.config.policy);
             let found = appraised.release.and_then(|release| basis.book.get(&ReleaseId::new(release)));
             // Only what is stored beside the release that would count needs to be looked at.
@@ -171,7 +165,7 @@ impl App {
             {
                 // The reconciler finds out the same, says so, and judges other devices again.
                 self.nudge.notify_one();
-                usable.retain(|release| Some(release.manifest_digest()) != appraised.release);
+                without.extend(appraised.release);
                 tampered = Some(
                     Reason::new(Code::ReferenceTampered)
                         .with("release", entry.record.id)

@@ -188,7 +188,7 @@ impl App {
         let release = outcome.and_then(|outcome| outcome.release).map(ReleaseId::new);
         let all_approved = self.config.broad_mud_approved;
         let standings = release.map(|release| book.standings(&release, all_approved)).unwrap_or_default();
-        let running = release.and_then(|release| Some(&book.get(&release)?.verified.as_ref().ok()?.release));
+        let running = release.and_then(|release| book.get(&release)?.release());
         let needs = running.and_then(trust::Release::network_needs);
         let seen = around.violations.get(&device.id).into_iter().flatten();
         let violation = |seen: &store::Violation| Violation {

@@ -7,7 +7,7 @@ use crypto::{Digest, HashAlgorithm};
 use serde_json::json;
 use store::{AuditEntry, ExpectedValue, NewRelease, ReleaseId, Timestamp};
 use suit::{AuthorityList, AuthorityPolicy, Envelope, VerifiedManifest, labels::component_text};
-use trust::{Code, Reason, Release, ReleaseAnchors, ReleaseStanding, Standing};
+use trust::{Code, Reason, Release, ReleaseAnchors, ReleaseStanding, Releases, Standing};
 
 use crate::app::{App, Failure, reasons, rfc3339};
 
@@ -15,6 +15,10 @@ use crate::app::{App, Failure, reasons, rfc3339};
 #[derive(Clone, Default)]
 pub(crate) struct Book {
     entries: BTreeMap<ReleaseId, Entry>,
+    /// Those that hold, to hold evidence against.
+    releases: Releases,
+    /// Those that do not.
+    broken: Vec<ReleaseId>,
     /// Version of the authority list they were verified with.
     authorities: i64,
 }
@@ -31,7 +35,7 @@ pub(crate) struct Entry {
 /// A verified release with what is derived from it.
 pub(crate) struct Verified {
     /// The release.
-    pub(crate) release: Release,
+    pub(crate) release: Arc<Release>,
     /// What the store must say of its expected values.
     rows: Vec<ExpectedValue>,
     /// The envelope as gateways get it.
@@ -46,6 +50,19 @@ impl Book {
     /// Every release.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Entry> {
         self.entries.values()
+    }
+
+    /// Those that hold, to hold evidence against.
+    pub(crate) fn releases(&self) -> &Releases {
+        &self.releases
+    }
+
+    /// Why a release of a class counts for nothing, if one was tampered with.
+    pub(crate) fn tampered(&self, class: &[u8]) -> Option<&Reason> {
+        let broken = self.broken.iter().filter_map(|id| self.get(id));
+        let of_class = broken.filter(|entry| entry.record.class.as_deref() == Some(class));
+        let mut reasons = of_class.filter_map(|entry| entry.verified.as_ref().err());
+        reasons.find(|reason| reason.code == Code::ReferenceTampered)
     }
 
     /// One release.
@@ -73,12 +90,11 @@ impl Book {
     }
 
     /// Releases for the vendor and class of one release.
-    fn siblings(&self, of: &Release) -> impl Iterator<Item = &Entry> {
-        let target = (of.vendor().copied(), of.class().copied());
-        self.iter().filter(move |entry| {
-            entry.verified.as_ref().is_ok_and(|other| {
-                (other.release.vendor().copied(), other.release.class().copied()) == target
-            })
+    fn siblings<'b>(&'b self, of: &Release) -> impl Iterator<Item = (&'b Entry, &'b Release)> + use<'b> {
+        let target = of.vendor().zip(of.class());
+        let releases = target.map_or(&[][..], |(vendor, class)| self.releases.of_class(vendor, class));
+        releases.iter().filter_map(|release| {
+            Some((self.get(&ReleaseId::new(release.manifest_digest()))?, release.as_ref()))
         })
     }
 
@@ -87,10 +103,7 @@ impl Book {
     pub(crate) fn standings(&self, id: &ReleaseId, all_approved: bool) -> Vec<ReleaseStanding> {
         let Some(Ok(verified)) = self.get(id).map(|entry| entry.verified.as_ref()) else { return Vec::new() };
         self.siblings(&verified.release)
-            .filter_map(|entry| {
-                let release = &entry.verified.as_ref().ok()?.release;
-                Some(ReleaseStanding::of(release, self.standing(entry), all_approved))
-            })
+            .map(|(entry, release)| ReleaseStanding::of(release, self.standing(entry), all_approved))
             .collect()
     }
 
@@ -101,7 +114,7 @@ impl Book {
         let Ok(verified) = &entry.verified else { return Standing::Current };
         let newer: Vec<&store::Release> = self
             .siblings(&verified.release)
-            .map(|other| &other.record)
+            .map(|(other, _)| &other.record)
             .filter(|other| other.sequence > entry.record.sequence && other.revoked.is_none())
             .collect();
         let newest = newer.iter().max_by_key(|other| other.sequence);
@@ -112,6 +125,13 @@ impl Book {
             }
             _ => Standing::Current,
         }
+    }
+}
+
+impl Entry {
+    /// The release, if it holds.
+    pub(crate) fn release(&self) -> Option<&Release> {
+        self.verified.as_ref().ok().map(|verified| verified.release.as_ref())
     }
 }
 
@@ -137,7 +157,7 @@ impl Verified {
         let payloads = payloads.unwrap_or_default().into_iter().map(|(_, payload)| payload);
         let inner =
             payloads.filter(|payload| Envelope::decode(payload).is_ok()).map(<[u8]>::to_vec).collect();
-        Ok(Self { release, rows, stripped, manifest, inner })
+        Ok(Self { release: Arc::new(release), rows, stripped, manifest, inner })
     }
 
     /// The manifests that come with the release and that it may depend on, as far as their signers may change what they
@@ -256,7 +276,12 @@ impl App {
             }
             entries.insert(record.id, Entry { record, verified });
         }
-        let book = Arc::new(Book { entries, authorities: version });
+        let releases =
+            entries.values().filter_map(|entry| Some(entry.verified.as_ref().ok()?.release.clone()));
+        let releases = Releases::of(releases);
+        let broken = entries.values().filter(|entry| entry.verified.is_err()).map(|entry| entry.record.id);
+        let broken = broken.collect();
+        let book = Arc::new(Book { entries, releases, broken, authorities: version });
         let changed = !book.stands_as(&before);
         *self.book.write().unwrap_or_else(|poisoned| poisoned.into_inner()) = book;
         if changed {
@@ -286,7 +311,7 @@ impl App {
             .map(|staged| staged.gateway)
             .collect();
         let devices = self.store.devices_running(&id).await?.len() as u64;
-        let release = entry.verified.as_ref().ok().map(|verified| &verified.release);
+        let release = entry.release();
         let awaits_approval = match release {
             Some(release) => self.check_approved(release, self.now()).await?.err(),
             None => None,

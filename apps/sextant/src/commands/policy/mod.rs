@@ -210,6 +210,8 @@ fn policy(rules: &Rules) -> Result<trust::Policy, Failure> {
             Some(AccessName::Release) => Access::Release,
         },
         authorities: rules.authorities.iter().map(digest).collect::<Result<_, _>>()?,
+        // Those of a server are given to it, and come and go while it runs.
+        rules: usual.rules,
     })
 }
 
@@ -228,6 +230,7 @@ pub(crate) fn rules_tree(policy: &trust::Policy) -> Map {
         .with("restrict_violating", policy.restrict_violating)
         .with("outdated_access", access(policy.outdated_access))
         .unless_empty("authorities", Node::list(&policy.authorities))
+        .unless_empty("rules", Node::list(&policy.rules))
 }
 
 /// The word for what a device may reach.

@@ -9,7 +9,7 @@ use eat::{DebugStatus, Evidence, Nonce, SignedResult, Ueid, VerifierId};
 use suit::{ComponentId, Uuid};
 use trust::{
     Access, Decision, Inputs, Outcome, OverlayInForce, Policy, Reason, References, Release, ReleaseStanding,
-    SignedOverride, Standing, Subject, Violation, appraise, attestation_result, decide, overlay,
+    Releases, SignedOverride, Standing, Subject, Violation, appraise, attestation_result, decide, overlay,
     refuse_evidence,
 };
 
@@ -168,12 +168,11 @@ impl World {
         let decoded = Evidence::decode(evidence).map_err(Error::object("evidence"))?;
         let fresh = decoded.nonce() == nonce;
         let verified = decoded.verify(imagined.key.public_key(), nonce);
-        let releases: Vec<&Release> = match self.tampered {
-            None => self.accepted.iter().map(|(release, _)| release).collect(),
-            // A release whose stored values are not what was signed gives no reference values.
-            Some(_) => Vec::new(),
-        };
-        let references = References { releases: &releases, denied: &[], tampered: self.tampered.as_ref() };
+        // A release whose stored values are not what was signed gives no reference values.
+        let counting = self.accepted.iter().filter(|_| self.tampered.is_none());
+        let releases = Releases::of(counting.map(|(release, _)| release.clone()));
+        let tampered = self.tampered.as_ref();
+        let references = References { releases: &releases, without: &[], denied: &[], tampered };
         let appraised = match &verified {
             Ok(evidence) => appraise(evidence, &references, &self.policy),
             Err(_) if !fresh => refuse_evidence(trust::Code::ReplayedNonce.into()),

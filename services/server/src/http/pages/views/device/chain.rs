@@ -38,7 +38,7 @@ pub(super) fn chain(
 fn promised(app: &App, device: &Device) -> Vec<ChainBox> {
     let book = app.book();
     let verified = device.release.as_ref().and_then(|release| book.get(release)?.verified.as_ref().ok());
-    let Some(release) = verified.map(|verified| &verified.release) else { return Vec::new() };
+    let Some(release) = verified.map(|verified| verified.release.as_ref()) else { return Vec::new() };
     let mut lane = Vec::new();
     for signer in release.signers().iter().take(1) {
         lane.push(link("Author", &signer.name, None, ChainOutcome::Good));
