@@ -14,6 +14,7 @@ mod device_code;
 #[path = "../../tests/conformance/fixture.rs"]
 mod fixture;
 mod forwarding;
+mod https;
 mod lab;
 mod machine;
 mod mud_compile;
@@ -23,6 +24,7 @@ mod sample;
 mod suit_peers;
 mod suit_process;
 mod tamper;
+mod verifier;
 mod whole_path;
 
 use std::process::ExitCode;
@@ -52,8 +54,9 @@ impl Effort {
 /// A measurement and its name for `--only`.
 type Measurement = (&'static str, fn(Effort) -> Result<Section>);
 
-const MEASUREMENTS: [Measurement; 10] = [
+const MEASUREMENTS: [Measurement; 11] = [
     ("attestation", attestation::measure),
+    ("verifier", verifier::measure),
     ("suit", suit_process::measure),
     ("suit-peers", suit_peers::measure),
     ("callgrind", callgrind::measure),

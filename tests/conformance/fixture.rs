@@ -22,8 +22,8 @@ pub(crate) const MUD_FILE: &[u8] = include_bytes!("../../protocols/mud/tests/dat
 pub(crate) const APPLICATION: &[u8] = b"the application, release one";
 
 /// The maker's camera.
-const VENDOR: &str = "northlight.example";
-const CLASS: &str = "welcome-cam";
+pub(crate) const VENDOR: &str = "northlight.example";
+pub(crate) const CLASS: &str = "welcome-cam";
 const UEID: [u8; 17] = [1; 17];
 const NONCE: [u8; 16] = [9; 16];
 
