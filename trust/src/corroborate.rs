@@ -1,19 +1,14 @@
 use alloc::{string::String, vec::Vec};
 
-use corim::{MeasuredElement, Outcome, ReleaseId, Subject, TagId};
+use corim::{Ect, MeasuredElement, Outcome, ReleaseId, Subject, TagId};
 use crypto::Digest;
 use eat::{Category, DebugStatus, LifecycleState, TrustVector};
 
-use crate::{Appraised, Attester, Code, Endorsements, Policy, Reason};
+use crate::{Appraised, Attester, Beliefs, Code, Policy, Reason};
 
 /// Judges what an attester measured against reference values of others, of which one release must cover all of it.
-pub fn corroborate(
-    attester: &Attester,
-    endorsements: &Endorsements,
-    denied: &[Digest],
-    policy: &Policy,
-    now: i64,
-) -> Appraised {
+pub fn corroborate(attester: &Attester, beliefs: &Beliefs<'_>) -> Appraised {
+    let policy = beliefs.policy;
     let mut vector = TrustVector::new().with(Category::InstanceIdentity, 2);
     let mut reasons = Vec::new();
     let exposed = exposed(attester, policy);
@@ -27,7 +22,7 @@ pub fn corroborate(
     }
     reasons.extend(exposed);
 
-    let (value, release) = match judge(attester, endorsements, denied, now) {
+    let (value, release) = match judge(attester, beliefs) {
         Ok(release) => (APPROVED_AT_BOOT, Some(release)),
         Err(reason) => {
             let unknown = matches!(reason.code, Code::NoReference | Code::ReferenceExpired);
@@ -37,7 +32,7 @@ pub fn corroborate(
         }
     };
     vector = vector.with(Category::Executables, value);
-    if release.is_some() && attester.lifecycle.is_some() {
+    if release.is_some() && (attester.lifecycle.is_some() || attester.quoted.is_some()) {
         vector = vector.with(Category::Hardware, 2);
     }
     Appraised { vector, release: release.filter(|_| reasons.is_empty()), reasons }
@@ -61,21 +56,34 @@ fn exposed(attester: &Attester, policy: &Policy) -> Option<Reason> {
     (attester.debug == Some(DebugStatus::Enabled) && !policy.allow_debug).then(|| Code::DebugOpen.into())
 }
 
-fn judge(
-    attester: &Attester,
-    endorsements: &Endorsements,
-    denied: &[Digest],
-    now: i64,
+fn judge(attester: &Attester, beliefs: &Beliefs<'_>) -> Result<Digest, Reason> {
+    let Some(quoted) = &attester.quoted else {
+        return judge_measured(attester.measured.clone(), attester.optional.clone(), beliefs);
+    };
+    let mut refusal = None;
+    for elements in quoted.elements(&attester.measured.environment, beliefs.endorsements)? {
+        let measured = Ect { elements, ..attester.measured.clone() };
+        match judge_measured(measured, Vec::new(), beliefs) {
+            Ok(release) => return Ok(release),
+            Err(reason) => _ = refusal.get_or_insert(reason),
+        }
+    }
+    Err(refusal.unwrap_or_else(|| Code::NoReference.into()))
+}
+
+fn judge_measured(
+    mut measured: Ect,
+    mut optional: Vec<usize>,
+    beliefs: &Beliefs<'_>,
 ) -> Result<Digest, Reason> {
-    let mut measured = attester.measured.clone();
+    let Beliefs { endorsements, denied, now, .. } = *beliefs;
     for element in &measured.elements {
-        let digests = element.values.digests.iter().filter_map(corim::Digest::to_crypto);
+        let digests = digests(element);
         if let Some(digest) = digests.into_iter().find(|digest| denied.contains(digest)) {
             let reason = Reason::new(Code::DigestDenied).with("digest", digest);
             return Err(reason.with("component", component(element)));
         }
     }
-    let mut optional = attester.optional.clone();
     loop {
         let found = endorsements
             .references()
@@ -98,11 +106,18 @@ fn judge(
     }
 }
 
+/// Every digest in an element.
+fn digests(element: &corim::Element) -> Vec<Digest> {
+    let values = &element.values;
+    let registers = values.integrity_registers.values().flatten();
+    values.digests.iter().chain(registers).filter_map(corim::Digest::to_crypto).collect()
+}
+
 fn refusal(outcome: &Outcome, measured: &corim::Ect) -> Reason {
     let of = |code, subject: &Subject| {
         let Some(element) = measured.elements.get(subject.element) else { return Reason::new(code) };
         let reason = Reason::new(code).with("component", component(element));
-        match element.values.digests.iter().find_map(corim::Digest::to_crypto) {
+        match digests(element).first() {
             Some(digest) => reason.with("measured", digest),
             None => reason,
         }
@@ -126,6 +141,7 @@ fn component(element: &corim::Element) -> String {
     match (&element.values.name, &element.key) {
         (Some(name), _) => name.clone(),
         (None, Some(MeasuredElement::Name(name))) => name.clone(),
+        (None, Some(MeasuredElement::Number(number))) => alloc::format!("{number}"),
         (None, key) => alloc::format!("{key:?}"),
     }
 }

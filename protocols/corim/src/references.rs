@@ -72,8 +72,8 @@ pub struct References {
     pub(crate) postings: BTreeMap<Fact, BTreeSet<Posting>>,
     /// Which elements any release names: how many do.
     pub(crate) names: BTreeMap<(Place, Name), usize>,
-    /// Places of which any release says something: how many do.
-    pub(crate) places: BTreeMap<Place, usize>,
+    /// Places, and the releases that say something of them.
+    pub(crate) places: BTreeMap<Place, BTreeSet<u64>>,
 }
 
 /// A release and what is asked of it often.
@@ -156,8 +156,32 @@ impl References {
             }
         }
         indexed.names.iter().for_each(|name| lower(&mut self.names, name));
-        places(&indexed.release).iter().for_each(|place| lower(&mut self.places, place));
+        for place in places(&indexed.release) {
+            if let Some(releases) = self.places.get_mut(&place) {
+                releases.remove(&number);
+                if releases.is_empty() {
+                    self.places.remove(&place);
+                }
+            }
+        }
         true
+    }
+
+    /// The releases that may say something of an environment, the last added first; at most [`MAX_CANDIDATES`], and
+    /// whether those are all. Evidence without a value of its own, such as a digest over several, is compared with what
+    /// they name.
+    pub fn about(&self, environment: &Environment) -> (Vec<&Release>, bool) {
+        let places = Place::all(environment);
+        let numbers = places.iter().filter_map(|place| self.places.get(place));
+        // Of each place the last ones suffice: no more are looked at of all together.
+        let numbers: BTreeSet<u64> =
+            numbers.flat_map(|releases| releases.iter().rev().take(MAX_CANDIDATES + 1)).copied().collect();
+        let all = numbers.len() <= MAX_CANDIDATES;
+        let releases = numbers.iter().rev().take(MAX_CANDIDATES);
+        (
+            releases.filter_map(|number| self.releases.get(number)).map(|indexed| &indexed.release).collect(),
+            all,
+        )
     }
 
     /// A release by its name.
@@ -189,7 +213,9 @@ impl References {
             self.postings.entry(fact).or_default().insert(posting);
         }
         indexed.names.iter().for_each(|name| *self.names.entry(name.clone()).or_default() += 1);
-        places(&indexed.release).into_iter().for_each(|place| *self.places.entry(place).or_default() += 1);
+        for place in places(&indexed.release) {
+            self.places.entry(place).or_default().insert(number);
+        }
         self.numbers.insert(indexed.release.id.clone(), number);
         self.releases.insert(number, indexed);
     }

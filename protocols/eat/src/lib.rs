@@ -80,7 +80,7 @@ pub use submodule::{NestedToken, Submodule};
 pub use token::{MAX_TOKEN_LEN, Token, TokenForm};
 pub use tpm::{
     Attested, ClockInfo, EnactTrustToken, MAX_PCR_SELECTIONS, MAX_TPM_LEN, ParsecAttestation, PcrSelection,
-    PcrValues, TpmAttest, TpmKey, TpmMediaTypes, TpmPublic, TpmQuote, TpmSignature,
+    PcrValues, SignedTpmQuote, TpmAttest, TpmCollection, TpmKey, TpmPublic, TpmQuote, TpmSignature,
     VerifiedParsecAttestation, VerifiedTpmQuote,
 };
 pub use trust_vector::{Category, Tier, TrustVector};

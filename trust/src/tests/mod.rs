@@ -4,4 +4,5 @@ mod bundle;
 mod decide;
 mod fixture;
 mod overlay;
+mod quote;
 mod release;

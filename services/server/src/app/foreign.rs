@@ -7,7 +7,7 @@ use api::Session;
 use eat::{MediaType, Nonce, Ueid};
 use store::{DeviceId, NewResult, SessionId};
 use trust::{
-    Appraised, ForeignEvidence, Part, Reason, SUBMOD, Subject, attestation_result_of, corroborate,
+    Appraised, Beliefs, ForeignEvidence, Part, Reason, SUBMOD, Subject, attestation_result_of, corroborate,
     refuse_evidence, unwrap_evidence,
 };
 
@@ -15,7 +15,7 @@ use crate::app::{App, Failure, appraisal::verifier, attestation::complete, reaso
 
 /// What was made of evidence: of each part that attests, or of all of it where it is refused as a whole.
 struct Judged {
-    parts: Vec<(&'static str, Option<String>, Appraised)>,
+    parts: Vec<(String, Option<String>, Appraised)>,
     device: Option<DeviceId>,
     believed: bool,
 }
@@ -89,7 +89,7 @@ impl App {
         from: IpAddr,
     ) -> Result<Judged, Failure> {
         let refused = |reason: Reason, device| Judged {
-            parts: vec![(SUBMOD, None, refuse_evidence(reason))],
+            parts: vec![(SUBMOD.to_owned(), None, refuse_evidence(reason))],
             device,
             believed: false,
         };
@@ -104,15 +104,19 @@ impl App {
         if let Some(bucket) = &bucket {
             self.limiter.take(from, bucket, self.now()).map_err(Failure::TooMany)?;
         }
-        let now = self.now().seconds();
-        let endorsements = self.endorsements();
-        let attesters = match read.and_then(|evidence| evidence.verify(&endorsements, nonce, now)) {
+        let (endorsements, basis) = (self.endorsements(), self.basis());
+        let beliefs = Beliefs {
+            endorsements: &endorsements,
+            denied: &basis.criteria.denied,
+            policy: &self.config.policy,
+            now: self.now().seconds(),
+        };
+        let attesters = match read.and_then(|evidence| evidence.verify(&beliefs, nonce)) {
             Ok(attesters) => attesters,
             Err(reason) => return Ok(refused(reason, device)),
         };
-        let policy = &self.config.policy;
         let parts = attesters.into_iter().map(|attester| {
-            let appraised = corroborate(&attester, &endorsements, &self.basis().criteria.denied, policy, now);
+            let appraised = corroborate(&attester, &beliefs);
             (attester.name, attester.profile, appraised)
         });
         Ok(Judged { parts: parts.collect(), device, believed: true })

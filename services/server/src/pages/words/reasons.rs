@@ -85,6 +85,17 @@ pub(super) const REASONS: &[(&str, &[&str])] = &[
         &["Its root of trust is not secured: {lifecycle}.", "Its root of trust is not secured."],
     ),
     (
+        "pcr-selection",
+        &[
+            "Its TPM quoted {quoted}, and {expected} are expected.",
+            "Its TPM quoted other registers than those that are expected.",
+        ],
+    ),
+    ("pcr-digest", &["The values of registers that came with a quote are not those that were quoted."]),
+    ("weak-algorithm", &["Its evidence rests on a hash function that is believed nowhere any more."]),
+    ("unprotected-evidence", &["No signature protects its evidence."]),
+    ("detached-digest", &["Claims that came beside a token are not those whose digest is in it."]),
+    (
         "digest-denied",
         &[
             "{component} runs software that is on the deny list. Measured {measured}.",
