@@ -4,10 +4,13 @@ use corim::{Ect, MeasuredElement, Outcome, ReleaseId, Subject, TagId};
 use crypto::Digest;
 use eat::{Category, DebugStatus, LifecycleState, TrustVector};
 
-use crate::{Appraised, Attester, Beliefs, Code, Policy, Reason};
+use crate::{Appraised, Attester, Beliefs, Code, Policy, Reason, refuse_evidence};
 
 /// Judges what an attester measured against reference values of others, of which one release must cover all of it.
 pub fn corroborate(attester: &Attester, beliefs: &Beliefs<'_>) -> Appraised {
+    if let Some(reason) = &attester.refused {
+        return refuse_evidence(reason.clone());
+    }
     let policy = beliefs.policy;
     let mut vector = TrustVector::new().with(Category::InstanceIdentity, 2);
     let mut reasons = Vec::new();
@@ -23,15 +26,17 @@ pub fn corroborate(attester: &Attester, beliefs: &Beliefs<'_>) -> Appraised {
     reasons.extend(exposed);
 
     let (value, release) = match judge(attester, beliefs) {
-        Ok(release) => (APPROVED_AT_BOOT, Some(release)),
+        Ok(release) => (release.map(|_| APPROVED_AT_BOOT), release),
         Err(reason) => {
             let unknown = matches!(reason.code, Code::NoReference | Code::ReferenceExpired);
             reasons.push(reason);
             // No reference is no verdict; a contradiction to one is.
-            (if unknown { 1 } else { 96 }, None)
+            (Some(if unknown { 1 } else { 96 }), None)
         }
     };
-    vector = vector.with(Category::Executables, value);
+    if let Some(value) = value {
+        vector = vector.with(Category::Executables, value);
+    }
     if release.is_some() && (attester.lifecycle.is_some() || attester.quoted.is_some()) {
         vector = vector.with(Category::Hardware, 2);
     }
@@ -56,15 +61,24 @@ fn exposed(attester: &Attester, policy: &Policy) -> Option<Reason> {
     (attester.debug == Some(DebugStatus::Enabled) && !policy.allow_debug).then(|| Code::DebugOpen.into())
 }
 
-fn judge(attester: &Attester, beliefs: &Beliefs<'_>) -> Result<Digest, Reason> {
+/// The release that covers what was measured; none where nothing was, and nobody expects that anything is.
+fn judge(attester: &Attester, beliefs: &Beliefs<'_>) -> Result<Option<Digest>, Reason> {
+    let environment = &attester.measured.environment;
     let Some(quoted) = &attester.quoted else {
-        return judge_measured(attester.measured.clone(), attester.optional.clone(), beliefs);
+        let references = beliefs.endorsements.references();
+        if attester.carried
+            && attester.measured.elements.is_empty()
+            && references.about(environment).0.is_empty()
+        {
+            return Ok(None);
+        }
+        return judge_measured(attester.measured.clone(), attester.optional.clone(), beliefs).map(Some);
     };
     let mut refusal = None;
-    for elements in quoted.elements(&attester.measured.environment, beliefs.endorsements)? {
+    for elements in quoted.elements(environment, beliefs.endorsements)? {
         let measured = Ect { elements, ..attester.measured.clone() };
         match judge_measured(measured, Vec::new(), beliefs) {
-            Ok(release) => return Ok(release),
+            Ok(release) => return Ok(Some(release)),
             Err(reason) => _ = refusal.get_or_insert(reason),
         }
     }

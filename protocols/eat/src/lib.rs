@@ -90,7 +90,7 @@ pub use values::{
     OemId, Profile, ResultId, Ueid, VersionScheme, VersionText,
 };
 pub use verify::{
-    InnerToken, MAX_NESTED_TOKENS, MAX_TOKEN_NESTING, SubmodulePath, TokenHint, TokenKey, TokenKeys,
-    VerifiedToken,
+    InnerToken, MAX_NESTED_TOKENS, MAX_TOKEN_NESTING, SubmodulePath, TokenCheck, TokenHint, TokenKey,
+    TokenKeys, VerifiedToken,
 };
 pub use view::{EvidenceFormat, EvidenceView, MeasuredItem};

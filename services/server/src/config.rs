@@ -1,6 +1,7 @@
 use std::{ffi::OsString, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use cose::TrustAnchors;
+use eat::MeasuredComponentFormats;
 use trust::Policy;
 use x509::Certificate;
 
@@ -29,6 +30,8 @@ pub struct Config {
     pub endorsers: TrustAnchors,
     /// Issuers of certificates of those who sign them.
     pub endorser_issuers: Vec<Certificate>,
+    /// The Content-Formats of measured components in tokens of devices that are not enrolled here: none is registered.
+    pub measured_components: Option<MeasuredComponentFormats>,
     /// Profile of results in JSON about devices that are not enrolled here.
     pub result_profile: String,
     /// Who signs overrides; when there is nobody, overrides are relayed unread.
@@ -101,6 +104,7 @@ impl Config {
             broad_mud_approved: false,
             endorsers: TrustAnchors::default(),
             endorser_issuers: Vec::new(),
+            measured_components: None,
             result_profile: eat::RESULT_PROFILE.to_owned(),
             override_anchors: TrustAnchors::default(),
             rules_worker: Vec::new(),

@@ -6,8 +6,8 @@ use cose::TrustAnchors;
 use crypto::PublicKey;
 use eat::{
     CcaToken, Claims, Cmw, EnactTrustToken, Evidence, MeasuredComponent, Nonce, ParsecAttestation, PcrValues,
-    PsaClaims, PsaToken, SignedCmw, SignedResult, Token, TokenHint, TokenKey, TokenKeys, TpmCollection,
-    TpmKey, TpmPublic, UnprotectedClaims,
+    PsaClaims, PsaToken, SignedCmw, SignedResult, Token, TokenCheck, TokenHint, TokenKey, TokenKeys,
+    TpmCollection, TpmKey, TpmPublic, UnprotectedClaims,
 };
 
 use super::stranger;
@@ -33,9 +33,9 @@ pub(super) fn eat_token(bytes: &[u8]) -> bool {
 struct Stranger;
 
 impl TokenKeys for Stranger {
-    fn key(&self, _: &TokenHint<'_>) -> Option<TokenKey<'_>> {
+    fn verify(&self, _: &TokenHint<'_>, check: TokenCheck<'_>) -> Result<(), eat::Error> {
         static KEY: LazyLock<PublicKey> = LazyLock::new(stranger);
-        Some(TokenKey::from(&*KEY))
+        check(TokenKey::from(&*KEY))
     }
 }
 

@@ -14,9 +14,10 @@ use alloc::{
 };
 
 use corim::{CryptoKey, Ect, Element, Environment};
+use crypto::PublicKey;
 use eat::{
-    CcaToken, Cmw, DebugStatus, EnactTrustToken, Lifecycle, MediaType, Nonce, ParsecAttestation, PsaProfile,
-    PsaToken, Token, TpmCollection,
+    Bundle, CcaToken, Claims, Cmw, DebugStatus, EnactTrustToken, Lifecycle, MeasuredComponentFormats,
+    MediaType, Nonce, ParsecAttestation, PsaProfile, PsaToken, SignedCmw, Token, TpmCollection,
 };
 
 use crate::{Code, EndorsedKey, Endorsements, Policy, Reason, quoted::Quoted};
@@ -30,7 +31,7 @@ const WRAPPERS: [&str; 4] = [
 ];
 
 /// The media types of evidence that are read, as they are offered to clients.
-pub const EVIDENCE_MEDIA_TYPES: [&str; 13] = [
+pub const EVIDENCE_MEDIA_TYPES: [&str; 16] = [
     "application/eat+cwt",
     "application/eat+jwt",
     "application/eat+cwt; eat_profile=\"tag:psacertified.org,2023:psa#tfm\"",
@@ -38,14 +39,18 @@ pub const EVIDENCE_MEDIA_TYPES: [&str; 13] = [
     "application/psa-attestation-token",
     "application/eat-collection; profile=\"http://arm.com/CCA-SSD/1.0.0\"",
     "application/eat-collection; profile=\"tag:arm.com,2023:cca_platform#1.0.0\"",
+    "application/eat-bun+cbor",
+    "application/eat-bun+json",
     ENACT_TRUST,
     PARSEC_TPM,
+    SIGNED_WRAPPER,
     "application/cmw+cbor",
     "application/cmw+json",
     "application/vnd.veraison.cmw+cbor",
     "application/vnd.veraison.cmw+json",
 ];
 
+const SIGNED_WRAPPER: &str = "application/cmw+cose";
 const ENACT_TRUST: &str = "application/vnd.enacttrust.tpm-evidence";
 const PARSEC_TPM: &str = "application/vnd.parallaxsecond.key-attestation.tpm";
 
@@ -56,6 +61,8 @@ pub struct Beliefs<'a> {
     pub endorsements: &'a Endorsements,
     /// Digests that must not run anywhere, whatever release holds them.
     pub denied: &'a [crypto::Digest],
+    /// The Content-Formats of measured components, of which none is registered.
+    pub components: Option<MeasuredComponentFormats>,
     /// The operator's policy.
     pub policy: &'a Policy,
     /// The time, in seconds since 1970.
@@ -79,6 +86,10 @@ pub struct Attester {
     pub lifecycle: Option<Lifecycle>,
     /// Whether it can be debugged.
     pub debug: Option<DebugStatus>,
+    /// Whether it is part of the claims of another, so that it need not measure anything where nobody expects it to.
+    pub carried: bool,
+    /// Why it is not believed, though others in the same evidence are.
+    pub refused: Option<Reason>,
 }
 
 /// Evidence that nobody vouches for yet.
@@ -91,6 +102,10 @@ pub enum ForeignEvidence<'b> {
     Cca(CcaToken),
     /// An entity attestation token of any other profile.
     Token(Token<'b>),
+    /// A token, and claims-sets whose digests are in it.
+    Bundle(Bundle),
+    /// Unprotected claims in a signed wrapper.
+    Carried(SignedCmw<'b>),
     /// A quote of a TPM in a token of EnactTrust.
     EnactTrust(EnactTrustToken),
     /// A quote of a TPM with a key that it certifies, by Parsec.
@@ -133,6 +148,10 @@ impl<'b> ForeignEvidence<'b> {
             }
             ("application/eat-cwt" | "application/eat+cwt", _) => Self::token(bytes),
             ("application/eat-jwt" | "application/eat+jwt", _) => Token::decode_jwt(bytes).map(Self::Token),
+            ("application/eat-bun+cbor", _) => Bundle::decode_cbor(bytes).map(Self::Bundle),
+            ("application/eat-bun+json", _) => Bundle::decode_json(bytes).map(Self::Bundle),
+            (SIGNED_WRAPPER, _) => SignedCmw::decode(bytes).map(Self::Carried),
+            (essence, _) if token::is_unprotected(essence) => Err(eat::Feature::UnprotectedClaimsSet.into()),
             (ENACT_TRUST, _) => EnactTrustToken::decode(bytes).map(Self::EnactTrust),
             (PARSEC_TPM, _) => ParsecAttestation::decode(bytes).map(Self::Parsec),
             _ if is_wrapper(media_type) => {
@@ -146,7 +165,12 @@ impl<'b> ForeignEvidence<'b> {
     }
 
     fn token(bytes: &'b [u8]) -> Result<Self, eat::Error> {
-        let token = Token::decode_cwt(bytes)?;
+        let token = match Token::decode_cwt(bytes) {
+            Err(eat::Error::Unsupported(eat::Feature::DetachedBundle)) => {
+                return Bundle::decode_cbor(bytes).map(Self::Bundle);
+            }
+            token => token?,
+        };
         match &token.unverified().profile {
             Some(eat::Profile::Uri(uri)) if is_psa(uri) => PsaToken::decode(bytes).map(Self::Psa),
             _ => Ok(Self::Token(token)),
@@ -154,14 +178,17 @@ impl<'b> ForeignEvidence<'b> {
     }
 
     /// Which device it says to come from.
-    pub fn instance(&self) -> Option<&[u8]> {
+    pub fn instance(&self) -> Option<Vec<u8>> {
+        let ueid = |claims: &Claims| claims.ueid.as_ref().map(|ueid| ueid.as_bytes().to_vec());
         match self {
-            Self::Psa(token) => Some(token.unverified().instance_id.as_bytes()),
-            Self::Cca(token) => Some(token.unverified_platform().instance_id.as_bytes()),
-            Self::Token(token) => token.unverified().ueid.as_ref().map(eat::Ueid::as_bytes),
-            Self::EnactTrust(token) => Some(&token.node),
-            Self::Parsec(attestation) => Some(attestation.kid()),
-            Self::Quote(collection) => Some(&collection.quote.unverified().qualified_signer),
+            Self::Psa(token) => Some(token.unverified().instance_id.as_bytes().to_vec()),
+            Self::Cca(token) => Some(token.unverified_platform().instance_id.as_bytes().to_vec()),
+            Self::Token(token) => ueid(token.unverified()),
+            Self::Bundle(bundle) => bundle.main().ok().and_then(|token| ueid(token.unverified())),
+            Self::Carried(_) => None,
+            Self::EnactTrust(token) => Some(token.node.to_vec()),
+            Self::Parsec(attestation) => Some(attestation.kid().to_vec()),
+            Self::Quote(collection) => Some(collection.quote.unverified().qualified_signer.clone()),
         }
     }
 
@@ -171,6 +198,8 @@ impl<'b> ForeignEvidence<'b> {
             Self::Psa(token) => arm::psa(token, beliefs, nonce),
             Self::Cca(token) => arm::cca(token, beliefs, nonce),
             Self::Token(token) => token::verify(token, beliefs, nonce),
+            Self::Bundle(bundle) => token::bundle(bundle, beliefs, nonce),
+            Self::Carried(wrapper) => token::carried(wrapper, beliefs, nonce),
             Self::EnactTrust(token) => quote::enact_trust(token, beliefs, nonce),
             Self::Parsec(attestation) => quote::parsec(attestation, beliefs, nonce),
             Self::Quote(collection) => quote::collection(collection, beliefs, nonce),
@@ -181,8 +210,17 @@ impl<'b> ForeignEvidence<'b> {
 impl Attester {
     fn new(name: &str, environment: Environment, elements: Vec<Element>, by: &EndorsedKey) -> Self {
         // What the endorsement says of the device counts as well: evidence need not tell its own class.
-        let environment = keys::merged(environment, &by.environment);
-        Self::of(name, Ect::evidence(environment, elements, CryptoKey::of_public_key(&by.key)))
+        Self::signed(name, keys::merged(environment, &by.environment), elements, &by.key)
+    }
+
+    fn signed(name: &str, environment: Environment, elements: Vec<Element>, by: &PublicKey) -> Self {
+        Self::of(name, Ect::evidence(environment, elements, CryptoKey::of_public_key(by)))
+    }
+
+    /// One that is not believed.
+    fn refused(name: &str, reason: Reason) -> Self {
+        let nothing = Ect::evidence(Environment::default(), Vec::new(), Vec::new());
+        Self { refused: Some(reason), ..Self::of(name, nothing) }
     }
 
     fn of(name: &str, measured: Ect) -> Self {
@@ -194,6 +232,8 @@ impl Attester {
             quoted: None,
             lifecycle: None,
             debug: None,
+            carried: false,
+            refused: None,
         }
     }
 }

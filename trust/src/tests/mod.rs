@@ -6,3 +6,4 @@ mod fixture;
 mod overlay;
 mod quote;
 mod release;
+mod token;

@@ -98,7 +98,8 @@ impl App {
         let unwrapped = unwrap_evidence(evidence, &media_type);
         let read = unwrapped.as_ref().map_err(Clone::clone);
         let read = read.and_then(|(bytes, inner)| ForeignEvidence::decode(bytes, inner));
-        let device = read.as_ref().ok().and_then(ForeignEvidence::instance).and_then(DeviceId::new);
+        let device = read.as_ref().ok().and_then(ForeignEvidence::instance);
+        let device = device.and_then(|instance| DeviceId::new(&instance));
         // What names no device shares one bucket for its address.
         let bucket = device.clone().or_else(|| DeviceId::new(&[0; Ueid::MIN_LEN]));
         if let Some(bucket) = &bucket {
@@ -108,6 +109,7 @@ impl App {
         let beliefs = Beliefs {
             endorsements: &endorsements,
             denied: &basis.criteria.denied,
+            components: self.config.measured_components,
             policy: &self.config.policy,
             now: self.now().seconds(),
         };

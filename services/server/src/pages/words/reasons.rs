@@ -94,6 +94,10 @@ pub(super) const REASONS: &[(&str, &[&str])] = &[
     ("pcr-digest", &["The values of registers that came with a quote are not those that were quoted."]),
     ("weak-algorithm", &["Its evidence rests on a hash function that is believed nowhere any more."]),
     ("unprotected-evidence", &["No signature protects its evidence."]),
+    (
+        "submodule-missing",
+        &["A part of it is named in its evidence by a digest alone, and its claims did not come along."],
+    ),
     ("detached-digest", &["Claims that came beside a token are not those whose digest is in it."]),
     (
         "digest-denied",
