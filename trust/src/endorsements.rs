@@ -1,7 +1,10 @@
 use alloc::{collections::BTreeMap, vec::Vec};
 
-use corim::{ClassId, Environment, Instance, References, Release, ReleaseId, ReleaseUnit, VerifiedCorim};
+use corim::{
+    ClassId, CryptoKey, Environment, Instance, References, Release, ReleaseId, ReleaseUnit, VerifiedCorim,
+};
 use crypto::{Digest, PublicKey};
+use x509::Certificate;
 
 /// How many endorsed keys are tried on one piece of evidence.
 pub const MAX_ATTEST_KEYS: usize = 8;
@@ -16,6 +19,8 @@ pub struct Endorsements {
     manifests: BTreeMap<Digest, Accepted>,
     /// Keys of an instance; those of a whole class under no instance.
     keys: BTreeMap<Option<Instance>, Vec<EndorsedKey>>,
+    /// In the same way, who certifies keys.
+    authorities: BTreeMap<Option<Instance>, Vec<EndorsedAuthority>>,
     /// Where the reference values of a release come from.
     origins: BTreeMap<ReleaseId, Digest>,
 }
@@ -33,6 +38,17 @@ pub struct EndorsedKey {
     pub key: PublicKey,
     /// What the endorsement says whose it is: it may know more of the device than evidence tells.
     pub environment: Environment,
+    /// The manifest that says so; none where the operator's own authorities certified it.
+    pub manifest: Option<Digest>,
+}
+
+/// Whoever certifies the keys with which devices attest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EndorsedAuthority {
+    /// The certificate.
+    pub certificate: Certificate,
+    /// What the endorsement says whose keys those are.
+    pub environment: Environment,
     /// The manifest that says so.
     pub manifest: Digest,
 }
@@ -49,8 +65,19 @@ impl Endorsements {
         let digest = manifest.digest();
         self.remove(&digest);
         let releases = self.references.add(&manifest, ReleaseUnit::Comid);
-        for key in endorsed_keys(&manifest, digest) {
-            self.keys.entry(key.environment.instance.clone()).or_default().push(key);
+        for (environment, key) in endorsed_keys(&manifest) {
+            let (instance, environment) = (environment.instance.clone(), environment.clone());
+            match key.certificate().filter(|certificate| certificate.basic_constraints().ca) {
+                Some(certificate) => {
+                    let authority = EndorsedAuthority { certificate, environment, manifest: digest };
+                    self.authorities.entry(instance).or_default().push(authority);
+                }
+                None => {
+                    let Some(key) = key.public_key() else { continue };
+                    let key = EndorsedKey { key, environment, manifest: Some(digest) };
+                    self.keys.entry(instance).or_default().push(key);
+                }
+            }
         }
         self.origins.extend(releases.iter().map(|release| (release.clone(), digest)));
         self.manifests.insert(digest, Accepted { manifest, releases });
@@ -62,12 +89,8 @@ impl Endorsements {
         let Some(Accepted { manifest, releases }) = self.manifests.remove(digest) else { return false };
         for triple in manifest.comids().flat_map(|comid| &comid.triples.attest_key) {
             let instance = &triple.environment.instance;
-            if let Some(keys) = self.keys.get_mut(instance) {
-                keys.retain(|key| key.manifest != *digest);
-                if keys.is_empty() {
-                    self.keys.remove(instance);
-                }
-            }
+            retain(&mut self.keys, instance, |key| key.manifest != Some(*digest));
+            retain(&mut self.authorities, instance, |authority| authority.manifest != *digest);
         }
         for release in releases {
             // A manifest that came later may have replaced a release of this one.
@@ -111,14 +134,42 @@ impl Endorsements {
     /// group, of which evidence tells nothing. An endorsement may know more of a device than its evidence tells, such as
     /// vendor and model; what both tell must be the same.
     pub fn keys(&self, environment: &Environment, now: i64) -> Vec<&EndorsedKey> {
-        let of_instance = environment.instance.as_ref().and_then(|_| self.keys.get(&environment.instance));
-        let class = class_id(environment);
-        let of_class = self.keys.get(&None).into_iter().flatten();
-        let of_class = of_class.filter(|key| class.is_some() && class_id(&key.environment) == class);
-        let keys = of_instance.into_iter().flatten().chain(of_class);
-        let counting =
-            keys.filter(|key| agree(&key.environment, environment) && self.counts(&key.manifest, now));
+        let keys = bound(&self.keys, environment, |key| &key.environment);
+        let counting = keys.filter(|key| key.manifest.is_some_and(|manifest| self.counts(&manifest, now)));
         counting.take(MAX_ATTEST_KEYS).collect()
+    }
+
+    /// Who certifies the keys with which an environment attests, according to manifests that are valid; at most
+    /// [`MAX_ATTEST_KEYS`]. They are bound to it as keys are.
+    pub fn authorities(&self, environment: &Environment, now: i64) -> Vec<&EndorsedAuthority> {
+        let authorities = bound(&self.authorities, environment, |authority| &authority.environment);
+        authorities.filter(|authority| self.counts(&authority.manifest, now)).take(MAX_ATTEST_KEYS).collect()
+    }
+}
+
+/// What is said of the instance of an environment, or of its class by the identifier, and contradicts nothing it tells.
+fn bound<'e, 't, T>(
+    said: &'e BTreeMap<Option<Instance>, Vec<T>>,
+    environment: &'t Environment,
+    of: fn(&T) -> &Environment,
+) -> impl Iterator<Item = &'e T> + use<'e, 't, T> {
+    let of_instance = environment.instance.as_ref().and_then(|_| said.get(&environment.instance));
+    let class = class_id(environment);
+    let of_class = said.get(&None).into_iter().flatten();
+    let of_class = of_class.filter(move |one| class.is_some() && class_id(of(one)) == class);
+    of_instance.into_iter().flatten().chain(of_class).filter(move |one| agree(of(one), environment))
+}
+
+fn retain<T>(
+    said: &mut BTreeMap<Option<Instance>, Vec<T>>,
+    instance: &Option<Instance>,
+    keep: impl Fn(&T) -> bool,
+) {
+    if let Some(all) = said.get_mut(instance) {
+        all.retain(keep);
+        if all.is_empty() {
+            said.remove(instance);
+        }
     }
 }
 
@@ -144,14 +195,10 @@ fn agree(endorsed: &Environment, told: &Environment) -> bool {
     class && same(&endorsed.instance, &told.instance) && same(&endorsed.group, &told.group)
 }
 
-/// The keys that a manifest names and has the right to.
-fn endorsed_keys(manifest: &VerifiedCorim, digest: Digest) -> Vec<EndorsedKey> {
+/// The keys that a manifest names and has the right to, each with whose it is.
+fn endorsed_keys(manifest: &VerifiedCorim) -> impl Iterator<Item = (&Environment, &CryptoKey)> {
     let authority = manifest.authority_keys();
     let triples = manifest.comids().flat_map(|comid| &comid.triples.attest_key);
     let allowed = triples.filter(|triple| triple.authorized_by.iter().all(|key| authority.contains(key)));
-    let keys = allowed.flat_map(|triple| {
-        let keys = triple.keys.iter().filter_map(corim::CryptoKey::public_key);
-        keys.map(|key| EndorsedKey { key, environment: triple.environment.clone(), manifest: digest })
-    });
-    keys.collect()
+    allowed.flat_map(|triple| triple.keys.iter().map(|key| (&triple.environment, key)))
 }

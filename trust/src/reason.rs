@@ -92,6 +92,8 @@ codes! {
     UnprotectedEvidence = "unprotected-evidence",
     /// Claims that came beside a token are not those whose digest is in it.
     DetachedDigest = "detached-digest",
+    /// The certificate that came with evidence does not lead to anybody who may certify the device, or is of another.
+    AttesterCertificate = "attester-certificate",
     /// A part of the device is named in its evidence by a digest alone, and its claims did not come along.
     SubmoduleMissing = "submodule-missing",
     /// No device with this id is enrolled.

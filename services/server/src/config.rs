@@ -30,6 +30,8 @@ pub struct Config {
     pub endorsers: TrustAnchors,
     /// Issuers of certificates of those who sign them.
     pub endorser_issuers: Vec<Certificate>,
+    /// Who certifies keys with which devices that are not enrolled here attest.
+    pub attester_authorities: Vec<Certificate>,
     /// The Content-Formats of measured components in tokens of devices that are not enrolled here: none is registered.
     pub measured_components: Option<MeasuredComponentFormats>,
     /// Profile of results in JSON about devices that are not enrolled here.
@@ -104,6 +106,7 @@ impl Config {
             broad_mud_approved: false,
             endorsers: TrustAnchors::default(),
             endorser_issuers: Vec::new(),
+            attester_authorities: Vec::new(),
             measured_components: None,
             result_profile: eat::RESULT_PROFILE.to_owned(),
             override_anchors: TrustAnchors::default(),

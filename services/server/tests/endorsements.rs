@@ -14,7 +14,7 @@ use crypto::{Digest, HashAlgorithm, SigningKey};
 use eat::{Lifecycle, Nonce, PsaClaims, PsaProfile, SignedResult, SoftwareComponent, Tier, Ueid};
 use serde_json::json;
 use trust::key_anchors;
-use x509::pem;
+use x509::{AttributeType, CertificateBuilder, Name, Validity, pem};
 
 const PSA: &str = "application/psa-attestation-token";
 const RIM: &str = "application/rim+cbor";
@@ -156,6 +156,44 @@ fn psa_device_is_appraised_against_a_manifest_until_that_is_revoked() {
     site.stop();
     site.start();
     assert_eq!(judged(&site, &attest(&site, &device, "b1"), "device").1, ["unknown-device"]);
+}
+
+#[test]
+fn certificate_of_an_authority_of_the_operator_binds_the_key_to_the_device_it_names() {
+    let (device, other) = (key(31), key(32));
+    let validity = Validity { not_before: NOW - 1000, not_after: NOW + 1000 };
+    let name = |attributes: &[(AttributeType, &str)]| Name::new(attributes).unwrap();
+    let root = CertificateBuilder::new(
+        name(&[(AttributeType::CommonName, "Silicon")]),
+        key(34).public_key(),
+        &[1],
+        validity,
+    );
+    let root = root.authority(None).self_signed(&key(34)).unwrap();
+    let site = Site::with(|config| config.attester_authorities = vec![root.clone()]);
+    // Only values, and no key.
+    let mut values = manifest("maker", &device, "b1");
+    let Tag::Comid(comid) = &mut values.tags[0] else { panic!("a CoMID") };
+    comid.triples.attest_key.clear();
+    let values = values.build().unwrap();
+    site.call("POST", SUBMIT, Some(&site.admin), RIM, Some(&values)).expect(200);
+    let attest = |signer: &SigningKey, serial: &str| {
+        let subject = name(&[(AttributeType::CommonName, "Device"), (AttributeType::SerialNumber, serial)]);
+        let leaf = CertificateBuilder::new(subject, signer.public_key(), &[2], validity);
+        let leaf = leaf.issued_by(&root, &key(34)).unwrap();
+        let chain = cbor::Writer::encode(|w| _ = w.bytes(leaf.as_der()));
+        let (location, session) = site.session();
+        let bare = token(&device, &session.nonce.0, "b1");
+        let claims = cose::Sign1::decode(&bare).unwrap().payload().unwrap().to_vec();
+        let token = Sign1Builder::new().unprotected(33, &chain).sign(&device, &claims);
+        let reply = site.call("POST", &location, None, PSA, Some(&token)).expect(200);
+        serde_json::from_slice::<Session>(&reply.body).unwrap()
+    };
+    // The identifier of a PSA device is 33 bytes long, of which the first is always the same.
+    let own = hex(&instance()[1..]);
+    assert_eq!(judged(&site, &attest(&device, &own), "PSA_IOT"), (Tier::Affirming, vec![]));
+    assert_eq!(judged(&site, &attest(&device, "01"), "device").1, ["attester-certificate"]);
+    assert_eq!(judged(&site, &attest(&other, &own), "device").1, ["bad-evidence-signature"]);
 }
 
 #[test]

@@ -19,6 +19,7 @@ use eat::{
     Bundle, CcaToken, Claims, Cmw, DebugStatus, EnactTrustToken, Lifecycle, MeasuredComponentFormats,
     MediaType, Nonce, ParsecAttestation, PsaProfile, PsaToken, SignedCmw, Token, TpmCollection,
 };
+use x509::Certificate;
 
 use crate::{Code, EndorsedKey, Endorsements, Policy, Reason, quoted::Quoted};
 
@@ -59,6 +60,8 @@ const PARSEC_TPM: &str = "application/vnd.parallaxsecond.key-attestation.tpm";
 pub struct Beliefs<'a> {
     /// What accepted manifests say.
     pub endorsements: &'a Endorsements,
+    /// Who certifies keys of devices, by the operator's word.
+    pub authorities: &'a [Certificate],
     /// Digests that must not run anywhere, whatever release holds them.
     pub denied: &'a [crypto::Digest],
     /// The Content-Formats of measured components, of which none is registered.

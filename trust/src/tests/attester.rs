@@ -110,7 +110,7 @@ fn token(device: &SigningKey, lifecycle: u16, components: Components, signer: &[
 
 pub(super) fn beliefs(endorsements: &Endorsements) -> Beliefs<'_> {
     static POLICY: LazyLock<Policy> = LazyLock::new(Policy::default);
-    Beliefs { endorsements, denied: &[], components: None, policy: &POLICY, now: NOW }
+    Beliefs { endorsements, authorities: &[], denied: &[], components: None, policy: &POLICY, now: NOW }
 }
 
 fn verify(bytes: &[u8], endorsements: &Endorsements, nonce: &Nonce) -> Result<Vec<Attester>, Reason> {

@@ -1,6 +1,7 @@
 mod appraise;
 mod attester;
 mod bundle;
+mod certified;
 mod decide;
 mod fixture;
 mod overlay;

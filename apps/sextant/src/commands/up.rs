@@ -55,6 +55,9 @@ pub(crate) struct Up {
     /// Issuer of endorsers (certificate)
     #[arg(long, value_name = "FILE")]
     endorser_ca: Vec<PathBuf>,
+    /// Issuer of devices not enrolled here (certificate): a UEID is the serial number in a device's subject, in hexadecimal
+    #[arg(long, value_name = "FILE")]
+    attester_ca: Vec<PathBuf>,
     /// Content-Formats of measured components in tokens of devices not enrolled here, CBOR and JSON: none is registered
     #[arg(long, value_name = "CBOR,JSON", value_parser = content_formats)]
     measured_components: Option<MeasuredComponentFormats>,
@@ -124,6 +127,9 @@ fn config(command: Up) -> Result<Config, Failure> {
         config.endorser_issuers.push(keys::read_certificate(path)?);
     }
     config.endorsers = keys::anchors(&keys::KeyFile::read_public(&command.endorser_key)?, Purpose::Corim);
+    for path in &command.attester_ca {
+        config.attester_authorities.push(keys::read_certificate(path)?);
+    }
     config.measured_components = command.measured_components;
     if let Some(profile) = command.result_profile {
         config.result_profile = profile;

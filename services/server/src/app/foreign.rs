@@ -108,6 +108,7 @@ impl App {
         let (endorsements, basis) = (self.endorsements(), self.basis());
         let beliefs = Beliefs {
             endorsements: &endorsements,
+            authorities: &self.config.attester_authorities,
             denied: &basis.criteria.denied,
             components: self.config.measured_components,
             policy: &self.config.policy,

@@ -95,6 +95,10 @@ pub(super) const REASONS: &[(&str, &[&str])] = &[
     ("weak-algorithm", &["Its evidence rests on a hash function that is believed nowhere any more."]),
     ("unprotected-evidence", &["No signature protects its evidence."]),
     (
+        "attester-certificate",
+        &["The certificate of its key is not of this device, or of nobody who may certify it."],
+    ),
+    (
         "submodule-missing",
         &["A part of it is named in its evidence by a digest alone, and its claims did not come along."],
     ),
