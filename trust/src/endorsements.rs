@@ -1,10 +1,21 @@
-use alloc::{collections::BTreeMap, vec::Vec};
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    vec::Vec,
+};
 
 use corim::{
-    ClassId, CryptoKey, Environment, Instance, References, Release, ReleaseId, ReleaseUnit, VerifiedCorim,
+    ClaimKind, ClassId, CoswidTriple, CryptoKey, Ect, Element, Environment, Instance, MeasuredElement,
+    Measurement, MeasurementValues, References, Release, ReleaseId, ReleaseUnit, StateSet, TagId,
+    VerifiedCorim,
 };
+use coswid::{Tag, TagKind};
 use crypto::{Digest, PublicKey};
 use x509::Certificate;
+
+use crate::Code;
+
+/// How many manifests may endorse one attester.
+pub const MAX_ENDORSING: usize = 64;
 
 /// How many endorsed keys are tried on one piece of evidence.
 pub const MAX_ATTEST_KEYS: usize = 8;
@@ -21,6 +32,8 @@ pub struct Endorsements {
     keys: BTreeMap<Option<Instance>, Vec<EndorsedKey>>,
     /// In the same way, who certifies keys.
     authorities: BTreeMap<Option<Instance>, Vec<EndorsedAuthority>>,
+    /// Manifests that endorse more than keys, by what their conditions and claims are about.
+    endorsing: BTreeMap<About, BTreeSet<Digest>>,
     /// Where the reference values of a release come from.
     origins: BTreeMap<ReleaseId, Digest>,
 }
@@ -29,6 +42,14 @@ pub struct Endorsements {
 struct Accepted {
     manifest: VerifiedCorim,
     releases: Vec<ReleaseId>,
+}
+
+/// By what endorsements of an environment are found.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum About {
+    Instance(Instance),
+    Class(ClassId),
+    Other,
 }
 
 /// A key with which a device attests.
@@ -64,7 +85,11 @@ impl Endorsements {
     pub fn add(&mut self, manifest: VerifiedCorim) -> Digest {
         let digest = manifest.digest();
         self.remove(&digest);
-        let releases = self.references.add(&manifest, ReleaseUnit::Comid);
+        let tags = |triple: &CoswidTriple| files(&manifest, triple);
+        let releases = self.references.add_with(&manifest, ReleaseUnit::Comid, &tags);
+        for about in endorsing(&manifest) {
+            self.endorsing.entry(about).or_default().insert(digest);
+        }
         for (environment, key) in endorsed_keys(&manifest) {
             let (instance, environment) = (environment.instance.clone(), environment.clone());
             match key.certificate().filter(|certificate| certificate.basic_constraints().ca) {
@@ -91,6 +116,14 @@ impl Endorsements {
             let instance = &triple.environment.instance;
             retain(&mut self.keys, instance, |key| key.manifest != Some(*digest));
             retain(&mut self.authorities, instance, |authority| authority.manifest != *digest);
+        }
+        for about in endorsing(&manifest) {
+            if let Some(manifests) = self.endorsing.get_mut(&about) {
+                manifests.remove(digest);
+                if manifests.is_empty() {
+                    self.endorsing.remove(&about);
+                }
+            }
         }
         for release in releases {
             // A manifest that came later may have replaced a release of this one.
@@ -125,6 +158,35 @@ impl Endorsements {
     /// Whether a manifest was accepted and is valid at a time.
     fn counts(&self, digest: &Digest, now: i64) -> bool {
         self.manifest(digest).is_some_and(|manifest| manifest.check_validity(now).is_ok())
+    }
+
+    /// Adds to what an attester measured whatever valid manifests say is then true of it: endorsed values, and those of
+    /// conditions and series of them that hold. The elements are those of its own environment.
+    pub fn endorsed(&self, measured: &Ect, now: i64) -> Result<Vec<Element>, Code> {
+        let environment = &measured.environment;
+        let instance = environment.instance.clone().map(About::Instance);
+        let places = instance
+            .into_iter()
+            .chain(class_id(environment).cloned().map(About::Class))
+            .chain([About::Other]);
+        let manifests: BTreeSet<&Digest> =
+            places.filter_map(|about| self.endorsing.get(&about)).flatten().collect();
+        let manifests: Vec<&VerifiedCorim> = manifests
+            .into_iter()
+            .filter(|digest| self.counts(digest, now))
+            .filter_map(|digest| self.manifest(digest))
+            .take(MAX_ENDORSING + 1)
+            .collect();
+        // To leave one out may be to leave out what speaks against the device.
+        if manifests.len() > MAX_ENDORSING {
+            return Err(Code::TooManyReferences);
+        }
+        let mut state = StateSet::new(Vec::from([measured.clone()]));
+        state.augment(&manifests).map_err(|_| Code::TooManyReferences)?;
+        let endorsed = state.ects().iter().filter(|ect| {
+            ect.kind == ClaimKind::Endorsements && ect.environment.is_satisfied_by(environment)
+        });
+        Ok(endorsed.flat_map(|ect| ect.elements.iter().cloned()).collect())
     }
 
     /// The keys with which an environment attests, according to manifests that are valid; at most
@@ -193,6 +255,56 @@ fn agree(endorsed: &Environment, told: &Environment) -> bool {
         _ => true,
     };
     class && same(&endorsed.instance, &told.instance) && same(&endorsed.group, &told.group)
+}
+
+/// What the endorsements of a manifest are about, other than keys: their conditions, and their claims.
+fn endorsing(manifest: &VerifiedCorim) -> BTreeSet<About> {
+    let about = |environment: &Environment| match (&environment.instance, class_id(environment)) {
+        (Some(instance), _) => About::Instance(instance.clone()),
+        (_, Some(class)) => About::Class(class.clone()),
+        _ => About::Other,
+    };
+    let triples = || manifest.comids().map(|comid| &comid.triples);
+    let endorsed = triples().flat_map(|triples| &triples.endorsed).map(|triple| &triple.environment);
+    let conditional = triples().flat_map(|triples| &triples.conditional);
+    let conditional = conditional.flat_map(|triple| triple.conditions.iter().chain(&triple.endorsements));
+    let series = triples().flat_map(|triples| &triples.conditional_series).map(|triple| &triple.environment);
+    endorsed.chain(conditional.map(|triple| &triple.environment)).chain(series).map(about).collect()
+}
+
+/// What the CoSWID tags of a triple expect of its environment, each file under its path; nothing where one is not in
+/// the manifest, is no plain tag of installed software, or has a file that must be there and that nothing can be
+/// compared with.
+fn files(manifest: &VerifiedCorim, triple: &CoswidTriple) -> Option<Vec<Measurement>> {
+    let tags = manifest.corim().tags.iter().filter_map(|tag| match tag {
+        corim::Tag::Coswid(bytes) => Tag::decode(bytes).ok(),
+        _ => None,
+    });
+    let tags: Vec<Tag> = tags.collect();
+    let mut measurements = Vec::new();
+    for id in &triple.tags {
+        let tag = tags.iter().find(|tag| match (id, tag.tag_id()) {
+            (TagId::Text(id), coswid::TagId::Text(found)) => id == found,
+            (TagId::Uuid(id), coswid::TagId::Uuid(found)) => id == found,
+            _ => false,
+        })?;
+        if !matches!(tag.kind(), TagKind::Primary | TagKind::Patch) || tag.evidence().is_some() {
+            return None;
+        }
+        for file in tag.measured_files() {
+            let Some(digest) = file.digest else {
+                if file.key {
+                    return None;
+                }
+                continue;
+            };
+            let values =
+                MeasurementValues { digests: Vec::from([digest.into()]), ..MeasurementValues::default() };
+            let key = Some(MeasuredElement::Name(file.path()));
+            measurements.push(Measurement { key, ..Measurement::new(values) });
+        }
+    }
+    (!measurements.is_empty()).then_some(measurements)
 }
 
 /// The keys that a manifest names and has the right to, each with whose it is.

@@ -34,14 +34,14 @@ mod tests;
 
 // Public interface
 pub use appraise::{Appraised, References, appraise, refuse_evidence};
-pub use attester::{Attester, Beliefs, EVIDENCE_MEDIA_TYPES, ForeignEvidence, unwrap_evidence};
+pub use attester::{Attester, Beliefs, EVIDENCE_MEDIA_TYPES, ForeignEvidence, OwnRelease, unwrap_evidence};
 pub use author::{Brought, DraftError, DraftImage, DraftMud, ReleaseDraft};
 pub use bundle::{Bundle, BundleAnchors, BundledEvidence, BundledRelease, MAX_BUNDLE, Unproven, key_anchors};
-pub use corroborate::corroborate;
+pub use corroborate::{Corroborated, corroborate};
 pub use decide::{
     Broad, Decision, Inputs, Outcome, OverlayInForce, Posture, ReleaseStanding, Standing, Violation, decide,
 };
-pub use endorsements::{EndorsedKey, Endorsements, MAX_ATTEST_KEYS};
+pub use endorsements::{EndorsedAuthority, EndorsedKey, Endorsements, MAX_ATTEST_KEYS, MAX_ENDORSING};
 pub use flow::Flow;
 pub use hold::{Hold, Restriction};
 pub use known::Releases;

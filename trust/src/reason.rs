@@ -92,6 +92,8 @@ codes! {
     UnprotectedEvidence = "unprotected-evidence",
     /// Claims that came beside a token are not those whose digest is in it.
     DetachedDigest = "detached-digest",
+    /// An endorser says that what was measured is not secure, not configured, or there to recover the device.
+    EndorsedUnfit = "endorsed-unfit",
     /// The certificate that came with evidence does not lead to anybody who may certify the device, or is of another.
     AttesterCertificate = "attester-certificate",
     /// A part of the device is named in its evidence by a digest alone, and its claims did not come along.

@@ -3,11 +3,11 @@
 mod common;
 
 use api::Session;
-use common::{NOW, Site, hex, key};
+use common::{Maker, NOW, Site, hex, key};
 use corim::{
-    Class, ClassId, Comid, Corim, CryptoKey, Environment, Instance, KeyTriple, MeasuredElement, Measurement,
-    MeasurementValues, PSA_SOFTWARE_COMPONENT, Profile, SignerMeta, Tag, TagId, TagIdentity, Triples,
-    ValuesTriple,
+    Class, ClassId, Comid, Corim, CryptoKey, Environment, Flags, Instance, KeyTriple, MeasuredElement,
+    Measurement, MeasurementValues, PSA_SOFTWARE_COMPONENT, Profile, SignerMeta, Tag, TagId, TagIdentity,
+    Triples, ValuesTriple,
 };
 use cose::{Purpose, Sign1Builder, TrustAnchor, TrustAnchors};
 use crypto::{Digest, HashAlgorithm, SigningKey};
@@ -194,6 +194,64 @@ fn certificate_of_an_authority_of_the_operator_binds_the_key_to_the_device_it_na
     assert_eq!(judged(&site, &attest(&device, &own), "PSA_IOT"), (Tier::Affirming, vec![]));
     assert_eq!(judged(&site, &attest(&device, "01"), "device").1, ["attester-certificate"]);
     assert_eq!(judged(&site, &attest(&other, &own), "device").1, ["bad-evidence-signature"]);
+}
+
+#[test]
+fn release_of_the_operators_own_is_what_a_token_of_its_class_should_measure() {
+    let (site, maker, device) = (Site::new(), Maker::new(), key(31));
+    site.put_authorities(&maker);
+    let envelope = maker.release("1.0.0", 1, b"app 1");
+    site.publish(&envelope).expect(201);
+    let instance = Environment { instance: Some(Instance::Ueid(instance())), ..Environment::default() };
+    let key_triple = KeyTriple {
+        environment: instance.clone(),
+        keys: vec![CryptoKey::PkixKey(pem::encode("PUBLIC KEY", &device.public_key().to_spki_der()))],
+        element: None,
+        authorized_by: vec![],
+    };
+    // What the maker says of the device besides.
+    let secure = Flags { known: [(Flags::IS_SECURE, true)].into(), ..Flags::default() };
+    let secure = MeasurementValues { flags: Some(secure), ..MeasurementValues::default() };
+    let triples = Triples {
+        attest_key: vec![key_triple],
+        endorsed: vec![ValuesTriple { environment: instance, measurements: vec![Measurement::new(secure)] }],
+        ..Triples::default()
+    };
+    let identity = TagIdentity { id: TagId::Text("tag".into()), version: 0 };
+    let manifest = Corim::new(TagId::Text("keys".into()), vec![Tag::Comid(Comid::new(identity, triples))]);
+    site.call("POST", SUBMIT, Some(&site.admin), RIM, Some(&manifest.build().unwrap())).expect(200);
+
+    let attest = |app: &[u8]| {
+        let vendor = suit::Uuid::vendor("northlight.example");
+        let (location, session) = site.session();
+        let claims = eat::Claims {
+            nonces: vec![Nonce::new(&session.nonce.0).unwrap()],
+            ueid: Ueid::new(&self::instance()),
+            oemid: Some(eat::OemId::Random(*vendor.as_bytes())),
+            hwmodel: Some(suit::Uuid::class(&vendor, b"welcome-cam").as_bytes().to_vec()),
+            measurements: vec![eat::Content::bytes(258, common::measured(app))],
+            ..eat::Claims::default()
+        };
+        let token = claims.sign_cwt(&device, b"").unwrap();
+        let reply = site.call("POST", &location, None, "application/eat+cwt", Some(&token)).expect(200);
+        serde_json::from_slice::<Session>(&reply.body).unwrap()
+    };
+    let good = attest(b"app 1");
+    assert_eq!(judged(&site, &good, "EAT"), (Tier::Affirming, vec![]));
+    let verifier = cose::Key::decode(site.server().result_key()).unwrap();
+    let cwt = good.sextant_result.unwrap().0;
+    let result = SignedResult::decode_cwt(&cwt).unwrap();
+    let result = result.verify(&key_anchors(&[verifier], &[]), NOW, None).unwrap();
+    let (name, value) = &result.appraisal("EAT").unwrap().verifier_claims[0];
+    assert_eq!(name, &eat::ClaimKey::Text("sextant_endorsed".into()));
+    assert_eq!(cbor::diagnostic(value).unwrap(), r#"[{"secure": true}]"#);
+    let changed = judged(&site, &attest(b"evil"), "EAT");
+    assert_eq!(changed, (Tier::Contraindicated, vec!["digest-mismatch".to_owned()]));
+
+    let release = hex(common::manifest_digest(&envelope).as_bytes());
+    site.post(&format!("/api/v1/releases/{release}/revoke"), json!({ "reason": "bad" })).expect(204);
+    let found = judged(&site, &attest(b"app 1"), "EAT");
+    assert_eq!(found, (Tier::Warning, vec!["release-revoked".to_owned()]));
 }
 
 #[test]

@@ -13,7 +13,7 @@ use alloc::{
     vec::Vec,
 };
 
-use corim::{CryptoKey, Ect, Element, Environment};
+use corim::{ClassId, CryptoKey, Ect, Element, Environment};
 use crypto::PublicKey;
 use eat::{
     Bundle, CcaToken, Claims, Cmw, DebugStatus, EnactTrustToken, Lifecycle, MeasuredComponentFormats,
@@ -21,7 +21,7 @@ use eat::{
 };
 use x509::Certificate;
 
-use crate::{Code, EndorsedKey, Endorsements, Policy, Reason, quoted::Quoted};
+use crate::{Code, EndorsedKey, Endorsements, Measured, Policy, Reason, Release, quoted::Quoted};
 
 /// Media types of wrappers: of the draft, and those that Veraison's clients have for them.
 const WRAPPERS: [&str; 4] = [
@@ -60,6 +60,8 @@ const PARSEC_TPM: &str = "application/vnd.parallaxsecond.key-attestation.tpm";
 pub struct Beliefs<'a> {
     /// What accepted manifests say.
     pub endorsements: &'a Endorsements,
+    /// Releases of the operator's own, as expected values of tokens that carry CoSWID evidence of their class.
+    pub releases: &'a [OwnRelease<'a>],
     /// Who certifies keys of devices, by the operator's word.
     pub authorities: &'a [Certificate],
     /// Digests that must not run anywhere, whatever release holds them.
@@ -70,6 +72,15 @@ pub struct Beliefs<'a> {
     pub policy: &'a Policy,
     /// The time, in seconds since 1970.
     pub now: i64,
+}
+
+/// A release that the operator accepted for devices of its own.
+#[derive(Clone, Copy, Debug)]
+pub struct OwnRelease<'a> {
+    /// The release.
+    pub release: &'a Release,
+    /// What speaks against running it, such as that it was revoked.
+    pub against: Option<&'a Reason>,
 }
 
 /// What attests for itself within evidence: the device, or one of its parts that has expected values of its own.
@@ -85,6 +96,8 @@ pub struct Attester {
     pub optional: Vec<usize>,
     /// PCRs that a TPM quoted: what they are in the terms of reference values, those that name them say.
     pub quoted: Option<Quoted>,
+    /// The same, where all of it is files in CoSWID evidence.
+    pub files: Vec<Measured>,
     /// The security lifecycle of its root of trust.
     pub lifecycle: Option<Lifecycle>,
     /// Whether it can be debugged.
@@ -211,6 +224,18 @@ impl<'b> ForeignEvidence<'b> {
 }
 
 impl Attester {
+    /// Whether releases of the operator's own for a class of devices may be about what it measured: files of a token whose
+    /// model is that class.
+    pub fn is_of_class(&self, class: Option<&[u8; 16]>) -> bool {
+        let told = self.measured.environment.class.as_ref().and_then(|class| class.id.as_ref());
+        let told = match told {
+            Some(ClassId::Uuid(uuid)) => Some(uuid.as_slice()),
+            Some(ClassId::Bytes(bytes)) => Some(bytes.as_slice()),
+            _ => None,
+        };
+        !self.files.is_empty() && class.is_some() && told == class.map(<[u8; 16]>::as_slice)
+    }
+
     fn new(name: &str, environment: Environment, elements: Vec<Element>, by: &EndorsedKey) -> Self {
         // What the endorsement says of the device counts as well: evidence need not tell its own class.
         Self::signed(name, keys::merged(environment, &by.environment), elements, &by.key)
@@ -233,6 +258,7 @@ impl Attester {
             measured,
             optional: Vec::new(),
             quoted: None,
+            files: Vec::new(),
             lifecycle: None,
             debug: None,
             carried: false,

@@ -11,7 +11,7 @@ use core::cell::RefCell;
 use corim::{
     Class, ClassId, Element, Environment, Instance, MeasurementValues, RawValue, Version, VersionScheme,
 };
-use coswid::Tag;
+use coswid::{MeasuredFile, Tag};
 use eat::{
     Bundle, Claims, Content, ContentBody, MAX_SUBMODS, MAX_TOKEN_LEN, MeasuredComponent, Measurement,
     NestedToken, Nonce, OuterProtection, PsaToken, SignedCmw, Submodule, SubmodulePath, Token, TokenCheck,
@@ -19,7 +19,7 @@ use eat::{
 };
 
 use super::{Attester, arm, elements::element, is_psa, keys, malformed};
-use crate::{Beliefs, Code, EndorsedKey, Reason};
+use crate::{Beliefs, Code, EndorsedKey, Measured, Reason};
 
 /// Content-Format of CoSWID (RFC 9393, section 8.2).
 const COSWID_FORMAT: u16 = 258;
@@ -174,14 +174,17 @@ impl Part<'_> {
             Some(eat::Profile::Uri(uri)) => Some(uri.clone()),
             _ => None,
         };
-        let (environment, elements) = (self.environment.clone(), measured(self.claims, beliefs)?);
+        let environment = self.environment.clone();
+        let (elements, files) = measured(self.claims, beliefs)?;
+        // Other measurements beside files belong to no release that knows files alone.
+        let files = if files.len() == elements.len() { files } else { Vec::new() };
         let name = called(&self.path);
         let attester = match self.carried {
             // It is of an environment of its own, of which the endorsement of its signer's key says nothing.
             true => Attester::signed(&name, environment, elements, &self.by.key),
             false => Attester::new(&name, environment, elements, &self.by),
         };
-        Ok(Attester { profile, debug: self.claims.dbgstat, carried: self.carried, ..attester })
+        Ok(Attester { profile, files, debug: self.claims.dbgstat, carried: self.carried, ..attester })
     }
 
     /// The environment of a claims-set in this part. One that names no model or device of its own is what this part
@@ -281,20 +284,24 @@ fn names_psa(claims: &Claims) -> bool {
 
 /// What the measurements in a token say: CoSWID evidence tags, each file by its path, and measured components by their
 /// names. Measurements in other formats are refused: passing over one would be to judge a part.
-fn measured(claims: &Claims, beliefs: &Beliefs<'_>) -> Result<Vec<Element>, Reason> {
-    let mut elements = Vec::new();
+fn measured(claims: &Claims, beliefs: &Beliefs<'_>) -> Result<(Vec<Element>, Vec<Measured>), Reason> {
+    let (mut elements, mut files) = (Vec::new(), Vec::new());
     for content in &claims.measurements {
         let component = beliefs.components.map(|formats| formats.component(content)).transpose();
         if let Some(component) = component.map_err(keys::refused)?.flatten() {
             elements.push(measured_component(&component)?);
         } else {
-            files(content, &mut elements)?;
+            files.extend(measured_files(content)?);
         }
     }
-    Ok(elements)
+    elements.extend(files.iter().map(|file: &Measured| {
+        let digests = file.digest.iter().map(|digest| (*digest).into()).collect();
+        element(&file.name, MeasurementValues { digests, ..MeasurementValues::default() })
+    }));
+    Ok((elements, files))
 }
 
-fn files(content: &Content, elements: &mut Vec<Element>) -> Result<(), Reason> {
+fn measured_files(content: &Content) -> Result<Vec<Measured>, Reason> {
     let ContentBody::Bytes(bytes) = &content.body else {
         return Err(malformed("a measurement is text"));
     };
@@ -304,12 +311,11 @@ fn files(content: &Content, elements: &mut Vec<Element>) -> Result<(), Reason> {
         );
     }
     let tag = Tag::decode(bytes).map_err(malformed)?;
-    for file in tag.measured_files() {
-        let digest = file.digest.ok_or_else(|| malformed("a measured file has no digest that counts"))?;
-        let values = MeasurementValues { digests: [digest.into()].into(), ..MeasurementValues::default() };
-        elements.push(element(&file.path(), values));
-    }
-    Ok(())
+    let file = |file: MeasuredFile<'_>| match file.digest {
+        Some(_) => Ok(Measured { name: file.path(), digest: file.digest, size: file.size }),
+        None => Err(malformed("a measured file has no digest that counts")),
+    };
+    tag.measured_files().into_iter().map(file).collect()
 }
 
 /// A measured component (draft-ietf-rats-eat-measured-component). What its authorities and flags mean, only a profile says,

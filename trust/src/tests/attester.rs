@@ -110,7 +110,15 @@ fn token(device: &SigningKey, lifecycle: u16, components: Components, signer: &[
 
 pub(super) fn beliefs(endorsements: &Endorsements) -> Beliefs<'_> {
     static POLICY: LazyLock<Policy> = LazyLock::new(Policy::default);
-    Beliefs { endorsements, authorities: &[], denied: &[], components: None, policy: &POLICY, now: NOW }
+    Beliefs {
+        endorsements,
+        releases: &[],
+        authorities: &[],
+        denied: &[],
+        components: None,
+        policy: &POLICY,
+        now: NOW,
+    }
 }
 
 fn verify(bytes: &[u8], endorsements: &Endorsements, nonce: &Nonce) -> Result<Vec<Attester>, Reason> {
@@ -120,7 +128,7 @@ fn verify(bytes: &[u8], endorsements: &Endorsements, nonce: &Nonce) -> Result<Ve
 fn judge(bytes: &[u8], endorsements: &Endorsements) -> Appraised {
     let attesters = verify(bytes, endorsements, &nonce()).unwrap();
     assert_eq!(attesters.len(), 1);
-    corroborate(&attesters[0], &beliefs(endorsements))
+    corroborate(&attesters[0], &beliefs(endorsements)).appraised
 }
 
 fn codes(appraised: &Appraised) -> Vec<Code> {
@@ -195,7 +203,7 @@ fn a_denied_digest_counts_whatever_manifest_has_it() {
     let (endorsements, _) = endorsements(&device);
     let attester = verify(&token(&device, SECURED, OLD, &SIGNER), &endorsements, &nonce()).unwrap().remove(0);
     let denied = [digest("p1")];
-    let appraised = corroborate(&attester, &Beliefs { denied: &denied, ..beliefs(&endorsements) });
+    let appraised = corroborate(&attester, &Beliefs { denied: &denied, ..beliefs(&endorsements) }).appraised;
     assert_eq!(codes(&appraised), [Code::DigestDenied]);
 }
 
@@ -315,7 +323,7 @@ fn entity_attestation_token_is_judged_whole_or_not_at_all() {
         ForeignEvidence::decode(&bytes, &eat)?.verify(&beliefs(&endorsements), &nonce())
     };
     let attester = attest(&claims).unwrap().remove(0);
-    let appraised = corroborate(&attester, &beliefs(&endorsements));
+    let appraised = corroborate(&attester, &beliefs(&endorsements)).appraised;
     assert_eq!((appraised.vector.tier(), codes(&appraised)), (Tier::Affirming, vec![]));
 
     let other_format = eat::Claims { measurements: vec![eat::Content::bytes(60, vec![1])], ..claims };
@@ -362,7 +370,7 @@ fn evidence_and_endorsements_of_veraison_fit_together() {
         let attesters = read().verify(&beliefs, &asked).unwrap();
         assert_eq!(attesters.iter().map(|attester| attester.name.as_str()).collect::<Vec<_>>(), names);
         let found: Vec<_> =
-            attesters.iter().map(|attester| codes(&corroborate(attester, &beliefs))).collect();
+            attesters.iter().map(|attester| codes(&corroborate(attester, &beliefs).appraised)).collect();
         assert_eq!(found, expected, "{evidence}");
     }
 }

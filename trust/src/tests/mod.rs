@@ -3,6 +3,7 @@ mod attester;
 mod bundle;
 mod certified;
 mod decide;
+mod endorsed;
 mod fixture;
 mod overlay;
 mod quote;

@@ -163,7 +163,7 @@ fn judge(media_type: &str, bytes: &[u8], beliefs: &Beliefs<'_>, nonce: &Nonce) -
     let evidence = ForeignEvidence::decode(&bytes, &media_type).map_err(|reason| reason.code)?;
     let attesters = evidence.verify(beliefs, nonce).map_err(|reason| reason.code)?;
     assert_eq!(attesters.len(), 1);
-    Ok(corroborate(&attesters[0], beliefs))
+    Ok(corroborate(&attesters[0], beliefs).appraised)
 }
 
 /// The reason of the refusal; none where it is affirmed.

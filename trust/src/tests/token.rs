@@ -131,7 +131,7 @@ fn judge(media_type: &str, bytes: &[u8], beliefs: &Beliefs<'_>, nonce: &Nonce) -
     let evidence = ForeignEvidence::decode(&bytes, &media_type).map_err(|reason| reason.code)?;
     let attesters = evidence.verify(beliefs, nonce).map_err(|reason| reason.code)?;
     let parts = attesters.into_iter().map(|attester| {
-        let appraised = corroborate(&attester, beliefs);
+        let appraised = corroborate(&attester, beliefs).appraised;
         assert!(!appraised.reasons.is_empty() || appraised.vector.tier() == Tier::Affirming, "{appraised:?}");
         (attester.name, appraised.reasons.first().map(|reason| reason.code))
     });

@@ -7,15 +7,15 @@ use api::Session;
 use eat::{MediaType, Nonce, Ueid};
 use store::{DeviceId, NewResult, SessionId};
 use trust::{
-    Appraised, Beliefs, ForeignEvidence, Part, Reason, SUBMOD, Subject, attestation_result_of, corroborate,
-    refuse_evidence, unwrap_evidence,
+    Attester, Beliefs, Corroborated, ForeignEvidence, OwnRelease, Part, Reason, SUBMOD, Subject,
+    attestation_result_of, corroborate, refuse_evidence, unwrap_evidence,
 };
 
 use crate::app::{App, Failure, appraisal::verifier, attestation::complete, reasons};
 
 /// What was made of evidence: of each part that attests, or of all of it where it is refused as a whole.
 struct Judged {
-    parts: Vec<(String, Option<String>, Appraised)>,
+    parts: Vec<(String, Option<String>, Corroborated)>,
     device: Option<DeviceId>,
     believed: bool,
 }
@@ -33,14 +33,19 @@ impl App {
         let now = self.now();
         let nonce =
             Nonce::new(&open.nonce).ok_or_else(|| Failure::Fault("a nonce has no length".to_owned()))?;
-        let judged = self.judge_foreign(&evidence, media_type, &nonce, from)?;
+        let judged = self.judge_foreign(&evidence, media_type, &nonce, from).await?;
 
         let nobody = Ueid::new(&[0; Ueid::MIN_LEN]).ok_or_else(|| Failure::Fault("no ueid".to_owned()))?;
         let subject = Subject { ueid: nobody, key: None, nonce: judged.believed.then(|| nonce.clone()) };
         let parts: Vec<Part<'_>> = judged
             .parts
             .iter()
-            .map(|(name, profile, appraised)| Part { name, profile: profile.as_deref(), appraised })
+            .map(|(name, profile, corroborated)| Part {
+                name,
+                profile: profile.as_deref(),
+                appraised: &corroborated.appraised,
+                endorsed: &corroborated.endorsed,
+            })
             .collect();
         let policy = &self.config.policy;
         let mut result = attestation_result_of(&parts, &subject, policy, verifier(), now.seconds());
@@ -52,7 +57,7 @@ impl App {
         let (tier, expires) = (result.tier(), result.expires_at);
         let (cwt, jwt) = self.sign_forms(result, &self.config.result_profile)?;
         let found: Vec<Reason> =
-            judged.parts.iter().flat_map(|(_, _, appraised)| appraised.reasons.clone()).collect();
+            judged.parts.iter().flat_map(|(.., found)| found.appraised.reasons.clone()).collect();
         let session = complete(&open, media_type, &evidence, &cwt, &jwt);
         self.store
             .record_result(
@@ -81,7 +86,7 @@ impl App {
         Ok(session)
     }
 
-    fn judge_foreign(
+    async fn judge_foreign(
         &self,
         evidence: &[u8],
         media_type: &str,
@@ -89,7 +94,11 @@ impl App {
         from: IpAddr,
     ) -> Result<Judged, Failure> {
         let refused = |reason: Reason, device| Judged {
-            parts: vec![(SUBMOD.to_owned(), None, refuse_evidence(reason))],
+            parts: vec![(
+                SUBMOD.to_owned(),
+                None,
+                Corroborated { appraised: refuse_evidence(reason), endorsed: Vec::new() },
+            )],
             device,
             believed: false,
         };
@@ -105,22 +114,39 @@ impl App {
         if let Some(bucket) = &bucket {
             self.limiter.take(from, bucket, self.now()).map_err(Failure::TooMany)?;
         }
-        let (endorsements, basis) = (self.endorsements(), self.basis());
+        let (endorsements, book) = (self.endorsements(), self.book());
+        let now = self.now().seconds();
+        let policy = &self.config.policy;
         let beliefs = Beliefs {
             endorsements: &endorsements,
+            releases: &[],
             authorities: &self.config.attester_authorities,
             denied: &basis.criteria.denied,
             components: self.config.measured_components,
-            policy: &self.config.policy,
-            now: self.now().seconds(),
+            policy,
+            now,
         };
         let attesters = match read.and_then(|evidence| evidence.verify(&beliefs, nonce)) {
             Ok(attesters) => attesters,
             Err(reason) => return Ok(refused(reason, device)),
         };
+        let mut own = Vec::new();
+        for entry in book.iter() {
+            let Ok(verified) = &entry.verified else { continue };
+            let is_asked = |attester: &Attester| attester.is_of_class(verified.release.class());
+            // What the store says must be what the signed object says.
+            if attesters.iter().any(is_asked) && self.holds(entry).await? {
+                own.push((verified.clone(), book.standing(entry).against(policy, now)));
+            }
+        }
+        let releases: Vec<OwnRelease<'_>> = own
+            .iter()
+            .map(|(verified, against)| OwnRelease { release: &verified.release, against: against.as_ref() })
+            .collect();
+        let beliefs = Beliefs { releases: &releases, ..beliefs };
         let parts = attesters.into_iter().map(|attester| {
-            let appraised = corroborate(&attester, &beliefs);
-            (attester.name, attester.profile, appraised)
+            let corroborated = corroborate(&attester, &beliefs);
+            (attester.name, attester.profile, corroborated)
         });
         Ok(Judged { parts: parts.collect(), device, believed: true })
     }

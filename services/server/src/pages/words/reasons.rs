@@ -99,6 +99,13 @@ pub(super) const REASONS: &[(&str, &[&str])] = &[
         &["The certificate of its key is not of this device, or of nobody who may certify it."],
     ),
     (
+        "endorsed-unfit",
+        &[
+            "Its maker says that {component} is {state}.",
+            "Its maker says that it is not in a state to be trusted.",
+        ],
+    ),
+    (
         "submodule-missing",
         &["A part of it is named in its evidence by a digest alone, and its claims did not come along."],
     ),
