@@ -42,6 +42,8 @@ pub struct Config {
     pub rules_worker: Vec<OsString>,
     /// How long a challenge waits for its evidence.
     pub session_lifetime: Duration,
+    /// How long an epoch lasts: evidence may answer the handle of the present one or the one before.
+    pub epoch: Duration,
     /// How long a device may take from its offer to attesting the release.
     pub trial_limit: Duration,
     /// What devices are told to wait between polls for updates.
@@ -112,6 +114,7 @@ impl Config {
             override_anchors: TrustAnchors::default(),
             rules_worker: Vec::new(),
             session_lifetime: Duration::from_secs(150),
+            epoch: Duration::from_secs(120),
             trial_limit: Duration::from_secs(900),
             poll_interval: Duration::from_secs(30),
             attestations_a_minute: 60,

@@ -13,8 +13,8 @@ use alloc::{
     vec::Vec,
 };
 
-use corim::{ClassId, CryptoKey, Ect, Element, Environment};
-use crypto::PublicKey;
+use corim::{ClassId, CryptoKey, Ect, Element, Environment, Instance};
+use crypto::{Digest, HashAlgorithm, PublicKey};
 use eat::{
     Bundle, CcaToken, Claims, Cmw, DebugStatus, EnactTrustToken, Lifecycle, MeasuredComponentFormats,
     MediaType, Nonce, ParsecAttestation, PsaProfile, PsaToken, SignedCmw, Token, TpmCollection,
@@ -65,7 +65,7 @@ pub struct Beliefs<'a> {
     /// Who certifies keys of devices, by the operator's word.
     pub authorities: &'a [Certificate],
     /// Digests that must not run anywhere, whatever release holds them.
-    pub denied: &'a [crypto::Digest],
+    pub denied: &'a [Digest],
     /// The Content-Formats of measured components, of which none is registered.
     pub components: Option<MeasuredComponentFormats>,
     /// The operator's policy.
@@ -234,6 +234,22 @@ impl Attester {
             _ => None,
         };
         !self.files.is_empty() && class.is_some() && told == class.map(<[u8; 16]>::as_slice)
+    }
+
+    /// Who it is: digest of its key and of the instance it tells or is endorsed as. Attesters that share a key and tell no
+    /// instance are one.
+    pub fn identity(&self) -> Digest {
+        let instance = match &self.measured.environment.instance {
+            Some(Instance::Ueid(bytes) | Instance::Bytes(bytes)) => bytes.as_slice(),
+            Some(Instance::Uuid(bytes)) => bytes.as_slice(),
+            Some(Instance::Key(_)) | None => &[],
+        };
+        let key = self.measured.authority.iter().find_map(|key| match key {
+            CryptoKey::CoseKey(key) => Some(key.as_slice()),
+            _ => None,
+        });
+        let key = Digest::of(HashAlgorithm::Sha256, key.unwrap_or_default());
+        Digest::of(HashAlgorithm::Sha256, &[key.as_bytes(), instance].concat())
     }
 
     fn new(name: &str, environment: Environment, elements: Vec<Element>, by: &EndorsedKey) -> Self {

@@ -112,7 +112,7 @@ fn attesters(token: &VerifiedToken, finder: &Finder<'_>, nonce: &Nonce) -> Resul
     walk(root, Some(token), finder, nonce)
 }
 
-/// Every part, from the outermost in.
+/// Every part; the outermost is the first.
 fn walk(
     root: Part<'_>,
     token: Option<&VerifiedToken>,
@@ -122,10 +122,12 @@ fn walk(
     let (mut attesters, mut left) = (Vec::new(), Vec::from([root]));
     while let Some(part) = left.pop() {
         let attester = part.attester(finder.beliefs)?;
+        let environment = attester.measured.environment.clone();
+        attesters.push(attester);
         for (name, submodule) in &part.claims.submods {
             let path: SubmodulePath = part.path.iter().chain([name]).cloned().collect();
             let same_signer = |claims| Part {
-                environment: part.environment_of(name, claims, &attester.measured.environment),
+                environment: part.environment_of(name, claims, &environment),
                 path: path.clone(),
                 claims,
                 by: part.by.clone(),
@@ -149,7 +151,7 @@ fn walk(
                         attesters.extend(nested.map(|nested| Attester { name: called(&path), ..nested }));
                     } else {
                         left.push(Part {
-                            environment: environment(&inner.claims),
+                            environment: self::environment(&inner.claims),
                             by: finder.key(&path)?,
                             path,
                             claims: &inner.claims,
@@ -159,7 +161,6 @@ fn walk(
                 }
             }
         }
-        attesters.push(attester);
     }
     let names: BTreeSet<&str> = attesters.iter().map(|attester| attester.name.as_str()).collect();
     if names.len() != attesters.len() || names.len() > MAX_SUBMODS {

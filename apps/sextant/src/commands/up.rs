@@ -58,6 +58,9 @@ pub(crate) struct Up {
     /// Issuer of devices not enrolled here (certificate): a UEID is the serial number in a device's subject, in hexadecimal
     #[arg(long, value_name = "FILE")]
     attester_ca: Vec<PathBuf>,
+    /// How long an epoch lasts, whose handle evidence without a session answers; 2m unless given
+    #[arg(long, value_name = "TIME", value_parser = clock::duration)]
+    epoch: Option<Duration>,
     /// Content-Formats of measured components in tokens of devices not enrolled here, CBOR and JSON: none is registered
     #[arg(long, value_name = "CBOR,JSON", value_parser = content_formats)]
     measured_components: Option<MeasuredComponentFormats>,
@@ -130,6 +133,7 @@ fn config(command: Up) -> Result<Config, Failure> {
     for path in &command.attester_ca {
         config.attester_authorities.push(keys::read_certificate(path)?);
     }
+    config.epoch = command.epoch.unwrap_or(config.epoch);
     config.measured_components = command.measured_components;
     if let Some(profile) = command.result_profile {
         config.result_profile = profile;

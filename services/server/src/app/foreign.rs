@@ -4,20 +4,28 @@
 use std::net::IpAddr;
 
 use api::Session;
+use crypto::Digest;
 use eat::{MediaType, Nonce, Ueid};
 use store::{DeviceId, NewResult, SessionId};
 use trust::{
-    Attester, Beliefs, Corroborated, ForeignEvidence, OwnRelease, Part, Reason, SUBMOD, Subject,
+    Attester, Beliefs, Code, Corroborated, ForeignEvidence, OwnRelease, Part, Reason, SUBMOD, Subject,
     attestation_result_of, corroborate, refuse_evidence, unwrap_evidence,
 };
 
-use crate::app::{App, Failure, appraisal::verifier, attestation::complete, reasons};
+use crate::app::{
+    App, Failure,
+    appraisal::verifier,
+    attestation::{Open, complete},
+    epoch::heard,
+    reasons,
+};
 
 /// What was made of evidence: of each part that attests, or of all of it where it is refused as a whole.
 struct Judged {
     parts: Vec<(String, Option<String>, Corroborated)>,
     device: Option<DeviceId>,
-    believed: bool,
+    /// Which session it answers, and who it is: of evidence that is believed.
+    identity: Option<(usize, Digest)>,
 }
 
 impl App {
@@ -30,13 +38,47 @@ impl App {
         from: IpAddr,
     ) -> Result<Session, Failure> {
         let open = self.open_unused(id).await?;
+        let judged = self.judge_foreign(&evidence, media_type, core::slice::from_ref(&open), from).await?;
+        self.answer_foreign(open, judged, evidence, media_type).await
+    }
+
+    /// Judges evidence that answers the handle of an epoch.
+    pub(crate) async fn attest_foreign_in_epoch(
+        &self,
+        evidence: Vec<u8>,
+        media_type: &str,
+        from: IpAddr,
+    ) -> Result<Session, Failure> {
+        let epochs = self.open_epochs();
+        let judged = self.judge_foreign(&evidence, media_type, &epochs, from).await?;
+        let [present, before] = epochs;
+        let open = match &judged.identity {
+            Some((1, _)) => before,
+            _ => present,
+        };
+        let id = match &judged.identity {
+            Some((_, device)) => self.use_of(&open.nonce, device.as_bytes()),
+            None => open.id,
+        };
+        if self.store.session_used(id).await? {
+            return Err(heard());
+        }
+        self.answer_foreign(Open { id, ..open }, judged, evidence, media_type).await
+    }
+
+    async fn answer_foreign(
+        &self,
+        open: Open,
+        judged: Judged,
+        evidence: Vec<u8>,
+        media_type: &str,
+    ) -> Result<Session, Failure> {
         let now = self.now();
-        let nonce =
-            Nonce::new(&open.nonce).ok_or_else(|| Failure::Fault("a nonce has no length".to_owned()))?;
-        let judged = self.judge_foreign(&evidence, media_type, &nonce, from).await?;
+        let nonce = read_nonce(&open)?;
 
         let nobody = Ueid::new(&[0; Ueid::MIN_LEN]).ok_or_else(|| Failure::Fault("no ueid".to_owned()))?;
-        let subject = Subject { ueid: nobody, key: None, nonce: judged.believed.then(|| nonce.clone()) };
+        let subject =
+            Subject { ueid: nobody, key: None, nonce: judged.identity.as_ref().map(|_| nonce.clone()) };
         let parts: Vec<Part<'_>> = judged
             .parts
             .iter()
@@ -90,7 +132,7 @@ impl App {
         &self,
         evidence: &[u8],
         media_type: &str,
-        nonce: &Nonce,
+        sessions: &[Open],
         from: IpAddr,
     ) -> Result<Judged, Failure> {
         let refused = |reason: Reason, device| Judged {
@@ -100,7 +142,7 @@ impl App {
                 Corroborated { appraised: refuse_evidence(reason), endorsed: Vec::new() },
             )],
             device,
-            believed: false,
+            identity: None,
         };
         let media_type =
             MediaType::parse(media_type).map_err(|error| Failure::Malformed(error.to_string()))?;
@@ -114,7 +156,7 @@ impl App {
         if let Some(bucket) = &bucket {
             self.limiter.take(from, bucket, self.now()).map_err(Failure::TooMany)?;
         }
-        let (endorsements, book) = (self.endorsements(), self.book());
+        let (endorsements, basis) = (self.endorsements(), self.basis());
         let now = self.now().seconds();
         let policy = &self.config.policy;
         let beliefs = Beliefs {
@@ -126,17 +168,30 @@ impl App {
             policy,
             now,
         };
-        let attesters = match read.and_then(|evidence| evidence.verify(&beliefs, nonce)) {
-            Ok(attesters) => attesters,
+        let read = match read {
+            Ok(read) => read,
             Err(reason) => return Ok(refused(reason, device)),
         };
+        let nonces = sessions.iter().map(read_nonce).collect::<Result<Vec<_>, _>>()?;
+        let mut found = Err(Code::ReplayedNonce.into());
+        for (session, nonce) in nonces.iter().enumerate() {
+            found = read.verify(&beliefs, nonce).map(|attesters| (session, attesters));
+            if !matches!(&found, Err(reason) if reason.code == Code::ReplayedNonce) {
+                break;
+            }
+        }
+        let (session, attesters) = match found {
+            Ok(found) => found,
+            Err(reason) => return Ok(refused(reason, device)),
+        };
+        let identity = attesters.first().map(|attester| (session, attester.identity()));
         let mut own = Vec::new();
-        for entry in book.iter() {
+        for entry in basis.book.iter() {
             let Ok(verified) = &entry.verified else { continue };
             let is_asked = |attester: &Attester| attester.is_of_class(verified.release.class());
             // What the store says must be what the signed object says.
             if attesters.iter().any(is_asked) && self.holds(entry).await? {
-                own.push((verified.clone(), book.standing(entry).against(policy, now)));
+                own.push((verified.clone(), basis.book.standing(entry).against(policy, now)));
             }
         }
         let releases: Vec<OwnRelease<'_>> = own
@@ -148,6 +203,10 @@ impl App {
             let corroborated = corroborate(&attester, &beliefs);
             (attester.name, attester.profile, corroborated)
         });
-        Ok(Judged { parts: parts.collect(), device, believed: true })
+        Ok(Judged { parts: parts.collect(), device, identity })
     }
+}
+
+fn read_nonce(open: &Open) -> Result<Nonce, Failure> {
+    Nonce::new(&open.nonce).ok_or_else(|| Failure::Fault("a nonce has no length".to_owned()))
 }
