@@ -113,6 +113,9 @@ fn corroborated(model: Option<&[u8]>, files: &[(&str, &str)], beliefs: &Beliefs<
     corroborate(&attesters[0], beliefs)
 }
 
+/// Paths of files, and what they contain.
+type Files = &'static [(&'static str, &'static str)];
+
 fn codes(found: &Corroborated) -> Vec<Code> {
     found.appraised.reasons.iter().map(|reason| reason.code).collect()
 }
@@ -289,7 +292,7 @@ fn releases_of_the_operators_own_are_expected_values_of_tokens_of_their_class() 
     let old = judge(&class, &[("boot", "loader"), ("app", "app 1")]);
     assert_eq!((codes(&old), old.appraised.release), (vec![Code::ReleaseRevoked], None));
     assert_eq!(old.appraised.vector.tier(), Tier::Warning);
-    let rows: [(&[u8], &[(&str, &str)], Code); 4] = [
+    let rows: [(&[u8], Files, Code); 4] = [
         (&class, &[("boot", "loader"), ("app", "evil")], Code::DigestMismatch),
         (&class, &[("app", "app 2")], Code::ComponentMissing),
         (&class, &[("boot", "loader"), ("app", "app 2"), ("x", "x")], Code::ComponentUnknown),
