@@ -4,6 +4,7 @@
 
 mod skip;
 mod suit;
+mod tpm;
 mod vectors;
 
 // Public interface
@@ -11,4 +12,5 @@ pub use skip::skipped;
 pub use suit::{
     Authentication, Class, Facts, SuitVector, Verdict, read_vector, suit_public_keys, suit_vectors,
 };
+pub use tpm::Tpm;
 pub use vectors::{hex, read_hex, vectors};

@@ -1,123 +1,40 @@
 //! Quotes of a real TPM 2.0 in software (`swtpm`), made by `tpm2-tools` and verified here.
 
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
-
 use crypto::{Digest, HashAlgorithm};
 use eat::{
     Distrust, Error, EvidenceView, Nonce, PcrSelection, PcrValues, TpmKey, TpmPublic, TpmQuote,
     VerifiedTpmQuote,
 };
+use testkit::Tpm;
 
 /// PCRs that every quote here is of.
 const PCRS: [u8; 3] = [0, 4, 7];
 
-/// A TPM of its own for one test, on a socket in a folder that goes with it.
-struct Tpm {
-    server: Child,
-    folder: tempfile::TempDir,
+/// Makes an attestation key and gives its public part.
+fn attestation_key(tpm: &Tpm, algorithm: &str, scheme: &str) -> TpmPublic {
+    tpm.attestation_key("ak", algorithm, scheme);
+    let public = TpmPublic::decode(&tpm.read("ak.pub")).expect("a public key of a TPM");
+    assert_eq!(public.name(), tpm.read("ak.name"), "the TPM gives it the same name");
+    public
 }
 
-impl Tpm {
-    /// Starts one, or says aloud that it cannot be had.
-    fn start() -> Option<Self> {
-        for program in ["swtpm", "tpm2_quote"] {
-            let found =
-                Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
-            if found.is_err() {
-                testkit::skipped(format_args!("no `{program}` to make quotes with (make setup installs it)"));
-                return None;
-            }
-        }
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = |name: &str| folder.path().join(name).display().to_string();
-        std::fs::create_dir(path("state")).expect("a folder for the state");
-        let server = Command::new("swtpm")
-            .args(["socket", "--tpm2", "--flags", "not-need-init,startup-clear"])
-            .args(["--tpmstate", &format!("dir={}", path("state"))])
-            .args(["--server", &format!("type=unixio,path={}", path("tpm"))])
-            .args(["--ctrl", &format!("type=unixio,path={}", path("tpm.ctrl"))])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("swtpm starts");
-        let tpm = Self { server, folder };
-        while !tpm.path("tpm").exists() {
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        Some(tpm)
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    /// Runs a tool against the TPM, and drops what it left in the TPM's memory.
-    fn run(&self, tool: &str, arguments: &str) {
-        self.tool(tool, arguments);
-        self.tool("tpm2_flushcontext", "-t");
-    }
-
-    fn tool(&self, tool: &str, arguments: &str) {
-        let output = Command::new(tool)
-            .args(arguments.split_whitespace())
-            .current_dir(self.folder.path())
-            .env("TPM2TOOLS_TCTI", format!("swtpm:path={}", self.path("tpm").display()))
-            .output()
-            .unwrap_or_else(|e| panic!("{tool}: {e}"));
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{tool} {arguments}: {said}");
-    }
-
-    fn read(&self, name: &str) -> Vec<u8> {
-        std::fs::read(self.path(name)).unwrap_or_else(|e| panic!("{name}: {e}"))
-    }
-
-    /// Makes an attestation key, `ak.ctx` for tools, and gives its public part.
-    fn attestation_key(&self, algorithm: &str, scheme: &str) -> TpmPublic {
-        self.run("tpm2_createek", &format!("-c ek.ctx -G {algorithm} -u ek.pub"));
-        self.run(
-            "tpm2_createak",
-            &format!("-C ek.ctx -c ak.ctx -G {algorithm} -g sha256 -s {scheme} -f tss -u ak.pub -n ak.name"),
-        );
-        let public = TpmPublic::decode(&self.read("ak.pub")).expect("a public key of a TPM");
-        assert_eq!(public.name(), self.read("ak.name"), "the TPM gives it the same name");
-        public
-    }
-
-    fn quote(&self, nonce: &Nonce, pcrs: &str, scheme: &str) -> TpmQuote {
-        let nonce: String = nonce.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
-        self.run(
-            "tpm2_quote",
-            &format!("-c ak.ctx -l {pcrs} -q {nonce} -g sha256 --scheme {scheme} -m quote -s quote.sig"),
-        );
-        TpmQuote::decode(&self.read("quote"), &self.read("quote.sig")).expect("a quote")
-    }
-
-    /// The values of [`PCRS`] in a bank.
-    fn values(&self, bank: HashAlgorithm) -> PcrValues {
-        let name = bank.short_name();
-        self.run("tpm2_pcrread", &format!("{name}:0,4,7 -o pcrs"));
-        let mut values = PcrValues::new();
-        for (pcr, value) in PCRS.into_iter().zip(self.read("pcrs").chunks(bank.len())) {
-            values.insert(pcr, Digest::new(bank, value).expect("as long as the bank"));
-        }
-        values
-    }
-
-    /// Measures something.
-    fn extend(&self, pcr: u8, what: &[u8]) {
-        let digest = Digest::of(HashAlgorithm::Sha256, what).to_string();
-        self.run("tpm2_pcrextend", &format!("{pcr}:{}", digest.replace(':', "=")));
-    }
+fn quoted(tpm: &Tpm, nonce: &Nonce, pcrs: &str, scheme: &str) -> TpmQuote {
+    tpm.quote("ak", nonce.as_bytes(), pcrs, scheme);
+    let quote = TpmQuote::decode(&tpm.read("quote"), &tpm.read("quote.sig")).expect("a quote");
+    assert_eq!(quote.unverified().qualified_signer, tpm.read("ak.qname"));
+    quote
 }
 
-impl Drop for Tpm {
-    fn drop(&mut self) {
-        self.server.kill().expect("swtpm is ours to end");
-        self.server.wait().expect("swtpm ended");
-    }
+/// The values of [`PCRS`] in a bank.
+fn pcr_values(tpm: &Tpm, bank: HashAlgorithm) -> PcrValues {
+    let bytes = tpm.values(&format!("{}:0,4,7", bank.short_name()));
+    PcrValues::in_order(&[PcrSelection::new(bank, &PCRS)], &bytes).expect("as long as the bank")
+}
+
+/// Measures something.
+fn extend(tpm: &Tpm, pcr: u8, what: &[u8]) {
+    let digest = Digest::of(HashAlgorithm::Sha256, what).to_string();
+    tpm.extend(pcr, digest.trim_start_matches("sha256:"));
 }
 
 fn nonce(byte: u8) -> Nonce {
@@ -136,11 +53,11 @@ fn verify(
 #[test]
 fn a_quote_of_a_tpm_verifies_and_no_other_does() {
     let Some(tpm) = Tpm::start() else { return };
-    let public = tpm.attestation_key("ecc", "ecdsa");
+    let public = attestation_key(&tpm, "ecc", "ecdsa");
     let key = public.attestation_key().expect("restricted, signs, fixed to its TPM");
-    tpm.extend(7, b"boot loader");
-    let values = tpm.values(HashAlgorithm::Sha256);
-    let quote = tpm.quote(&nonce(1), "sha256:0,4,7", "ecdsa");
+    extend(&tpm, 7, b"boot loader");
+    let values = pcr_values(&tpm, HashAlgorithm::Sha256);
+    let quote = quoted(&tpm, &nonce(1), "sha256:0,4,7", "ecdsa");
     let verified = verify(&quote, key, &nonce(1), &values).expect("a good quote");
     let view = EvidenceView::from(&verified);
     assert_eq!(view.items.len(), PCRS.len());
@@ -148,15 +65,15 @@ fn a_quote_of_a_tpm_verifies_and_no_other_does() {
     assert_eq!(verify(&quote, key, &nonce(2), &values), Err(Distrust::Nonce.into()));
 
     // The platform changes: yesterday's values are not today's, and yesterday's quote has yesterday's nonce.
-    tpm.extend(7, b"root kit");
-    let later = tpm.quote(&nonce(2), "sha256:0,4,7", "ecdsa");
+    extend(&tpm, 7, b"root kit");
+    let later = quoted(&tpm, &nonce(2), "sha256:0,4,7", "ecdsa");
     assert_eq!(verify(&later, key, &nonce(2), &values), Err(Distrust::PcrDigest.into()));
-    let now = tpm.values(HashAlgorithm::Sha256);
+    let now = pcr_values(&tpm, HashAlgorithm::Sha256);
     assert!(verify(&later, key, &nonce(2), &now).is_ok());
     assert_ne!(now, values);
     // Leaving out the PCR that changed, or quoting another bank, is signed as well.
     for pcrs in ["sha256:0,4", "sha384:0,4,7", "sha256:0,4,7,8"] {
-        let other = tpm.quote(&nonce(3), pcrs, "ecdsa");
+        let other = quoted(&tpm, &nonce(3), pcrs, "ecdsa");
         assert_eq!(verify(&other, key, &nonce(3), &values), Err(Distrust::PcrSelection.into()), "{pcrs}");
     }
     // What else the key signs is no quote.
@@ -169,10 +86,10 @@ fn a_quote_of_a_tpm_verifies_and_no_other_does() {
 #[test]
 fn quotes_of_another_bank_verify_by_the_hash_of_the_signature() {
     let Some(tpm) = Tpm::start() else { return };
-    let public = tpm.attestation_key("ecc", "ecdsa");
+    let public = attestation_key(&tpm, "ecc", "ecdsa");
     let key = public.attestation_key().expect("a key to attest with");
-    let quote = tpm.quote(&nonce(1), "sha384:0,4,7", "ecdsa");
-    let values = tpm.values(HashAlgorithm::Sha384);
+    let quote = quoted(&tpm, &nonce(1), "sha384:0,4,7", "ecdsa");
+    let values = pcr_values(&tpm, HashAlgorithm::Sha384);
     let wanted = [PcrSelection::new(HashAlgorithm::Sha384, &PCRS)];
     assert!(quote.verify(key, &nonce(1), &wanted, &values).is_ok());
 }
@@ -181,14 +98,14 @@ fn quotes_of_another_bank_verify_by_the_hash_of_the_signature() {
 fn quotes_signed_with_rsa_verify() {
     for scheme in ["rsassa", "rsapss"] {
         let Some(tpm) = Tpm::start() else { return };
-        let public = tpm.attestation_key("rsa", scheme);
+        let public = attestation_key(&tpm, "rsa", scheme);
         let key = public.attestation_key().expect("a key to attest with");
-        let values = tpm.values(HashAlgorithm::Sha256);
-        let quote = tpm.quote(&nonce(1), "sha256:0,4,7", scheme);
+        let values = pcr_values(&tpm, HashAlgorithm::Sha256);
+        let quote = quoted(&tpm, &nonce(1), "sha256:0,4,7", scheme);
         assert!(verify(&quote, key, &nonce(1), &values).is_ok(), "{scheme}");
         assert_eq!(verify(&quote, key, &nonce(2), &values), Err(Distrust::Nonce.into()));
         // Another key in the same TPM.
-        let other = tpm.attestation_key("rsa", scheme);
+        let other = attestation_key(&tpm, "rsa", scheme);
         assert!(matches!(verify(&quote, other.key(), &nonce(1), &values), Err(Error::Signature(_))));
     }
 }

@@ -78,6 +78,23 @@ pub enum Standing {
     },
 }
 
+impl Standing {
+    /// What speaks against a release that stands so, at a time in seconds since 1970.
+    pub fn against(&self, policy: &Policy, now: i64) -> Option<Reason> {
+        Some(match self {
+            Self::Current => return None,
+            Self::Superseded { since, .. } if now < since.saturating_add(policy.supersede_grace) => {
+                return None;
+            }
+            Self::Superseded { by, since } => Reason::new(Code::Superseded)
+                .with("new", by)
+                .with("days", now.saturating_sub(*since) / 86_400),
+            Self::Revoked { why } => Reason::new(Code::ReleaseRevoked).with("reason", why),
+            Self::Flawed { flaw } => Reason::new(Code::KnownFlaw).with("cve", flaw),
+        })
+    }
+}
+
 /// An accepted release, as far as a decision needs it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReleaseStanding {
@@ -353,19 +370,10 @@ fn standing(
         reasons.push(Code::NoReference.into());
         return Posture::Unknown;
     };
-    let reason = match &found.standing {
-        Standing::Current => return Posture::Trusted,
-        Standing::Superseded { by, since } => {
-            if due.is_ahead(since.saturating_add(policy.supersede_grace)) {
-                return Posture::Trusted;
-            }
-            Reason::new(Code::Superseded)
-                .with("new", by)
-                .with("days", due.now.saturating_sub(*since) / 86_400)
-        }
-        Standing::Revoked { why } => Reason::new(Code::ReleaseRevoked).with("reason", why),
-        Standing::Flawed { flaw } => Reason::new(Code::KnownFlaw).with("cve", flaw),
-    };
+    if let Standing::Superseded { since, .. } = &found.standing {
+        due.is_ahead(since.saturating_add(policy.supersede_grace));
+    }
+    let Some(reason) = found.standing.against(policy, due.now) else { return Posture::Trusted };
     reasons.push(reason.with("version", &found.version));
     Posture::Outdated
 }

@@ -1,7 +1,21 @@
-use alloc::{collections::BTreeMap, vec::Vec};
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    vec::Vec,
+};
 
-use corim::{ClassId, Environment, Instance, References, Release, ReleaseId, ReleaseUnit, VerifiedCorim};
+use corim::{
+    ClaimKind, ClassId, CoswidTriple, CryptoKey, Ect, Element, Environment, Instance, MeasuredElement,
+    Measurement, MeasurementValues, References, Release, ReleaseId, ReleaseUnit, StateSet, TagId,
+    VerifiedCorim,
+};
+use coswid::{Tag, TagKind};
 use crypto::{Digest, PublicKey};
+use x509::Certificate;
+
+use crate::Code;
+
+/// How many manifests may endorse one attester.
+pub const MAX_ENDORSING: usize = 64;
 
 /// How many endorsed keys are tried on one piece of evidence.
 pub const MAX_ATTEST_KEYS: usize = 8;
@@ -16,6 +30,10 @@ pub struct Endorsements {
     manifests: BTreeMap<Digest, Accepted>,
     /// Keys of an instance; those of a whole class under no instance.
     keys: BTreeMap<Option<Instance>, Vec<EndorsedKey>>,
+    /// In the same way, who certifies keys.
+    authorities: BTreeMap<Option<Instance>, Vec<EndorsedAuthority>>,
+    /// Manifests that endorse more than keys, by what their conditions and claims are about.
+    endorsing: BTreeMap<About, BTreeSet<Digest>>,
     /// Where the reference values of a release come from.
     origins: BTreeMap<ReleaseId, Digest>,
 }
@@ -26,12 +44,31 @@ struct Accepted {
     releases: Vec<ReleaseId>,
 }
 
+/// By what endorsements of an environment are found.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum About {
+    Instance(Instance),
+    Class(ClassId),
+    Other,
+}
+
 /// A key with which a device attests.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EndorsedKey {
     /// The key.
     pub key: PublicKey,
     /// What the endorsement says whose it is: it may know more of the device than evidence tells.
+    pub environment: Environment,
+    /// The manifest that says so; none where the operator's own authorities certified it.
+    pub manifest: Option<Digest>,
+}
+
+/// Whoever certifies the keys with which devices attest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EndorsedAuthority {
+    /// The certificate.
+    pub certificate: Certificate,
+    /// What the endorsement says whose keys those are.
     pub environment: Environment,
     /// The manifest that says so.
     pub manifest: Digest,
@@ -48,9 +85,24 @@ impl Endorsements {
     pub fn add(&mut self, manifest: VerifiedCorim) -> Digest {
         let digest = manifest.digest();
         self.remove(&digest);
-        let releases = self.references.add(&manifest, ReleaseUnit::Comid);
-        for key in endorsed_keys(&manifest, digest) {
-            self.keys.entry(key.environment.instance.clone()).or_default().push(key);
+        let tags = |triple: &CoswidTriple| files(&manifest, triple);
+        let releases = self.references.add_with(&manifest, ReleaseUnit::Comid, &tags);
+        for about in endorsing(&manifest) {
+            self.endorsing.entry(about).or_default().insert(digest);
+        }
+        for (environment, key) in endorsed_keys(&manifest) {
+            let (instance, environment) = (environment.instance.clone(), environment.clone());
+            match key.certificate().filter(|certificate| certificate.basic_constraints().ca) {
+                Some(certificate) => {
+                    let authority = EndorsedAuthority { certificate, environment, manifest: digest };
+                    self.authorities.entry(instance).or_default().push(authority);
+                }
+                None => {
+                    let Some(key) = key.public_key() else { continue };
+                    let key = EndorsedKey { key, environment, manifest: Some(digest) };
+                    self.keys.entry(instance).or_default().push(key);
+                }
+            }
         }
         self.origins.extend(releases.iter().map(|release| (release.clone(), digest)));
         self.manifests.insert(digest, Accepted { manifest, releases });
@@ -62,10 +114,14 @@ impl Endorsements {
         let Some(Accepted { manifest, releases }) = self.manifests.remove(digest) else { return false };
         for triple in manifest.comids().flat_map(|comid| &comid.triples.attest_key) {
             let instance = &triple.environment.instance;
-            if let Some(keys) = self.keys.get_mut(instance) {
-                keys.retain(|key| key.manifest != *digest);
-                if keys.is_empty() {
-                    self.keys.remove(instance);
+            retain(&mut self.keys, instance, |key| key.manifest != Some(*digest));
+            retain(&mut self.authorities, instance, |authority| authority.manifest != *digest);
+        }
+        for about in endorsing(&manifest) {
+            if let Some(manifests) = self.endorsing.get_mut(&about) {
+                manifests.remove(digest);
+                if manifests.is_empty() {
+                    self.endorsing.remove(&about);
                 }
             }
         }
@@ -104,6 +160,35 @@ impl Endorsements {
         self.manifest(digest).is_some_and(|manifest| manifest.check_validity(now).is_ok())
     }
 
+    /// Adds to what an attester measured whatever valid manifests say is then true of it: endorsed values, and those of
+    /// conditions and series of them that hold. The elements are those of its own environment.
+    pub fn endorsed(&self, measured: &Ect, now: i64) -> Result<Vec<Element>, Code> {
+        let environment = &measured.environment;
+        let instance = environment.instance.clone().map(About::Instance);
+        let places = instance
+            .into_iter()
+            .chain(class_id(environment).cloned().map(About::Class))
+            .chain([About::Other]);
+        let manifests: BTreeSet<&Digest> =
+            places.filter_map(|about| self.endorsing.get(&about)).flatten().collect();
+        let manifests: Vec<&VerifiedCorim> = manifests
+            .into_iter()
+            .filter(|digest| self.counts(digest, now))
+            .filter_map(|digest| self.manifest(digest))
+            .take(MAX_ENDORSING + 1)
+            .collect();
+        // To leave one out may be to leave out what speaks against the device.
+        if manifests.len() > MAX_ENDORSING {
+            return Err(Code::TooManyReferences);
+        }
+        let mut state = StateSet::new(Vec::from([measured.clone()]));
+        state.augment(&manifests).map_err(|_| Code::TooManyReferences)?;
+        let endorsed = state.ects().iter().filter(|ect| {
+            ect.kind == ClaimKind::Endorsements && ect.environment.is_satisfied_by(environment)
+        });
+        Ok(endorsed.flat_map(|ect| ect.elements.iter().cloned()).collect())
+    }
+
     /// The keys with which an environment attests, according to manifests that are valid; at most
     /// [`MAX_ATTEST_KEYS`]. Keys that are only named, by thumbprints or mere identifiers, are none.
     ///
@@ -111,14 +196,42 @@ impl Endorsements {
     /// group, of which evidence tells nothing. An endorsement may know more of a device than its evidence tells, such as
     /// vendor and model; what both tell must be the same.
     pub fn keys(&self, environment: &Environment, now: i64) -> Vec<&EndorsedKey> {
-        let of_instance = environment.instance.as_ref().and_then(|_| self.keys.get(&environment.instance));
-        let class = class_id(environment);
-        let of_class = self.keys.get(&None).into_iter().flatten();
-        let of_class = of_class.filter(|key| class.is_some() && class_id(&key.environment) == class);
-        let keys = of_instance.into_iter().flatten().chain(of_class);
-        let counting =
-            keys.filter(|key| agree(&key.environment, environment) && self.counts(&key.manifest, now));
+        let keys = bound(&self.keys, environment, |key| &key.environment);
+        let counting = keys.filter(|key| key.manifest.is_some_and(|manifest| self.counts(&manifest, now)));
         counting.take(MAX_ATTEST_KEYS).collect()
+    }
+
+    /// Who certifies the keys with which an environment attests, according to manifests that are valid; at most
+    /// [`MAX_ATTEST_KEYS`]. They are bound to it as keys are.
+    pub fn authorities(&self, environment: &Environment, now: i64) -> Vec<&EndorsedAuthority> {
+        let authorities = bound(&self.authorities, environment, |authority| &authority.environment);
+        authorities.filter(|authority| self.counts(&authority.manifest, now)).take(MAX_ATTEST_KEYS).collect()
+    }
+}
+
+/// What is said of the instance of an environment, or of its class by the identifier, and contradicts nothing it tells.
+fn bound<'e, 't, T>(
+    said: &'e BTreeMap<Option<Instance>, Vec<T>>,
+    environment: &'t Environment,
+    of: fn(&T) -> &Environment,
+) -> impl Iterator<Item = &'e T> + use<'e, 't, T> {
+    let of_instance = environment.instance.as_ref().and_then(|_| said.get(&environment.instance));
+    let class = class_id(environment);
+    let of_class = said.get(&None).into_iter().flatten();
+    let of_class = of_class.filter(move |one| class.is_some() && class_id(of(one)) == class);
+    of_instance.into_iter().flatten().chain(of_class).filter(move |one| agree(of(one), environment))
+}
+
+fn retain<T>(
+    said: &mut BTreeMap<Option<Instance>, Vec<T>>,
+    instance: &Option<Instance>,
+    keep: impl Fn(&T) -> bool,
+) {
+    if let Some(all) = said.get_mut(instance) {
+        all.retain(keep);
+        if all.is_empty() {
+            said.remove(instance);
+        }
     }
 }
 
@@ -144,14 +257,60 @@ fn agree(endorsed: &Environment, told: &Environment) -> bool {
     class && same(&endorsed.instance, &told.instance) && same(&endorsed.group, &told.group)
 }
 
-/// The keys that a manifest names and has the right to.
-fn endorsed_keys(manifest: &VerifiedCorim, digest: Digest) -> Vec<EndorsedKey> {
+/// What the endorsements of a manifest are about, other than keys: their conditions, and their claims.
+fn endorsing(manifest: &VerifiedCorim) -> BTreeSet<About> {
+    let about = |environment: &Environment| match (&environment.instance, class_id(environment)) {
+        (Some(instance), _) => About::Instance(instance.clone()),
+        (_, Some(class)) => About::Class(class.clone()),
+        _ => About::Other,
+    };
+    let triples = || manifest.comids().map(|comid| &comid.triples);
+    let endorsed = triples().flat_map(|triples| &triples.endorsed).map(|triple| &triple.environment);
+    let conditional = triples().flat_map(|triples| &triples.conditional);
+    let conditional = conditional.flat_map(|triple| triple.conditions.iter().chain(&triple.endorsements));
+    let series = triples().flat_map(|triples| &triples.conditional_series).map(|triple| &triple.environment);
+    endorsed.chain(conditional.map(|triple| &triple.environment)).chain(series).map(about).collect()
+}
+
+/// What the CoSWID tags of a triple expect of its environment, each file under its path; nothing where one is not in
+/// the manifest, is no plain tag of installed software, or has a file that must be there and that nothing can be
+/// compared with.
+fn files(manifest: &VerifiedCorim, triple: &CoswidTriple) -> Option<Vec<Measurement>> {
+    let tags = manifest.corim().tags.iter().filter_map(|tag| match tag {
+        corim::Tag::Coswid(bytes) => Tag::decode(bytes).ok(),
+        _ => None,
+    });
+    let tags: Vec<Tag> = tags.collect();
+    let mut measurements = Vec::new();
+    for id in &triple.tags {
+        let tag = tags.iter().find(|tag| match (id, tag.tag_id()) {
+            (TagId::Text(id), coswid::TagId::Text(found)) => id == found,
+            (TagId::Uuid(id), coswid::TagId::Uuid(found)) => id == found,
+            _ => false,
+        })?;
+        if !matches!(tag.kind(), TagKind::Primary | TagKind::Patch) || tag.evidence().is_some() {
+            return None;
+        }
+        for file in tag.measured_files() {
+            let Some(digest) = file.digest else {
+                if file.key {
+                    return None;
+                }
+                continue;
+            };
+            let values =
+                MeasurementValues { digests: Vec::from([digest.into()]), ..MeasurementValues::default() };
+            let key = Some(MeasuredElement::Name(file.path()));
+            measurements.push(Measurement { key, ..Measurement::new(values) });
+        }
+    }
+    (!measurements.is_empty()).then_some(measurements)
+}
+
+/// The keys that a manifest names and has the right to, each with whose it is.
+fn endorsed_keys(manifest: &VerifiedCorim) -> impl Iterator<Item = (&Environment, &CryptoKey)> {
     let authority = manifest.authority_keys();
     let triples = manifest.comids().flat_map(|comid| &comid.triples.attest_key);
     let allowed = triples.filter(|triple| triple.authorized_by.iter().all(|key| authority.contains(key)));
-    let keys = allowed.flat_map(|triple| {
-        let keys = triple.keys.iter().filter_map(corim::CryptoKey::public_key);
-        keys.map(|key| EndorsedKey { key, environment: triple.environment.clone(), manifest: digest })
-    });
-    keys.collect()
+    allowed.flat_map(|triple| triple.keys.iter().map(|key| (&triple.environment, key)))
 }

@@ -23,6 +23,7 @@ mod known;
 mod matching;
 mod overlay;
 mod policy;
+mod quoted;
 mod reason;
 mod release;
 mod result;
@@ -33,14 +34,14 @@ mod tests;
 
 // Public interface
 pub use appraise::{Appraised, References, appraise, refuse_evidence};
-pub use attester::{Attester, EVIDENCE_MEDIA_TYPES, ForeignEvidence, unwrap_evidence};
+pub use attester::{Attester, Beliefs, EVIDENCE_MEDIA_TYPES, ForeignEvidence, OwnRelease, unwrap_evidence};
 pub use author::{Brought, DraftError, DraftImage, DraftMud, ReleaseDraft};
 pub use bundle::{Bundle, BundleAnchors, BundledEvidence, BundledRelease, MAX_BUNDLE, Unproven, key_anchors};
-pub use corroborate::corroborate;
+pub use corroborate::{Corroborated, corroborate};
 pub use decide::{
     Broad, Decision, Inputs, Outcome, OverlayInForce, Posture, ReleaseStanding, Standing, Violation, decide,
 };
-pub use endorsements::{EndorsedKey, Endorsements, MAX_ATTEST_KEYS};
+pub use endorsements::{EndorsedAuthority, EndorsedKey, Endorsements, MAX_ATTEST_KEYS, MAX_ENDORSING};
 pub use flow::Flow;
 pub use hold::{Hold, Restriction};
 pub use known::Releases;
@@ -50,6 +51,7 @@ pub use overlay::{
     overlay,
 };
 pub use policy::{Access, MAX_DURATION, MAX_POLICY_AUTHORITIES, MAX_POLICY_RULES, Policy};
+pub use quoted::Quoted;
 pub use reason::{Code, Reason};
 pub use release::{MUD_FILE, MUD_SIGNATURE, NetworkNeeds, Release, ReleaseAnchors, verify_mud};
 pub use result::{Part, SUBMOD, Subject, attestation_result, attestation_result_of, device_name};

@@ -82,6 +82,22 @@ codes! {
     MalformedEvidence = "malformed-evidence",
     /// The evidence answers an older question.
     ReplayedNonce = "replayed-nonce",
+    /// A hash function that is believed nowhere any more.
+    WeakAlgorithm = "weak-algorithm",
+    /// A TPM quoted other PCRs than those that are expected.
+    PcrSelection = "pcr-selection",
+    /// The values of PCRs that came with a quote are not those that were quoted.
+    PcrDigest = "pcr-digest",
+    /// No signature protects the evidence, and the channel it came over does not say whose it is.
+    UnprotectedEvidence = "unprotected-evidence",
+    /// Claims that came beside a token are not those whose digest is in it.
+    DetachedDigest = "detached-digest",
+    /// An endorser says that what was measured is not secure, not configured, or there to recover the device.
+    EndorsedUnfit = "endorsed-unfit",
+    /// The certificate that came with evidence does not lead to anybody who may certify the device, or is of another.
+    AttesterCertificate = "attester-certificate",
+    /// A part of the device is named in its evidence by a digest alone, and its claims did not come along.
+    SubmoduleMissing = "submodule-missing",
     /// No device with this id is enrolled.
     UnknownDevice = "unknown-device",
     /// Two devices use one key.

@@ -1,12 +1,19 @@
-use alloc::{borrow::ToOwned, format, string::String, vec::Vec};
+use alloc::{
+    borrow::ToOwned,
+    format,
+    string::{String, ToString},
+    vec::Vec,
+};
 
+use cbor::{MapBuilder, Writer};
+use corim::{Element, Svn};
 use crypto::{Digest, HashAlgorithm, PublicKey};
 use eat::{
-    Appraisal, AttestationResult, EVIDENCE_PROFILE, Nonce, Reason as ResultReason, Tier, Ueid,
+    Appraisal, AttestationResult, ClaimKey, EVIDENCE_PROFILE, Nonce, Reason as ResultReason, Tier, Ueid,
     VerifiedResult, VerifierId,
 };
 
-use crate::{Appraised, Code, Outcome, Policy, Reason};
+use crate::{Appraised, Code, Outcome, Policy, Reason, corroborate::element_name};
 
 /// Name of the one appraisal in a result: the device as a whole.
 pub const SUBMOD: &str = "device";
@@ -31,7 +38,30 @@ pub struct Part<'a> {
     pub profile: Option<&'a str>,
     /// What its evidence is worth.
     pub appraised: &'a Appraised,
+    /// What endorsers say of it.
+    pub endorsed: &'a [Element],
 }
+
+/// The claim of a result with what endorsers say: an array of maps, each of an element, with texts for keys.
+const ENDORSED: &str = "sextant_endorsed";
+
+/// How many elements of endorsements one appraisal repeats.
+const MAX_ENDORSED: usize = 64;
+
+/// What flags are called (draft-ietf-rats-corim, flags-map), by their numbers.
+const FLAGS: [&str; 11] = [
+    "configured",
+    "secure",
+    "recovery",
+    "debug",
+    "replay-protected",
+    "integrity-protected",
+    "runtime-measured",
+    "immutable",
+    "tcb",
+    "confidentiality-protected",
+    "runtime-updatable",
+];
 
 /// Puts an appraisal of a device as a whole into a result for signing (draft-ietf-rats-ear). It is good for as long as
 /// policy says.
@@ -42,7 +72,7 @@ pub fn attestation_result(
     verifier: VerifierId,
     now: i64,
 ) -> AttestationResult {
-    let part = Part { name: SUBMOD, profile: Some(EVIDENCE_PROFILE), appraised };
+    let part = Part { name: SUBMOD, profile: Some(EVIDENCE_PROFILE), appraised, endorsed: &[] };
     attestation_result_of(&[part], subject, policy, verifier, now)
 }
 
@@ -58,7 +88,7 @@ pub fn attestation_result_of(
     result.ueid = Some(subject.ueid.clone());
     result.confirmation.clone_from(&subject.key);
     let policy_id = format!("urn:sextant:policy:{}", policy.digest());
-    for Part { name, profile, appraised } in parts {
+    for Part { name, profile, appraised, endorsed } in parts {
         let reasons = appraised.reasons.iter().map(|reason| ResultReason {
             code: reason.code.as_str().to_owned(),
             details: reason.detail.iter().cloned().collect(),
@@ -71,11 +101,47 @@ pub fn attestation_result_of(
             profile: profile.map(ToOwned::to_owned),
             release: appraised.release.map(|release| release.as_bytes().to_vec()),
             reasons: reasons.collect(),
+            verifier_claims: endorsed_claim(endorsed).into_iter().collect(),
             ..Appraisal::new(vector)
         };
         result.submods.insert((*name).to_owned(), appraisal);
     }
     result
+}
+
+/// What endorsers say, as a claim of the verifier. Values without a plain form are left out.
+fn endorsed_claim(endorsed: &[Element]) -> Option<(ClaimKey, Vec<u8>)> {
+    if endorsed.is_empty() {
+        return None;
+    }
+    let value = Writer::encode(|w| {
+        let endorsed = endorsed.get(..MAX_ENDORSED).unwrap_or(endorsed);
+        w.array(endorsed.len());
+        for Element { key, values } in endorsed {
+            let mut map = MapBuilder::new();
+            let mut text = |name: &str, value: Option<String>| {
+                if let Some(value) = value {
+                    map.text(name, |w| _ = w.text(&value));
+                }
+            };
+            text("element", key.as_ref().map(element_name));
+            text("name", values.name.clone());
+            text("version", values.version.as_ref().map(|version| version.version.clone()));
+            text("serial-number", values.serial_number.clone());
+            let digest = values.digests.iter().find_map(corim::Digest::to_crypto);
+            text("digest", digest.map(|digest| digest.to_string()));
+            if let Some(Svn::Bare(svn) | Svn::Exact(svn)) = values.svn {
+                map.text("svn", |w| _ = w.uint(svn));
+            }
+            for (number, set) in values.flags.iter().flat_map(|flags| &flags.known) {
+                if let Some(name) = FLAGS.get(usize::from(*number)) {
+                    map.text(name, |w| _ = w.bool(*set));
+                }
+            }
+            map.write(w);
+        }
+    });
+    Some((ClaimKey::Text(ENDORSED.to_owned()), value))
 }
 
 impl Outcome {

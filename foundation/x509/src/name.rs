@@ -127,6 +127,15 @@ impl Name {
             _ => None,
         })
     }
+
+    /// The serial number of the device, where there is exactly one.
+    pub fn serial_number(&self) -> Option<&str> {
+        let mut found = self.rdns.iter().flatten().filter(|attribute| attribute.oid == oids::SERIAL_NUMBER);
+        match (found.next().map(|attribute| &attribute.value), found.next()) {
+            (Some(Value::Text(text)), None) => Some(text),
+            _ => None,
+        }
+    }
 }
 
 impl AttributeType {

@@ -52,20 +52,21 @@ impl CryptoKey {
     ///
     /// Certificates are not verified here: whoever signed the manifest answers for them.
     pub fn public_key(&self) -> Option<PublicKey> {
-        let block = |pem: &str, label| {
-            let blocks = x509::pem::decode(pem).ok()?;
-            blocks.into_iter().find(|block| block.label == label).map(|block| block.der)
-        };
-        let certified = |der: &[u8]| Certificate::decode(der).ok()?.public_key().ok().cloned();
         match self {
             Self::PkixKey(pem) => PublicKey::from_spki_der(&block(pem, "PUBLIC KEY")?).ok(),
-            Self::PkixCertificate(pem) | Self::PkixPath(pem) => certified(&block(pem, "CERTIFICATE")?),
-            Self::CertificateDer(der) => certified(der),
             Self::CoseKey(key) => Some(cose::Key::decode(key).ok()?.public().clone()),
-            Self::KeyThumbprint(_)
-            | Self::CertificateThumbprint(_)
-            | Self::Bytes(_)
-            | Self::PathThumbprint(_) => None,
+            _ => self.certificate()?.public_key().ok().cloned(),
+        }
+    }
+
+    /// The certificate that it is; of a path, that of the end entity. Nothing where it cannot be read.
+    pub fn certificate(&self) -> Option<Certificate> {
+        match self {
+            Self::PkixCertificate(pem) | Self::PkixPath(pem) => {
+                Certificate::decode(&block(pem, "CERTIFICATE")?).ok()
+            }
+            Self::CertificateDer(der) => Certificate::decode(der).ok(),
+            _ => None,
         }
     }
 
@@ -122,6 +123,12 @@ impl CryptoKey {
             }
         }
     }
+}
+
+/// The first block of a PEM text under a label.
+fn block(pem: &str, label: &str) -> Option<Vec<u8>> {
+    let blocks = x509::pem::decode(pem).ok()?;
+    blocks.into_iter().find(|block| block.label == label).map(|block| block.der)
 }
 
 /// `[+ $crypto-key-type-choice]`.

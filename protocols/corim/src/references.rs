@@ -8,8 +8,9 @@ use alloc::{
 use core::ops::RangeInclusive;
 
 use crate::{
-    ClassId, CryptoKey, Digest, DigestAlgorithm, Environment, Group, Instance, KnownProfile, MeasuredElement,
-    MeasurementValues, RawValue, RegisterId, Svn, TagId, TagIdentity, ValuesTriple, VerifiedCorim, Version,
+    ClassId, CoswidTriple, CryptoKey, Digest, DigestAlgorithm, Environment, Group, Instance, KnownProfile,
+    MeasuredElement, Measurement, MeasurementValues, RawValue, RegisterId, Svn, TagId, TagIdentity,
+    ValuesTriple, VerifiedCorim, Version,
 };
 
 /// How many releases are looked at for one attester, the last added first.
@@ -72,8 +73,8 @@ pub struct References {
     pub(crate) postings: BTreeMap<Fact, BTreeSet<Posting>>,
     /// Which elements any release names: how many do.
     pub(crate) names: BTreeMap<(Place, Name), usize>,
-    /// Places of which any release says something: how many do.
-    pub(crate) places: BTreeMap<Place, usize>,
+    /// Places, and the releases that say something of them.
+    pub(crate) places: BTreeMap<Place, BTreeSet<u64>>,
 }
 
 /// A release and what is asked of it often.
@@ -136,8 +137,22 @@ impl References {
 
     /// Adds the reference values of a manifest, and gives the names of its releases. A release of the same name and
     /// authority is replaced. CoMIDs that another of the manifest replaces are passed over.
+    ///
+    /// CoSWID tags that a CoMID refers to are passed over: see [`References::add_with`].
     pub fn add(&mut self, manifest: &VerifiedCorim, unit: ReleaseUnit) -> Vec<ReleaseId> {
-        let releases = releases(manifest, unit);
+        self.add_with(manifest, unit, &|_| Some(Vec::new()))
+    }
+
+    /// The same with what CoSWID tags expect, which whoever reads them says (draft, section "CoSWID triple"): the
+    /// measurements are part of the release. Nothing where a tag cannot be read: then its release is left out, for what
+    /// is left of it would be a part.
+    pub fn add_with(
+        &mut self,
+        manifest: &VerifiedCorim,
+        unit: ReleaseUnit,
+        tags: &dyn Fn(&CoswidTriple) -> Option<Vec<Measurement>>,
+    ) -> Vec<ReleaseId> {
+        let releases = releases(manifest, unit, tags);
         let ids = releases.iter().map(|release| release.id.clone()).collect();
         releases.into_iter().for_each(|release| self.insert(release));
         ids
@@ -156,8 +171,32 @@ impl References {
             }
         }
         indexed.names.iter().for_each(|name| lower(&mut self.names, name));
-        places(&indexed.release).iter().for_each(|place| lower(&mut self.places, place));
+        for place in places(&indexed.release) {
+            if let Some(releases) = self.places.get_mut(&place) {
+                releases.remove(&number);
+                if releases.is_empty() {
+                    self.places.remove(&place);
+                }
+            }
+        }
         true
+    }
+
+    /// The releases that may say something of an environment, the last added first; at most [`MAX_CANDIDATES`], and
+    /// whether those are all. Evidence without a value of its own, such as a digest over several, is compared with what
+    /// they name.
+    pub fn about(&self, environment: &Environment) -> (Vec<&Release>, bool) {
+        let places = Place::all(environment);
+        let numbers = places.iter().filter_map(|place| self.places.get(place));
+        // Of each place the last ones suffice: no more are looked at of all together.
+        let numbers: BTreeSet<u64> =
+            numbers.flat_map(|releases| releases.iter().rev().take(MAX_CANDIDATES + 1)).copied().collect();
+        let all = numbers.len() <= MAX_CANDIDATES;
+        let releases = numbers.iter().rev().take(MAX_CANDIDATES);
+        (
+            releases.filter_map(|number| self.releases.get(number)).map(|indexed| &indexed.release).collect(),
+            all,
+        )
     }
 
     /// A release by its name.
@@ -189,7 +228,9 @@ impl References {
             self.postings.entry(fact).or_default().insert(posting);
         }
         indexed.names.iter().for_each(|name| *self.names.entry(name.clone()).or_default() += 1);
-        places(&indexed.release).into_iter().for_each(|place| *self.places.entry(place).or_default() += 1);
+        for place in places(&indexed.release) {
+            self.places.entry(place).or_default().insert(number);
+        }
         self.numbers.insert(indexed.release.id.clone(), number);
         self.releases.insert(number, indexed);
     }
@@ -204,7 +245,11 @@ fn lower<K: Ord>(counts: &mut BTreeMap<K, usize>, key: &K) {
     }
 }
 
-fn releases(manifest: &VerifiedCorim, unit: ReleaseUnit) -> Vec<Release> {
+fn releases(
+    manifest: &VerifiedCorim,
+    unit: ReleaseUnit,
+    tags: &dyn Fn(&CoswidTriple) -> Option<Vec<Measurement>>,
+) -> Vec<Release> {
     let corim = manifest.corim();
     let authority = match (manifest.authority(), manifest.authority_keys().first()) {
         (crate::Authority::Operator(name), _) => ReleaseAuthority::Operator(name.clone()),
@@ -212,17 +257,29 @@ fn releases(manifest: &VerifiedCorim, unit: ReleaseUnit) -> Vec<Release> {
         (_, None) => ReleaseAuthority::Operator(String::new()),
     };
     let mut found: BTreeMap<ReleaseId, Vec<ValuesTriple>> = BTreeMap::new();
+    let mut unread = BTreeSet::new();
     for comid in manifest.comids() {
+        let id = |environment: &Environment| ReleaseId {
+            corim: corim.id.clone(),
+            comid: (unit != ReleaseUnit::Corim).then(|| comid.identity.clone()),
+            environment: (unit == ReleaseUnit::Environment).then(|| environment.clone()),
+            authority: authority.clone(),
+        };
         for triple in &comid.triples.reference {
-            let id = ReleaseId {
-                corim: corim.id.clone(),
-                comid: (unit != ReleaseUnit::Corim).then(|| comid.identity.clone()),
-                environment: (unit == ReleaseUnit::Environment).then(|| triple.environment.clone()),
-                authority: authority.clone(),
-            };
-            found.entry(id).or_default().push(triple.clone());
+            found.entry(id(&triple.environment)).or_default().push(triple.clone());
+        }
+        for triple in &comid.triples.coswid {
+            let (id, environment) = (id(&triple.environment), triple.environment.clone());
+            match tags(triple) {
+                Some(measurements) if measurements.is_empty() => {}
+                Some(measurements) => {
+                    found.entry(id).or_default().push(ValuesTriple { environment, measurements });
+                }
+                None => _ = unread.insert(id),
+            }
         }
     }
+    found.retain(|id, triples| !triples.is_empty() && !unread.contains(id));
     let release = |(id, triples)| Release {
         id,
         authority_keys: manifest.authority_keys().to_vec(),

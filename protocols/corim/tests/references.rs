@@ -84,6 +84,25 @@ fn what_was_removed_is_no_longer_expected() {
 }
 
 #[test]
+fn releases_about_an_environment_are_found_the_last_first_and_no_more_than_are_looked_at() {
+    let (mut references, first, second) = two_releases();
+    let about = |references: &References, class| {
+        let (releases, all) = references.about(&device(class));
+        (releases.into_iter().map(|release| release.id.clone()).collect::<Vec<_>>(), all)
+    };
+    assert_eq!(about(&references, CLASS), (vec![second.clone(), first.clone()], true));
+    assert_eq!(about(&references, CLASS + 1), (vec![], true));
+    references.remove(&second);
+    assert_eq!(about(&references, CLASS), (vec![first], true));
+    for number in 1..=corim::MAX_CANDIDATES {
+        assert!(about(&references, CLASS).1, "{number}");
+        references.add(&uploaded(&release(&format!("{number}"), &[BOOT])), ReleaseUnit::Comid);
+    }
+    let (releases, all) = about(&references, CLASS);
+    assert_eq!((releases.len(), all), (corim::MAX_CANDIDATES, false));
+}
+
+#[test]
 fn triples_of_the_same_elements_are_other_states_and_of_others_are_missing() {
     // Two triples of one release: two states of the application.
     let mut corim = release("states", &[BOOT, APP]);

@@ -80,7 +80,7 @@ pub use submodule::{NestedToken, Submodule};
 pub use token::{MAX_TOKEN_LEN, Token, TokenForm};
 pub use tpm::{
     Attested, ClockInfo, EnactTrustToken, MAX_PCR_SELECTIONS, MAX_TPM_LEN, ParsecAttestation, PcrSelection,
-    PcrValues, TpmAttest, TpmKey, TpmMediaTypes, TpmPublic, TpmQuote, TpmSignature,
+    PcrValues, SignedTpmQuote, TpmAttest, TpmCollection, TpmKey, TpmPublic, TpmQuote, TpmSignature,
     VerifiedParsecAttestation, VerifiedTpmQuote,
 };
 pub use trust_vector::{Category, Tier, TrustVector};
@@ -90,7 +90,7 @@ pub use values::{
     OemId, Profile, ResultId, Ueid, VersionScheme, VersionText,
 };
 pub use verify::{
-    InnerToken, MAX_NESTED_TOKENS, MAX_TOKEN_NESTING, SubmodulePath, TokenHint, TokenKey, TokenKeys,
-    VerifiedToken,
+    InnerToken, MAX_NESTED_TOKENS, MAX_TOKEN_NESTING, SubmodulePath, TokenCheck, TokenHint, TokenKey,
+    TokenKeys, VerifiedToken,
 };
 pub use view::{EvidenceFormat, EvidenceView, MeasuredItem};

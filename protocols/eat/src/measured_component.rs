@@ -212,8 +212,9 @@ impl MeasuredComponentFormats {
         Ok(())
     }
 
-    /// The component that a content is, in either form; in tokens of the other form it is tunnelled as text.
-    fn component(self, content: &Content) -> Result<Option<MeasuredComponent>, Error> {
+    /// The component that a content is, in either form; in tokens of the other form it is tunnelled as text. Whoever
+    /// does not know the profile refuses one that needs it ([`MeasuredComponent::needs_profile`]).
+    pub fn component(self, content: &Content) -> Result<Option<MeasuredComponent>, Error> {
         Ok(match &content.body {
             ContentBody::Bytes(bytes) if content.format == self.cbor => {
                 Some(MeasuredComponent::decode(bytes)?)

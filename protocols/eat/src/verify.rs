@@ -1,6 +1,7 @@
 //! Tokens within tokens, each verified with a key of its own (RFC 9711, sections 4.2.18 and 5).
 
 use alloc::{collections::BTreeMap, string::String, vec::Vec};
+use core::cell::Cell;
 
 use cose::MacKey;
 use crypto::PublicKey;
@@ -30,9 +31,13 @@ pub enum TokenKey<'k> {
 
 /// Where the keys of tokens are found: endorsements, as the caller believes them.
 pub trait TokenKeys {
-    /// The key of a token; nothing where the attester is not known, and the token refused.
-    fn key(&self, token: &TokenHint<'_>) -> Option<TokenKey<'_>>;
+    /// Puts each key that an attester may have signed a token with to `check`, until one holds. An error where none does,
+    /// and where the attester is not known; without a key that held, the token is refused whatever this gives.
+    fn verify(&self, token: &TokenHint<'_>, check: TokenCheck<'_>) -> Result<(), Error>;
 }
+
+/// Verifies one token with a key.
+pub type TokenCheck<'c> = &'c dyn Fn(TokenKey<'_>) -> Result<(), Error>;
 
 /// What a token says of itself, which nobody vouches for yet.
 #[derive(Clone, Copy, Debug)]
@@ -134,8 +139,15 @@ fn check(token: Token<'_>, path: &[String], keys: &dyn TokenKeys) -> Result<Clai
         certificates: token.certificates(),
         claims: token.unverified(),
     };
-    let key = keys.key(&hint).ok_or(cose::Error::from(cose::Distrust::NoKey))?;
-    token.check(key)?;
+    let held = Cell::new(false);
+    keys.verify(&hint, &|key| {
+        token.check(key)?;
+        held.set(true);
+        Ok(())
+    })?;
+    if !held.get() {
+        return Err(cose::Error::from(cose::Distrust::NoKey).into());
+    }
     Ok(token.into_claims())
 }
 

@@ -46,7 +46,7 @@ pub use reason::{Problem, Reason};
 pub use releases::{Accepted, ExpectedValue, Release, Revoke};
 pub use reports::{ReleaseReports, Report, ReportFault, ReportPlace, ReportVerdict, ReportedFailure};
 pub use restriction::{Restriction, read as read_restriction};
-pub use session::{Discovery, Endpoints, Evidence, Session, SessionStatus};
+pub use session::{Discovery, Endpoints, Epoch, Evidence, Session, SessionStatus};
 pub use update::{
     Artifact, ArtifactLinks, Chunk, Deployment, DeploymentAction, Execution, Feedback, FeedbackResult,
     FeedbackStatus, Finished, Hashes, Href, Poll, PollConfig, PollLinks, PollQuery, Polling,

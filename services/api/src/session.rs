@@ -31,6 +31,22 @@ pub struct Session {
     pub next_attestation: Option<u64>,
 }
 
+/// The handle of an epoch (RFC 9334, section 10.3), for evidence without a session.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Epoch {
+    /// What evidence has in the place of a nonce.
+    pub handle: Base64Url,
+    /// When the epoch began (RFC 3339).
+    pub since: String,
+    /// When the next one begins.
+    pub until: String,
+    /// Until when evidence with this handle is taken.
+    #[serde(rename = "fresh-until")]
+    pub fresh_until: String,
+    /// Media types of evidence.
+    pub accept: Vec<String>,
+}
+
 /// How far a session is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -1,6 +1,7 @@
 use std::{ffi::OsString, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use cose::TrustAnchors;
+use eat::MeasuredComponentFormats;
 use trust::Policy;
 use x509::Certificate;
 
@@ -29,6 +30,10 @@ pub struct Config {
     pub endorsers: TrustAnchors,
     /// Issuers of certificates of those who sign them.
     pub endorser_issuers: Vec<Certificate>,
+    /// Who certifies keys with which devices that are not enrolled here attest.
+    pub attester_authorities: Vec<Certificate>,
+    /// The Content-Formats of measured components in tokens of devices that are not enrolled here: none is registered.
+    pub measured_components: Option<MeasuredComponentFormats>,
     /// Profile of results in JSON about devices that are not enrolled here.
     pub result_profile: String,
     /// Who signs overrides; when there is nobody, overrides are relayed unread.
@@ -37,6 +42,8 @@ pub struct Config {
     pub rules_worker: Vec<OsString>,
     /// How long a challenge waits for its evidence.
     pub session_lifetime: Duration,
+    /// How long an epoch lasts: evidence may answer the handle of the present one or the one before.
+    pub epoch: Duration,
     /// How long a device may take from its offer to attesting the release.
     pub trial_limit: Duration,
     /// What devices are told to wait between polls for updates.
@@ -101,10 +108,13 @@ impl Config {
             broad_mud_approved: false,
             endorsers: TrustAnchors::default(),
             endorser_issuers: Vec::new(),
+            attester_authorities: Vec::new(),
+            measured_components: None,
             result_profile: eat::RESULT_PROFILE.to_owned(),
             override_anchors: TrustAnchors::default(),
             rules_worker: Vec::new(),
             session_lifetime: Duration::from_secs(150),
+            epoch: Duration::from_secs(120),
             trial_limit: Duration::from_secs(900),
             poll_interval: Duration::from_secs(30),
             attestations_a_minute: 60,

@@ -3,18 +3,18 @@
 mod common;
 
 use api::Session;
-use common::{NOW, Site, hex, key};
+use common::{Maker, NOW, Site, hex, key};
 use corim::{
-    Class, ClassId, Comid, Corim, CryptoKey, Environment, Instance, KeyTriple, MeasuredElement, Measurement,
-    MeasurementValues, PSA_SOFTWARE_COMPONENT, Profile, SignerMeta, Tag, TagId, TagIdentity, Triples,
-    ValuesTriple,
+    Class, ClassId, Comid, Corim, CryptoKey, Environment, Flags, Instance, KeyTriple, MeasuredElement,
+    Measurement, MeasurementValues, PSA_SOFTWARE_COMPONENT, Profile, SignerMeta, Tag, TagId, TagIdentity,
+    Triples, ValuesTriple,
 };
 use cose::{Purpose, Sign1Builder, TrustAnchor, TrustAnchors};
 use crypto::{Digest, HashAlgorithm, SigningKey};
 use eat::{Lifecycle, Nonce, PsaClaims, PsaProfile, SignedResult, SoftwareComponent, Tier, Ueid};
 use serde_json::json;
 use trust::key_anchors;
-use x509::pem;
+use x509::{AttributeType, CertificateBuilder, Name, Validity, pem};
 
 const PSA: &str = "application/psa-attestation-token";
 const RIM: &str = "application/rim+cbor";
@@ -156,6 +156,102 @@ fn psa_device_is_appraised_against_a_manifest_until_that_is_revoked() {
     site.stop();
     site.start();
     assert_eq!(judged(&site, &attest(&site, &device, "b1"), "device").1, ["unknown-device"]);
+}
+
+#[test]
+fn certificate_of_an_authority_of_the_operator_binds_the_key_to_the_device_it_names() {
+    let (device, other) = (key(31), key(32));
+    let validity = Validity { not_before: NOW - 1000, not_after: NOW + 1000 };
+    let name = |attributes: &[(AttributeType, &str)]| Name::new(attributes).unwrap();
+    let root = CertificateBuilder::new(
+        name(&[(AttributeType::CommonName, "Silicon")]),
+        key(34).public_key(),
+        &[1],
+        validity,
+    );
+    let root = root.authority(None).self_signed(&key(34)).unwrap();
+    let site = Site::with(|config| config.attester_authorities = vec![root.clone()]);
+    // Only values, and no key.
+    let mut values = manifest("maker", &device, "b1");
+    let Tag::Comid(comid) = &mut values.tags[0] else { panic!("a CoMID") };
+    comid.triples.attest_key.clear();
+    let values = values.build().unwrap();
+    site.call("POST", SUBMIT, Some(&site.admin), RIM, Some(&values)).expect(200);
+    let attest = |signer: &SigningKey, serial: &str| {
+        let subject = name(&[(AttributeType::CommonName, "Device"), (AttributeType::SerialNumber, serial)]);
+        let leaf = CertificateBuilder::new(subject, signer.public_key(), &[2], validity);
+        let leaf = leaf.issued_by(&root, &key(34)).unwrap();
+        let chain = cbor::Writer::encode(|w| _ = w.bytes(leaf.as_der()));
+        let (location, session) = site.session();
+        let bare = token(&device, &session.nonce.0, "b1");
+        let claims = cose::Sign1::decode(&bare).unwrap().payload().unwrap().to_vec();
+        let token = Sign1Builder::new().unprotected(33, &chain).sign(&device, &claims);
+        let reply = site.call("POST", &location, None, PSA, Some(&token)).expect(200);
+        serde_json::from_slice::<Session>(&reply.body).unwrap()
+    };
+    // The identifier of a PSA device is 33 bytes long, of which the first is always the same.
+    let own = hex(&instance()[1..]);
+    assert_eq!(judged(&site, &attest(&device, &own), "PSA_IOT"), (Tier::Affirming, vec![]));
+    assert_eq!(judged(&site, &attest(&device, "01"), "device").1, ["attester-certificate"]);
+    assert_eq!(judged(&site, &attest(&other, &own), "device").1, ["bad-evidence-signature"]);
+}
+
+#[test]
+fn release_of_the_operators_own_is_what_a_token_of_its_class_should_measure() {
+    let (site, maker, device) = (Site::new(), Maker::new(), key(31));
+    site.put_authorities(&maker);
+    let envelope = maker.release("1.0.0", 1, b"app 1");
+    site.publish(&envelope).expect(201);
+    let instance = Environment { instance: Some(Instance::Ueid(instance())), ..Environment::default() };
+    let key_triple = KeyTriple {
+        environment: instance.clone(),
+        keys: vec![CryptoKey::PkixKey(pem::encode("PUBLIC KEY", &device.public_key().to_spki_der()))],
+        element: None,
+        authorized_by: vec![],
+    };
+    // What the maker says of the device besides.
+    let secure = Flags { known: [(Flags::IS_SECURE, true)].into(), ..Flags::default() };
+    let secure = MeasurementValues { flags: Some(secure), ..MeasurementValues::default() };
+    let triples = Triples {
+        attest_key: vec![key_triple],
+        endorsed: vec![ValuesTriple { environment: instance, measurements: vec![Measurement::new(secure)] }],
+        ..Triples::default()
+    };
+    let identity = TagIdentity { id: TagId::Text("tag".into()), version: 0 };
+    let manifest = Corim::new(TagId::Text("keys".into()), vec![Tag::Comid(Comid::new(identity, triples))]);
+    site.call("POST", SUBMIT, Some(&site.admin), RIM, Some(&manifest.build().unwrap())).expect(200);
+
+    let attest = |app: &[u8]| {
+        let vendor = suit::Uuid::vendor("northlight.example");
+        let (location, session) = site.session();
+        let claims = eat::Claims {
+            nonces: vec![Nonce::new(&session.nonce.0).unwrap()],
+            ueid: Ueid::new(&self::instance()),
+            oemid: Some(eat::OemId::Random(*vendor.as_bytes())),
+            hwmodel: Some(suit::Uuid::class(&vendor, b"welcome-cam").as_bytes().to_vec()),
+            measurements: vec![eat::Content::bytes(258, common::measured(app))],
+            ..eat::Claims::default()
+        };
+        let token = claims.sign_cwt(&device, b"").unwrap();
+        let reply = site.call("POST", &location, None, "application/eat+cwt", Some(&token)).expect(200);
+        serde_json::from_slice::<Session>(&reply.body).unwrap()
+    };
+    let good = attest(b"app 1");
+    assert_eq!(judged(&site, &good, "EAT"), (Tier::Affirming, vec![]));
+    let verifier = cose::Key::decode(site.server().result_key()).unwrap();
+    let cwt = good.sextant_result.unwrap().0;
+    let result = SignedResult::decode_cwt(&cwt).unwrap();
+    let result = result.verify(&key_anchors(&[verifier], &[]), NOW, None).unwrap();
+    let (name, value) = &result.appraisal("EAT").unwrap().verifier_claims[0];
+    assert_eq!(name, &eat::ClaimKey::Text("sextant_endorsed".into()));
+    assert_eq!(cbor::diagnostic(value).unwrap(), r#"[{"secure": true}]"#);
+    let changed = judged(&site, &attest(b"evil"), "EAT");
+    assert_eq!(changed, (Tier::Contraindicated, vec!["digest-mismatch".to_owned()]));
+
+    let release = hex(common::manifest_digest(&envelope).as_bytes());
+    site.post(&format!("/api/v1/releases/{release}/revoke"), json!({ "reason": "bad" })).expect(204);
+    let found = judged(&site, &attest(b"app 1"), "EAT");
+    assert_eq!(found, (Tier::Warning, vec!["release-revoked".to_owned()]));
 }
 
 #[test]

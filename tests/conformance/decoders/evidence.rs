@@ -6,8 +6,8 @@ use cose::TrustAnchors;
 use crypto::PublicKey;
 use eat::{
     CcaToken, Claims, Cmw, EnactTrustToken, Evidence, MeasuredComponent, Nonce, ParsecAttestation, PcrValues,
-    PsaClaims, PsaToken, SignedCmw, SignedResult, Token, TokenHint, TokenKey, TokenKeys, TpmKey, TpmPublic,
-    UnprotectedClaims,
+    PsaClaims, PsaToken, SignedCmw, SignedResult, Token, TokenCheck, TokenHint, TokenKey, TokenKeys,
+    TpmCollection, TpmKey, TpmPublic, UnprotectedClaims,
 };
 
 use super::stranger;
@@ -33,9 +33,9 @@ pub(super) fn eat_token(bytes: &[u8]) -> bool {
 struct Stranger;
 
 impl TokenKeys for Stranger {
-    fn key(&self, _: &TokenHint<'_>) -> Option<TokenKey<'_>> {
+    fn verify(&self, _: &TokenHint<'_>, check: TokenCheck<'_>) -> Result<(), eat::Error> {
         static KEY: LazyLock<PublicKey> = LazyLock::new(stranger);
-        Some(TokenKey::from(&*KEY))
+        check(TokenKey::from(&*KEY))
     }
 }
 
@@ -86,6 +86,11 @@ pub(super) fn eat_cmw(bytes: &[u8]) -> bool {
     let _extension = Cmw::decode_extension(bytes);
     let Ok(wrapper) = Cmw::decode(bytes) else { return false };
     assert!(!wrapper.records().is_empty());
+    if let Ok(collection) = TpmCollection::read(&wrapper) {
+        let nonce = Nonce::new(&[3; 16]).expect("a nonce");
+        assert!(TpmCollection::is_one(&wrapper));
+        assert!(collection.quote.verify_signature(&TpmKey::from(stranger()), &nonce).is_err());
+    }
     assert_eq!(Cmw::decode(&wrapper.encode()), Ok(wrapper.clone()));
     if let Ok(text) = wrapper.encode_json() {
         let again = Cmw::decode(text.as_bytes()).expect("was written by us");
@@ -113,7 +118,7 @@ pub(super) fn tpm_parsec(bytes: &[u8]) -> bool {
     let Ok(attestation) = ParsecAttestation::decode(bytes) else { return false };
     let nonce = Nonce::new(&[3; 16]).expect("a nonce");
     let key = TpmKey::from(stranger());
-    assert!(attestation.verify(&key, &nonce, &[], &PcrValues::new()).is_err());
+    assert!(attestation.verify(&key, &nonce).is_err());
     true
 }
 

@@ -1,7 +1,11 @@
 mod appraise;
 mod attester;
 mod bundle;
+mod certified;
 mod decide;
+mod endorsed;
 mod fixture;
 mod overlay;
+mod quote;
 mod release;
+mod token;

@@ -2,6 +2,7 @@ use std::{ffi::OsString, io, net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::Args;
 use cose::Purpose;
+use eat::MeasuredComponentFormats;
 use server::{Config, Role, Server};
 use trust::Policy;
 
@@ -54,6 +55,15 @@ pub(crate) struct Up {
     /// Issuer of endorsers (certificate)
     #[arg(long, value_name = "FILE")]
     endorser_ca: Vec<PathBuf>,
+    /// Issuer of devices not enrolled here (certificate): a UEID is the serial number in a device's subject, in hexadecimal
+    #[arg(long, value_name = "FILE")]
+    attester_ca: Vec<PathBuf>,
+    /// How long an epoch lasts, whose handle evidence without a session answers; 2m unless given
+    #[arg(long, value_name = "TIME", value_parser = clock::duration)]
+    epoch: Option<Duration>,
+    /// Content-Formats of measured components in tokens of devices not enrolled here, CBOR and JSON: none is registered
+    #[arg(long, value_name = "CBOR,JSON", value_parser = content_formats)]
+    measured_components: Option<MeasuredComponentFormats>,
     /// Profile of results in JSON about devices not enrolled here; the present draft's unless given
     #[arg(long, value_name = "URI", value_parser = result_profile)]
     result_profile: Option<String>,
@@ -120,6 +130,11 @@ fn config(command: Up) -> Result<Config, Failure> {
         config.endorser_issuers.push(keys::read_certificate(path)?);
     }
     config.endorsers = keys::anchors(&keys::KeyFile::read_public(&command.endorser_key)?, Purpose::Corim);
+    for path in &command.attester_ca {
+        config.attester_authorities.push(keys::read_certificate(path)?);
+    }
+    config.epoch = command.epoch.unwrap_or(config.epoch);
+    config.measured_components = command.measured_components;
     if let Some(profile) = command.result_profile {
         config.result_profile = profile;
     }
@@ -149,6 +164,15 @@ async fn asked_to_end() -> io::Result<()> {
         _ = terminate.recv() => {}
     }
     Ok(())
+}
+
+/// Two Content-Formats that mean different things.
+fn content_formats(text: &str) -> Result<MeasuredComponentFormats, String> {
+    let formats = text.split_once(',').and_then(|(cbor, json)| {
+        let (cbor, json) = (cbor.parse().ok()?, json.parse().ok()?);
+        (cbor != json).then_some(MeasuredComponentFormats { cbor, json })
+    });
+    formats.ok_or_else(|| "expected two different numbers up to 65535, such as 65000,65001".to_owned())
 }
 
 /// One of the profiles of results that can be made.

@@ -181,8 +181,8 @@ fn jwk_key(path: &Path) -> PublicKey {
 struct OneKey(PublicKey);
 
 impl TokenKeys for OneKey {
-    fn key(&self, _: &TokenHint<'_>) -> Option<TokenKey<'_>> {
-        Some((&self.0).into())
+    fn verify(&self, _: &TokenHint<'_>, check: TokenCheck<'_>) -> Result<(), Error> {
+        check((&self.0).into())
     }
 }
 

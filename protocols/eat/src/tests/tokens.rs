@@ -13,9 +13,9 @@ use crate::*;
 struct Keys(Vec<(&'static [&'static str], SigningKey)>);
 
 impl TokenKeys for Keys {
-    fn key(&self, token: &TokenHint<'_>) -> Option<TokenKey<'_>> {
-        let (_, key) = self.0.iter().find(|(path, _)| token.path == *path)?;
-        Some(key.public_key().into())
+    fn verify(&self, token: &TokenHint<'_>, check: TokenCheck<'_>) -> Result<(), Error> {
+        let key = self.0.iter().find(|(path, _)| token.path == *path);
+        check(key.ok_or(distrust(CoseDistrust::NoKey))?.1.public_key().into())
     }
 }
 
@@ -144,9 +144,25 @@ fn nested_tokens_are_verified_each_with_its_own_key() {
 struct OneKey(SigningKey);
 
 impl TokenKeys for OneKey {
-    fn key(&self, _: &TokenHint<'_>) -> Option<TokenKey<'_>> {
-        Some(self.0.public_key().into())
+    fn verify(&self, _: &TokenHint<'_>, check: TokenCheck<'_>) -> Result<(), Error> {
+        check(self.0.public_key().into())
     }
+}
+
+/// Whoever asks for no check.
+struct Careless;
+
+impl TokenKeys for Careless {
+    fn verify(&self, _: &TokenHint<'_>, _: TokenCheck<'_>) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_token_that_no_key_was_put_to_is_refused() {
+    let bytes = cwt(&claims(1, []), 1);
+    let refused = Token::decode(&bytes).unwrap().verify_all(&Careless, &nonce(1));
+    assert_eq!(refused, Err(distrust(CoseDistrust::NoKey)));
 }
 
 #[test]

@@ -261,30 +261,36 @@ fn only_restricted_signing_keys_of_one_tpm_attest() {
     }
 }
 
-fn media_types() -> TpmMediaTypes {
-    let media_type = |text: &str| MediaType::parse(text).unwrap();
-    TpmMediaTypes {
-        attest: media_type("application/vnd.example.tpms-attest"),
-        signature: media_type("application/vnd.example.tpmt-signature"),
-    }
-}
-
 #[test]
 fn quotes_come_in_collections_and_binary_tokens() {
     let signed = Parts::good().encode();
     let signature = signature(&key(1), &signed);
-    let record = |text: &str, value: &[u8]| Cmw::from(CmwRecord::new(text, value).unwrap());
-    let attest = record("application/vnd.example.TPMS-attest", &signed);
-    let entry = |name: &str, wrapper: &Cmw| (CmwKey::Text(name.into()), wrapper.clone());
+    let entry = |name: &str, value: &[u8]| {
+        let record = CmwRecord::new("application/vnd.example.tpm-part", value).unwrap();
+        (CmwKey::Text(name.into()), Cmw::from(record))
+    };
     let collection =
         |entries: Vec<_>| Cmw::from(CmwCollection { kind: None, entries: entries.into_iter().collect() });
-    let part = record("application/vnd.example.tpmt-signature", &signature);
-    let quote = media_types().read(&collection(vec![entry("a", &attest), entry("s", &part)])).unwrap();
-    assert_eq!(quote, TpmQuote::decode(&signed, &signature).unwrap());
-    for entries in
-        [vec![entry("a", &attest)], vec![entry("a", &attest), entry("b", &attest), entry("s", &part)]]
-    {
-        assert_eq!(media_types().read(&collection(entries)), Err(Feature::TpmCollection.into()));
+    let [attest, sig] = [entry("attest", &signed), entry("sig", &signature)];
+    let quote = TpmQuote::decode(&signed, &signature).unwrap();
+    let bare = collection(vec![attest.clone(), sig.clone()]);
+    assert!(TpmCollection::is_one(&bare));
+    let read = TpmCollection::read(&bare).unwrap();
+    assert_eq!(read, TpmCollection { quote: quote.clone(), values: None, key: None, log: None });
+    let pcrs = entry("pcrs", &[[1; 32], [2; 32]].concat());
+    let ak = entry("ak", &public(&key(1), ATTESTS));
+    let log = entry("log", b"events");
+    let read = TpmCollection::read(&collection(vec![attest.clone(), sig.clone(), pcrs, ak, log])).unwrap();
+    assert_eq!(read.values.unwrap().get(HashAlgorithm::Sha256, 7), values().get(HashAlgorithm::Sha256, 7));
+    assert_eq!(read.key.unwrap().key(), &key(1).public_key().clone().into());
+    assert_eq!(read.log.as_deref(), Some(b"events".as_slice()));
+    for len in [0, 63, 65, 96] {
+        let pcrs = entry("pcrs", &vec![1; len]);
+        let read = TpmCollection::read(&collection(vec![attest.clone(), sig.clone(), pcrs]));
+        assert_eq!(read, Err(Distrust::PcrDigest.into()), "{len}");
+    }
+    for entries in [vec![attest.clone()], vec![attest, sig, entry("other", b"")]] {
+        assert_eq!(TpmCollection::read(&collection(entries)), Err(Feature::TpmCollection.into()));
     }
     let token = [&[7; 16], sized(&signed).as_slice(), &signature].concat();
     assert_eq!(EnactTrustToken::decode(&token), Ok(EnactTrustToken { node: [7; 16], quote }));
@@ -315,11 +321,14 @@ fn a_certified_key_is_the_one_of_its_name() {
     let name = TpmPublic::decode(&certified).unwrap().name();
     let verify = |bytes: &[u8], expected: u8| {
         let attestation_key = TpmKey::from(key(1).public_key().clone());
-        ParsecAttestation::decode(bytes)?.verify(&attestation_key, &nonce(expected), &wanted(), &values())
+        ParsecAttestation::decode(bytes)?.verify(&attestation_key, &nonce(expected))
     };
     let good = parsec(&certified, &name, [b"kid", b"kid"]);
     assert_eq!(ParsecAttestation::decode(&good).unwrap().kid(), b"kid");
-    assert_eq!(verify(&good, 1).unwrap().key, key(5).public_key().clone().into());
+    let verified = verify(&good, 1).unwrap();
+    assert_eq!(verified.key, key(5).public_key().clone().into());
+    assert_eq!(verified.quote.selection(), wanted());
+    assert!(verified.quote.has_values(&values()) && !verified.quote.has_values(&PcrValues::new()));
     assert_eq!(verify(&good, 2), Err(Distrust::Nonce.into()));
     let other = public(&key(6), 0x0004_0072);
     assert_eq!(verify(&parsec(&other, &name, [b"kid", b"kid"]), 1), Err(Distrust::TpmName.into()));

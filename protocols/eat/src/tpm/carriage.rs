@@ -1,30 +1,67 @@
 //! What quotes come in.
 
-use super::{TpmQuote, reader::Reader};
-use crate::{Cmw, CmwType, Error, Feature, MediaType};
+use alloc::vec::Vec;
 
-/// The media types of a quote's parts in a collection: none is registered.
+use super::{Attested, PcrValues, TpmPublic, TpmQuote, reader::Reader};
+use crate::{Cmw, CmwCollection, CmwKey, Distrust, Error, Feature};
+
+/// Names of a collection's entries: a TPMS_ATTEST, a TPMT_SIGNATURE, the values of the quoted PCRs one after the other
+/// in the order of the quote, the public area of the key that signed, and an event log.
+const ATTEST: &str = "attest";
+const SIGNATURE: &str = "sig";
+const PCRS: &str = "pcrs";
+const KEY: &str = "ak";
+const LOG: &str = "log";
+
+/// A quote in a collection (draft-ietf-rats-msg-wrap). No media types are registered for its parts: their names tell
+/// what they are. Well-formed and trusted by nobody.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TpmMediaTypes {
-    /// Of a TPMS_ATTEST.
-    pub attest: MediaType,
-    /// Of a TPMT_SIGNATURE.
-    pub signature: MediaType,
+pub struct TpmCollection {
+    /// The quote.
+    pub quote: TpmQuote,
+    /// The values of its PCRs, where they come along.
+    pub values: Option<PcrValues>,
+    /// The key that is said to have signed it, where it comes along.
+    pub key: Option<TpmPublic>,
+    /// The event log as received, which is not read.
+    pub log: Option<Vec<u8>>,
 }
 
-impl TpmMediaTypes {
-    /// The quote in a wrapper that holds its two parts, each once.
-    pub fn read(&self, wrapper: &Cmw) -> Result<TpmQuote, Error> {
-        let records = wrapper.records();
-        let part = |media_type: &MediaType| {
-            let is_it = |kind: &CmwType| kind.media_type().as_ref() == Some(media_type);
-            let mut found = records.iter().filter(|(_, record)| is_it(&record.kind));
-            match (found.next(), found.next()) {
-                (Some((_, record)), None) => Ok(record.value.as_slice()),
-                _ => Err(Error::from(Feature::TpmCollection)),
-            }
+impl TpmCollection {
+    /// Whether a wrapper has the parts of a quote.
+    pub fn is_one(wrapper: &Cmw) -> bool {
+        let Cmw::Collection(collection) = wrapper else { return false };
+        part(collection, ATTEST).is_some() && part(collection, SIGNATURE).is_some()
+    }
+
+    /// Reads the parts of a quote. What has another name refuses the whole.
+    pub fn read(wrapper: &Cmw) -> Result<Self, Error> {
+        let Cmw::Collection(collection) = wrapper else { return Err(Feature::TpmCollection.into()) };
+        let known = |key: &CmwKey| match key {
+            CmwKey::Text(name) => [ATTEST, SIGNATURE, PCRS, KEY, LOG].contains(&name.as_str()),
+            CmwKey::Int(_) => false,
         };
-        TpmQuote::decode(part(&self.attest)?, part(&self.signature)?)
+        let one = |entry: &Cmw| matches!(entry, Cmw::Record(_));
+        if !collection.entries.iter().all(|(key, entry)| known(key) && one(entry)) {
+            return Err(Feature::TpmCollection.into());
+        }
+        let wanted = |name| part(collection, name).ok_or(Error::from(Feature::TpmCollection));
+        let quote = TpmQuote::decode(wanted(ATTEST)?, wanted(SIGNATURE)?)?;
+        let values = match (part(collection, PCRS), &quote.unverified().attested) {
+            (Some(bytes), Attested::Quote { selection, .. }) => {
+                Some(PcrValues::in_order(selection, bytes).ok_or(Distrust::PcrDigest)?)
+            }
+            _ => None,
+        };
+        let key = part(collection, KEY).map(TpmPublic::decode).transpose()?;
+        Ok(Self { quote, values, key, log: part(collection, LOG).map(Into::into) })
+    }
+}
+
+fn part<'c>(collection: &'c CmwCollection, name: &str) -> Option<&'c [u8]> {
+    match collection.entries.get(&CmwKey::Text(name.into())) {
+        Some(Cmw::Record(record)) => Some(&record.value),
+        _ => None,
     }
 }
 

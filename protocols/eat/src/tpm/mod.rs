@@ -10,11 +10,11 @@ mod reader;
 mod signature;
 
 pub use attest::{Attested, ClockInfo, TpmAttest};
-pub use carriage::{EnactTrustToken, TpmMediaTypes};
+pub use carriage::{EnactTrustToken, TpmCollection};
 pub use parsec::{ParsecAttestation, VerifiedParsecAttestation};
 pub use pcrs::{MAX_PCR_SELECTIONS, PcrSelection, PcrValues};
 pub use public::{TpmKey, TpmPublic};
-pub use quote::{TpmQuote, VerifiedTpmQuote};
+pub use quote::{SignedTpmQuote, TpmQuote, VerifiedTpmQuote};
 pub use signature::TpmSignature;
 
 /// How many bytes one structure of a TPM may have.

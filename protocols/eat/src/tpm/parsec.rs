@@ -2,10 +2,7 @@ use alloc::vec::Vec;
 
 use cbor::{Key, Order, Reader, Reason};
 
-use super::{
-    Attested, MAX_TPM_LEN, PcrSelection, PcrValues, TpmAttest, TpmKey, TpmPublic, TpmQuote, TpmSignature,
-    VerifiedTpmQuote,
-};
+use super::{Attested, MAX_TPM_LEN, SignedTpmQuote, TpmAttest, TpmKey, TpmPublic, TpmQuote, TpmSignature};
 use crate::{Distrust, Error, Nonce};
 
 /// The only version of a TPM there is evidence of.
@@ -27,13 +24,13 @@ pub struct ParsecAttestation {
     quote: TpmQuote,
 }
 
-/// A key that a TPM certifies, on a platform with these PCRs.
+/// A key that a TPM certifies, on a platform with PCRs of this digest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerifiedParsecAttestation {
     /// The key.
     pub key: TpmKey,
     /// The platform.
-    pub quote: VerifiedTpmQuote,
+    pub quote: SignedTpmQuote,
 }
 
 /// The members of one of the two parts.
@@ -98,14 +95,8 @@ impl ParsecAttestation {
     }
 
     /// Verifies that the attestation key certified the key, by its name and in answer to the nonce, and the quote as
-    /// [`TpmQuote::verify`] does.
-    pub fn verify(
-        self,
-        key: &TpmKey,
-        expected: &Nonce,
-        wanted: &[PcrSelection],
-        values: &PcrValues,
-    ) -> Result<VerifiedParsecAttestation, Error> {
+    /// [`TpmQuote::verify_signature`] does. Values of PCRs do not come along.
+    pub fn verify(self, key: &TpmKey, expected: &Nonce) -> Result<VerifiedParsecAttestation, Error> {
         self.signature.verify(key, &self.signed)?;
         if self.public.name() != self.certified_name {
             return Err(Distrust::TpmName.into());
@@ -113,7 +104,7 @@ impl ParsecAttestation {
         if !crypto::constant_time_eq(&self.nonce, expected.as_bytes()) {
             return Err(Distrust::Nonce.into());
         }
-        let quote = self.quote.verify(key, expected, wanted, values)?;
+        let quote = self.quote.verify_signature(key, expected)?;
         Ok(VerifiedParsecAttestation { key: self.public.key().clone(), quote })
     }
 }

@@ -67,6 +67,20 @@ impl PcrValues {
         Self::default()
     }
 
+    /// Values one after the other, in the order of a selection; none where they are more or fewer bytes than it has.
+    pub fn in_order(selection: &[PcrSelection], bytes: &[u8]) -> Option<Self> {
+        let mut values = Self::new();
+        let mut rest = bytes;
+        for PcrSelection { bank, pcrs } in selection {
+            for pcr in pcrs {
+                let (value, left) = rest.split_at_checked(bank.len())?;
+                values.insert(*pcr, Digest::new(*bank, value)?);
+                rest = left;
+            }
+        }
+        rest.is_empty().then_some(values)
+    }
+
     /// Adds the value of a PCR; the bank is the one of the digest.
     pub fn insert(&mut self, pcr: u8, value: Digest) {
         self.0.insert((value.algorithm(), pcr), value);

@@ -1,5 +1,7 @@
 use alloc::{format, vec::Vec};
 
+use crypto::Digest;
+
 use super::{Attested, ClockInfo, PcrSelection, PcrValues, TpmAttest, TpmKey, TpmSignature};
 use crate::{Distrust, Error, EvidenceFormat, EvidenceView, MeasuredItem, Nonce};
 
@@ -9,6 +11,16 @@ pub struct TpmQuote {
     signed: Vec<u8>,
     attest: TpmAttest,
     signature: TpmSignature,
+}
+
+/// A quote by a key that is trusted to attest, in answer to our nonce. Which PCRs it should be of and what their values
+/// are is not said yet: a smaller selection is signed as well as the one that matters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignedTpmQuote {
+    attest: TpmAttest,
+    nonce: Nonce,
+    selection: Vec<PcrSelection>,
+    digest: Digest,
 }
 
 /// A quote by a key that is trusted to attest, in answer to our nonce, of just the PCRs that were asked for, with their
@@ -37,16 +49,9 @@ impl TpmQuote {
         &self.attest
     }
 
-    /// Verifies, in this order: the signature with a key that was found trusted (see
-    /// [`super::TpmPublic::attestation_key`]), the nonce that was sent, that the PCRs are those of `wanted` and no fewer,
-    /// and that `values` are theirs.
-    pub fn verify(
-        self,
-        key: &TpmKey,
-        expected: &Nonce,
-        wanted: &[PcrSelection],
-        values: &PcrValues,
-    ) -> Result<VerifiedTpmQuote, Error> {
+    /// Verifies the signature with a key that was found trusted (see [`super::TpmPublic::attestation_key`]), and the
+    /// nonce that was sent.
+    pub fn verify_signature(self, key: &TpmKey, expected: &Nonce) -> Result<SignedTpmQuote, Error> {
         self.signature.verify(key, &self.signed)?;
         if !crypto::constant_time_eq(&self.attest.extra_data, expected.as_bytes()) {
             return Err(Distrust::Nonce.into());
@@ -54,22 +59,58 @@ impl TpmQuote {
         let Attested::Quote { selection, digest } = &self.attest.attested else {
             return Err(Distrust::TpmType.into());
         };
-        // A smaller selection is signed as well as the one that matters.
-        if selection != wanted {
+        let selection = selection.clone();
+        // One of another length is the digest of no values.
+        let digest = Digest::new(self.signature.hash, digest).ok_or(Distrust::PcrDigest)?;
+        Ok(SignedTpmQuote { attest: self.attest, nonce: expected.clone(), selection, digest })
+    }
+
+    /// Verifies, in this order: signature and nonce, that the PCRs are those of `wanted` and no fewer, and that `values`
+    /// are theirs.
+    pub fn verify(
+        self,
+        key: &TpmKey,
+        expected: &Nonce,
+        wanted: &[PcrSelection],
+        values: &PcrValues,
+    ) -> Result<VerifiedTpmQuote, Error> {
+        self.verify_signature(key, expected)?.with_values(wanted, values)
+    }
+}
+
+impl SignedTpmQuote {
+    /// The PCRs that were quoted, bank by bank.
+    pub fn selection(&self) -> &[PcrSelection] {
+        &self.selection
+    }
+
+    /// The digest of their values, by the hash of the signature.
+    pub fn digest(&self) -> &Digest {
+        &self.digest
+    }
+
+    /// Verifies that the PCRs are those of `wanted` and no fewer, and that `values` are theirs.
+    pub fn with_values(self, wanted: &[PcrSelection], values: &PcrValues) -> Result<VerifiedTpmQuote, Error> {
+        if self.selection != wanted {
             return Err(Distrust::PcrSelection.into());
         }
-        let computed = values.digest(selection, self.signature.hash).ok_or(Distrust::PcrDigest)?;
-        if !crypto::constant_time_eq(computed.as_bytes(), digest) {
+        if !self.has_values(values) {
             return Err(Distrust::PcrDigest.into());
         }
-        let selection = selection.clone();
         let mut quoted = PcrValues::new();
-        for PcrSelection { bank, pcrs } in &selection {
+        for PcrSelection { bank, pcrs } in &self.selection {
             pcrs.iter().filter_map(|pcr| Some((*pcr, *values.get(*bank, *pcr)?))).for_each(|(pcr, value)| {
                 quoted.insert(pcr, value);
             });
         }
-        Ok(VerifiedTpmQuote { attest: self.attest, nonce: expected.clone(), selection, values: quoted })
+        let Self { attest, nonce, selection, .. } = self;
+        Ok(VerifiedTpmQuote { attest, nonce, selection, values: quoted })
+    }
+
+    /// Whether these are the values that were quoted: the digest over those of the selection is that of the quote.
+    pub fn has_values(&self, values: &PcrValues) -> bool {
+        let computed = values.digest(&self.selection, self.digest.algorithm());
+        computed.is_some_and(|computed| crypto::constant_time_eq(computed.as_bytes(), self.digest.as_bytes()))
     }
 }
 

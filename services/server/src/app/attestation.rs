@@ -75,6 +75,17 @@ impl App {
     ) -> Result<Session, Failure> {
         // Cheap checks first: seal, state, form, rate; then the store; then signatures.
         let open = self.open_unused(id).await?;
+        self.attest_open(open, None, evidence, from).await
+    }
+
+    /// Judges evidence for a session that takes it. Where the device signed it and `signed` is given, that is used up.
+    pub(super) async fn attest_open(
+        &self,
+        open: Open,
+        signed: Option<SessionId>,
+        evidence: Vec<u8>,
+        from: IpAddr,
+    ) -> Result<Session, Failure> {
         let now = self.now();
         // What a person does to the device meanwhile must not be lost in a decision made before.
         let claimed =
@@ -85,6 +96,7 @@ impl App {
         };
         let basis = self.basis();
         let judged = self.judge(&evidence, &open, from, now, &basis).await?;
+        let open = Open { id: signed.filter(|_| judged.signed).unwrap_or(open.id), ..open };
         let authentic = judged.signed && open.ours;
         let lifetime = self.config.policy.result_lifetime;
         let expires = now.plus_seconds(lifetime).seconds();

@@ -14,6 +14,7 @@ pub(crate) mod decisions;
 pub(crate) mod devices;
 mod endorsements;
 pub(crate) mod enrolment;
+mod epoch;
 pub(crate) mod failure;
 mod foreign;
 pub(crate) mod gateways;

@@ -107,7 +107,8 @@ impl Book {
             .collect()
     }
 
-    fn standing(&self, entry: &Entry) -> Standing {
+    /// Where one release stands.
+    pub(crate) fn standing(&self, entry: &Entry) -> Standing {
         if let Some((_, why)) = &entry.record.revoked {
             return Standing::Revoked { why: why.clone() };
         }

@@ -36,6 +36,7 @@ pub(crate) fn routes() -> Router<Shared> {
     Router::new()
         .route("/.well-known/veraison/verification", get(discover))
         .route(NEW_SESSION, post(new_session))
+        .route("/challenge-response/v1/epoch", get(epoch).post(submit_in_epoch))
         .route("/challenge-response/v1/session/{id}", post(submit).get(show).delete(end))
 }
 
@@ -96,6 +97,28 @@ async fn submit(State(app): State<Shared>, Path(id): Path<String>, request: Requ
     } else if ACCEPTED.iter().any(|wanted| request::same_media(wanted, &given)) {
         let evidence = request::read(&app, request, MAX_FOREIGN).await?;
         app.attest_foreign(id, evidence, &given, from).await?
+    } else {
+        return Err(Failure::UnsupportedMedia(&ACCEPTED).into());
+    };
+    Ok(answer(StatusCode::OK, &session))
+}
+
+/// The handle that evidence without a session may answer now. Nobody is to keep it longer than it is the present one.
+async fn epoch(State(app): State<Shared>) -> Answer<Response> {
+    Ok(([(header::CACHE_CONTROL, "no-store")], Json(app.epoch())).into_response())
+}
+
+async fn submit_in_epoch(State(app): State<Shared>, request: Request) -> Answer<Response> {
+    acceptable(request.headers())?;
+    let from = request::peer(&request);
+    let given = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let given = given.unwrap_or_default().to_owned();
+    let session = if request::same_media(api::EVIDENCE, &given) {
+        let evidence = request::read(&app, request, eat::MAX_EVIDENCE_LEN).await?;
+        app.attest_in_epoch(evidence, from).await?
+    } else if ACCEPTED.iter().any(|wanted| request::same_media(wanted, &given)) {
+        let evidence = request::read(&app, request, MAX_FOREIGN).await?;
+        app.attest_foreign_in_epoch(evidence, &given, from).await?
     } else {
         return Err(Failure::UnsupportedMedia(&ACCEPTED).into());
     };

@@ -98,6 +98,8 @@ async fn expiry(app: &App) -> Result<(), Failure> {
 
 async fn forget_sessions(app: &App) -> Result<(), Failure> {
     let lifetime = i64::try_from(app.config.session_lifetime.as_secs()).unwrap_or(i64::MAX);
+    // Handles of epochs are used up in the same place, and may be taken for longer.
+    let lifetime = lifetime.max(app.epoch_memory());
     let before: Timestamp = app.now().plus_seconds(-lifetime.saturating_add(SESSION_MEMORY));
     Ok(app.store.forget_sessions(before).await?)
 }

@@ -362,14 +362,6 @@ impl Device {
 
     pub fn evidence(&self, nonce: &[u8], app: &[u8], manifest: Option<Digest>) -> Vec<u8> {
         let vendor = suit::Uuid::vendor("northlight.example");
-        let tag = TagBuilder::evidence(TagId::Text("measurement".into()), "device")
-            .version("0", VersionScheme::Semver)
-            .entity(Entity::new("device", [SwidRole::TagCreator]))
-            .file(File {
-                size: Some(app.len() as u64),
-                hash: Some(Hash::from(Digest::of(HashAlgorithm::Sha256, app))),
-                ..File::new("app")
-            });
         let claims = EvidenceClaims {
             nonce: Nonce::new(nonce).unwrap(),
             ueid: Ueid::new(&self.id).unwrap(),
@@ -378,13 +370,26 @@ impl Device {
             bootcount: 1,
             bootseed: vec![5; 16],
             dbgstat: DebugStatus::Disabled,
-            measurement: tag.build().unwrap().as_bytes().to_vec(),
+            measurement: measured(app),
             manifest: manifest.map(|digest| ManifestReference { digest, sequence_number: 1 }),
             dependencies: Vec::new(),
             status: None,
         };
         claims.sign(&self.key, b"device").unwrap()
     }
+}
+
+/// An evidence tag of one measured file.
+pub fn measured(app: &[u8]) -> Vec<u8> {
+    let tag = TagBuilder::evidence(TagId::Text("measurement".into()), "device")
+        .version("0", VersionScheme::Semver)
+        .entity(Entity::new("device", [SwidRole::TagCreator]))
+        .file(File {
+            size: Some(app.len() as u64),
+            hash: Some(Hash::from(Digest::of(HashAlgorithm::Sha256, app))),
+            ..File::new("app")
+        });
+    tag.build().unwrap().as_bytes().to_vec()
 }
 
 /// The manifest digest of an envelope.

@@ -85,6 +85,32 @@ pub(super) const REASONS: &[(&str, &[&str])] = &[
         &["Its root of trust is not secured: {lifecycle}.", "Its root of trust is not secured."],
     ),
     (
+        "pcr-selection",
+        &[
+            "Its TPM quoted {quoted}, and {expected} are expected.",
+            "Its TPM quoted other registers than those that are expected.",
+        ],
+    ),
+    ("pcr-digest", &["The values of registers that came with a quote are not those that were quoted."]),
+    ("weak-algorithm", &["Its evidence rests on a hash function that is believed nowhere any more."]),
+    ("unprotected-evidence", &["No signature protects its evidence."]),
+    (
+        "attester-certificate",
+        &["The certificate of its key is not of this device, or of nobody who may certify it."],
+    ),
+    (
+        "endorsed-unfit",
+        &[
+            "Its maker says that {component} is {state}.",
+            "Its maker says that it is not in a state to be trusted.",
+        ],
+    ),
+    (
+        "submodule-missing",
+        &["A part of it is named in its evidence by a digest alone, and its claims did not come along."],
+    ),
+    ("detached-digest", &["Claims that came beside a token are not those whose digest is in it."]),
+    (
         "digest-denied",
         &[
             "{component} runs software that is on the deny list. Measured {measured}.",
