@@ -1,16 +1,33 @@
 //! A device for measurements.
 
 use crypto::{Digest, HashAlgorithm};
-use suit::{ComponentId, Image, Installed, Platform, PlatformError, Uuid, VendorId};
+use suit::{ComponentId, Installed, Platform, PlatformError, Uuid, VendorId, Verified};
+
+/// An image that a device holds. It knows digest and size of what it holds before any manifest comes.
+pub(crate) struct Held {
+    component: ComponentId,
+    digest: Digest,
+    size: Option<u64>,
+}
+
+impl Held {
+    /// The images that a manifest wants.
+    pub(crate) fn wanted_by(manifest: &Verified<'_>) -> Vec<Self> {
+        let images = manifest.images().into_iter();
+        images
+            .map(|image| Self { component: image.component, digest: image.digest, size: image.size })
+            .collect()
+    }
+}
 
 /// A device that every manifest fits and whose images are the right ones, so that only the interpreter is measured.
 pub(crate) struct Agreeable<'m> {
-    pub(crate) images: Vec<Image<'m>>,
+    pub(crate) images: &'m [Held],
     pub(crate) invoked: u32,
 }
 
 impl Agreeable<'_> {
-    fn image(&self, component: &ComponentId) -> Option<&Image<'_>> {
+    fn image(&self, component: &ComponentId) -> Option<&Held> {
         self.images.iter().find(|image| image.component == *component)
     }
 }

@@ -65,15 +65,16 @@ type Aim = Option<(&'static str, u64)>;
 const IMAGES: [(&str, &str, Aim); 5] = [
     ("bare", "start-up, allocator and measuring", None),
     (FLOOR, "one ES256 signature checked", None),
-    ("verify", "an envelope decoded and verified", Some(("≤ 32 KB of text", 32 * 1024))),
+    ("verify", "a manifest authenticated, not decoded", Some(("≤ 32 KB of text", 32 * 1024))),
     ("update", "verified, installed, started; no dependencies, no decryption", None),
     ("dependencies", "the same with dependencies; no decryption", Some(("≤ 64 KB of text", 64 * 1024))),
 ];
 
 const TITLE: &str = "Device code";
 
-const METHOD: &str = "The libraries built for a Cortex-M3 (thumbv7m, optimised for size) as images that verify a release, install it \
-    into one of two slots in RAM and start it, run under QEMU; all but the first also refuse what was changed. ES256 and \
+const METHOD: &str = "The libraries built for a Cortex-M3 (thumbv7m, optimised for size), run under QEMU. `verify` \
+    finds out who signed a release and that its manifest is the one signed, before anything of it is read; the images after it also \
+    decode and believe it, install it into one of two slots in RAM and start it. All but the first refuse what was changed. ES256 and \
     SHA-256 only. Text and constants are the sections of the executable. The stack is painted at start-up and read afterwards; \
     the heap counts the most bytes that were asked for at one time. The compiler matters here, the machine does not.";
 

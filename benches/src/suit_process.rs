@@ -7,7 +7,7 @@ use cbor::Writer;
 use crypto::{Digest, HashAlgorithm, PublicKey};
 use suit::{Authority, AuthorityList, Envelope, Procedure, Processor, Role};
 
-use crate::agreeable::Agreeable;
+use crate::agreeable::{Agreeable, Held};
 use crate::fixture::{APPLICATION, Cast};
 use crate::report::{Row, Section};
 use crate::sample::{interleave, rate};
@@ -38,6 +38,7 @@ pub(crate) struct Subject {
     pub(crate) name: &'static str,
     envelope: Vec<u8>,
     authorities: AuthorityList,
+    images: Vec<Held>,
 }
 
 impl Subject {
@@ -46,23 +47,27 @@ impl Subject {
         let Some(folder) = testkit::vectors("suit") else {
             let cast = Cast::new();
             let (envelope, authorities) = (cast.envelope(1, APPLICATION), cast.authorities());
-            return Ok(Self { name: "an envelope of our own", envelope, authorities });
+            return Self::new("an envelope of our own", envelope, authorities);
         };
         let key = testkit::read_hex(&folder.join("keys/trust_anchor_esp256_cose_key_public.cosekey.hex"));
         let key = cose::Key::decode(&key).context("the key of the examples")?;
         let author = Authority::new(key.public().clone(), &[], "trust anchor", Role::Author);
-        Ok(Self {
-            name: "example 0 of manifest-37",
-            envelope: testkit::read_hex(&folder.join("manifest-37/example0.signed.hex")),
-            authorities: AuthorityList::with_default_policy(vec![author]).context("one author")?,
-        })
+        let envelope = testkit::read_hex(&folder.join("manifest-37/example0.signed.hex"));
+        let authorities = AuthorityList::with_default_policy(vec![author]).context("one author")?;
+        Self::new("example 0 of manifest-37", envelope, authorities)
+    }
+
+    fn new(name: &'static str, envelope: Vec<u8>, authorities: AuthorityList) -> Result<Self> {
+        let decoded = Envelope::decode(&envelope).context("a good envelope")?;
+        let images = Held::wanted_by(&decoded.verify(&authorities).context("signed by the author")?);
+        Ok(Self { name, envelope, authorities, images })
     }
 
     /// Decodes, verifies, and runs the procedure that starts the device: vendor and class, image digest, invoke.
     pub(crate) fn process(&self) {
         let envelope = Envelope::decode(black_box(&self.envelope)).expect("a good envelope");
         let verified = envelope.verify(&self.authorities).expect("signed by the author");
-        let mut platform = Agreeable { images: verified.images(), invoked: 0 };
+        let mut platform = Agreeable { images: &self.images, invoked: 0 };
         let report = Processor::new(&verified, &mut platform)
             .expect("a device that fits")
             .run(Procedure::Invocation)
@@ -82,7 +87,8 @@ pub(crate) struct Bound {
 impl Bound {
     pub(crate) fn new(subject: &Subject) -> Result<Self> {
         let envelope = Envelope::decode(&subject.envelope).context("a good envelope")?;
-        let block = envelope.signatures().first().context("a signature")?;
+        let blocks = envelope.signatures();
+        let block = blocks.first().context("a signature")?;
         let message = cose::Sign1::decode(block).context("a COSE_Sign1")?;
         let author = subject.authorities.entries().first().context("an author")?;
         let key = author.key.public().context("a public key")?.clone();
@@ -107,5 +113,5 @@ impl Bound {
 }
 
 const METHOD: &str = "Decode the envelope, verify the author's ES256 signature against an authority list, verify the \
-    manifest's digest, and run the invocation procedure on a device in memory that fits and has the right image. The \
+    manifest's digest, and run the invocation procedure on a device in memory that fits and has the right image, whose digest it knows. The \
     bound is the cryptography alone. Median of interleaved rounds on one core.";

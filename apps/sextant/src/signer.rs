@@ -107,7 +107,7 @@ impl Signer {
                 printer.warning(
                     "every device that has the shared key can make such releases for all others that have it",
                 );
-                return Ok(envelope.authenticate(key, kid));
+                return Ok(envelope.with_mac(key, kid));
             }
         };
         let headers = SignatureHeaders { kid, fully_specified };

@@ -82,7 +82,7 @@ fn claims_are_held_against_the_release_one_by_one() {
     };
     let other_digest = rewritten(|entry| {
         if let Entry::Claims(claims) = entry {
-            claims.properties = vec![Property::ImageDigest(digest(b"evil"))];
+            claims.properties = Some(Property::ImageDigest(digest(b"evil"))).into();
         }
     });
     let beside = rewritten(|entry| {
@@ -94,7 +94,7 @@ fn claims_are_held_against_the_release_one_by_one() {
         if let Entry::Record(record) = entry
             && matches!(record.properties.first(), Some(Property::ImageDigest(_)))
         {
-            record.properties = vec![Property::ImageDigest(digest(b"evil"))];
+            record.properties = Some(Property::ImageDigest(digest(b"evil"))).into();
         }
     });
     let elsewhere = Report { manifest_digest: digest(b"another"), ..report.clone() };
@@ -114,7 +114,7 @@ fn claims_are_held_against_the_release_one_by_one() {
         Entry::Claims(_) => None,
     });
     let record = suit::Record {
-        properties: vec![Property::ImageDigest(digest(b"evil"))],
+        properties: Some(Property::ImageDigest(digest(b"evil"))).into(),
         ..last.expect("a record of validate")
     };
     let outcome = Outcome::Failure { code: 10, reason: Reason::ConditionFailed, record };

@@ -136,7 +136,7 @@ fn a_device_takes_what_a_shared_key_authenticates_where_it_was_made_so() {
     let release = {
         let signed = bench.release(1, 1000);
         let whole = suit::Envelope::decode(&signed.envelope).unwrap();
-        whole.authenticate(&secret, Some(b"fleet")).unwrap()
+        whole.with_mac(&secret, Some(b"fleet")).unwrap()
     };
     let at = |name: &str| bench.folder.path().join(name).to_str().unwrap().to_owned();
     fs::write(at("allowing"), allowing.to_bytes()).unwrap();

@@ -1,7 +1,7 @@
 use alloc::{string::String, vec::Vec};
 
 use crypto::{Digest, HashAlgorithm};
-use suit::{Capabilities, ComponentCapability, Outcome, Reason, Record, Report};
+use suit::{Capabilities, ComponentCapability, Outcome, Properties, Reason, Record, Report};
 
 use crate::{Device, Fault, InstallError, Storage, platform::abilities};
 
@@ -45,8 +45,13 @@ pub(crate) fn failed<E>(manifest_digest: Digest, error: &InstallError<E>) -> Rep
         InstallError::Refused(fault) => fault.reason(),
         InstallError::Interrupted(_) | InstallError::Device(_) => Reason::OperationFailed,
     };
-    let record =
-        Record { manifest_id: Vec::new(), section: None, offset: 0, component: 0, properties: Vec::new() };
+    let record = Record {
+        manifest_id: Vec::new(),
+        section: None,
+        offset: 0,
+        component: 0,
+        properties: Properties::default(),
+    };
     Report {
         reference_uri: String::new(),
         manifest_digest,

@@ -15,7 +15,7 @@ mod update;
 use cortex_m_semihosting::debug;
 
 // Public interface
-pub use release::{authorities, release, tampered};
+pub use release::{RFC_6979_KEY, authorities, others, release, tampered};
 pub use slots::{Dependencies, NoDependencies, TwoSlots};
 pub use update::{refuse_tampered, update};
 

@@ -96,6 +96,13 @@ impl Head {
         Ok(Self { major, info, argument, len: 1 + width })
     }
 
+    /// The head that is this byte alone: additional information below 24 is the argument.
+    #[inline]
+    pub(crate) fn short(first: u8) -> Self {
+        let info = first & 0x1f;
+        Self { major: first >> 5, info, argument: u64::from(info), len: 1 }
+    }
+
     /// Whether the head uses no more bytes than it needs; a float, no more than its value needs.
     pub(crate) fn is_shortest(&self) -> bool {
         match self.info {
@@ -116,6 +123,7 @@ impl Head {
         }
     }
 
+    #[inline]
     pub(crate) fn kind(&self) -> Type {
         match (self.major, self.info) {
             (0, _) => Type::Unsigned,

@@ -17,6 +17,11 @@ impl Writer {
         Self::default()
     }
 
+    /// An empty writer with memory for this many bytes.
+    pub fn with_capacity(bytes: usize) -> Self {
+        Self { out: Vec::with_capacity(bytes) }
+    }
+
     /// What was written.
     pub fn into_bytes(self) -> Vec<u8> {
         self.out

@@ -67,13 +67,17 @@ impl<'b> From<&'b str> for ContentType<'b> {
     }
 }
 
-/// One bucket of header parameters: labels and the encoded bytes of their values, in received order.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// One bucket of header parameters: an encoded map, whose labels are numbers or texts and none of them twice.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Bucket<'b> {
-    entries: Vec<Entry<'b>>,
+    /// The map; nothing where even that is left out.
+    map: &'b [u8],
+    /// Offset of the map in the message.
+    at: usize,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A parameter of a bucket.
+#[derive(Clone, Copy)]
 struct Entry<'b> {
     label: Label<'b>,
     value: &'b [u8],
@@ -87,41 +91,76 @@ impl<'b> Bucket<'b> {
         self.find(label.into()).map(|entry| entry.value)
     }
 
-    /// Every label with its encoded value.
-    pub fn iter(&self) -> impl Iterator<Item = (Label<'b>, &'b [u8])> + '_ {
-        self.entries.iter().map(|entry| (entry.label, entry.value))
+    /// Every label with its encoded value, in received order.
+    pub fn iter(&self) -> impl Iterator<Item = (Label<'b>, &'b [u8])> + use<'b> {
+        self.entries().map(|entry| (entry.label, entry.value))
     }
 
     /// Whether there is no parameter.
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.entries().left == 0
     }
 
     fn read(reader: &mut Reader<'b>) -> Result<Self, Fault> {
-        let start = reader.position();
+        let (before, at) = (reader.rest(), reader.position());
         let mut map = reader.map()?;
         if map.remaining() > MAX_HEADERS {
-            return Err(Fault::too_long(start, MAX_HEADERS));
+            return Err(Fault::too_long(at, MAX_HEADERS));
         }
-        let mut entries = Vec::with_capacity(map.remaining());
         loop {
             let key_at = reader.position();
-            let label = match map.next(reader)? {
-                None => return Ok(Self { entries }),
-                Some(cbor::Key::Int(label)) => Label::Int(label),
-                Some(cbor::Key::Text(label)) => Label::Text(label),
+            match map.next(reader)? {
+                None => break,
                 Some(cbor::Key::Other(_)) => {
                     return Err(Fault::rule(key_at, "header label is neither a number nor a text"));
                 }
-            };
-            let at = reader.position();
-            entries.push(Entry { label, value: reader.raw()?, at });
+                Some(_) => reader.skip()?,
+            }
         }
+        let len = before.len() - reader.rest().len();
+        Ok(Self { map: before.get(..len).unwrap_or_default(), at })
     }
 
-    fn find(&self, label: Label<'_>) -> Option<&Entry<'b>> {
-        self.entries.iter().find(|entry| entry.label == label)
+    fn entries(&self) -> Entries<'b> {
+        let mut reader = Reader::with_order(self.map, Order::Unique).at_offset(self.at);
+        let left = reader.map().map_or(0, |map| map.remaining());
+        Entries { reader, left }
     }
+
+    fn find(&self, label: Label<'_>) -> Option<Entry<'b>> {
+        self.entries().find(|entry| entry.label == label)
+    }
+}
+
+impl<'b> Entry<'b> {
+    fn reader(&self) -> Reader<'b> {
+        Reader::with_order(self.value, Order::Unique).at_offset(self.at)
+    }
+}
+
+/// The parameters of a bucket that was read before, so that all of them are there.
+struct Entries<'b> {
+    reader: Reader<'b>,
+    left: usize,
+}
+
+impl<'b> Iterator for Entries<'b> {
+    type Item = Entry<'b>;
+
+    fn next(&mut self) -> Option<Entry<'b>> {
+        self.left = self.left.checked_sub(1)?;
+        let label = read_label(&mut self.reader).ok()?;
+        let at = self.reader.position();
+        Some(Entry { label, value: self.reader.raw().ok()?, at })
+    }
+}
+
+/// A label, which is a number or a text.
+fn read_label<'b>(reader: &mut Reader<'b>) -> Result<Label<'b>, Fault> {
+    Ok(match reader.peek()? {
+        Type::Text => Label::Text(reader.text()?),
+        _ => Label::Int(reader.int()?),
+    })
 }
 
 /// The header parameters of a message or of one signer (RFC 9052, section 3).
@@ -135,7 +174,8 @@ pub struct Headers<'b> {
     algorithm: Option<Algorithm>,
     content_type: Option<ContentType<'b>>,
     kid: Option<&'b [u8]>,
-    x5chain: Vec<&'b [u8]>,
+    /// The encoded value of `x5chain`, which was checked; nothing when absent.
+    x5chain: &'b [u8],
     x5t: Option<(i64, &'b [u8])>,
 }
 
@@ -178,8 +218,11 @@ impl<'b> Headers<'b> {
     }
 
     /// Certificates in DER, end entity first (RFC 9360, section 2), from either bucket; none when absent.
-    pub fn x5chain(&self) -> &[&'b [u8]] {
-        &self.x5chain
+    pub fn x5chain(&self) -> Vec<&'b [u8]> {
+        let mut chain = Vec::new();
+        // What was checked is read without fault; an absent chain is the fault that makes an empty list.
+        _ = each_certificate(Reader::new(self.x5chain), &mut |certificate| chain.push(certificate));
+        chain
     }
 
     /// Hash algorithm (COSE number) and hash of the end-entity certificate (RFC 9360, section 2).
@@ -196,45 +239,49 @@ impl<'b> Headers<'b> {
         wrapped.end()?;
         let unprotected = Bucket::read(reader)?;
 
-        if let Some(twice) = unprotected.entries.iter().find(|entry| protected.find(entry.label).is_some()) {
+        let mut this = Self { protected_raw, protected, unprotected, ..Self::default() };
+        if let Some(twice) = unprotected.entries().find(|entry| protected.find(entry.label).is_some()) {
             return Err(Fault::rule(twice.at, "header parameter is in both buckets"));
         }
-        if let Some(crit) = unprotected.find(Label::Int(labels::CRIT)) {
-            return Err(Fault::rule(crit.at, "list of critical header parameters is not protected"));
+        for entry in protected.entries() {
+            if entry.label == Label::Int(labels::CRIT) {
+                check_critical(&entry, &protected, understood)?;
+            }
+            this.read_known(&entry, true)?;
         }
-        if let Some(crit) = protected.find(Label::Int(labels::CRIT)) {
-            check_critical(crit, &protected, understood)?;
+        for entry in unprotected.entries() {
+            if entry.label == Label::Int(labels::CRIT) {
+                return Err(Fault::rule(entry.at, "list of critical header parameters is not protected"));
+            }
+            this.read_known(&entry, false)?;
         }
-
-        let mut this = Self { protected_raw, protected, unprotected, ..Self::default() };
-        this.read_known()?;
         Ok(this)
     }
 
-    /// Reads the parameters that this crate knows.
-    fn read_known(&mut self) -> Result<(), Fault> {
-        if let Some(mut reader) = self.value(labels::ALG) {
-            if reader.peek()? == Type::Text {
-                reader.text()?;
-                return Err(Feature::NamedAlgorithm.into());
+    /// Reads a parameter if this crate knows it.
+    fn read_known(&mut self, entry: &Entry<'b>, protected: bool) -> Result<(), Fault> {
+        let Label::Int(label) = entry.label else { return Ok(()) };
+        let mut reader = entry.reader();
+        match label {
+            labels::ALG => {
+                if reader.peek()? == Type::Text {
+                    return Err(Feature::NamedAlgorithm.into());
+                }
+                self.algorithm = Some(Algorithm { id: reader.int()?, protected });
             }
-            let protected = self.protected.get(labels::ALG).is_some();
-            self.algorithm = Some(Algorithm { id: reader.int()?, protected });
-        }
-        if let Some(mut reader) = self.value(labels::CONTENT_TYPE) {
-            self.content_type = Some(match reader.peek()? {
-                Type::Text => ContentType::MediaType(reader.text()?),
-                _ => ContentType::Format(reader.uint()?),
-            });
-        }
-        if let Some(mut reader) = self.value(labels::KID) {
-            self.kid = Some(reader.bytes()?);
-        }
-        if let Some(reader) = self.value(labels::X5CHAIN) {
-            self.x5chain = read_x5chain(reader)?;
-        }
-        if let Some(reader) = self.value(labels::X5T) {
-            self.x5t = Some(read_x5t(reader)?);
+            labels::CONTENT_TYPE => {
+                self.content_type = Some(match reader.peek()? {
+                    Type::Text => ContentType::MediaType(reader.text()?),
+                    _ => ContentType::Format(reader.uint()?),
+                });
+            }
+            labels::KID => self.kid = Some(reader.bytes()?),
+            labels::X5CHAIN => {
+                each_certificate(reader, &mut |_| {})?;
+                self.x5chain = entry.value;
+            }
+            labels::X5T => self.x5t = Some(read_x5t(reader)?),
+            _ => {}
         }
         Ok(())
     }
@@ -243,7 +290,7 @@ impl<'b> Headers<'b> {
     fn value(&self, label: i64) -> Option<Reader<'b>> {
         let label = Label::Int(label);
         let entry = self.protected.find(label).or_else(|| self.unprotected.find(label))?;
-        Some(Reader::with_order(entry.value, Order::Unique).at_offset(entry.at))
+        Some(entry.reader())
     }
 
     /// The algorithm from either bucket, and whether it is protected.
@@ -269,17 +316,14 @@ impl<'b> Headers<'b> {
 
 /// Every label listed as critical is present in the protected bucket and understood (RFC 9052, section 3.1).
 fn check_critical(crit: &Entry<'_>, protected: &Bucket<'_>, understood: &[i64]) -> Result<(), Fault> {
-    let mut reader = Reader::with_order(crit.value, Order::Unique).at_offset(crit.at);
+    let mut reader = crit.reader();
     let count = reader.array()?;
     if count == 0 {
         return Err(Fault::rule(crit.at, "list of critical header parameters is empty"));
     }
     for _ in 0..count {
         let at = reader.position();
-        let label = match reader.peek()? {
-            Type::Text => Label::Text(reader.text()?),
-            _ => Label::Int(reader.int()?),
-        };
+        let label = read_label(&mut reader)?;
         if protected.find(label).is_none() {
             return Err(Fault::rule(at, "critical header parameter is not in the protected bucket"));
         }
@@ -292,23 +336,21 @@ fn check_critical(crit: &Entry<'_>, protected: &Bucket<'_>, understood: &[i64]) 
     Ok(())
 }
 
-/// One certificate as a byte string, or an array of them.
-fn read_x5chain(mut reader: Reader<'_>) -> Result<Vec<&[u8]>, Fault> {
-    if reader.peek()? == Type::Bytes {
-        return Ok(Vec::from([reader.bytes()?]));
-    }
+/// Calls a function with one certificate that is a byte string, or with each of an array of them.
+fn each_certificate<'b>(mut reader: Reader<'b>, see: &mut dyn FnMut(&'b [u8])) -> Result<(), Fault> {
     let at = reader.position();
-    match reader.array()? {
-        0 => Err(Fault::rule(at, "certificate chain is empty")),
-        count if count > MAX_CERTIFICATES => Err(Fault::too_long(at, MAX_CERTIFICATES)),
-        count => {
-            let mut chain = Vec::with_capacity(count);
-            for _ in 0..count {
-                chain.push(reader.bytes()?);
-            }
-            Ok(chain)
-        }
+    let count = match reader.peek()? {
+        Type::Bytes => 1,
+        _ => match reader.array()? {
+            0 => return Err(Fault::rule(at, "certificate chain is empty")),
+            count if count > MAX_CERTIFICATES => return Err(Fault::too_long(at, MAX_CERTIFICATES)),
+            count => count,
+        },
+    };
+    for _ in 0..count {
+        see(reader.bytes()?);
     }
+    Ok(())
 }
 
 fn read_x5t(mut reader: Reader<'_>) -> Result<(i64, &[u8]), Fault> {

@@ -72,6 +72,19 @@ impl<'b> Sign<'b> {
         Err(refusal)
     }
 
+    /// Verifies that one of the signatures, and no other, is by this key.
+    pub fn verify_signature(
+        &self,
+        signature: &Signature<'_>,
+        key: &PublicKey,
+        detached: Option<&[u8]>,
+        external_aad: &[u8],
+    ) -> Result<(), Error> {
+        check_algorithm(signature.algorithm, key)?;
+        let payload = one_payload(self.payload, detached)?;
+        signature.verify_signed(key, &self.to_be_signed(signature, external_aad, payload))
+    }
+
     /// Verifies the signatures with the anchors of one purpose. Gives the distinct anchors that signed, at least one;
     /// whether they are enough is the caller's policy. Signatures nobody here knows do not matter.
     pub fn verify_with<'a>(

@@ -10,6 +10,9 @@ pub(crate) const MAC0: &str = "MAC0";
 pub(crate) const ENCRYPT0: &str = "Encrypt0";
 pub(crate) const ENCRYPT: &str = "Encrypt";
 
+/// Bytes of the longest head of an item.
+const MAX_HEAD_LEN: usize = 9;
+
 /// An encoded map without entries: an empty protected bucket some senders write instead of `h''`.
 const EMPTY_MAP: &[u8] = &[0xa0];
 
@@ -21,14 +24,17 @@ pub(crate) fn to_be_authenticated(
     external_aad: &[u8],
     payload: &[u8],
 ) -> Vec<u8> {
-    Writer::encode(|w| {
-        w.array(if signer_protected.is_some() { 5 } else { 4 });
-        w.text(context).bytes(as_authenticated(body_protected));
-        if let Some(signer_protected) = signer_protected {
-            w.bytes(as_authenticated(signer_protected));
-        }
-        w.bytes(external_aad).bytes(payload);
-    })
+    let parts =
+        [context.as_bytes(), body_protected, signer_protected.unwrap_or_default(), external_aad, payload];
+    let len = parts.iter().fold(1, |len, part| len + MAX_HEAD_LEN + part.len());
+    let mut writer = Writer::with_capacity(len);
+    writer.array(if signer_protected.is_some() { 5 } else { 4 });
+    writer.text(context).bytes(as_authenticated(body_protected));
+    if let Some(signer_protected) = signer_protected {
+        writer.bytes(as_authenticated(signer_protected));
+    }
+    writer.bytes(external_aad).bytes(payload);
+    writer.into_bytes()
 }
 
 /// Enc_structure: what a content encryption algorithm authenticates beside the ciphertext.

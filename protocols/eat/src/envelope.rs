@@ -63,8 +63,8 @@ impl Envelope {
     /// Certificates of the signer in DER, end entity first.
     pub(crate) fn certificates(&self) -> Vec<&[u8]> {
         match self.message() {
-            Ok(Message::Sign1(message)) => message.headers().x5chain().to_vec(),
-            Ok(Message::Mac0(message)) => message.headers().x5chain().to_vec(),
+            Ok(Message::Sign1(message)) => message.headers().x5chain(),
+            Ok(Message::Mac0(message)) => message.headers().x5chain(),
             Err(_) => Vec::new(),
         }
     }

@@ -121,11 +121,11 @@ impl<'b> Token<'b> {
     }
 
     /// Certificates of the signer in DER, end entity first, as far as a CWT carries them.
-    pub fn certificates(&self) -> &[&'b [u8]] {
+    pub fn certificates(&self) -> Vec<&'b [u8]> {
         match &self.message {
             Message::Sign1(message) => message.headers().x5chain(),
             Message::Mac0(message) => message.headers().x5chain(),
-            Message::Jwt(_) => &[],
+            Message::Jwt(_) => Vec::new(),
         }
     }
 

@@ -136,7 +136,7 @@ fn check(token: Token<'_>, path: &[String], keys: &dyn TokenKeys) -> Result<Clai
         path,
         alg: token.alg(),
         kid: token.kid(),
-        certificates: token.certificates(),
+        certificates: &token.certificates(),
         claims: token.unverified(),
     };
     let held = Cell::new(false);

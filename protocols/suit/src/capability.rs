@@ -369,7 +369,7 @@ pub fn can_process(capabilities: &Capabilities, verified: &Verified<'_>) -> Resu
 /// Algorithms of the authentication blocks.
 fn signature_algorithms(verified: &Verified<'_>) -> Vec<i64> {
     let mut algorithms = Vec::new();
-    for block in verified.envelope().signatures() {
+    for block in verified.envelope().blocks() {
         match cbor::Reader::new(block).tag().ok() {
             Some(cose::labels::TAG_SIGN1) => {
                 algorithms.extend(cose::Sign1::decode(block).ok().map(|message| message.alg()));

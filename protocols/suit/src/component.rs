@@ -1,3 +1,4 @@
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 use core::str::FromStr;
@@ -15,8 +16,8 @@ use crate::{
 /// hexadecimal digits. Different identifiers look different, so the text can be used as a name elsewhere.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ComponentId {
-    /// The deterministic encoding, so that an identifier is one allocation.
-    encoded: Vec<u8>,
+    /// The deterministic encoding. It is shared, for identifiers are cloned more often than made.
+    encoded: Arc<[u8]>,
 }
 
 /// The bits of an encoded identifier's first byte that say how many segments follow.
@@ -36,7 +37,7 @@ impl ComponentId {
             for segment in segments {
                 writer.bytes(segment.as_ref());
             }
-            Self { encoded: writer.into_bytes() }
+            Self { encoded: writer.as_bytes().into() }
         })
     }
 
@@ -49,7 +50,7 @@ impl ComponentId {
         }
         let mut writer = Writer::new();
         writer.array(count).raw(outer.1).raw(inner.1);
-        Some(Self { encoded: writer.into_bytes() })
+        Some(Self { encoded: writer.as_bytes().into() })
     }
 
     /// Reads an identifier.
@@ -67,7 +68,7 @@ impl ComponentId {
             }
         }
         let len = item.rest().len() - reader.rest().len();
-        Ok(Self { encoded: item.rest().get(..len).unwrap_or_default().to_vec() })
+        Ok(Self { encoded: item.rest().get(..len).unwrap_or_default().into() })
     }
 
     /// Writes the identifier.

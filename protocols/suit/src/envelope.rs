@@ -16,16 +16,62 @@ use crate::{
 ///
 /// It borrows the received bytes. Whatever is hashed or signed is kept as it came, with the heads of byte strings,
 /// because the digests are over those too.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Envelope<'b> {
     bytes: &'b [u8],
     /// The encoded SUIT_Digest: what signatures are over.
     digest_bytes: &'b [u8],
     digest: Digest,
-    blocks: Vec<&'b [u8]>,
+    blocks: Blocks<'b>,
     manifest: Wrapped<'b>,
-    severed: Vec<(Severable, Wrapped<'b>)>,
-    payloads: Vec<(&'b str, &'b [u8])>,
+    entries: Entries<'b>,
+}
+
+/// Entries that every envelope has: authentication and manifest.
+const OWN_ENTRIES: usize = 2;
+
+/// The entries of an envelope that was read before, so that all of them are there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Entries<'b> {
+    rest: &'b [u8],
+    /// Offset of what is left in the envelope.
+    at: usize,
+    left: usize,
+}
+
+/// One entry of an envelope: everything in it is a byte string.
+struct Entry<'b> {
+    key: Key<'b>,
+    value: Wrapped<'b>,
+}
+
+impl<'b> Iterator for Entries<'b> {
+    type Item = Entry<'b>;
+
+    fn next(&mut self) -> Option<Entry<'b>> {
+        self.left = self.left.checked_sub(1)?;
+        let mut reader = Reader::new(self.rest).at_offset(self.at);
+        let key = reader.key().ok()?;
+        let value = wrapped_string(&mut reader).ok()?;
+        (self.rest, self.at) = (reader.rest(), reader.position());
+        Some(Entry { key, value })
+    }
+}
+
+impl<'b> Entry<'b> {
+    fn severed(&self) -> Option<(Severable, Wrapped<'b>)> {
+        match self.key {
+            Key::Int(label) => Severable::from_label(label).map(|member| (member, self.value)),
+            _ => None,
+        }
+    }
+
+    fn payload(&self) -> Option<(&'b str, &'b [u8])> {
+        match self.key {
+            Key::Text(uri) => Some((uri, self.value.content)),
+            _ => None,
+        }
+    }
 }
 
 /// A byte string of the envelope.
@@ -53,8 +99,8 @@ impl<'b> Envelope<'b> {
         let start = reader.position();
         let mut map = reader.map()?;
         let (mut wrapper, mut manifest) = (None, None);
-        let (mut severed, mut payloads) = (Vec::new(), Vec::new());
-        let mut payload_len = 0;
+        let entries = Entries { rest: reader.rest(), at: reader.position(), left: map.remaining() };
+        let (mut payload_len, mut payloads) = (0, 0);
         loop {
             let at = reader.position();
             let Some(key) = map.next(&mut reader)? else { break };
@@ -71,20 +117,20 @@ impl<'b> Envelope<'b> {
                     manifest = Some(wrapped_string(&mut reader)?);
                 }
                 Key::Int(label) => {
-                    let member = Severable::from_label(label)
-                        .ok_or_else(|| Fault::unsupported(at, unknown_member(label)))?;
-                    severed.push((member, wrapped_string(&mut reader)?));
+                    if Severable::from_label(label).is_none() {
+                        return Err(Fault::unsupported(at, unknown_member(label)));
+                    }
+                    reader.bytes()?;
                 }
                 Key::Text(uri) => {
                     if uri.len() > MAX_URI_LEN {
                         return Err(Fault::too_long(at, MAX_URI_LEN));
                     }
-                    if payloads.len() == MAX_PAYLOADS {
+                    if payloads == MAX_PAYLOADS {
                         return Err(Fault::too_long(at, MAX_PAYLOADS));
                     }
-                    let payload = reader.bytes()?;
-                    payload_len += payload.len();
-                    payloads.push((uri, payload));
+                    payloads += 1;
+                    payload_len += reader.bytes()?.len();
                 }
                 Key::Other(_) => {
                     return Err(Fault::rule(at, "envelope key is neither integer nor text"));
@@ -103,8 +149,7 @@ impl<'b> Envelope<'b> {
             digest: wrapper.digest,
             blocks: wrapper.blocks,
             manifest: manifest.ok_or_else(|| missing(envelope::MANIFEST))?,
-            severed,
-            payloads,
+            entries,
         })
     }
 
@@ -129,84 +174,116 @@ impl<'b> Envelope<'b> {
     }
 
     /// The authentication blocks as they came.
-    pub fn signatures(&self) -> &[&'b [u8]] {
-        &self.blocks
+    pub fn signatures(&self) -> Vec<&'b [u8]> {
+        self.blocks().collect()
+    }
+
+    /// The same, one after another.
+    pub(crate) fn blocks(&self) -> Blocks<'b> {
+        self.blocks
     }
 
     /// An integrated payload by the text it is keyed with.
     pub fn integrated(&self, uri: &str) -> Option<&'b [u8]> {
-        self.payloads.iter().find(|(key, _)| *key == uri).map(|(_, payload)| *payload)
+        let mut payloads = self.entries().filter_map(|entry| entry.payload());
+        payloads.find(|(key, _)| *key == uri).map(|(_, payload)| payload)
     }
 
     /// All integrated payloads.
-    pub fn payloads(&self) -> &[(&'b str, &'b [u8])] {
-        &self.payloads
+    pub fn payloads(&self) -> Vec<(&'b str, &'b [u8])> {
+        self.entries().filter_map(|entry| entry.payload()).collect()
     }
 
     /// The severed members that the envelope carries.
-    pub fn severed_members(&self) -> impl Iterator<Item = Severable> + '_ {
-        self.severed.iter().map(|(member, _)| *member)
+    pub fn severed_members(&self) -> impl Iterator<Item = Severable> + use<'b> {
+        self.severed().map(|(member, _)| member)
+    }
+
+    fn entries(&self) -> Entries<'b> {
+        self.entries
+    }
+
+    fn severed(&self) -> impl Iterator<Item = (Severable, Wrapped<'b>)> + use<'b> {
+        // Most envelopes have nothing beside what all have, and are not looked through again.
+        let none = Entries { left: 0, ..self.entries };
+        let others = if self.entries.left > OWN_ENTRIES { self.entries } else { none };
+        others.filter_map(|entry| entry.severed())
     }
 
     /// The manifest, for looking at: nobody vouches for it. Severed members are put back whose digests are right.
     pub fn manifest_unverified(&self) -> Result<Manifest<'b>, Error> {
         let mut manifest = Manifest::decode(self.manifest.content, self.manifest.at)?;
-        for (member, wrapped) in &self.severed {
-            if manifest.severed_digest(*member).is_some_and(|digest| digest.matches(wrapped.item)) {
-                manifest.restore(*member, wrapped.content, wrapped.at)?;
+        for (member, wrapped) in self.severed() {
+            if manifest.severed_digest(member).is_some_and(|digest| digest.matches(wrapped.item)) {
+                manifest.restore(member, wrapped.content, wrapped.at)?;
             }
         }
         Ok(manifest)
     }
 
-    /// The manifest with its severed members, after both have the digests they should.
-    pub(crate) fn authentic_manifest(&self) -> Result<Manifest<'b>, Refusal> {
-        if !self.digest.matches(self.manifest.item) {
+    /// The encoded manifest: the content of its byte string. Nobody vouches for it.
+    pub fn manifest_bytes(&self) -> &'b [u8] {
+        self.manifest.content
+    }
+
+    /// Whether the manifest has the digest.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.digest.matches(self.manifest.item)
+    }
+
+    /// The manifest with its severed members, after both have the digests they should: what is signed anew.
+    fn checked_manifest(&self) -> Result<Manifest<'b>, Refusal> {
+        if !self.is_whole() {
             return Err(Refusal::DigestMismatch { member: Member::Manifest });
         }
+        self.whole_manifest()
+    }
+
+    /// The manifest, whose digest was checked, with its severed members after they have the digests they should.
+    pub(crate) fn whole_manifest(&self) -> Result<Manifest<'b>, Refusal> {
         let mut manifest = Manifest::decode(self.manifest.content, self.manifest.at)?;
-        for (member, wrapped) in &self.severed {
+        for (member, wrapped) in self.severed() {
             // A member that the manifest has no digest of is nobody's word, and refused like a wrong one.
-            let mismatch = Refusal::DigestMismatch { member: Member::Severed(*member) };
-            let digest = manifest.severed_digest(*member).ok_or(mismatch.clone())?;
+            let mismatch = Refusal::DigestMismatch { member: Member::Severed(member) };
+            let digest = manifest.severed_digest(member).ok_or(mismatch.clone())?;
             if !digest.matches(wrapped.item) {
                 return Err(mismatch);
             }
-            manifest.restore(*member, wrapped.content, wrapped.at)?;
+            manifest.restore(member, wrapped.content, wrapped.at)?;
         }
         Ok(manifest)
     }
 
     /// The envelope without some severed members. Its signatures stay good.
     pub fn sever(&self, members: &[Severable]) -> Vec<u8> {
-        self.rebuild(&self.blocks, |member| !members.contains(&member), &self.payloads)
+        self.rebuild(&self.signatures(), |member| !members.contains(&member), &self.payloads())
     }
 
     /// The envelope without its integrated payloads. Its signatures stay good.
     pub fn strip_payloads(&self) -> Vec<u8> {
-        self.rebuild(&self.blocks, |_| true, &[])
+        self.rebuild(&self.signatures(), |_| true, &[])
     }
 
     /// The envelope with another integrated payload, in place of one with the same key.
     pub fn with_payload(&self, uri: &str, payload: &[u8]) -> Vec<u8> {
-        let mut payloads: Vec<(&str, &[u8])> = self.payloads.clone();
+        let mut payloads: Vec<(&str, &[u8])> = self.payloads();
         payloads.retain(|(key, _)| *key != uri);
         payloads.push((uri, payload));
-        self.rebuild(&self.blocks, |_| true, &payloads)
+        self.rebuild(&self.signatures(), |_| true, &payloads)
     }
 
     /// The envelope with another authentication block: a tagged COSE_Sign1 over [`Envelope::signed_bytes`].
     pub fn with_signature(&self, block: &[u8]) -> Vec<u8> {
-        let mut blocks = self.blocks.clone();
+        let mut blocks = self.signatures();
         blocks.push(block);
-        self.rebuild(&blocks, |_| true, &self.payloads)
+        self.rebuild(&blocks, |_| true, &self.payloads())
     }
 
     /// The envelope with a signature of this key beside those it has, as when an operator approves it.
     ///
     /// The digest is recomputed before (MAN, section 8.3): nobody's name goes under a digest of something else.
     pub fn sign(&self, key: &SigningKey, kid: Option<&[u8]>) -> Result<Vec<u8>, Refusal> {
-        self.authentic_manifest()?;
+        self.checked_manifest()?;
         Ok(self.with_signature(&crate::build::sign_detached(key, kid, self.digest_bytes)))
     }
 
@@ -217,7 +294,7 @@ impl<'b> Envelope<'b> {
         algorithm: SignatureAlgorithm,
         headers: &SignatureHeaders<'_>,
     ) -> Result<Vec<u8>, Refusal> {
-        self.authentic_manifest()?;
+        self.checked_manifest()?;
         Ok(headers.builder().to_be_signed(algorithm, self.digest_bytes))
     }
 
@@ -238,8 +315,8 @@ impl<'b> Envelope<'b> {
 
     /// The envelope with a MAC beside the signatures it has: for recipients that share the key, all of which could have
     /// made it.
-    pub fn authenticate(&self, key: &MacKey, kid: Option<&[u8]>) -> Result<Vec<u8>, Refusal> {
-        self.authentic_manifest()?;
+    pub fn with_mac(&self, key: &MacKey, kid: Option<&[u8]>) -> Result<Vec<u8>, Refusal> {
+        self.checked_manifest()?;
         let builder = kid.map_or_else(cose::Mac0Builder::new, |kid| cose::Mac0Builder::new().kid(kid));
         Ok(self.with_signature(&builder.authenticate_detached(key, self.digest_bytes)))
     }
@@ -250,12 +327,12 @@ impl<'b> Envelope<'b> {
         keep: impl Fn(Severable) -> bool,
         payloads: &[(&str, &[u8])],
     ) -> Vec<u8> {
-        let severed = self.severed.iter().filter(|(member, _)| keep(*member));
+        let severed = self.severed().filter(|(member, _)| keep(*member));
         encode_envelope(
             self.digest_bytes,
             blocks,
             self.manifest.content,
-            severed.map(|(member, wrapped)| (*member, wrapped.content)),
+            severed.map(|(member, wrapped)| (member, wrapped.content)),
             payloads.iter().copied(),
         )
     }
@@ -301,7 +378,26 @@ pub(crate) fn encode_envelope<'p>(
 struct Wrapper<'b> {
     digest_bytes: &'b [u8],
     digest: Digest,
-    blocks: Vec<&'b [u8]>,
+    blocks: Blocks<'b>,
+}
+
+/// The authentication blocks of a wrapper that was read before, so that all of them are there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Blocks<'b> {
+    rest: &'b [u8],
+    count: usize,
+}
+
+impl<'b> Iterator for Blocks<'b> {
+    type Item = &'b [u8];
+
+    fn next(&mut self) -> Option<&'b [u8]> {
+        self.count = self.count.checked_sub(1)?;
+        let mut reader = Reader::new(self.rest);
+        let block = reader.bytes().ok()?;
+        self.rest = reader.rest();
+        Some(block)
+    }
 }
 
 impl<'b> Wrapper<'b> {
@@ -319,9 +415,9 @@ impl<'b> Wrapper<'b> {
         let mut inner = reader.wrapped()?;
         let digest = decode_digest(&mut inner)?;
         inner.end()?;
-        let mut blocks = Vec::with_capacity(count - 1);
+        let blocks = Blocks { rest: reader.rest(), count: count - 1 };
         for _ in 1..count {
-            blocks.push(reader.bytes()?);
+            reader.bytes()?;
         }
         reader.end()?;
         Ok(Self { digest_bytes, digest, blocks })

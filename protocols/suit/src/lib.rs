@@ -39,6 +39,7 @@ pub mod limits;
 
 mod ability;
 mod answer;
+mod authenticate;
 mod authority;
 mod build;
 mod capability;
@@ -67,6 +68,7 @@ mod wait;
 // Public interface
 pub use ability::Abilities;
 pub use answer::{SignedUpdateAnswer, UpdateAnswer, UpdateAnswerError};
+pub use authenticate::Authentic;
 pub use authority::{
     AUTHORITY_UPDATE_CONTEXT, Authority, AuthorityError, AuthorityKey, AuthorityList, AuthorityPolicy,
     AuthorityUpdate, Beyond, LockOut, NotAParty, Party, Recipient, Role, Rule, Seal, SharedKeyName,
@@ -97,8 +99,8 @@ pub use mud::MudBinding;
 pub use names::{command_name, parameter_name};
 pub use parameter::Parameter;
 pub use report::{
-    Entry, Finding, Located, Outcome, Property, Reason, Record, Replay, Report, ReportError, SignedReport,
-    Subject, SystemPropertyClaims, Verdict, VerifiedReport, locate, replay,
+    Entry, Finding, Located, Outcome, Properties, Property, Reason, Record, Replay, Report, ReportError,
+    SignedReport, Subject, SystemPropertyClaims, Verdict, VerifiedReport, locate, replay,
 };
 pub use text::{LanguageText, Text};
 pub use verify::{Signer, Verified, VerifiedManifest};

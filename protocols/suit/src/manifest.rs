@@ -314,6 +314,8 @@ impl<'b> Manifest<'b> {
         let mut reader = Reader::new(content).at_offset(at);
         let mut map = reader.map()?;
         let mut members = Box::<Members<'b>>::default();
+        members.sections =
+            Vec::with_capacity(map.remaining().saturating_sub(REQUIRED.len()).min(Section::ALL.len()));
         let mut missing = REQUIRED;
         loop {
             let at = reader.position();

@@ -227,7 +227,7 @@ pub(crate) fn decode_parameters<'b>(reader: &mut Reader<'b>) -> Result<Vec<Param
         return Err(Fault::rule(start, "map of parameters is empty"));
     }
     // Every label is known and none occurs twice, so the count is bounded by the registry.
-    let mut parameters = Vec::new();
+    let mut parameters = Vec::with_capacity(map.remaining().min(Parameter::LABELS.len()));
     loop {
         let at = reader.position();
         let Some(label) = map.next_int(reader)? else { return Ok(parameters) };

@@ -1,105 +1,86 @@
-use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crypto::{Digest, PublicKey};
+use crypto::Digest;
 
 use crate::{
-    Authority, AuthorityKey, AuthorityList, ComponentId, Envelope, Error, Image, Installed, Manifest,
-    MudBinding, Refusal, Role, Text,
-    authority::{self, AuthorityPolicy},
+    Authentic, Authority, AuthorityKey, AuthorityList, ComponentId, Envelope, Error, Image, Installed,
+    Manifest, MudBinding, Refusal, Role, Text,
+    authority::{self, AuthorityPolicy, Signed},
     evaluate::{self, Targets},
-    limits::MAX_CANDIDATE_KEYS,
 };
 
 impl<'b> Envelope<'b> {
-    /// Decides whether to believe the envelope.
-    ///
-    /// In this order: enough listed keys signed the digest; the manifest has the digest; only then the manifest is
-    /// decoded; severed members that are present have their digests; as many keys of each role as the list asks for may
-    /// change every component the manifest names, for its vendor and class.
+    /// Decides whether to believe the envelope: [`Envelope::authenticate`], then [`Authentic::believe`].
     pub fn verify(&self, authorities: &AuthorityList) -> Result<Verified<'b>, Refusal> {
-        self.verify_as(authorities, &Standing::Root)
+        self.authenticate(authorities)?.believe()
     }
 
-    /// Decides whether to believe the envelope of a dependency (TD, section 6.1), as [`Envelope::verify`] does: its own
-    /// signers must have the right to every component it names, with what its dependent puts before their identifiers.
-    /// Where it would be stored as a root manifest is of no account.
+    /// Decides whether to believe the envelope of a dependency: [`Envelope::authenticate`], then
+    /// [`Authentic::believe_dependency`].
     pub fn verify_dependency(
         &self,
         authorities: &AuthorityList,
         prefix: Option<&ComponentId>,
     ) -> Result<Verified<'b>, Refusal> {
-        self.verify_as(authorities, &Standing::Dependency { prefix })
+        self.authenticate(authorities)?.believe_dependency(prefix)
+    }
+}
+
+impl<'b> Authentic<'_, 'b> {
+    /// Decodes the manifest and decides whether those who signed it may say what it says.
+    ///
+    /// In this order: the manifest is well-formed; severed members that are present have their digests; as many keys of each
+    /// role as the list asks for may change every component the manifest names, for its vendor and class.
+    pub fn believe(self) -> Result<Verified<'b>, Refusal> {
+        self.believe_as(&Standing::Root)
     }
 
-    fn verify_as(
-        &self,
-        authorities: &AuthorityList,
-        standing: &Standing<'_>,
-    ) -> Result<Verified<'b>, Refusal> {
-        let signing = self.signing_entries(authorities)?;
-        let manifest = self.authentic_manifest()?;
-        let authors = authorities.policy().authors;
-        let distribution = authority::count_signers(&signing, Role::Author) < authors;
+    /// The same for the manifest of a dependency (TD, section 6.1): its own signers must have the right to every component it
+    /// names, with what its dependent puts before their identifiers. Where it would be stored as a root manifest is of no
+    /// account.
+    pub fn believe_dependency(self, prefix: Option<&ComponentId>) -> Result<Verified<'b>, Refusal> {
+        self.believe_as(&Standing::Dependency { prefix })
+    }
+
+    fn believe_as(self, standing: &Standing<'_>) -> Result<Verified<'b>, Refusal> {
+        let Self { envelope, authorities, signing } = self;
+        let manifest = envelope.whole_manifest()?;
+        let mut policy = *authorities.policy();
+        let distribution = signing.count(Role::Author) < policy.authors;
         let maker = match distribution {
-            false => (Role::Author, authors),
+            false => (Role::Author, policy.authors),
             true => match authority::beyond_distribution(&manifest) {
                 Some(beyond) => return Err(Refusal::BeyondDistribution { beyond }),
                 None => (Role::Distributor, 1),
             },
         };
-        authority::check(&manifest, &named_components(&manifest, standing)?, &signing, authorities, maker)?;
-        let mut policy = *authorities.policy();
+        let own = match standing {
+            Standing::Dependency { prefix: Some(_) } => &[],
+            _ => manifest.common().components(),
+        };
+        let named = [own, &named_beside(&manifest, standing)?];
+        authority::check(&manifest, named, &signing, authorities, maker)?;
         // The roots may say that a sequence number is to jump.
-        if authority::count_signers(&signing, Role::Root) >= policy.roots {
+        if signing.count(Role::Root) >= policy.roots {
             policy.max_sequence_jump = None;
         }
-        Ok(Verified { envelope: self.clone(), manifest, signers: signers(&signing), policy, distribution })
-    }
-
-    /// The entries of the list whose keys signed, once there are enough of them.
-    fn signing_entries<'a>(&self, authorities: &'a AuthorityList) -> Result<Vec<&'a Authority>, Refusal> {
-        if self.signatures().is_empty() {
-            return Err(Refusal::Unsigned);
-        }
-        let mut signing = Vec::new();
-        let mut doubt = None;
-        for block in self.signatures() {
-            // Others may be enough: an author's new key, or another recipient's operator. The first doubt is told.
-            if let Err(refusal) = add_signers_of(block, self.signed_bytes(), authorities, &mut signing) {
-                doubt = doubt.or(Some(refusal));
-            }
-        }
-        let policy = authorities.policy();
-        if signing.is_empty() {
-            return Err(doubt.map_or(Refusal::Unsigned, |refusal| *refusal));
-        }
-        let found = authority::count_signers(&signing, Role::Author);
-        let distributor = signing.iter().any(|entry| entry.role == Role::Distributor);
-        if found < policy.authors && !distributor {
-            return Err(Refusal::AuthorSignatureMissing { needed: policy.authors, found });
-        }
-        let found = authority::count_signers(&signing, Role::Operator);
-        if found < policy.operators {
-            return Err(Refusal::OperatorSignatureMissing { needed: policy.operators, found });
-        }
-        Ok(signing)
+        Ok(Verified { envelope: *envelope, manifest, signed: signing.keep(), policy, distribution })
     }
 }
 
-/// As what a manifest is verified.
+/// As what a manifest is believed.
 enum Standing<'p> {
     Root,
     Dependency { prefix: Option<&'p ComponentId> },
 }
 
-/// An envelope that the recipient believes. Only [`Envelope::verify`] makes one.
+/// An envelope that the recipient believes. Only [`Authentic::believe`] and [`Authentic::believe_dependency`] make one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verified<'b> {
     envelope: Envelope<'b>,
     manifest: Manifest<'b>,
-    signers: Vec<Signer>,
+    signed: Signed,
     policy: AuthorityPolicy,
     distribution: bool,
 }
@@ -115,6 +96,13 @@ pub struct Signer {
     pub name: String,
     /// What its holder does.
     pub role: Role,
+}
+
+impl Signer {
+    fn of(entry: &Authority) -> Self {
+        let (key, kid, name) = (entry.key.clone(), entry.kid.clone(), entry.name.clone());
+        Self { key, kid, name, role: entry.role }
+    }
 }
 
 impl<'b> Verified<'b> {
@@ -133,9 +121,9 @@ impl<'b> Verified<'b> {
         self.envelope.manifest_digest_claimed()
     }
 
-    /// The keys that signed.
-    pub fn signers(&self) -> &[Signer] {
-        &self.signers
+    /// The keys that signed, each once, authors first.
+    pub fn signers(&self) -> Vec<Signer> {
+        self.signed.signers().map(Signer::of).collect()
     }
 
     /// Whether it is a distributor's, which says where images are and how they are decrypted, and nothing of what they are.
@@ -219,7 +207,7 @@ impl<'b> Verified<'b> {
     pub fn keep(&self) -> VerifiedManifest {
         VerifiedManifest {
             envelope: self.envelope.as_bytes().to_vec(),
-            signers: self.signers.clone(),
+            signed: self.signed.clone(),
             policy: self.policy,
             distribution: self.distribution,
         }
@@ -230,7 +218,7 @@ impl<'b> Verified<'b> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerifiedManifest {
     envelope: Vec<u8>,
-    signers: Vec<Signer>,
+    signed: Signed,
     policy: AuthorityPolicy,
     distribution: bool,
 }
@@ -239,8 +227,8 @@ impl VerifiedManifest {
     /// Decodes and verifies an envelope.
     pub fn verify(envelope: Vec<u8>, authorities: &AuthorityList) -> Result<Self, Refusal> {
         let verified = Envelope::decode(&envelope)?.verify(authorities)?;
-        let Verified { signers, policy, distribution, .. } = verified;
-        Ok(Self { envelope, signers, policy, distribution })
+        let Verified { signed, policy, distribution, .. } = verified;
+        Ok(Self { envelope, signed, policy, distribution })
     }
 
     /// The envelope's bytes.
@@ -251,163 +239,17 @@ impl VerifiedManifest {
     /// The verified envelope. It is decoded again; the signatures, which cannot have changed, are not checked again.
     pub fn open(&self) -> Verified<'_> {
         let envelope = Envelope::decode(&self.envelope).expect("the same bytes were decoded when verified");
-        let manifest = envelope.authentic_manifest().expect("the same bytes were authentic when verified");
-        let (signers, policy, distribution) = (self.signers.clone(), self.policy, self.distribution);
-        Verified { envelope, manifest, signers, policy, distribution }
+        let manifest = envelope.whole_manifest().expect("the same bytes were authentic when verified");
+        let (signed, policy, distribution) = (self.signed.clone(), self.policy, self.distribution);
+        Verified { envelope, manifest, signed, policy, distribution }
     }
 }
 
-/// Adds the entries whose key made an authentication block.
-fn add_signers_of<'a>(
-    block: &[u8],
-    signed: &[u8],
-    authorities: &'a AuthorityList,
-    signing: &mut Vec<&'a Authority>,
-) -> Result<(), Box<Refusal>> {
-    let entries = authorities.entries();
-    let unsupported = || Box::new(Refusal::UnsupportedAuthentication);
-    match cbor::lean::Reader::new(block).tag().ok() {
-        Some(cose::labels::TAG_SIGN1) => {
-            let message = cose::Sign1::decode(block).map_err(|_| unsupported())?;
-            if message.payload().is_some() {
-                return Err(unsupported());
-            }
-            let verify = |key: &PublicKey| message.verify(key, Some(signed), &[]).is_ok();
-            add_signer(message.alg(), message.kid(), entries, &verify, signing)
-        }
-        Some(cose::labels::TAG_SIGN) => {
-            let message = cose::Sign::decode(block).map_err(|_| unsupported())?;
-            if message.payload().is_some() {
-                return Err(unsupported());
-            }
-            let verify = |key: &PublicKey| message.verify(key, Some(signed), &[]).is_ok();
-            let (mut found, mut doubt) = (false, None);
-            for signature in message.signatures() {
-                match add_signer(signature.alg(), signature.kid(), entries, &verify, signing) {
-                    Ok(()) => found = true,
-                    Err(refusal) => doubt = doubt.or(Some(refusal)),
-                }
-            }
-            match doubt {
-                Some(refusal) if !found => Err(refusal),
-                _ => Ok(()),
-            }
-        }
-        // A list that allows no shared keys is that of a device which knows no MAC.
-        #[cfg(feature = "mac")]
-        Some(cose::labels::TAG_MAC0) if authorities.policy().shared_keys => {
-            let message = cose::Mac0::decode(block).map_err(|_| unsupported())?;
-            if message.payload().is_some() {
-                return Err(unsupported());
-            }
-            add_shared(&message, signed, authorities, signing)
-        }
-        _ => Err(unsupported()),
-    }
-}
-
-/// Finds the shared key that made a MAC, and adds every entry that it has on the list.
-#[cfg(feature = "mac")]
-fn add_shared<'a>(
-    message: &cose::Mac0<'_>,
-    signed: &[u8],
-    authorities: &'a AuthorityList,
-    signing: &mut Vec<&'a Authority>,
-) -> Result<(), Box<Refusal>> {
-    let entries = authorities.entries();
-    let mut absent = None;
-    for entry in entries.iter().filter(|entry| message.kid().is_none_or(|kid| entry.kid == kid)) {
-        let AuthorityKey::Shared(name) = &entry.key else { continue };
-        if name.algorithm.hmac_cose_id() != message.alg() {
-            continue;
-        }
-        // There are few secrets, and each is tried for its entries once.
-        match authorities.secret(name) {
-            None => absent = absent.or(Some(name)),
-            Some(secret) if message.verify(secret, Some(signed), &[]).is_ok() => {
-                add_entries_of(&entry.key, entries, signing);
-                return Ok(());
-            }
-            Some(_) => {}
-        }
-    }
-    Err(match absent {
-        Some(name) => Box::new(Refusal::SharedKeyMissing { kid: name.kid.clone() }),
-        None => no_key(message.kid(), entries),
-    })
-}
-
-/// Finds the key that verifies, and adds every entry that it has on the list and that was not added before.
-fn add_signer<'a>(
-    algorithm: i64,
-    kid: Option<&[u8]>,
-    entries: &'a [Authority],
-    verify: &dyn Fn(&PublicKey) -> bool,
-    signing: &mut Vec<&'a Authority>,
-) -> Result<(), Box<Refusal>> {
-    let mut tried: Vec<&PublicKey> = Vec::new();
-    for entry in entries {
-        if !kid.is_none_or(|kid| entry.kid.is_empty() || entry.kid == kid) {
-            continue;
-        }
-        let Some(key) = entry.key.public().filter(|key| key.algorithm().matches_cose_id(algorithm)) else {
-            continue;
-        };
-        if tried.contains(&key) || tried.len() == MAX_CANDIDATE_KEYS {
-            continue;
-        }
-        tried.push(key);
-        if verify(key) {
-            add_entries_of(&entry.key, entries, signing);
-            return Ok(());
-        }
-    }
-    Err(no_key(kid, entries))
-}
-
-/// Adds every entry that a key has on the list and that was not added before.
-fn add_entries_of<'a>(key: &AuthorityKey, entries: &'a [Authority], signing: &mut Vec<&'a Authority>) {
-    for entry in entries.iter().filter(|entry| entry.key == *key) {
-        if !signing.iter().any(|before| core::ptr::eq(*before, entry)) {
-            signing.push(entry);
-        }
-    }
-}
-
-/// Unless a listed key has the identifier, nothing tells what is wrong from what is by somebody else.
-fn no_key(kid: Option<&[u8]>, entries: &[Authority]) -> Box<Refusal> {
-    Box::new(match kid {
-        Some(kid) if entries.iter().any(|entry| entry.kid == kid) => {
-            Refusal::BadSignature { kid: kid.to_vec() }
-        }
-        kid => Refusal::UnknownSigner { kid: kid.map(<[u8]>::to_vec) },
-    })
-}
-
-/// Each key once, authors first.
-fn signers(signing: &[&Authority]) -> Vec<Signer> {
-    let mut signers: Vec<Signer> = Vec::new();
-    for entry in signing {
-        if !signers.iter().any(|signer| signer.key == entry.key) {
-            let (key, kid, name) = (entry.key.clone(), entry.kid.clone(), entry.name.clone());
-            signers.push(Signer { key, kid, name, role: entry.role });
-            // To its place: behind those of its role.
-            let mut place = signers.len() - 1;
-            while let Some(before) = place.checked_sub(1)
-                && signers.get(before).is_some_and(|signer| signer.role > entry.role)
-            {
-                signers.swap(before, place);
-                place = before;
-            }
-        }
-    }
-    signers
-}
-
-/// Every component that the manifest names, and the places of the manifest itself and of its dependencies.
-fn named_components(manifest: &Manifest<'_>, standing: &Standing<'_>) -> Result<Vec<ComponentId>, Refusal> {
+/// What the manifest names beside its components: its own place and those of its dependencies. With something before their
+/// identifiers, its components too.
+fn named_beside(manifest: &Manifest<'_>, standing: &Standing<'_>) -> Result<Vec<ComponentId>, Refusal> {
     let common = manifest.common();
-    let mut named = common.components().to_vec();
+    let mut named = Vec::new();
     for dependency in common.dependencies() {
         // A dependency without an index among the components is fetched into a component of its own.
         if let (None, Some(place)) = (common.component(dependency.index), &dependency.prefix) {
@@ -418,6 +260,7 @@ fn named_components(manifest: &Manifest<'_>, standing: &Standing<'_>) -> Result<
         Standing::Root => named.extend(manifest.component_id().cloned()),
         Standing::Dependency { prefix: None } => {}
         Standing::Dependency { prefix: Some(prefix) } => {
+            named.extend_from_slice(common.components());
             for component in &mut named {
                 let prefixed = component.prefixed(prefix);
                 *component =

@@ -228,7 +228,7 @@ fn nothing_is_prepared_for_signing_whose_digest_is_of_something_else() {
     let refusal = Refusal::DigestMismatch { member: Member::Manifest };
     assert_eq!(envelope.to_be_signed(SignatureAlgorithm::Ed25519, &headers), Err(refusal.clone()));
     let mac = cose::MacKey::new(HashAlgorithm::Sha256, &[7; 32]).expect("a key");
-    assert_eq!(envelope.authenticate(&mac, None), Err(refusal));
+    assert_eq!(envelope.with_mac(&mac, None), Err(refusal));
 }
 
 #[test]
@@ -236,7 +236,7 @@ fn a_mac_covers_the_digest_and_is_no_signature() {
     let bytes = build(&recipe(1).manifest().expect("a recipe")).to_bytes();
     let mac = cose::MacKey::new(HashAlgorithm::Sha256, &[7; 32]).expect("a key");
     let mac = cose::MacKey::decode(&mac.encode_secret(b"group")).expect("the same key");
-    let whole = Envelope::decode(&bytes).expect("decodes").authenticate(&mac, Some(b"group"));
+    let whole = Envelope::decode(&bytes).expect("decodes").with_mac(&mac, Some(b"group"));
     let whole = whole.expect("its digest is right");
     let envelope = Envelope::decode(&whole).expect("decodes");
     let block = cose::Mac0::decode(envelope.signatures()[0]).expect("a message");

@@ -35,7 +35,7 @@ fn knowing(list: AuthorityList, secret: &[u8]) -> AuthorityList {
 /// The usual release under a MAC of this secret and identifier.
 fn release(secret: &[u8], kid: Option<&[u8]>) -> Vec<u8> {
     let unsigned = support::build(&support::recipe(1).manifest().expect("a manifest")).to_bytes();
-    Envelope::decode(&unsigned).expect("decodes").authenticate(&mac(secret), kid).expect("is whole")
+    Envelope::decode(&unsigned).expect("decodes").with_mac(&mac(secret), kid).expect("is whole")
 }
 
 fn verify(bytes: &[u8], list: &AuthorityList) -> Result<Vec<String>, Refusal> {
@@ -82,7 +82,7 @@ fn it_has_the_scope_of_its_entry_and_counts_as_one_author() {
     let two = AuthorityList::new(two, vec![fleet(), author]).expect("a list");
     let once = release(&SECRET, None);
     let envelope = Envelope::decode(&once).expect("decodes");
-    let twice = envelope.authenticate(&mac(&SECRET), Some(b"fleet")).expect("is whole");
+    let twice = envelope.with_mac(&mac(&SECRET), Some(b"fleet")).expect("is whole");
     let missing = Refusal::AuthorSignatureMissing { needed: 2, found: 1 };
     assert_eq!(verify(&twice, &knowing(two.clone(), &SECRET)), Err(missing));
     let both = envelope.sign(&support::key(1), None).expect("is whole");

@@ -425,7 +425,7 @@ fn report_says_where_it_failed_and_what_was_found() {
     assert_eq!((record.section, record.component), (Some(Section::Install), 0));
     // The condition is the last pair of the section.
     assert_eq!(record.offset as usize, install.to_bytes().len() - 2);
-    assert_eq!(record.properties, [sextant_suit::Property::ImageSize(1)]);
+    assert_eq!(record.properties[..], [sextant_suit::Property::ImageSize(1)]);
     let bytes = failure.report.to_bytes();
     let text = cbor::diagnostic(&bytes).expect("is CBOR");
     assert!(

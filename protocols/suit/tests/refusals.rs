@@ -78,6 +78,39 @@ fn tells_a_wrong_signature_from_an_unknown_signer() {
     assert_eq!(verify(&envelope.to_bytes(), &one_author()), Err(Refusal::UnknownSigner { kid: None }));
 }
 
+/// The manifest is a byte string that holds no manifest at all, under a digest that is right.
+#[test]
+fn nothing_of_a_manifest_is_read_before_it_is_known_who_signed_it() {
+    let content = [0xff, 0xff];
+    let wrapped = cbor::Writer::encode(|w| _ = w.bytes(&content));
+    let digest = support::sha256(&wrapped);
+    let digest = cbor::Writer::encode(|w| _ = w.array(2).int(-16).bytes(digest.as_bytes()));
+    let envelope = |block: &[u8], content: &[u8]| {
+        let wrapper = cbor::Writer::encode(|w| _ = w.array(2).bytes(&digest).bytes(block));
+        cbor::Writer::encode(|w| _ = w.tag(107).map(2).int(2).bytes(&wrapper).int(3).bytes(content))
+    };
+    let by = |signer| cose::Sign1Builder::new().kid(&[signer]).sign_detached(&key(signer), &digest);
+    let (list, unknown) = (one_author(), Refusal::UnknownSigner { kid: Some(vec![2]) });
+
+    let bytes = envelope(&by(2), &content);
+    let stranger = Envelope::decode(&bytes).expect("an envelope");
+    assert_eq!(stranger.authenticate(&list).map(drop), Err(unknown.clone()));
+    assert_eq!(stranger.verify(&list).map(drop), Err(unknown));
+
+    let bytes = envelope(&by(1), &[0xff, 0xfe]);
+    let changed = Envelope::decode(&bytes).expect("an envelope");
+    let mismatch = Refusal::DigestMismatch { member: Member::Manifest };
+    assert_eq!(changed.authenticate(&list).map(drop), Err(mismatch));
+
+    let bytes = envelope(&by(1), &content);
+    let signed = Envelope::decode(&bytes).expect("an envelope");
+    let authentic = signed.authenticate(&list).expect("the author signed it");
+    assert_eq!(authentic.manifest_bytes(), content);
+    assert_eq!((authentic.signatures_by(Role::Author), authentic.signatures_by(Role::Operator)), (1, 0));
+    assert!(matches!(authentic.believe(), Err(Refusal::Manifest(_))));
+    assert!(matches!(authentic.believe_dependency(None), Err(Refusal::Manifest(_))));
+}
+
 #[test]
 fn every_flipped_bit_is_refused() {
     let mut manifest = recipe(1).manifest().expect("a recipe");

@@ -15,7 +15,7 @@ use support::{
 };
 
 fn record(section: Option<Section>, offset: u32, properties: Vec<Property>) -> Record {
-    Record { manifest_id: Vec::new(), section, offset, component: 0, properties }
+    Record { manifest_id: Vec::new(), section, offset, component: 0, properties: properties.into() }
 }
 
 fn everything() -> Report {
@@ -27,7 +27,8 @@ fn everything() -> Report {
             Property::ImageSize(7),
             Property::Version(Version::new(&[1, 2, -1, 3]).expect("a version")),
             Property::Other { label: -300, value: vec![0x82, 1, 2] },
-        ],
+        ]
+        .into(),
     };
     let properties = vec![
         Property::ImageDigest(support::sha256(IMAGE)),
@@ -67,7 +68,9 @@ fn sorted(mut report: Report) -> Report {
             Entry::Record(record) => &mut record.properties,
             Entry::Claims(claims) => &mut claims.properties,
         };
-        properties.sort_by_key(|property| (property.label() < 0, property.label().abs()));
+        let mut sorted = properties.to_vec();
+        sorted.sort_by_key(|property| (property.label() < 0, property.label().abs()));
+        *properties = sorted.into();
     }
     report
 }
@@ -185,7 +188,7 @@ fn what_the_processor_reports_holds() {
     let (envelope, report) = run(&telling(), &other);
     let Outcome::Failure { reason, record, .. } = &report.outcome else { panic!("a failure") };
     assert_eq!(*reason, Reason::ConditionFailed);
-    assert_eq!(record.properties, [Property::ImageDigest(support::sha256(&other))]);
+    assert_eq!(record.properties[..], [Property::ImageDigest(support::sha256(&other))]);
     // It claims the digest that it found, which is none the manifest asks for: that is why it stopped.
     let Some(Entry::Claims(claims)) = report.entries.last() else { panic!("claims") };
     assert_eq!(claims.properties, record.properties);
@@ -221,7 +224,7 @@ fn replay_finds_what_no_honest_processor_reports() {
     let claims = |name: &str, property: Property| Report {
         entries: vec![Entry::Claims(SystemPropertyClaims {
             component: component(name),
-            properties: vec![property],
+            properties: vec![property].into(),
         })],
         ..good.clone()
     };

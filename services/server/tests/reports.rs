@@ -7,8 +7,8 @@ use crypto::{Digest, HashAlgorithm};
 use serde_json::{Value, json};
 use sqlx::Connection as _;
 use suit::{
-    Abilities, Capabilities, ComponentCapability, ComponentId, Condition, Entry, Envelope, Outcome, Property,
-    Reason, Record, Report, Section, SystemPropertyClaims,
+    Abilities, Capabilities, ComponentCapability, ComponentId, Condition, Entry, Envelope, Outcome,
+    Properties, Property, Reason, Record, Report, Section, SystemPropertyClaims,
 };
 
 const APP: &[u8] = b"app 1.1.0";
@@ -123,13 +123,16 @@ fn record(envelope: &[u8], found: &[u8]) -> Record {
         section: Some(Section::Install),
         offset: command.offset,
         component: 0,
-        properties: vec![Property::ImageDigest(Digest::of(HashAlgorithm::Sha256, found))],
+        properties: Some(Property::ImageDigest(Digest::of(HashAlgorithm::Sha256, found))).into(),
     }
 }
 
 fn claims(found: &[u8]) -> Entry {
     let properties = vec![Property::ImageDigest(Digest::of(HashAlgorithm::Sha256, found))];
-    Entry::Claims(SystemPropertyClaims { component: ComponentId::new(&["app"]).unwrap(), properties })
+    Entry::Claims(SystemPropertyClaims {
+        component: ComponentId::new(&["app"]).unwrap(),
+        properties: properties.into(),
+    })
 }
 
 fn failure(envelope: &[u8], found: &[u8]) -> Report {
@@ -198,7 +201,7 @@ fn lies_are_shown_and_audited() {
     let fleet = Fleet::new();
     let digest = hex(manifest_digest(&fleet.new).as_bytes());
     let with = |entry| Report { entries: vec![entry], ..success(&fleet.new) };
-    let nowhere = Record { offset: 3, properties: Vec::new(), ..record(&fleet.new, APP) };
+    let nowhere = Record { offset: 3, properties: Properties::default(), ..record(&fleet.new, APP) };
     let stopped = Record { component: 7, ..record(&fleet.new, APP) };
     let unfailed =
         Outcome::Failure { code: 0, reason: Reason::ConditionFailed, record: record(&fleet.new, APP) };
@@ -358,7 +361,7 @@ fn report_about_an_action_is_held_against_what_was_offered() {
     let refused = Outcome::Failure {
         code: 4,
         reason: Reason::Unauthorised,
-        record: Record { properties: Vec::new(), ..record(&fleet.new, APP) },
+        record: Record { properties: Properties::default(), ..record(&fleet.new, APP) },
     };
     fleet.send(canary, &query, &sign(&Report { outcome: refused, ..success(&strange) })).expect(204);
     let shown = fleet.reports(canary).remove(0);

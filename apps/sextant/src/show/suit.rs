@@ -13,10 +13,10 @@ pub(crate) fn envelope(envelope: &Envelope<'_>) -> Result<Map, Error> {
 /// An envelope, with those of its dependencies that it carries as far as devices would follow them.
 fn nested(envelope: &Envelope<'_>, depth: usize) -> Result<Map, Error> {
     let manifest = envelope.manifest_unverified()?;
-    let payloads = envelope.payloads().iter().map(|(uri, payload)| {
+    let payloads = envelope.payloads().into_iter().map(|(uri, payload)| {
         let inner = Envelope::decode(payload).ok().filter(|_| depth < limits::MAX_DEPENDENCY_DEPTH);
         Map::new()
-            .with("uri", *uri)
+            .with("uri", uri)
             .with("size", payload.len())
             .with("digest", Node::shown(sha256(payload)))
             .maybe("dependency", inner.and_then(|inner| nested(&inner, depth + 1).ok()))

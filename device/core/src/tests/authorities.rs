@@ -289,7 +289,7 @@ fn a_key_that_an_author_shares_lies_with_the_device_and_on_no_list() {
     };
     let by_mac = |number| {
         let unsigned = envelope(&recipe(number).manifest().unwrap(), number, &[]);
-        Envelope::decode(&unsigned).unwrap().authenticate(&mac(), Some(b"fleet")).unwrap()
+        Envelope::decode(&unsigned).unwrap().with_mac(&mac(), Some(b"fleet")).unwrap()
     };
     // The list of the factory allows none, so that the secret counts for nothing.
     let mut device = wake_with(Simulator::new()).unwrap().with_shared_keys(held());

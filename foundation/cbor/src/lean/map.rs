@@ -23,9 +23,9 @@ impl<'b> MapCursor<'b> {
         if self.left == 0 {
             return Ok(None);
         }
-        let at = reader.position();
-        let (key, raw) = reader.key()?;
-        self.keys.see(raw, at)?;
+        let (at, before) = (reader.position(), reader.rest());
+        let key = reader.key()?;
+        self.keys.see(reader.since(before), at)?;
         self.left -= 1;
         Ok(Some(key))
     }

@@ -4,6 +4,10 @@ use crate::{
     head::{Head, INDEFINITE},
 };
 
+/// Whether short heads have a way of their own. Where nothing stands between the program and the board, room is scarcer than
+/// time.
+const QUICK: bool = cfg!(not(target_os = "none"));
+
 /// Reads one item after another from borrowed bytes, as [`crate::Reader`] does. After a fault its position is open.
 #[derive(Clone, Debug)]
 pub struct Reader<'b> {
@@ -62,7 +66,11 @@ impl<'b> Reader<'b> {
 
     /// The kind of the next item.
     pub fn peek(&self) -> Result<Type, Fault> {
-        Ok(Head::read(self.rest, self.at)?.kind())
+        let head = match self.rest.first() {
+            Some(first) if QUICK && first & 0x1f < 24 => Head::short(*first),
+            _ => Head::read(self.rest, self.at)?,
+        };
+        Ok(head.kind())
     }
 
     /// An unsigned integer.
@@ -150,10 +158,13 @@ impl<'b> Reader<'b> {
 
     /// Reads `tag` if it stands next, and says whether it did.
     pub fn is_tag(&mut self, tag: u64) -> Result<bool, Fault> {
-        let mut ahead = self.clone();
-        let found = ahead.peek()? == Type::Tag && ahead.tag()? == tag;
+        if self.peek()? != Type::Tag {
+            return Ok(false);
+        }
+        let head = self.head()?;
+        let found = head.argument == tag;
         if found {
-            *self = ahead;
+            self.advance(head.len);
         }
         Ok(found)
     }
@@ -184,18 +195,18 @@ impl<'b> Reader<'b> {
         Ok(self.since(before))
     }
 
-    /// A map key, and the bytes that encode it.
-    pub(crate) fn key(&mut self) -> Result<(Key<'b>, &'b [u8]), Fault> {
-        let start = self.clone();
-        let raw = self.raw()?;
-        let head = start.head()?;
-        let key = match head.kind() {
-            Type::Unsigned if head.argument as i64 >= 0 => Key::Int(head.argument as i64),
-            Type::Negative if head.argument as i64 >= 0 => Key::Int(-1 - head.argument as i64),
-            Type::Text => Key::Text({ start }.text()?),
-            _ => Key::Other(raw),
-        };
-        Ok((key, raw))
+    /// A map key of a map whose keys were held to order and uniqueness before.
+    pub fn key(&mut self) -> Result<Key<'b>, Fault> {
+        let head = self.head()?;
+        let value = head.argument as i64;
+        Ok(match head.kind() {
+            kind @ (Type::Unsigned | Type::Negative) if value >= 0 => {
+                self.advance(head.len);
+                Key::Int(if kind == Type::Negative { -1 - value } else { value })
+            }
+            Type::Text => Key::Text(self.text()?),
+            _ => Key::Other(self.raw()?),
+        })
     }
 
     /// Takes an item of a kind whose content, if it has one, is not in this input: its argument.
@@ -205,7 +216,20 @@ impl<'b> Reader<'b> {
         Ok(head.argument)
     }
 
+    #[inline]
     pub(super) fn head(&self) -> Result<Head, Fault> {
+        match *self.rest {
+            // Most heads are one byte or two.
+            [first, ..] if QUICK && first & 0x1f < 24 => Ok(Head::short(first)),
+            [first, argument @ 24..=u8::MAX, ..] if QUICK && first & 0x1f == 24 && first < 0xe0 => {
+                Ok(Head { major: first >> 5, info: 24, argument: argument.into(), len: 2 })
+            }
+            _ => self.any_head(),
+        }
+    }
+
+    #[inline(never)]
+    fn any_head(&self) -> Result<Head, Fault> {
         let head = Head::read(self.rest, self.at)?;
         if !head.is_shortest() {
             return Err(self.fail(Reason::NotShortest));
@@ -213,16 +237,23 @@ impl<'b> Reader<'b> {
         Ok(head)
     }
 
+    #[inline]
     fn peek_take(&self, expected: Type) -> Result<Head, Fault> {
         let head = self.head()?;
-        let found = head.kind();
-        if found != expected {
-            return Err(self.fail(Reason::WrongType { expected, found }));
-        }
-        if head.info == INDEFINITE {
-            return Err(self.fail(Reason::IndefiniteLength));
+        if head.kind() != expected || head.info == INDEFINITE {
+            return Err(self.unexpected(&head, expected));
         }
         Ok(head)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn unexpected(&self, head: &Head, expected: Type) -> Fault {
+        let found = head.kind();
+        self.fail(match found == expected {
+            true => Reason::IndefiniteLength,
+            false => Reason::WrongType { expected, found },
+        })
     }
 
     #[inline(never)]
@@ -244,7 +275,7 @@ impl<'b> Reader<'b> {
     /// A declared count is believed only if the bytes that are left could hold it: each entry takes at least `least`.
     pub(super) fn count(&self, declared: u64, least: usize, left: usize) -> Result<usize, Fault> {
         match usize::try_from(declared) {
-            Ok(count) if count <= left / least => Ok(count),
+            Ok(count) if count.saturating_mul(least) <= left => Ok(count),
             _ => Err(self.fail(Reason::Truncated)),
         }
     }
@@ -260,5 +291,27 @@ impl<'b> Reader<'b> {
     /// What was read since there was this much left.
     pub(super) fn since(&self, before: &'b [u8]) -> &'b [u8] {
         before.get(..before.len() - self.rest.len()).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every head of one byte and of two, and those cut short.
+    #[test]
+    fn short_heads_are_read_as_all_others() {
+        let said = |head: Result<Head, Fault>| {
+            let head = head.map(|head| (head.major, head.info, head.argument, head.len));
+            head.map_err(crate::Error::from)
+        };
+        for bytes in (0..=u16::MAX).map(u16::to_be_bytes) {
+            for input in [&bytes[..], &bytes[..1], &[]] {
+                let reader = Reader::new(input);
+                assert_eq!(said(reader.head()), said(reader.any_head()), "{input:02x?}");
+                let kind = Head::read(input, 0).map(|head| head.kind());
+                assert_eq!(reader.peek().map_err(crate::Error::from), kind.map_err(crate::Error::from));
+            }
+        }
     }
 }

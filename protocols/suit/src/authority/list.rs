@@ -1,9 +1,10 @@
 use alloc::string::{String, ToString};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use crypto::{Digest, HashAlgorithm, PublicKey};
 
-use super::{AuthorityError, AuthorityKey, LockOut, Role, SharedKeys, codec, count_keys};
+use super::{AuthorityError, AuthorityKey, LockOut, Members, Role, SharedKeys, codec};
 use crate::{
     ComponentId, Uuid,
     limits::{
@@ -109,14 +110,14 @@ pub struct AuthorityList {
     version: u64,
     policy: AuthorityPolicy,
     rules: Vec<Rule>,
-    entries: Vec<Authority>,
+    members: Arc<Members>,
     secrets: SharedKeys,
 }
 
 impl PartialEq for AuthorityList {
     fn eq(&self, other: &Self) -> bool {
         let said = |list: &Self| (list.version, list.policy);
-        said(self) == said(other) && self.rules == other.rules && self.entries == other.entries
+        said(self) == said(other) && self.rules == other.rules && self.members == other.members
     }
 }
 
@@ -138,7 +139,8 @@ impl AuthorityList {
 
     /// The same list with these rules.
     pub fn with_rules(self, rules: Vec<Rule>) -> Result<Self, AuthorityError> {
-        Self::build(self.version, self.policy, rules, self.entries).map(|list| list.holding(self.secrets))
+        Self::build(self.version, self.policy, rules, self.entries().to_vec())
+            .map(|list| list.holding(self.secrets))
     }
 
     /// The same list with what the shared keys on it are. Without, nothing that they authenticate is believed.
@@ -211,7 +213,8 @@ impl AuthorityList {
             (entry.role, entry.name.clone(), codec::encode_authority_to_bytes(entry))
         });
         entries.dedup();
-        Ok(Self { version, policy, rules, entries, secrets: SharedKeys::default() })
+        let members = Arc::new(Members::new(entries));
+        Ok(Self { version, policy, rules, members, secrets: SharedKeys::default() })
     }
 
     /// Which of its line it is: each change adds one.
@@ -231,12 +234,17 @@ impl AuthorityList {
 
     /// The keys, in the order of their roles and names.
     pub fn entries(&self) -> &[Authority] {
-        &self.entries
+        self.members.entries()
     }
 
     /// The keys of a role.
     pub fn members(&self, role: Role) -> impl Iterator<Item = &Authority> {
-        self.entries.iter().filter(move |entry| entry.role == role)
+        self.entries().iter().filter(move |entry| entry.role == role)
+    }
+
+    /// The keys, and which of them are the same.
+    pub(crate) fn shared_members(&self) -> &Arc<Members> {
+        &self.members
     }
 
     /// Digest of the encoded list.
@@ -281,7 +289,8 @@ impl AuthorityList {
     /// Whether there is a scope for which enough keys of the role may sign.
     fn can_give(&self, role: Role, needed: u8, component: Option<&ComponentId>) -> bool {
         let enough = |place: &Authority, component: Option<&ComponentId>| {
-            count_keys(self.members(role).filter(|entry| entry.reaches(place, component))) >= needed
+            let fits = |entry: &Authority| entry.role == role && entry.reaches(place, component);
+            self.members.count(u64::MAX, &fits) >= needed
         };
         needed == 0
             || self.members(role).any(|place| match component {

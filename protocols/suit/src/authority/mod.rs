@@ -4,6 +4,7 @@ mod codec;
 mod distribution;
 mod error;
 mod list;
+mod members;
 mod quorum;
 mod role;
 mod shared;
@@ -18,4 +19,5 @@ pub use shared::{AuthorityKey, SharedKeyName, SharedKeys};
 pub use update::{AUTHORITY_UPDATE_CONTEXT, AuthorityUpdate, UpdateProposal, UpdateScope};
 pub use verify::{Recipient, Seal, Tally, VerifiedUpdate};
 
-pub(crate) use quorum::{check, count_keys, count_signers};
+pub(crate) use members::{Members, Signed, Signing, bit};
+pub(crate) use quorum::check;

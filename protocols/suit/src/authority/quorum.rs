@@ -1,31 +1,33 @@
 //! Whether the keys that signed a manifest are enough for what it changes.
 
-use alloc::vec::Vec;
-
-use super::{Authority, AuthorityKey, AuthorityList, Role};
+use super::{Authority, AuthorityList, Role, Signing};
 use crate::{ComponentId, Manifest, Refusal, evaluate::Targets};
 
-/// Every component that the manifest names must be in the scope of as many keys of each role as the list asks for, and of as
-/// many of the role that made it.
+/// Every component that the manifest names, in two parts, must be in the scope of as many keys of each role as the list asks
+/// for, and of as many of the role that made it.
 pub(crate) fn check(
     manifest: &Manifest<'_>,
-    components: &[ComponentId],
-    signing: &[&Authority],
+    components: [&[ComponentId]; 2],
+    signing: &Signing<'_>,
     authorities: &AuthorityList,
     (maker, makers): (Role, u8),
 ) -> Result<(), Refusal> {
-    let scoped = signing.iter().any(|entry| entry.vendor.is_some() || entry.class.is_some());
+    let scoped = signing.any(&|entry| entry.vendor.is_some() || entry.class.is_some());
     // A key without scope needs no targets, and none are looked for.
     let targets = scoped.then(|| Targets::of(manifest));
-    let count = |role, component| count_fitting(signing, role, targets.as_ref(), component);
+    let count = |role, component: Option<&ComponentId>| {
+        let fits = |entry: &Authority| may_sign(entry, role, targets.as_ref(), component);
+        signing.count_fitting(&fits)
+    };
 
-    let policy = authorities.policy();
     if count(maker, None) < makers {
         return Err(Refusal::AuthorOutOfScope);
     }
-    for component in components {
-        if count(maker, Some(component)) < makers {
-            return Err(Refusal::AuthorNotAuthorised { component: component.clone() });
+    for part in components {
+        for component in part {
+            if count(maker, Some(component)) < makers {
+                return Err(Refusal::AuthorNotAuthorised { component: component.clone() });
+            }
         }
     }
 
@@ -36,52 +38,35 @@ pub(crate) fn check(
                 return Err(Refusal::RoleSignatureMissing { role, needed, found });
             }
         }
-        for component in components {
-            if prefix.is_some_and(|prefix| !component.starts_with(prefix)) {
-                continue;
-            }
-            let found = count(role, Some(component));
-            if found < needed {
-                let component = component.clone();
-                return Err(Refusal::ComponentSignatureMissing { component, role, needed, found });
+        for part in components {
+            for component in part {
+                if prefix.is_some_and(|prefix| !component.starts_with(prefix)) {
+                    continue;
+                }
+                let found = count(role, Some(component));
+                if found < needed {
+                    let component = component.clone();
+                    return Err(Refusal::ComponentSignatureMissing { component, role, needed, found });
+                }
             }
         }
         Ok(())
     };
-    need(Role::Operator, policy.operators, None)?;
+    need(Role::Operator, authorities.policy().operators, None)?;
     for rule in authorities.rules() {
         need(rule.role, rule.signatures, rule.components.as_ref())?;
     }
     Ok(())
 }
 
-/// How many different keys of a role signed.
-pub(crate) fn count_signers(signing: &[&Authority], role: Role) -> u8 {
-    count_fitting(signing, role, None, None)
-}
-
-/// How many different keys of a role signed that may sign for the targets and change the component.
-fn count_fitting(
-    signing: &[&Authority],
+/// Whether an entry is one of a role that may sign for the targets and change the component.
+fn may_sign(
+    entry: &Authority,
     role: Role,
     targets: Option<&Targets<'_>>,
     component: Option<&ComponentId>,
-) -> u8 {
-    count_keys(signing.iter().copied().filter(|entry| {
-        entry.role == role
-            && targets.is_none_or(|targets| targets.fit(entry.vendor.as_ref(), entry.class.as_ref()))
-            && component.is_none_or(|component| entry.covers(component))
-    }))
-}
-
-/// How many different keys the entries have.
-pub(crate) fn count_keys<'a>(entries: impl Iterator<Item = &'a Authority>) -> u8 {
-    let mut keys: Vec<&AuthorityKey> = Vec::new();
-    for entry in entries {
-        if !keys.contains(&&entry.key) {
-            keys.push(&entry.key);
-        }
-    }
-    // There are no more keys than entries, and those are few.
-    u8::try_from(keys.len()).unwrap_or(u8::MAX)
+) -> bool {
+    entry.role == role
+        && targets.is_none_or(|targets| targets.fit(entry.vendor.as_ref(), entry.class.as_ref()))
+        && component.is_none_or(|component| entry.covers(component))
 }

@@ -1,7 +1,13 @@
 use alloc::vec::Vec;
 
 use super::{DependencyFault, arena::Arena, machine::Stop, table::ParameterTable, table::Slot};
-use crate::{ComponentId, Manifest, Section, Verified, limits::MAX_DEPENDENCY_DEPTH};
+use crate::{
+    ComponentId, Manifest, Section, Verified,
+    limits::{MAX_COMPONENTS, MAX_DEPENDENCIES, MAX_DEPENDENCY_DEPTH},
+};
+
+/// How many component indices a manifest may have.
+const MAX_INDICES: usize = MAX_COMPONENTS + MAX_DEPENDENCIES;
 
 /// A manifest in process: the root, or a dependency whose integrity was checked.
 pub(super) struct Context<'a> {
@@ -11,7 +17,7 @@ pub(super) struct Context<'a> {
     /// How many manifests are above it.
     pub(super) depth: usize,
     /// The row of each component index; none for indices that are not declared.
-    slots: Vec<Option<Slot>>,
+    slots: [Option<Slot>; MAX_INDICES],
     pub(super) dependencies: Vec<Dependency>,
     /// Sections that have come to their end.
     pub(super) passed: Sections,
@@ -63,10 +69,9 @@ impl<'a> Context<'a> {
         let too_many = || Stop::from(DependencyFault::TooManyComponents);
         let common = verified.manifest().common();
         let indices = common.indices();
-        let mut slots = Vec::with_capacity(indices.end() as usize);
-        for index in 0..indices.end() {
+        let mut slots = [None; MAX_INDICES];
+        for (index, slot) in (0..).zip(&mut slots) {
             if !indices.contains(index) {
-                slots.push(None);
                 continue;
             }
             let component = match (common.place(index), prefix) {
@@ -76,7 +81,7 @@ impl<'a> Context<'a> {
                 }
                 (place, _) => place,
             };
-            slots.push(Some(table.slot(component).ok_or_else(too_many)?));
+            *slot = Some(table.slot(component).ok_or_else(too_many)?);
         }
         let mut dependencies = Vec::with_capacity(common.dependencies().len());
         for dependency in common.dependencies() {

@@ -224,6 +224,9 @@ impl<'a, P: Platform> Machine<'a, P> {
     /// Whether every dependency of every manifest was checked, so that what runs is one set and nothing was put in
     /// its place that is good by itself (TD, section 5.1).
     pub(super) fn check_set(&mut self) -> Result<(), Stop> {
+        if self.contexts.first().is_some_and(|root| root.dependencies.is_empty()) {
+            return Ok(());
+        }
         for number in self.set() {
             let Some(context) = self.contexts.get(number) else { continue };
             let unchecked = context.dependencies.iter().find(|dependency| dependency.checked.is_none());

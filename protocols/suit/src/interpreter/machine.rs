@@ -150,7 +150,7 @@ impl<'a, P: Platform> Machine<'a, P> {
             index: 0,
             all: false,
         };
-        let mut contexts = Vec::new();
+        let mut contexts = Vec::with_capacity(1);
         if let Ok(context) = context {
             contexts.push(context);
         }
@@ -386,7 +386,7 @@ impl<'a, P: Platform> Machine<'a, P> {
     pub(super) fn log_record(&mut self, policy: ReportingPolicy, measured: &Measured, success: bool) {
         if policy.wants_record(success) && self.entries.len() < MAX_REPORT_ENTRIES {
             let record = self.record(measured.clone());
-            self.entries.push(Entry::Record(record));
+            self.keep(Entry::Record(record));
         }
     }
 
@@ -397,9 +397,16 @@ impl<'a, P: Platform> Machine<'a, P> {
             && self.entries.len() < MAX_REPORT_ENTRIES
             && let Ok(component) = self.slot(self.place.index).and_then(|slot| self.component(slot))
         {
-            let (component, properties) = (component.clone(), alloc::vec![property]);
-            self.entries.push(Entry::Claims(SystemPropertyClaims { component, properties }));
+            let (component, properties) = (component.clone(), Some(property).into());
+            self.keep(Entry::Claims(SystemPropertyClaims { component, properties }));
         }
+    }
+
+    fn keep(&mut self, entry: Entry) {
+        if self.entries.is_empty() {
+            self.entries.reserve_exact(FIRST_ENTRIES);
+        }
+        self.entries.push(entry);
     }
 
     pub(super) fn record(&self, measured: Measured) -> Record {
@@ -409,7 +416,7 @@ impl<'a, P: Platform> Machine<'a, P> {
             section: (!shared).then_some(section),
             offset,
             component: index,
-            properties: measured.map_or_else(Vec::new, |property| alloc::vec![property]),
+            properties: measured.into(),
         }
     }
 
@@ -458,6 +465,9 @@ impl<'a, P: Platform> Machine<'a, P> {
         Ok(())
     }
 }
+
+/// Entries of a report that memory is taken for at once: what checking vendor, class and one image gives.
+const FIRST_ENTRIES: usize = 6;
 
 impl<'a> Running<'a> {
     /// Changes what the following commands apply to, and goes on to them.

@@ -6,7 +6,20 @@ use crate::{ComponentId, ComponentMetadata, Parameter, labels::parameter, limits
 
 /// A component of the set: of the root manifest or of a dependency.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Slot(usize);
+pub(super) struct Slot(u8);
+
+// A number must tell every row.
+const _: () = assert!(MAX_SET_COMPONENTS <= u8::MAX as usize);
+
+impl Slot {
+    fn new(number: usize) -> Option<Self> {
+        u8::try_from(number).ok().map(Self)
+    }
+
+    fn number(self) -> usize {
+        self.0.into()
+    }
+}
 
 /// The parameters of every component of all manifests in process. Values stay in the decoded manifests; the table only
 /// points at them.
@@ -40,22 +53,22 @@ impl<'a> ParameterTable<'a> {
     pub(super) fn slot(&mut self, component: Option<&'a ComponentId>) -> Option<Slot> {
         let known = component.and_then(|id| self.rows.iter().position(|row| row.component == Some(id)));
         if let Some(known) = known {
-            return Some(Slot(known));
+            return Slot::new(known);
         }
         if self.rows.len() == MAX_SET_COMPONENTS {
             return None;
         }
         self.rows.push(Row { component, values: Vec::new() });
-        Some(Slot(self.rows.len() - 1))
+        Slot::new(self.rows.len() - 1)
     }
 
     pub(super) fn component(&self, slot: Slot) -> Option<&'a ComponentId> {
-        self.rows.get(slot.0)?.component
+        self.rows.get(slot.number())?.component
     }
 
     /// Sets a parameter, if `replace` even over another value.
     pub(super) fn set(&mut self, slot: Slot, new: Value<'a>, replace: bool) {
-        let Some(row) = self.rows.get_mut(slot.0) else { return };
+        let Some(row) = self.rows.get_mut(slot.number()) else { return };
         match row.values.iter_mut().find(|value| value.parameter.label() == new.parameter.label()) {
             Some(value) if replace => *value = new,
             Some(_) => {}
@@ -65,7 +78,7 @@ impl<'a> ParameterTable<'a> {
 
     /// The parameter with a label, and who set it.
     pub(super) fn value(&self, slot: Slot, label: i64) -> Option<Value<'a>> {
-        let row = self.rows.get(slot.0)?;
+        let row = self.rows.get(slot.number())?;
         row.values.iter().copied().find(|value| value.parameter.label() == label)
     }
 

@@ -106,7 +106,10 @@ impl Entry {
         if properties.is_empty() {
             return Err(CborError::rule(start, "claims about a component are none").into());
         }
-        Ok(Self::Claims(SystemPropertyClaims { component: component.ok_or(missing)?, properties }))
+        Ok(Self::Claims(SystemPropertyClaims {
+            component: component.ok_or(missing)?,
+            properties: properties.into(),
+        }))
     }
 }
 
@@ -133,6 +136,6 @@ impl Record {
         while let Some(label) = map.next_int(reader)? {
             properties.push(Property::decode(label, reader)?);
         }
-        Ok(Self { manifest_id, section, offset, component, properties })
+        Ok(Self { manifest_id, section, offset, component, properties: properties.into() })
     }
 }

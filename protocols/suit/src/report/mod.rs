@@ -4,6 +4,7 @@ mod container;
 mod decode;
 mod known;
 mod locate;
+mod properties;
 mod property;
 mod replay;
 
@@ -16,6 +17,7 @@ use crypto::Digest;
 
 pub use container::{ReportError, SignedReport, VerifiedReport};
 pub use locate::{Located, locate};
+pub use properties::Properties;
 pub use property::Property;
 pub use replay::{Finding, Replay, Subject, Verdict, replay};
 
@@ -172,7 +174,7 @@ pub struct Record {
     /// Component the command applied to.
     pub component: u32,
     /// What was measured.
-    pub properties: Vec<Property>,
+    pub properties: Properties,
 }
 
 /// SUIT_System_Property_Claims (REP, section 4.2).
@@ -181,7 +183,7 @@ pub struct SystemPropertyClaims {
     /// The component.
     pub component: ComponentId,
     /// What was measured of it.
-    pub properties: Vec<Property>,
+    pub properties: Properties,
 }
 
 impl Report {

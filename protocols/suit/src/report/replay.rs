@@ -210,7 +210,7 @@ fn check_values(
     record: &Record,
     must_be_met: bool,
 ) -> Finding {
-    for property in &record.properties {
+    for property in record.properties.iter() {
         if !measures(condition, property.label()) {
             return Finding::NotMeasured;
         }
@@ -331,7 +331,7 @@ fn check_claims(known: &Known<'_, '_>, claims: &SystemPropertyClaims) -> Finding
     // Where a condition asks for anything else than an image, its digest is any.
     let image = |label| matches!(label, parameter::IMAGE_DIGEST | parameter::IMAGE_SIZE);
     let any_image = known.tests(Condition::ImageNotMatch);
-    for property in &claims.properties {
+    for property in claims.properties.iter() {
         let label = property.label();
         if matches!(property, Property::Other { .. }) || image(label) && any_image {
             continue;

@@ -40,7 +40,7 @@ fn update_management_conditions_fail_one_by_one() {
         let sextant_suit::Outcome::Failure { record, .. } = &failure.report.outcome else {
             panic!("a failure")
         };
-        assert_eq!(record.properties, measured.into_iter().collect::<Vec<_>>());
+        assert_eq!(record.properties, measured.into());
         assert!(device.log.is_empty(), "nothing may happen before: {:?}", device.log);
     }
 }

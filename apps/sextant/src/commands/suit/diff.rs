@@ -81,7 +81,7 @@ struct Contents {
 impl Contents {
     fn read(input: &Input) -> Result<Self, Failure> {
         let envelope = super::decode(input)?;
-        Self::of(input, &envelope, signers(envelope.signatures()))
+        Self::of(input, &envelope, signers(&envelope.signatures()))
     }
 
     /// Reads an envelope of an older draft in the terms of today. Few carry an SBOM: without one, the parts are the

@@ -148,7 +148,7 @@ fn replay(command: &ReplayArgs, printer: &Printer) -> Result<Answer, Failure> {
     };
     let given = command.dependencies.iter().map(|path| Input::read(path)).collect::<Result<Vec<_>, _>>()?;
     let list = crate::commands::authority::read(&command.authorities)?;
-    let inside = root.envelope().payloads().iter().map(|(_, payload)| *payload);
+    let inside = root.envelope().payloads().into_iter().map(|(_, payload)| payload);
     let candidates = inside.chain(given.iter().map(|input| input.bytes.as_slice()));
     let inner: Vec<Verified<'_>> = candidates.filter_map(|bytes| dependency(bytes, &root, &list)).collect();
     let inner: Vec<&Verified<'_>> = inner.iter().collect();

@@ -213,7 +213,7 @@ fn mud_signer(verified: &Verified<'_>, issuers: &[x509::Certificate]) -> Result<
 
 /// What a verified release is.
 pub(crate) fn facts(verified: &Verified<'_>) -> Map {
-    let signers = verified.signers().iter().map(|signer| format!("{} ({})", signer.name, signer.role));
+    let signers = verified.signers().into_iter().map(|signer| format!("{} ({})", signer.name, signer.role));
     let images = verified.images();
     let image = |image: &suit::Image<'_>| {
         Map::new()
@@ -265,7 +265,7 @@ fn list_of(named: Named, envelope: &Envelope<'_>) -> Result<AuthorityList, Failu
     let public = &named.public;
     let entries = public.iter().flat_map(|key| kids.iter().map(move |kid| entry(key, kid))).collect();
     let authors = u8::try_from(named.public.len() + named.shared.len()).unwrap_or(u8::MAX);
-    let macs = envelope.signatures().iter().filter_map(|block| cose::Mac0::decode(block).ok());
+    let macs = envelope.signatures().into_iter().filter_map(|block| cose::Mac0::decode(block).ok());
     let stated = macs.filter_map(|mac| mac.kid().map(<[u8]>::to_vec)).next();
     named.list(entries, authors, stated.as_deref())
 }

@@ -26,7 +26,7 @@ use suit::{
 };
 use uuid::Uuid as TheirUuid;
 
-use self::agreeable::Agreeable;
+use self::agreeable::{Agreeable, Held};
 use self::sample::{Sample, interleave};
 
 fn main() {
@@ -75,13 +75,16 @@ struct Subject {
     envelope: Vec<u8>,
     key: PublicKey,
     authorities: AuthorityList,
+    images: Vec<Held>,
 }
 
 impl Subject {
     fn new(envelope: Vec<u8>, key: PublicKey) -> Self {
         let author = Authority::new(key.clone(), &[], "author", Role::Author);
         let authorities = AuthorityList::with_default_policy(vec![author]).expect("one author");
-        Self { envelope, key, authorities }
+        let decoded = Envelope::decode(&envelope).expect("a good envelope");
+        let images = Held::wanted_by(&decoded.verify(&authorities).expect("signed by the author"));
+        Self { envelope, key, authorities, images }
     }
 
     fn example(folder: &std::path::Path) -> Self {
@@ -121,7 +124,7 @@ impl Subject {
     fn process(&self, procedure: Procedure) {
         let envelope = Envelope::decode(black_box(&self.envelope)).expect("a good envelope");
         let verified = envelope.verify(&self.authorities).expect("signed by the author");
-        let mut platform = Agreeable { images: verified.images(), invoked: 0 };
+        let mut platform = Agreeable { images: &self.images, invoked: 0 };
         let mut processor = Processor::new(&verified, &mut platform).expect("a device that fits");
         assert!(processor.run(procedure).expect("an image that is right").is_success());
     }

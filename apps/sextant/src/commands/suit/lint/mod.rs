@@ -68,7 +68,7 @@ pub(crate) fn run(command: &Lint, printer: &Printer) -> Result<Answer, Failure> 
     } else {
         let input = Input::read(file)?;
         let envelope = super::decode(&input)?;
-        authentication(envelope.signatures(), &mut found);
+        authentication(&envelope.signatures(), &mut found);
         release(command, &envelope, &mut found)?;
     }
     let mut findings = found.0;
