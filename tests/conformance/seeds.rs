@@ -111,6 +111,8 @@ fn own(decoder: &str) -> Vec<(String, Vec<u8>)> {
             ];
             documents.map(|exported| exported.document).to_vec()
         }
+        "coswid_advisory" => ADVISORIES.map(|text| text.as_bytes().to_vec()).to_vec(),
+        "coswid_query" => QUERIES.map(|text| text.as_bytes().to_vec()).to_vec(),
         "corim" => vec![manifest().encode(), signed_manifest(cast)],
         "comid" => manifest().comids().map(corim::Comid::encode).collect(),
         "coserv" => vec![answer().encode()],
@@ -155,6 +157,21 @@ fn own(decoder: &str) -> Vec<(String, Vec<u8>)> {
     };
     made.into_iter().enumerate().map(|(index, bytes)| (format!("own-{index}"), bytes)).collect()
 }
+
+/// One advisory of each format.
+const ADVISORIES: [&str; 3] = [
+    include_str!("advisories/osv.json"),
+    include_str!("advisories/csaf.json"),
+    include_str!("advisories/openvex.json"),
+];
+
+/// Questions, a range, and two versions.
+const QUERIES: [&str; 4] = [
+    "openssl < 3.0.14",
+    "pkg:deb/debian/zlib?distro=debian-12 >= 1:1.2.13.dfsg-1",
+    "vers:deb/>=1%3A1.2|<1:1.3|!=1:1.2.5",
+    "1.0.0-rc.1+x|1.0.0",
+];
 
 /// Randomness of which nobody asks more than that it is there.
 fn ones(bytes: &mut [u8]) {

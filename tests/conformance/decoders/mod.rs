@@ -201,6 +201,14 @@ pub(crate) const DECODERS: &[Decoder] = &[
         folders: &["coswid/swid-xml-nist", "coswid/hirs"],
     },
     Decoder {
+        name: "coswid_advisory",
+        read: reference::coswid_advisory,
+        loose_end: true,
+        levels: 0,
+        folders: &[],
+    },
+    Decoder { name: "coswid_query", read: reference::coswid_query, loose_end: true, levels: 0, folders: &[] },
+    Decoder {
         name: "corim",
         read: reference::corim,
         loose_end: false,
