@@ -4,6 +4,7 @@
 
 #![forbid(unsafe_code)]
 
+mod advisories;
 mod base64url;
 mod campaigns;
 mod criteria;
@@ -23,6 +24,7 @@ mod update;
 mod tests;
 
 // Public interface
+pub use advisories::{Advisory, ComponentMatch, ComponentMatches, ReleaseFlaw};
 pub use base64url::Base64Url;
 pub use campaigns::{Campaign, CampaignDevice, CampaignState, DeviceProgress, NewCampaign};
 pub use criteria::{Denied, Deny, NewRules, Rules, Trial, TrialDevice, TrialResult};

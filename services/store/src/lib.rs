@@ -8,6 +8,7 @@
 
 #![forbid(unsafe_code)]
 
+mod advisories;
 mod audit;
 mod authorities;
 mod campaigns;
@@ -33,6 +34,7 @@ mod writer;
 mod tests;
 
 // Public interface
+pub use advisories::{AdvisoryRecord, NewAdvisory};
 pub use audit::{AuditBreak, AuditEntry, AuditHead, AuditRecord};
 pub use authorities::{AuthorityUpdateRecord, AuthorityVersion, NewAuthorityUpdate};
 pub use campaigns::{Campaign, CampaignChange, CampaignDevice, DeviceChange, NewCampaign, Offer, Remainder};
@@ -46,8 +48,8 @@ pub use gateways::{
 };
 pub use holds::Hold;
 pub use ids::{
-    ActionId, CampaignId, DecisionId, DeviceId, EndorsementId, NotAnId, ReleaseId, ReportId, ResultId,
-    SessionId, Timestamp,
+    ActionId, AdvisoryId, CampaignId, DecisionId, DeviceId, EndorsementId, NotAnId, ReleaseId, ReportId,
+    ResultId, SessionId, Timestamp,
 };
 pub use open::Store;
 pub use overrides::Override;

@@ -9,6 +9,7 @@ use tempfile::TempDir;
 
 use super::*;
 
+mod advisories;
 mod campaigns;
 mod durability;
 mod endorsements;

@@ -1,5 +1,6 @@
 //! What the server decides, one file a noun. HTTP is above, SQL below.
 
+pub(crate) mod advisories;
 pub(crate) mod answers;
 mod appraisal;
 pub(crate) mod attestation;
@@ -66,7 +67,8 @@ pub(crate) struct App {
     secret: Zeroizing<Vec<u8>>,
     book: RwLock<Arc<Book>>,
     endorsed: RwLock<Arc<trust::Endorsements>>,
-    /// Serialises the reading of releases, so that a slow reading never replaces a newer one.
+    advised: RwLock<Arc<advisories::Advisories>>,
+    /// Serialises the reading of releases and of advisories, so that a slow reading never replaces a newer one.
     reading: tokio::sync::Mutex<()>,
     criteria: RwLock<Arc<criteria::Criteria>>,
     /// Counts up whenever releases, denied digests or rules change.
@@ -96,6 +98,7 @@ impl App {
             secret,
             book: RwLock::default(),
             endorsed: RwLock::default(),
+            advised: RwLock::default(),
             reading: tokio::sync::Mutex::default(),
             criteria: RwLock::default(),
             basis_revision: AtomicU64::new(0),
@@ -106,6 +109,7 @@ impl App {
             config,
             store,
         };
+        app.read_advisories().await?;
         app.read_releases().await?;
         app.read_endorsements().await?;
         app.read_criteria().await?;

@@ -1,5 +1,6 @@
 //! The HTTP faces: thin. They read requests, ask the application, and write answers.
 
+mod advisories;
 mod answer;
 mod attestation;
 mod criteria;
@@ -41,6 +42,7 @@ pub(crate) fn router(app: Shared) -> Router {
             .merge(objects::routes())
             .merge(endorsements::routes())
             .merge(criteria::routes())
+            .merge(advisories::routes())
             .merge(events::routes())
             .merge(pages::routes());
     }
