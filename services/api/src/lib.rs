@@ -17,6 +17,7 @@ mod reason;
 mod releases;
 mod reports;
 mod restriction;
+mod scans;
 mod session;
 mod update;
 
@@ -48,6 +49,7 @@ pub use reason::{Problem, Reason};
 pub use releases::{Accepted, ExpectedValue, Release, Revoke};
 pub use reports::{ReleaseReports, Report, ReportFault, ReportPlace, ReportVerdict, ReportedFailure};
 pub use restriction::{Restriction, read as read_restriction};
+pub use scans::Scan;
 pub use session::{Discovery, Endpoints, Evidence, Session, SessionStatus};
 pub use update::{
     Artifact, ArtifactLinks, Chunk, Deployment, DeploymentAction, Execution, Feedback, FeedbackResult,

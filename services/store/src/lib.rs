@@ -26,6 +26,7 @@ mod releases;
 mod reports;
 mod results;
 mod rules;
+mod scans;
 mod sessions;
 mod tokens;
 mod writer;
@@ -49,7 +50,7 @@ pub use gateways::{
 pub use holds::Hold;
 pub use ids::{
     ActionId, AdvisoryId, CampaignId, DecisionId, DeviceId, EndorsementId, NotAnId, ReleaseId, ReportId,
-    ResultId, SessionId, Timestamp,
+    ResultId, ScanId, SessionId, Timestamp,
 };
 pub use open::Store;
 pub use overrides::Override;
@@ -57,6 +58,7 @@ pub use releases::{ExpectedValue, NewRelease, Release};
 pub use reports::{MAX_REPORTS, NewReport, ReportGroup, ReportRecord};
 pub use results::{NewResult, ResultRecord};
 pub use rules::{NewRules, Rules};
+pub use scans::{NewScan, ScanRecord};
 pub use sessions::Challenge;
 pub use tokens::Token;
 pub use writer::Change;

@@ -5,3 +5,4 @@ mod decide;
 mod fixture;
 mod overlay;
 mod release;
+mod scan;

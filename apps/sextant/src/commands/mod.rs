@@ -23,6 +23,7 @@ pub(crate) mod quarantine;
 pub(crate) mod release;
 pub(crate) mod rules;
 pub(crate) mod sbom;
+pub(crate) mod scan;
 pub(crate) mod sim;
 pub(crate) mod suit;
 pub(crate) mod token;
@@ -90,6 +91,9 @@ pub(crate) enum Command {
     /// Ask what devices are made of
     #[command(subcommand)]
     Sbom(sbom::Sbom),
+    /// Say what a scan of a release found, signed
+    #[command(subcommand)]
+    Scan(scan::Scan),
     /// Roll releases out
     #[command(subcommand)]
     Campaign(campaign::Campaign),
@@ -138,6 +142,7 @@ pub(crate) fn run(command: Command, printer: &Printer) -> Result<Answer, Failure
         Command::Endorsement(command) => endorsement::run(command, printer),
         Command::Advisory(command) => advisory::run(command, printer),
         Command::Sbom(command) => sbom::run(command, printer),
+        Command::Scan(command) => scan::run(command, printer),
         Command::Campaign(command) => campaign::run(command, printer),
         Command::Policy(command) => policy::run(command, printer),
         Command::Rules(command) => rules::run(command, printer),

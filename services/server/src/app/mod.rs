@@ -26,6 +26,7 @@ mod reappraisal;
 pub(crate) mod reasons;
 pub(crate) mod releases;
 pub(crate) mod reports;
+mod scans;
 pub(crate) mod violations;
 
 use std::{
@@ -68,7 +69,8 @@ pub(crate) struct App {
     book: RwLock<Arc<Book>>,
     endorsed: RwLock<Arc<trust::Endorsements>>,
     advised: RwLock<Arc<advisories::Advisories>>,
-    /// Serialises the reading of releases and of advisories, so that a slow reading never replaces a newer one.
+    scanned: RwLock<Arc<Vec<trust::VerifiedScan>>>,
+    /// Serialises the reading of releases, advisories and scans, so that a slow reading never replaces a newer one.
     reading: tokio::sync::Mutex<()>,
     criteria: RwLock<Arc<criteria::Criteria>>,
     /// Counts up whenever releases, denied digests or rules change.
@@ -99,6 +101,7 @@ impl App {
             book: RwLock::default(),
             endorsed: RwLock::default(),
             advised: RwLock::default(),
+            scanned: RwLock::default(),
             reading: tokio::sync::Mutex::default(),
             criteria: RwLock::default(),
             basis_revision: AtomicU64::new(0),
@@ -113,6 +116,7 @@ impl App {
         app.read_releases().await?;
         app.read_endorsements().await?;
         app.read_criteria().await?;
+        app.read_scans().await?;
         Ok(app)
     }
 

@@ -369,6 +369,7 @@ impl App {
             revoked_why: record.revoked.as_ref().map(|(_, why)| why.clone()),
             unusable: entry.verified.as_ref().err().map(reasons::to_api),
             awaits_approval: awaits_approval.as_ref().map(reasons::to_api),
+            awaits_scan: self.check_scans(&id).err().as_ref().map(reasons::to_api),
             flaws: entry.findings.iter().map(|finding| finding.view(record)).collect(),
             staged_on,
             devices,

@@ -10,6 +10,7 @@ mod manage;
 mod objects;
 mod pages;
 mod request;
+mod scans;
 mod update;
 
 use std::sync::Arc;
@@ -43,6 +44,7 @@ pub(crate) fn router(app: Shared) -> Router {
             .merge(endorsements::routes())
             .merge(criteria::routes())
             .merge(advisories::routes())
+            .merge(scans::routes())
             .merge(events::routes())
             .merge(pages::routes());
     }

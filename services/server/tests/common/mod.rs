@@ -1,6 +1,8 @@
 //! A server on loopback, its clients, a maker who signs releases and devices that attest.
 #![allow(dead_code, unreachable_pub, missing_docs, reason = "each test binary uses its part")]
 
+pub mod fleet;
+
 use std::{io::Read, sync::Arc, time::Duration};
 
 use api::{Base64Url, Session};
