@@ -94,6 +94,7 @@ impl Cast {
             sequence_number,
             tag_id: None,
             supersedes: None,
+            links: Vec::new(),
             images: vec![image("boot", b"the loader"), image("app", application)],
             mud: Some(DraftMud {
                 url: parsed.file.mud_url.as_str().into(),

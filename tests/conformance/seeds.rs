@@ -111,6 +111,8 @@ fn own(decoder: &str) -> Vec<(String, Vec<u8>)> {
             ];
             documents.map(|exported| exported.document).to_vec()
         }
+        "coswid_advisory" => ADVISORIES.map(|text| text.as_bytes().to_vec()).to_vec(),
+        "coswid_query" => QUERIES.map(|text| text.as_bytes().to_vec()).to_vec(),
         "corim" => vec![manifest().encode(), signed_manifest(cast)],
         "comid" => manifest().comids().map(corim::Comid::encode).collect(),
         "coserv" => vec![answer().encode()],
@@ -142,7 +144,13 @@ fn own(decoder: &str) -> Vec<(String, Vec<u8>)> {
         }
         "mud" => vec![MUD_FILE.to_vec()],
         "trust_override" => vec![signed_override(), an_override().encode(), an_approval(cast).encode()],
-        "trust_policy" => vec![Policy::default().encode()],
+        "trust_scan" => vec![a_scan(cast).sign(&key(7)), a_scan(cast).encode()],
+        "trust_policy" => {
+            let signer = cose::thumbprint(key(7).public_key(), HashAlgorithm::Sha256);
+            let scan = |tool| trust::RequiredScan { key: signer, tool };
+            let scans = vec![scan(None), scan(Some("scanner".into()))];
+            vec![Policy::default().encode(), Policy { scans, ..Policy::default() }.encode()]
+        }
         "trust_bundle" => vec![bundle(cast)],
         "device_state" => {
             let mut record = boot_state();
@@ -155,6 +163,21 @@ fn own(decoder: &str) -> Vec<(String, Vec<u8>)> {
     };
     made.into_iter().enumerate().map(|(index, bytes)| (format!("own-{index}"), bytes)).collect()
 }
+
+/// One advisory of each format.
+const ADVISORIES: [&str; 3] = [
+    include_str!("advisories/osv.json"),
+    include_str!("advisories/csaf.json"),
+    include_str!("advisories/openvex.json"),
+];
+
+/// Questions, a range, and two versions.
+const QUERIES: [&str; 4] = [
+    "openssl < 3.0.14",
+    "pkg:deb/debian/zlib?distro=debian-12 >= 1:1.2.13.dfsg-1",
+    "vers:deb/>=1%3A1.2|<1:1.3|!=1:1.2.5",
+    "1.0.0-rc.1+x|1.0.0",
+];
 
 /// Randomness of which nobody asks more than that it is there.
 fn ones(bytes: &mut [u8]) {
@@ -194,6 +217,20 @@ fn hash_based() -> Vec<Vec<u8>> {
     let state = key.encode();
     made.push(state[..state.len() - HashAlgorithm::Sha256.len()].to_vec());
     made
+}
+
+/// A statement that a scan of our release found nothing.
+fn a_scan(cast: &Cast) -> trust::Scan {
+    trust::Scan {
+        release: Digest::of(HashAlgorithm::Sha256, &cast.envelope(1, APPLICATION)),
+        tool: "scanner".into(),
+        tool_version: "1.2.3".into(),
+        database: "2026-01-01".into(),
+        database_time: Some(NOW - 100),
+        scanned_at: NOW,
+        findings: 0,
+        expires: NOW + 1000,
+    }
 }
 
 /// Claims with submodules.

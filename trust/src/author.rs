@@ -32,6 +32,8 @@ pub struct ReleaseDraft {
     pub supersedes: Option<String>,
     /// The images, one a component.
     pub images: Vec<DraftImage>,
+    /// What its software is made of besides: links of the SBOM to components.
+    pub links: Vec<Link>,
     /// The network needs.
     pub mud: Option<DraftMud>,
 }
@@ -162,6 +164,9 @@ impl ReleaseDraft {
             .entity(Entity::new(self.vendor_domain.as_str(), [Role::TagCreator, Role::SoftwareCreator]));
         if let Some(before) = &self.supersedes {
             tag = tag.link(Link::new(Rel::Supersedes, before.as_str()));
+        }
+        for link in &self.links {
+            tag = tag.link(link.clone());
         }
         for image in &self.images {
             let digest = Digest::of(HashAlgorithm::Sha256, &image.content);

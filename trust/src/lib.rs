@@ -28,6 +28,7 @@ mod reason;
 mod release;
 mod result;
 mod rules;
+mod scan;
 
 #[cfg(test)]
 mod tests;
@@ -50,9 +51,12 @@ pub use overlay::{
     Approval, Effect, MAX_OVERRIDE_TEXT, MAX_OVERRIDE_TIME, Override, Scope, SignedOverride, last_words,
     overlay,
 };
-pub use policy::{Access, MAX_DURATION, MAX_POLICY_AUTHORITIES, MAX_POLICY_RULES, Policy};
+pub use policy::{Access, MAX_DURATION, MAX_POLICY_AUTHORITIES, MAX_POLICY_RULES, MAX_POLICY_SCANS, Policy};
 pub use quoted::Quoted;
 pub use reason::{Code, Reason};
 pub use release::{MUD_FILE, MUD_SIGNATURE, NetworkNeeds, Release, ReleaseAnchors, verify_mud};
 pub use result::{Part, SUBMOD, Subject, attestation_result, attestation_result_of, device_name};
 pub use rules::{Case, MAX_RULES, NoRules, RulesEngine, Ruling, apply_rules, constrain, digest_of_rules};
+pub use scan::{
+    MAX_SCAN_LEN, MAX_SCAN_TEXT, MAX_SCAN_TIME, RequiredScan, Scan, SignedScan, VerifiedScan, check_scans,
+};

@@ -3,7 +3,7 @@ use alloc::vec::Vec;
 use cbor::{Error, MapBuilder, Reader, Reason as Malformed};
 use crypto::{Digest, HashAlgorithm};
 
-use crate::Posture;
+use crate::{Posture, RequiredScan};
 
 /// What the operator's rules make of a posture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -42,6 +42,8 @@ pub struct Policy {
     pub authorities: Vec<Digest>,
     /// SHA-256 of the rules that are applied after these, in this order.
     pub rules: Vec<Digest>,
+    /// Statements on scans without which no release is deployed.
+    pub scans: Vec<RequiredScan>,
 }
 
 impl Default for Policy {
@@ -58,6 +60,7 @@ impl Default for Policy {
             outdated_access: Access::UpdateOnly,
             authorities: Vec::new(),
             rules: Vec::new(),
+            scans: Vec::new(),
         }
     }
 }
@@ -74,6 +77,7 @@ mod labels {
     pub(super) const OUTDATED_ACCESS: i64 = 9;
     pub(super) const AUTHORITIES: i64 = 10;
     pub(super) const RULES: i64 = 12;
+    pub(super) const SCANS: i64 = 13;
 }
 
 /// Authority lists that a policy may name.
@@ -81,6 +85,9 @@ pub const MAX_POLICY_AUTHORITIES: usize = 16;
 
 /// Rules that a policy may name.
 pub const MAX_POLICY_RULES: usize = 16;
+
+/// Statements on scans that a policy may ask for.
+pub const MAX_POLICY_SCANS: usize = 16;
 
 /// The longest time a policy may give, in seconds: ten years.
 pub const MAX_DURATION: i64 = 10 * 366 * 24 * 3600;
@@ -132,6 +139,11 @@ impl Policy {
                 });
             });
         }
+        // What asks for nothing is not written, so that policies of before keep their digest.
+        map.int_if(SCANS, Some(&self.scans).filter(|scans| !scans.is_empty()), |w, scans| {
+            w.array(scans.len());
+            scans.iter().for_each(|scan| scan.encode(w));
+        });
         map.into_bytes()
     }
 
@@ -162,6 +174,7 @@ impl Policy {
                 }
                 AUTHORITIES => policy.authorities = digests(&mut reader, MAX_POLICY_AUTHORITIES)?,
                 RULES => policy.rules = digests(&mut reader, MAX_POLICY_RULES)?,
+                SCANS => policy.scans = list(&mut reader, MAX_POLICY_SCANS, RequiredScan::decode)?,
                 // A rule that is not understood might have been a restriction.
                 unknown => return Err(Error::new(at, Malformed::Unknown(unknown))),
             }
@@ -177,21 +190,29 @@ impl Policy {
 }
 
 fn digests(reader: &mut Reader<'_>, limit: usize) -> Result<Vec<Digest>, Error> {
+    list(reader, limit, |reader| {
+        let at = reader.position();
+        let digest = Digest::new(HashAlgorithm::Sha256, reader.bytes()?);
+        digest.ok_or(Error::rule(at, "not a SHA-256"))
+    })
+}
+
+/// A list that names something.
+fn list<T>(
+    reader: &mut Reader<'_>,
+    limit: usize,
+    mut item: impl FnMut(&mut Reader<'_>) -> Result<T, Error>,
+) -> Result<Vec<T>, Error> {
     let at = reader.position();
     let count = reader.array()?;
     // An empty list would look like a rule and be none.
     if count == 0 {
-        return Err(Error::rule(at, "nothing is named"));
+        return Err(Error::rule(at, "a list names nothing"));
     }
     if count > limit {
         return Err(Error::new(at, Malformed::TooLong { limit }));
     }
-    let list = |_| {
-        let at = reader.position();
-        let digest = Digest::new(HashAlgorithm::Sha256, reader.bytes()?);
-        digest.ok_or(Error::rule(at, "not a SHA-256"))
-    };
-    (0..count).map(list).collect()
+    (0..count).map(|_| item(reader)).collect()
 }
 
 fn duration(reader: &mut Reader<'_>) -> Result<i64, Error> {

@@ -208,6 +208,12 @@ codes! {
     OperatorQuarantine = "operator-quarantine",
     /// The device says that it cannot process the release.
     ReleaseUnsupported = "release-unsupported",
+    /// A statement on a scan that the policy asks for is missing, or ended.
+    ScanMissing = "scan-missing",
+    /// A scan that the policy asks for found something.
+    ScanFound = "scan-found",
+    /// The statement on a scan was not signed by a key that is trusted for it, or breaks its rules.
+    ScanRefused = "scan-refused",
     /// A report of an update could not be read.
     MalformedReport = "malformed-report",
     /// A report of an update is of a form that is not taken.

@@ -43,6 +43,7 @@ pub struct Release {
     version: String,
     supersedes: Vec<String>,
     expected: Vec<Expected>,
+    sbom: Tag,
     mud: Option<NetworkNeeds>,
 }
 
@@ -104,6 +105,7 @@ impl Release {
             version: tag.version().map(|version| version.text.to_owned()).unwrap_or_default(),
             supersedes: tag.supersedes().map(ToOwned::to_owned).collect(),
             expected,
+            sbom: tag,
             mud,
         })
     }
@@ -173,6 +175,11 @@ impl Release {
     /// What its components measure.
     pub fn expected(&self) -> &[Expected] {
         &self.expected
+    }
+
+    /// Its SBOM, as the manifest holds it.
+    pub fn sbom(&self) -> &Tag {
+        &self.sbom
     }
 
     /// Its network needs, if it declares any.

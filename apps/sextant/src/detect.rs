@@ -230,6 +230,11 @@ fn signed(input: &Input) -> Result<Map, Failure> {
     {
         return Ok(Map::new().with("kind", "policy override").then(commands::policy::tree(&content)));
     }
+    if let Ok(scan) = trust::SignedScan::decode(bytes) {
+        return Ok(Map::new()
+            .with("kind", "statement on a scan")
+            .then(commands::scan::facts(scan.unverified())));
+    }
     match eat::Token::decode(bytes) {
         Ok(token) if token.unverified().other(VERIFIER_ID).is_none() && has_claims(&token) => {
             Ok(show::eat::token(&token))

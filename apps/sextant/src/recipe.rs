@@ -44,6 +44,8 @@ pub(crate) struct Release {
     pub(crate) tag_id: Option<String>,
     /// Id of the SBOM that this release replaces.
     pub(crate) supersedes: Option<String>,
+    /// SBOM that lists what the software is made of: SPDX, CycloneDX, SWID or CoSWID.
+    pub(crate) sbom: Option<PathBuf>,
     /// Members to sever, so that constrained devices need not fetch them.
     #[serde(default)]
     pub(crate) sever: Vec<String>,

@@ -337,3 +337,65 @@ fn believes_no_server_but_the_one_of_the_certificate() {
     desk.failed(&line, "cannot reach");
     assert!(server.asked().is_empty(), "the credential went to a stranger");
 }
+
+const MATCHES: &str = r#"{"query":"openssl < 3.0.14","without_sbom":1,
+    "devices":[{"ueid":"01","name":"cam-1","posture":"outdated","release":"aa","version":"1.0.0","component":"openssl",
+        "component_version":"3.0.9"}],
+    "cannot_tell":[{"ueid":"02","name":"cam-2","posture":"trusted","release":"bb","version":"2.0.0","component":"openssl",
+        "component_version":"2024-final","why":"no-order"}]}"#;
+
+#[test]
+fn asks_for_components_and_lists_what_is_certain_apart_from_what_is_not() {
+    let desk = author_desk();
+    let nothing = r#"{"query":"x","without_sbom":0,"devices":[],"cannot_tell":[]}"#;
+    let server = Server::start(&desk, &[(200, MATCHES), (200, MATCHES), (200, nothing)]);
+    let run = server.run(&desk, "sbom query 'openssl < 3.0.14'");
+    assert_eq!(run.status, 0, "{}", run.stderr);
+    let lines: Vec<Vec<&str>> = run.stdout.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(lines[1], ["cam-1", "outdated", "1.0.0", "openssl", "3.0.9", "yes"]);
+    assert_eq!(
+        lines[2],
+        ["cam-2", "trusted", "2.0.0", "openssl", "2024-final", "cannot", "tell", "no-order"]
+    );
+    assert!(run.stderr.contains("1 devices attested no release"), "{}", run.stderr);
+    let json = server.run(&desk, "sbom query 'openssl < 3.0.14' --json");
+    assert!(json.stdout.contains("\"without_sbom\": 1"), "{}", json.stdout);
+    assert_eq!(server.run(&desk, "sbom query x").status, 1);
+    assert!(server.asked()[0].line.starts_with("GET /api/v1/components?query=openssl%20%3C%203.0.14 "));
+    // What cannot be read is not sent.
+    let unread = server.run(&desk, "sbom query 'openssl <'");
+    assert_eq!(unread.status, 2);
+    assert!(unread.stderr.contains("at byte 9: expected a version"), "{}", unread.stderr);
+}
+
+#[test]
+fn gives_and_takes_back_an_advisory() {
+    let desk = author_desk();
+    let listed = r#"{"digest":"00ff","id":"CVE-2026-1","format":"osv","flaws":["CVE-2026-1"],"added_at":"t","added_by":"olga",
+        "holds":true,"affected":[],"cannot_tell":[]}"#;
+    desk.write("flaw.json", r#"{ "id": "CVE-2026-1", "modified": "x" }"#);
+    desk.write("bad.json", r#"{ "id": 7, "modified": "x" }"#);
+    let list = format!("[{listed}]");
+    let server = Server::start(&desk, &[(201, listed), (200, &list), (200, listed), (204, ""), (200, "{}")]);
+    assert_eq!(server.run(&desk, "advisory add flaw.json").status, 0);
+    let rows = server.run(&desk, "advisory ls");
+    assert!(rows.stdout.contains("in force") && rows.stdout.contains("CVE-2026-1"), "{}", rows.stdout);
+    assert_eq!(server.run(&desk, "advisory show sha256:00ff").status, 0);
+    assert_eq!(server.run(&desk, "advisory withdraw 00ff").status, 0);
+    assert_eq!(server.run(&desk, "advisory fetch 00ff -o back.json").status, 0);
+    assert_eq!(desk.read("back.json"), b"{}");
+    let lines: Vec<String> = server.asked().into_iter().map(|asked| asked.line).collect();
+    let wanted = [
+        "POST /api/v1/advisories ",
+        "GET /api/v1/advisories ",
+        "GET /api/v1/advisories/00ff ",
+        "POST /api/v1/advisories/00ff/withdraw ",
+        "GET /api/v1/advisories/00ff/object ",
+    ];
+    for (line, wanted) in lines.iter().zip(wanted) {
+        assert!(line.starts_with(wanted), "{line}");
+    }
+    let bad = server.run(&desk, "advisory add bad.json");
+    assert_eq!(bad.status, 2);
+    assert!(bad.stderr.contains("/id: expected a text"), "{}", bad.stderr);
+}

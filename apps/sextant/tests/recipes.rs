@@ -209,3 +209,25 @@ fn the_examples_of_the_documentation_are_built_and_run() {
     let serve = "--serve https://dl.northlight.example/cam.enc=cam.enc";
     desk.done(&simulate(&format!("--decrypt-key device.key {serve}")));
 }
+
+#[test]
+fn lists_the_components_of_an_sbom_in_that_of_the_release() {
+    let desk = author_desk();
+    let document = r#"{ "bomFormat": "CycloneDX", "specVersion": "1.5",
+        "metadata": { "component": { "type": "firmware", "name": "another name", "version": "9" } },
+        "components": [{ "type": "library", "name": "openssl", "version": "3.0.9", "purl": "pkg:generic/openssl@3.0.9" },
+            { "type": "file", "name": "left-out.bin", "hashes": [] }] }"#;
+    desk.write("bom.json", document);
+    build(&desk, &recipe("sbom = \"bom.json\"", IMAGE, ""));
+    let told = desk.done("inspect r.suit --json");
+    assert!(told.contains("pkg:generic/openssl@3.0.9"), "{told}");
+    assert!(!told.contains("left-out") && !told.contains("another name"), "{told}");
+    // A tag does as well, with the same outcome.
+    let release = desk.read("r.suit");
+    desk.done("coswid import bom.json --tag-id x --entity Northlight -o bom.coswid");
+    build(&desk, &recipe("sbom = \"bom.coswid\"", IMAGE, ""));
+    assert_eq!(desk.done("inspect r.suit --json").matches("openssl@3.0.9").count(), 1);
+    assert_eq!(desk.read("r.suit").len(), release.len());
+    desk.write("bad.json", "{}").write("x.toml", recipe("sbom = \"bad.json\"", IMAGE, ""));
+    desk.failed("suit build x.toml --key author.key -o r.suit", "this is no SBOM");
+}

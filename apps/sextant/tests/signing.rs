@@ -263,3 +263,35 @@ fn a_token_signs_without_giving_its_key_away() {
         assert!(!desk.path("t.suit").exists(), "{uri}");
     }
 }
+
+#[test]
+fn states_what_a_scan_found_and_policies_ask_for_it() {
+    let desk = author_desk();
+    desk.done("suit build plain.toml --key author.key -o r.suit");
+    let sign = |findings: u8, output: &str| {
+        desk.done(&format!(
+            "scan sign r.suit --key other.key --tool clamscan --tool-version 1.4.1 --database 27500 --findings {findings} \
+             --at 2026-11-29T08:00:00Z --for 30d -o {output}"
+        ));
+    };
+    sign(0, "clean.scan");
+    sign(2, "found.scan");
+    let told = desk.done("scan verify clean.scan --key other.key.pub --at 2026-11-30T08:00:00Z --json");
+    assert!(told.contains("clamscan") && told.contains("the scan found nothing"), "{told}");
+    desk.refused("scan verify clean.scan --key other.key.pub --at 2027-11-30T08:00:00Z", "scan-missing");
+    desk.refused("scan verify clean.scan --key other.key.pub --at 2026-11-28T08:00:00Z", "scan-missing");
+    desk.refused("scan verify found.scan --key other.key.pub --at 2026-11-30T08:00:00Z", "scan-found");
+    desk.refused("scan verify clean.scan --key author.key.pub --at 2026-11-30T08:00:00Z", "scan-refused");
+    assert!(desk.done("inspect clean.scan").contains("kind: statement on a scan"));
+    desk.failed(
+        "scan sign r.suit --key other.key --tool x --tool-version 1 --database 1 --findings 0 --for 400d -o x",
+        "servers would refuse this statement",
+    );
+
+    desk.done(
+        "policy new --require-scan other.key.pub=clamscan --require-scan author.key.pub -o policy.cbor",
+    );
+    let told = desk.done("policy show policy.cbor");
+    assert!(told.contains("nothing found by clamscan, signed by sha256:"), "{told}");
+    assert!(told.contains("nothing found by any tool, signed by sha256:"), "{told}");
+}

@@ -29,13 +29,15 @@ pub enum Purpose {
     Swid,
     /// Signs CoRIM reference values and endorsements.
     Corim,
+    /// Signs statements on what a scan of a release found.
+    Scan,
     /// Authenticates a server or a device in TLS.
     Tls,
 }
 
 impl Purpose {
     /// Every purpose.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Author,
         Self::Operator,
         Self::MudSigner,
@@ -44,6 +46,7 @@ impl Purpose {
         Self::Override,
         Self::Swid,
         Self::Corim,
+        Self::Scan,
         Self::Tls,
     ];
 
@@ -58,6 +61,7 @@ impl Purpose {
             Self::Override => "override",
             Self::Swid => "swid",
             Self::Corim => "corim",
+            Self::Scan => "scan",
             Self::Tls => "tls",
         }
     }

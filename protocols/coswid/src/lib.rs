@@ -5,14 +5,17 @@
 //! gives both in one shape for comparison. [`Received`] tells unsigned from signed tags, and only
 //! [`SignedTag::verify`] makes a [`VerifiedTag`].
 //!
-//! With the feature `interchange` tags come from and go to SPDX, CycloneDX and SWID XML. The crate never follows a link,
-//! and does not decide whether evidence matches a release.
+//! With the feature `interchange` tags come from and go to SPDX, CycloneDX and SWID XML, and advisories (OSV, CSAF, OpenVEX)
+//! are held against the components of a tag. The crate never follows a link, and does not decide whether evidence matches
+//! a release.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), no_std)]
 
 extern crate alloc;
 
+#[cfg(feature = "interchange")]
+pub mod advisory;
 mod attribute;
 mod builder;
 mod collection;

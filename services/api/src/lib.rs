@@ -4,6 +4,7 @@
 
 #![forbid(unsafe_code)]
 
+mod advisories;
 mod base64url;
 mod campaigns;
 mod criteria;
@@ -16,6 +17,7 @@ mod reason;
 mod releases;
 mod reports;
 mod restriction;
+mod scans;
 mod session;
 mod update;
 
@@ -23,6 +25,7 @@ mod update;
 mod tests;
 
 // Public interface
+pub use advisories::{Advisory, ComponentMatch, ComponentMatches, ReleaseFlaw};
 pub use base64url::Base64Url;
 pub use campaigns::{Campaign, CampaignDevice, CampaignState, DeviceProgress, NewCampaign};
 pub use criteria::{Denied, Deny, NewRules, Rules, Trial, TrialDevice, TrialResult};
@@ -46,6 +49,7 @@ pub use reason::{Problem, Reason};
 pub use releases::{Accepted, ExpectedValue, Release, Revoke};
 pub use reports::{ReleaseReports, Report, ReportFault, ReportPlace, ReportVerdict, ReportedFailure};
 pub use restriction::{Restriction, read as read_restriction};
+pub use scans::Scan;
 pub use session::{Discovery, Endpoints, Epoch, Evidence, Session, SessionStatus};
 pub use update::{
     Artifact, ArtifactLinks, Chunk, Deployment, DeploymentAction, Execution, Feedback, FeedbackResult,

@@ -37,6 +37,12 @@ pub struct Release {
     /// Why gateways do not apply its network policy: it asks for much, and no approval is in force.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub awaits_approval: Option<crate::Reason>,
+    /// Why it is not deployed: a scan that the policy asks for is missing, or found something.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub awaits_scan: Option<crate::Reason>,
+    /// What advisories say about its components: flaws they have, and those of which nobody can tell.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub flaws: Vec<crate::ReleaseFlaw>,
     /// Gateways that staged its policy.
     pub staged_on: Vec<String>,
     /// How many devices were found to run it.

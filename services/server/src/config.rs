@@ -40,6 +40,8 @@ pub struct Config {
     pub override_anchors: TrustAnchors,
     /// The program, with its arguments, that runs rules in a process of its own; without it there are no rules.
     pub rules_worker: Vec<OsString>,
+    /// Who signs statements on scans of releases.
+    pub scanners: TrustAnchors,
     /// How long a challenge waits for its evidence.
     pub session_lifetime: Duration,
     /// How long an epoch lasts: evidence may answer the handle of the present one or the one before.
@@ -113,6 +115,7 @@ impl Config {
             result_profile: eat::RESULT_PROFILE.to_owned(),
             override_anchors: TrustAnchors::default(),
             rules_worker: Vec::new(),
+            scanners: TrustAnchors::default(),
             session_lifetime: Duration::from_secs(150),
             epoch: Duration::from_secs(120),
             trial_limit: Duration::from_secs(900),

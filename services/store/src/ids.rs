@@ -85,6 +85,58 @@ impl EndorsementId {
     }
 }
 
+/// A security advisory: SHA-256 of its bytes as received, rendered as hexadecimal digits.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct AdvisoryId(Digest);
+
+impl AdvisoryId {
+    /// The id of an advisory with these bytes.
+    pub fn of(advisory: &[u8]) -> Self {
+        Self(Digest::of(HashAlgorithm::Sha256, advisory))
+    }
+
+    /// The id with these bytes, or `None` when they are not as many as SHA-256 gives.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        Digest::new(HashAlgorithm::Sha256, bytes).map(Self)
+    }
+
+    /// The digest.
+    pub fn digest(&self) -> Digest {
+        self.0
+    }
+
+    /// The digest's bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+}
+
+/// A signed statement on a scan: SHA-256 of its bytes as received, rendered as hexadecimal digits.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ScanId(Digest);
+
+impl ScanId {
+    /// The id of a statement with these bytes.
+    pub fn of(statement: &[u8]) -> Self {
+        Self(Digest::of(HashAlgorithm::Sha256, statement))
+    }
+
+    /// The id with these bytes, or `None` when they are not as many as SHA-256 gives.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        Digest::new(HashAlgorithm::Sha256, bytes).map(Self)
+    }
+
+    /// The digest.
+    pub fn digest(&self) -> Digest {
+        self.0
+    }
+
+    /// The digest's bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+}
+
 /// A challenge-response session: a UUID.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionId(pub [u8; 16]);
@@ -132,6 +184,8 @@ macro_rules! hex_id {
 hex_id!(DeviceId, DeviceId::new);
 hex_id!(ReleaseId, ReleaseId::from_bytes);
 hex_id!(EndorsementId, EndorsementId::from_bytes);
+hex_id!(AdvisoryId, AdvisoryId::from_bytes);
+hex_id!(ScanId, ScanId::from_bytes);
 
 macro_rules! row_id {
     ($(#[doc = $doc:literal] $name:ident),+ $(,)?) => {$(
@@ -178,7 +232,7 @@ macro_rules! debug_as_display {
     )+};
 }
 
-debug_as_display!(DeviceId ReleaseId EndorsementId SessionId CampaignId ActionId DecisionId ResultId ReportId);
+debug_as_display!(DeviceId ReleaseId EndorsementId AdvisoryId ScanId SessionId CampaignId ActionId DecisionId ResultId ReportId);
 
 /// A moment: microseconds since 1970, as the caller's clock tells it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]

@@ -8,6 +8,7 @@
 
 #![forbid(unsafe_code)]
 
+mod advisories;
 mod audit;
 mod authorities;
 mod campaigns;
@@ -25,6 +26,7 @@ mod releases;
 mod reports;
 mod results;
 mod rules;
+mod scans;
 mod sessions;
 mod tokens;
 mod writer;
@@ -33,6 +35,7 @@ mod writer;
 mod tests;
 
 // Public interface
+pub use advisories::{AdvisoryRecord, NewAdvisory};
 pub use audit::{AuditBreak, AuditEntry, AuditHead, AuditRecord};
 pub use authorities::{AuthorityUpdateRecord, AuthorityVersion, NewAuthorityUpdate};
 pub use campaigns::{Campaign, CampaignChange, CampaignDevice, DeviceChange, NewCampaign, Offer, Remainder};
@@ -46,8 +49,8 @@ pub use gateways::{
 };
 pub use holds::Hold;
 pub use ids::{
-    ActionId, CampaignId, DecisionId, DeviceId, EndorsementId, NotAnId, ReleaseId, ReportId, ResultId,
-    SessionId, Timestamp,
+    ActionId, AdvisoryId, CampaignId, DecisionId, DeviceId, EndorsementId, NotAnId, ReleaseId, ReportId,
+    ResultId, ScanId, SessionId, Timestamp,
 };
 pub use open::Store;
 pub use overrides::Override;
@@ -55,6 +58,7 @@ pub use releases::{ExpectedValue, NewRelease, Release};
 pub use reports::{MAX_REPORTS, NewReport, ReportGroup, ReportRecord};
 pub use results::{NewResult, ResultRecord};
 pub use rules::{NewRules, Rules};
+pub use scans::{NewScan, ScanRecord};
 pub use sessions::Challenge;
 pub use tokens::Token;
 pub use writer::Change;

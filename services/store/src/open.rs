@@ -23,12 +23,14 @@ const READERS: u32 = 4;
 /// How long a reader waits for a lock; only recovery after a crash holds one for long.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Each file brings the database from one version to the next; they are never edited once released.
-const MIGRATIONS: [&str; 6] = [
+const MIGRATIONS: [&str; 8] = [
     include_str!("../migrations/0001_initial.sql"),
     include_str!("../migrations/0002_restrictions.sql"),
     include_str!("../migrations/0003_authority_updates.sql"),
     include_str!("../migrations/0004_reports.sql"),
     include_str!("../migrations/0005_endorsements.sql"),
+    include_str!("../migrations/0006_advisories.sql"),
+    include_str!("../migrations/0007_scans.sql"),
     include_str!("../migrations/0008_criteria.sql"),
 ];
 

@@ -9,11 +9,13 @@ use tempfile::TempDir;
 
 use super::*;
 
+mod advisories;
 mod campaigns;
 mod durability;
 mod endorsements;
 mod holds;
 mod reports;
+mod scans;
 
 const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
 /// Names the database for the process that writes until it is killed.

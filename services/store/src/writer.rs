@@ -31,6 +31,8 @@ pub enum Change {
     Authorities,
     /// What evidence is judged by besides releases. It does not move the revision: what follows from it does.
     Criteria,
+    /// Security advisories. What follows for devices moves the revision when it is decided.
+    Advisories,
 }
 
 /// Mutations waiting for the writer; beyond that callers wait.
@@ -232,7 +234,10 @@ impl Actor {
 }
 
 fn moves_revision(change: &Change) -> bool {
-    !matches!(change, Change::Gateway(_) | Change::Network(_) | Change::Report(_) | Change::Criteria)
+    !matches!(
+        change,
+        Change::Gateway(_) | Change::Network(_) | Change::Report(_) | Change::Criteria | Change::Advisories
+    )
 }
 
 async fn execute(transaction: &mut Transaction, sql: &'static str) -> Result<(), Error> {

@@ -23,6 +23,16 @@ pub(super) fn trust_override(bytes: &[u8]) -> bool {
     true
 }
 
+pub(super) fn trust_scan(bytes: &[u8]) -> bool {
+    if let Ok(signed) = trust::SignedScan::decode(bytes) {
+        assert!(signed.verify(&TrustAnchors::default()).is_err());
+        return true;
+    }
+    let Ok(content) = trust::Scan::decode(bytes) else { return false };
+    assert_eq!(trust::Scan::decode(&content.encode()), Ok(content));
+    true
+}
+
 pub(super) fn trust_policy(bytes: &[u8]) -> bool {
     let Ok(policy) = Policy::decode(bytes) else { return false };
     assert_eq!(Policy::decode(&policy.encode()), Ok(policy));

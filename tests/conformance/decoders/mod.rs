@@ -201,6 +201,14 @@ pub(crate) const DECODERS: &[Decoder] = &[
         folders: &["coswid/swid-xml-nist", "coswid/hirs"],
     },
     Decoder {
+        name: "coswid_advisory",
+        read: reference::coswid_advisory,
+        loose_end: true,
+        levels: 0,
+        folders: &[],
+    },
+    Decoder { name: "coswid_query", read: reference::coswid_query, loose_end: true, levels: 0, folders: &[] },
+    Decoder {
         name: "corim",
         read: reference::corim,
         loose_end: false,
@@ -331,6 +339,7 @@ pub(crate) const DECODERS: &[Decoder] = &[
         levels: 1,
         folders: &[],
     },
+    Decoder { name: "trust_scan", read: decision::trust_scan, loose_end: false, levels: 1, folders: &[] },
     Decoder { name: "trust_policy", read: decision::trust_policy, loose_end: false, levels: 1, folders: &[] },
     Decoder { name: "trust_bundle", read: decision::trust_bundle, loose_end: false, levels: 0, folders: &[] },
     Decoder { name: "device_state", read: decision::device_state, loose_end: false, levels: 1, folders: &[] },

@@ -3,7 +3,7 @@
 use cose::TrustAnchors;
 
 use super::stranger;
-use crate::fixture::{Cast, NOW};
+use crate::fixture::{APPLICATION, Cast, NOW};
 
 pub(super) fn coswid_tag(bytes: &[u8]) -> bool {
     let Ok(tag) = coswid::Tag::decode(bytes) else { return false };
@@ -40,6 +40,40 @@ pub(super) fn coswid_interchange(bytes: &[u8]) -> bool {
         assert_eq!(again.tag.measured_files().len(), tag.measured_files().len());
     }
     true
+}
+
+/// What an advisory says about a device's software, by itself and beside itself.
+pub(super) fn coswid_advisory(bytes: &[u8]) -> bool {
+    use coswid::advisory::{Advisory, Verdict, judge};
+    let Ok(advisory) = Advisory::decode(bytes) else { return false };
+    let cast = Cast::new();
+    let tag = coswid::Tag::decode(&cast.measurement(APPLICATION)).expect("our own");
+    let components = tag.components();
+    let alone = judge(&[&advisory], &components);
+    assert!(alone.iter().all(|finding| finding.verdict != Verdict::NotAffected));
+    // The same said twice is no more than said once.
+    let twice = judge(&[&advisory, &advisory], &components);
+    assert_eq!(twice.len(), 2 * alone.len());
+    true
+}
+
+/// A question, and the texts of which questions and advisories are made: package URLs, ranges, versions.
+pub(super) fn coswid_query(bytes: &[u8]) -> bool {
+    use coswid::advisory::{Purl, Query, Range, Scheme};
+    let Ok(text) = core::str::from_utf8(bytes) else { return false };
+    let _purl = Purl::read(text).map(|purl| purl.to_string());
+    let (a, b) = text.split_once('|').unwrap_or((text, "1.0.0"));
+    for scheme in [Scheme::Debian, Scheme::Semver, Scheme::Unstated, Scheme::MultipartNumericSuffix] {
+        assert_eq!(scheme.compare(a, b), scheme.compare(b, a).map(core::cmp::Ordering::reverse));
+    }
+    let range = Range::read(text).is_ok_and(|versions| versions.contain(Some(b), None).is_ok());
+    let cast = Cast::new();
+    let tag = coswid::Tag::decode(&cast.measurement(APPLICATION)).expect("our own");
+    let query = Query::read(text);
+    if let Ok(query) = &query {
+        tag.components().iter().for_each(|component| _ = query.ask(component));
+    }
+    range || query.is_ok()
 }
 
 pub(super) fn corim(bytes: &[u8]) -> bool {

@@ -66,6 +66,7 @@ impl Maker {
             sequence_number,
             tag_id: None,
             supersedes: None,
+            links: Vec::new(),
             images: vec![image("boot", b"loader"), image("app", app)],
             mud: Some(DraftMud {
                 url: mud_url(),

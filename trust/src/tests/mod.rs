@@ -8,4 +8,5 @@ mod fixture;
 mod overlay;
 mod quote;
 mod release;
+mod scan;
 mod token;

@@ -1,5 +1,6 @@
 //! One file a noun. Each has its arguments, and a `run` that gives the answer for the exit status.
 
+pub(crate) mod advisory;
 pub(crate) mod audit;
 pub(crate) mod authority;
 pub(crate) mod campaign;
@@ -21,6 +22,8 @@ pub(crate) mod policy;
 pub(crate) mod quarantine;
 pub(crate) mod release;
 pub(crate) mod rules;
+pub(crate) mod sbom;
+pub(crate) mod scan;
 pub(crate) mod sim;
 pub(crate) mod suit;
 pub(crate) mod token;
@@ -82,6 +85,15 @@ pub(crate) enum Command {
     /// Give and take back reference values of devices that are not enrolled
     #[command(subcommand)]
     Endorsement(endorsement::Endorsement),
+    /// Say which published flaws are in releases
+    #[command(subcommand)]
+    Advisory(advisory::Advisory),
+    /// Ask what devices are made of
+    #[command(subcommand)]
+    Sbom(sbom::Sbom),
+    /// Say what a scan of a release found, signed
+    #[command(subcommand)]
+    Scan(scan::Scan),
     /// Roll releases out
     #[command(subcommand)]
     Campaign(campaign::Campaign),
@@ -128,6 +140,9 @@ pub(crate) fn run(command: Command, printer: &Printer) -> Result<Answer, Failure
         Command::Device(command) => device::run(command, printer),
         Command::Release(command) => release::run(command, printer),
         Command::Endorsement(command) => endorsement::run(command, printer),
+        Command::Advisory(command) => advisory::run(command, printer),
+        Command::Sbom(command) => sbom::run(command, printer),
+        Command::Scan(command) => scan::run(command, printer),
         Command::Campaign(command) => campaign::run(command, printer),
         Command::Policy(command) => policy::run(command, printer),
         Command::Rules(command) => rules::run(command, printer),

@@ -64,6 +64,9 @@ pub(crate) struct Up {
     /// Content-Formats of measured components in tokens of devices not enrolled here, CBOR and JSON: none is registered
     #[arg(long, value_name = "CBOR,JSON", value_parser = content_formats)]
     measured_components: Option<MeasuredComponentFormats>,
+    /// Public key of who signs statements on scans of releases, which a policy may ask for
+    #[arg(long, value_name = "FILE")]
+    scanner_key: Vec<PathBuf>,
     /// Profile of results in JSON about devices not enrolled here; the present draft's unless given
     #[arg(long, value_name = "URI", value_parser = result_profile)]
     result_profile: Option<String>,
@@ -138,6 +141,7 @@ fn config(command: Up) -> Result<Config, Failure> {
     if let Some(profile) = command.result_profile {
         config.result_profile = profile;
     }
+    config.scanners = keys::anchors(&keys::KeyFile::read_public(&command.scanner_key)?, Purpose::Scan);
     config.override_anchors =
         keys::anchors(&keys::KeyFile::read_public(&command.override_key)?, Purpose::Override);
     config.poll_interval = command.poll_interval.unwrap_or(config.poll_interval);

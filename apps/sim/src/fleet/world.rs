@@ -191,6 +191,7 @@ impl Author {
             sequence_number: version.sequence,
             tag_id: None,
             supersedes: None,
+            links: Vec::new(),
             images: vec![DraftImage {
                 component: ComponentId::new(&[COMPONENT]).expect("one short segment is a component id"),
                 content: self.image(&format!("{vendor}/{class}"), version, image),

@@ -126,6 +126,7 @@ impl Keys {
             sequence_number: version.sequence,
             tag_id: None,
             supersedes: None,
+            links: Vec::new(),
             images: vec![DraftImage {
                 component,
                 content: app_image(program, &settings),

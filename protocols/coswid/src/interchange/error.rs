@@ -30,6 +30,8 @@ pub enum InterchangeError {
     },
     /// None of the formats that are read.
     UnknownFormat,
+    /// None of the formats of advisories that are read.
+    UnknownAdvisory,
     /// What was read makes no tag.
     Tag(crate::Error),
 }
@@ -43,6 +45,7 @@ impl fmt::Display for InterchangeError {
             Self::UnknownFormat => {
                 f.write_str("expected SPDX 2.2 or 2.3 in JSON, CycloneDX 1.4 to 1.6 in JSON, or SWID in XML")
             }
+            Self::UnknownAdvisory => f.write_str("expected OSV 1.x, CSAF 2.0 or OpenVEX in JSON"),
             Self::Tag(_) => f.write_str("what was read makes no tag"),
         }
     }

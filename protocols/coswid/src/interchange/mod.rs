@@ -29,6 +29,7 @@ pub use error::InterchangeError;
 pub(crate) use json::{Json, Place};
 pub use json::{MAX_DOCUMENT_DEPTH, MAX_DOCUMENT_LEN, MAX_DOCUMENT_VALUES};
 pub use model::{LINK_DIGEST, LINK_NAME, LINK_PURL, LINK_VERSION, LinkedComponent};
+pub(crate) use model::{hash_of, linked_digest};
 
 /// A format that is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

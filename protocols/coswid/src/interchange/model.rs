@@ -112,6 +112,16 @@ impl Component<'_> {
 /// The hash that a link says its component has, where it has the form this crate writes.
 pub(crate) fn linked_hash(digest: &str) -> Option<Hash> {
     let (name, digits) = digest.split_once(':')?;
+    hash_of(name, digits)
+}
+
+/// The digest that a link says its component has, if it can be compared.
+pub(crate) fn linked_digest(digest: &str) -> Option<Digest> {
+    linked_hash(digest)?.digest()
+}
+
+/// A hash by the name of its function and its digits; `None` for a function that no tag knows.
+pub(crate) fn hash_of(name: &str, digits: &str) -> Option<Hash> {
     names::hash(names::hash_algorithm(name)?.1, digits)
 }
 

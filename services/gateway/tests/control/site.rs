@@ -136,6 +136,7 @@ impl Parts {
             sequence_number: self.sequence,
             tag_id: None,
             supersedes: None,
+            links: Vec::new(),
             images: vec![DraftImage {
                 component: ComponentId::new(&["app"]).unwrap(),
                 content: self.version.as_bytes().to_vec(),

@@ -11,7 +11,11 @@ use store::{
 use suit::UpdateAnswer;
 use trust::{Code, Reason};
 
-use crate::app::{App, Failure, reasons, releases::Book, rfc3339};
+use crate::app::{
+    App, Failure, reasons,
+    releases::{Book, Entry},
+    rfc3339,
+};
 
 /// What a person can do with a campaign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +46,7 @@ impl App {
             .map_err(|_| Failure::Malformed("release is no manifest digest".to_owned()))?;
         let book = self.book();
         let entry = book.get(&release).ok_or(Failure::NotFound)?;
-        check_offerable(entry)?;
+        self.check_offerable(entry)?;
         let (selector, filter) = match (new.group, new.model) {
             (Some(group), None) => {
                 (format!("group:{group}"), DeviceFilter { group: Some(group), ..DeviceFilter::default() })
@@ -92,7 +96,7 @@ impl App {
         };
         if to == CampaignState::Running {
             let book = self.book();
-            check_offerable(book.get(&campaign.release).ok_or(Failure::NotFound)?)?;
+            self.check_offerable(book.get(&campaign.release).ok_or(Failure::NotFound)?)?;
         }
         if state == Some(CampaignState::Halted) && to == CampaignState::Running {
             let parts = self.store.campaign_devices(id).await?;
@@ -112,7 +116,7 @@ impl App {
     pub(crate) async fn offer_for(&self, device: &Device) -> Result<Result<Option<Offer>, Reason>, Failure> {
         let book = self.book();
         for offer in self.store.offers(&device.id).await? {
-            if book.get(&offer.campaign.release).is_none_or(|entry| check_offerable(entry).is_err()) {
+            if book.get(&offer.campaign.release).is_none_or(|entry| self.check_offerable(entry).is_err()) {
                 continue;
             }
             if offer.part.wave > 0 && !self.store.canaries_passed(offer.campaign.id).await? {
@@ -127,6 +131,22 @@ impl App {
             return Ok(Ok(Some(offer)));
         }
         Ok(Ok(None))
+    }
+
+    fn check_offerable(&self, entry: &Entry) -> Result<(), Failure> {
+        self.not_offerable(entry).map_or(Ok(()), |reason| Err(Failure::Refused(reason)))
+    }
+
+    /// Why a release may not be offered to devices, now or any more.
+    pub(crate) fn not_offerable(&self, entry: &Entry) -> Option<Reason> {
+        if let Some((_, why)) = &entry.record.revoked {
+            let reason = Reason::new(Code::ReleaseRevoked).with("version", &entry.record.version);
+            return Some(reason.with("reason", why));
+        }
+        match &entry.verified {
+            Ok(_) => self.check_scans(&entry.record.id).err(),
+            Err(reason) => Some(reason.clone()),
+        }
     }
 
     /// What a device is answered, signed for it and its question alone.
@@ -300,18 +320,6 @@ impl App {
             .with("gateways", gateways.join(", "))
             .with("version", book.version(release).unwrap_or_default());
         Ok(Some(reason))
-    }
-}
-
-fn check_offerable(entry: &crate::app::releases::Entry) -> Result<(), Failure> {
-    if let Some((_, why)) = &entry.record.revoked {
-        let reason =
-            Reason::new(Code::ReleaseRevoked).with("version", &entry.record.version).with("reason", why);
-        return Err(Failure::Refused(reason));
-    }
-    match &entry.verified {
-        Ok(_) => Ok(()),
-        Err(reason) => Err(Failure::Refused(reason.clone())),
     }
 }
 

@@ -225,12 +225,12 @@ impl App {
 
 /// Whether a decision says something else than the device's present one. Ages in details do not count.
 fn differs(device: &Device, decision: &Decision) -> bool {
+    // Which flaws a release has is more than a detail: people look for them by name.
     let codes = || {
         let present = reasons::from_json(&device.reasons);
-        present
-            .iter()
-            .map(|reason| reason.code.as_str())
-            .eq(decision.reasons.iter().map(|reason| reason.code.as_str()))
+        let now = decision.reasons.iter().map(reasons::to_api);
+        let said = |reason: &api::Reason| (reason.code.clone(), reason.detail.get("cve").cloned());
+        present.iter().map(said).eq(now.map(|reason| said(&reason)))
     };
     device.decision.is_none()
         || device.posture != decision.posture.as_str()

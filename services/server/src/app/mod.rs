@@ -1,5 +1,6 @@
 //! What the server decides, one file a noun. HTTP is above, SQL below.
 
+pub(crate) mod advisories;
 pub(crate) mod answers;
 mod appraisal;
 pub(crate) mod attestation;
@@ -26,6 +27,7 @@ mod reappraisal;
 pub(crate) mod reasons;
 pub(crate) mod releases;
 pub(crate) mod reports;
+mod scans;
 pub(crate) mod violations;
 
 use std::{
@@ -67,7 +69,9 @@ pub(crate) struct App {
     secret: Zeroizing<Vec<u8>>,
     book: RwLock<Arc<Book>>,
     endorsed: RwLock<Arc<trust::Endorsements>>,
-    /// Serialises the reading of releases, so that a slow reading never replaces a newer one.
+    advised: RwLock<Arc<advisories::Advisories>>,
+    scanned: RwLock<Arc<Vec<trust::VerifiedScan>>>,
+    /// Serialises the reading of releases, advisories and scans, so that a slow reading never replaces a newer one.
     reading: tokio::sync::Mutex<()>,
     criteria: RwLock<Arc<criteria::Criteria>>,
     /// Counts up whenever releases, denied digests or rules change.
@@ -97,6 +101,8 @@ impl App {
             secret,
             book: RwLock::default(),
             endorsed: RwLock::default(),
+            advised: RwLock::default(),
+            scanned: RwLock::default(),
             reading: tokio::sync::Mutex::default(),
             criteria: RwLock::default(),
             basis_revision: AtomicU64::new(0),
@@ -107,9 +113,11 @@ impl App {
             config,
             store,
         };
+        app.read_advisories().await?;
         app.read_releases().await?;
         app.read_endorsements().await?;
         app.read_criteria().await?;
+        app.read_scans().await?;
         Ok(app)
     }
 

@@ -3,13 +3,18 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use coswid::advisory::Component;
 use crypto::{Digest, HashAlgorithm};
 use serde_json::json;
 use store::{AuditEntry, ExpectedValue, NewRelease, ReleaseId, Timestamp};
 use suit::{AuthorityList, AuthorityPolicy, Envelope, VerifiedManifest, labels::component_text};
 use trust::{Code, Reason, Release, ReleaseAnchors, ReleaseStanding, Releases, Standing};
 
-use crate::app::{App, Failure, reasons, rfc3339};
+use crate::app::{
+    App, Failure,
+    advisories::{self, Advisories, Finding},
+    reasons, rfc3339,
+};
 
 /// Every release, as last verified.
 #[derive(Clone, Default)]
@@ -21,6 +26,8 @@ pub(crate) struct Book {
     broken: Vec<ReleaseId>,
     /// Version of the authority list they were verified with.
     authorities: i64,
+    /// The advisories that were held against them.
+    advisories: Arc<Advisories>,
 }
 
 /// One release.
@@ -30,12 +37,16 @@ pub(crate) struct Entry {
     pub(crate) record: store::Release,
     /// The release, or why its stored objects do not hold any more.
     pub(crate) verified: Result<Arc<Verified>, Reason>,
+    /// What advisories say about its components.
+    pub(crate) findings: Arc<Vec<Finding>>,
 }
 
 /// A verified release with what is derived from it.
 pub(crate) struct Verified {
     /// The release.
     pub(crate) release: Arc<Release>,
+    /// What its SBOM tells of: to hold advisories and questions against.
+    pub(crate) components: Vec<Component>,
     /// What the store must say of its expected values.
     rows: Vec<ExpectedValue>,
     /// The envelope as gateways get it.
@@ -84,7 +95,8 @@ impl Book {
     /// Whether the same releases stand as in another book.
     fn stands_as(&self, other: &Self) -> bool {
         let standing = |entry: &Entry| {
-            (entry.record.id, entry.record.revoked.clone(), entry.verified.as_ref().err().cloned())
+            let Entry { record, verified, findings } = entry;
+            (record.id, record.revoked.clone(), verified.as_ref().err().cloned(), advisories::flaws(findings))
         };
         self.authorities == other.authorities && self.iter().map(standing).eq(other.iter().map(standing))
     }
@@ -111,6 +123,9 @@ impl Book {
     pub(crate) fn standing(&self, entry: &Entry) -> Standing {
         if let Some((_, why)) = &entry.record.revoked {
             return Standing::Revoked { why: why.clone() };
+        }
+        if let Some(flaw) = advisories::flaws(&entry.findings) {
+            return Standing::Flawed { flaw };
         }
         let Ok(verified) = &entry.verified else { return Standing::Current };
         let newer: Vec<&store::Release> = self
@@ -158,7 +173,8 @@ impl Verified {
         let payloads = payloads.unwrap_or_default().into_iter().map(|(_, payload)| payload);
         let inner =
             payloads.filter(|payload| Envelope::decode(payload).is_ok()).map(<[u8]>::to_vec).collect();
-        Ok(Self { release: Arc::new(release), rows, stripped, manifest, inner })
+        let components = release.sbom().components();
+        Ok(Self { release: Arc::new(release), components, rows, stripped, manifest, inner })
     }
 
     /// The manifests that come with the release and that it may depend on, as far as their signers may change what they
@@ -257,7 +273,7 @@ impl App {
         let _one_at_a_time = self.reading.lock().await;
         let (version, authorities) = self.authorities().await?;
         let anchors = self.anchors(authorities).map_err(|_| store::Error::Corrupt("authority list"))?;
-        let before = self.book();
+        let (before, advisories) = (self.book(), self.advisories());
         let mut entries = BTreeMap::new();
         for record in self.store.releases().await? {
             let known = before.get(&record.id);
@@ -275,14 +291,23 @@ impl App {
             if known.is_none_or(|known| known.verified.is_ok()) != verified.is_ok() {
                 self.report_standing(&record, verified.as_ref().err()).await?;
             }
-            entries.insert(record.id, Entry { record, verified });
+            let findings = match (&verified, known.map(|known| (&known.verified, &known.findings))) {
+                (Ok(verified), Some((Ok(before_it), findings)))
+                    if Arc::ptr_eq(verified, before_it) && Arc::ptr_eq(&advisories, &before.advisories) =>
+                {
+                    findings.clone()
+                }
+                (Ok(verified), _) => Arc::new(advisories.judge(&verified.components)),
+                (Err(_), _) => Arc::default(),
+            };
+            entries.insert(record.id, Entry { record, verified, findings });
         }
         let releases =
             entries.values().filter_map(|entry| Some(entry.verified.as_ref().ok()?.release.clone()));
         let releases = Releases::of(releases);
         let broken = entries.values().filter(|entry| entry.verified.is_err()).map(|entry| entry.record.id);
         let broken = broken.collect();
-        let book = Arc::new(Book { entries, releases, broken, authorities: version });
+        let book = Arc::new(Book { entries, releases, broken, authorities: version, advisories });
         let changed = !book.stands_as(&before);
         *self.book.write().unwrap_or_else(|poisoned| poisoned.into_inner()) = book;
         if changed {
@@ -345,6 +370,8 @@ impl App {
             revoked_why: record.revoked.as_ref().map(|(_, why)| why.clone()),
             unusable: entry.verified.as_ref().err().map(reasons::to_api),
             awaits_approval: awaits_approval.as_ref().map(reasons::to_api),
+            awaits_scan: self.check_scans(&id).err().as_ref().map(reasons::to_api),
+            flaws: entry.findings.iter().map(|finding| finding.view(record)).collect(),
             staged_on,
             devices,
         })

@@ -58,6 +58,7 @@ fn describe(change: &Change) -> Event {
         Change::Campaign(id) => ("campaign", id.to_string()),
         Change::Gateway(name) => ("gateway", name.clone()),
         Change::Override => ("override", String::new()),
+        Change::Advisories => ("advisories", String::new()),
         Change::Authorities => ("authorities", String::new()),
         Change::Criteria => ("criteria", String::new()),
     };

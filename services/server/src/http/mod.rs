@@ -1,5 +1,6 @@
 //! The HTTP faces: thin. They read requests, ask the application, and write answers.
 
+mod advisories;
 mod answer;
 mod attestation;
 mod criteria;
@@ -9,6 +10,7 @@ mod manage;
 mod objects;
 mod pages;
 mod request;
+mod scans;
 mod update;
 
 use std::sync::Arc;
@@ -41,6 +43,8 @@ pub(crate) fn router(app: Shared) -> Router {
             .merge(objects::routes())
             .merge(endorsements::routes())
             .merge(criteria::routes())
+            .merge(advisories::routes())
+            .merge(scans::routes())
             .merge(events::routes())
             .merge(pages::routes());
     }

@@ -19,7 +19,7 @@ pub(super) async fn reconcile(app: &App) -> Result<(), Failure> {
 }
 
 async fn advance(app: &App, campaign: &Campaign) -> Result<(), Failure> {
-    if let Some(reason) = withdrawn(app, campaign) {
+    if let Some(reason) = app.book().get(&campaign.release).and_then(|entry| app.not_offerable(entry)) {
         return change(app, campaign, CampaignState::Halted, Some(reason)).await;
     }
     let limit = i64::try_from(app.config.trial_limit.as_secs()).unwrap_or(i64::MAX);
@@ -53,19 +53,6 @@ async fn advance(app: &App, campaign: &Campaign) -> Result<(), Failure> {
         (false, _) => {}
     }
     Ok(())
-}
-
-/// Why the release may not be offered any more.
-fn withdrawn(app: &App, campaign: &Campaign) -> Option<Reason> {
-    let book = app.book();
-    let entry = book.get(&campaign.release)?;
-    match (&entry.record.revoked, &entry.verified) {
-        (Some((_, why)), _) => {
-            Some(Reason::new(Code::ReleaseRevoked).with("version", &entry.record.version).with("reason", why))
-        }
-        (None, Err(reason)) => Some(reason.clone()),
-        (None, Ok(_)) => None,
-    }
 }
 
 /// Why a device failed that took too long since it began.

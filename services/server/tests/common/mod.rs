@@ -1,11 +1,15 @@
 //! A server on loopback, its clients, a maker who signs releases and devices that attest.
 #![allow(dead_code, unreachable_pub, missing_docs, reason = "each test binary uses its part")]
 
+pub mod fleet;
+
 use std::{io::Read, sync::Arc, time::Duration};
 
 use api::{Base64Url, Session};
 use cose::{EncryptBuilder, RecipientKey};
-use coswid::{Entity, File, Hash, Role as SwidRole, TagBuilder, TagId, VersionScheme};
+use coswid::{
+    Entity, File, Hash, Role as SwidRole, TagBuilder, TagId, VersionScheme, interchange::ImportOptions,
+};
 use crypto::{
     ContentAlgorithm, Digest, HashAlgorithm, KeyWrapAlgorithm, KeyWrapKey, SignatureAlgorithm, SigningKey,
 };
@@ -269,6 +273,29 @@ impl Maker {
         AuthorityList::with_default_policy(vec![author]).unwrap()
     }
 
+    /// A release whose SBOM links to components, each a name, a version and a package URL.
+    pub fn release_of(
+        &self,
+        version: &str,
+        sequence_number: u64,
+        app: &[u8],
+        components: &[(&str, &str, &str)],
+    ) -> Vec<u8> {
+        let listed: Vec<Value> = components
+            .iter()
+            .map(|(name, version, purl)| {
+                json!({ "type": "library", "name": name, "version": version, "purl": purl })
+            })
+            .collect();
+        let document = json!({ "bomFormat": "CycloneDX", "specVersion": "1.5", "serialNumber": "urn:x",
+            "metadata": { "component": { "type": "firmware", "name": "x", "version": version } },
+            "components": listed });
+        let options = ImportOptions { tag_creator: Some("maker"), ..ImportOptions::default() };
+        let sbom = coswid::interchange::import(document.to_string().as_bytes(), &options).unwrap().tag;
+        let draft = self.draft(version, sequence_number, app, CAM);
+        self.signed(&mut ReleaseDraft { links: sbom.links().to_vec(), ..draft }.build().unwrap())
+    }
+
     pub fn release(&self, version: &str, sequence_number: u64, app: &[u8]) -> Vec<u8> {
         self.release_with(version, sequence_number, app, CAM)
     }
@@ -325,6 +352,7 @@ impl Maker {
             sequence_number,
             tag_id: None,
             supersedes: None,
+            links: Vec::new(),
             images: vec![DraftImage {
                 component: ComponentId::new(&["app"]).unwrap(),
                 content: app.to_vec(),

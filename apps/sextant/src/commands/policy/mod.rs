@@ -2,7 +2,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
 use crypto::{HashAlgorithm, SigningKey};
-use trust::{Access, Approval, Effect, Flow, Override, Scope};
+use trust::{Access, Approval, Effect, Flow, Override, RequiredScan, Scope};
 use ureq::http::Method;
 
 use crate::{
@@ -132,6 +132,10 @@ pub(crate) struct Rules {
     /// An authority list that trusted devices may obey, and no other; repeatable
     #[arg(long, value_name = "FILE")]
     authorities: Vec<PathBuf>,
+    /// A statement without which no release is deployed: that a scan found nothing, signed with this key, by any tool
+    /// or by the one of this name; repeatable
+    #[arg(long, value_name = "FILE[=TOOL]")]
+    require_scan: Vec<String>,
     /// Where to write the policy
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
@@ -212,7 +216,18 @@ fn policy(rules: &Rules) -> Result<trust::Policy, Failure> {
         authorities: rules.authorities.iter().map(digest).collect::<Result<_, _>>()?,
         // Those of a server are given to it, and come and go while it runs.
         rules: usual.rules,
+        scans: rules.require_scan.iter().map(|text| required_scan(text)).collect::<Result<_, _>>()?,
     })
+}
+
+/// A key file, and the name of a tool where one is given.
+fn required_scan(text: &str) -> Result<RequiredScan, Failure> {
+    let (path, tool) = match text.split_once('=') {
+        Some((path, tool)) => (path, Some(tool.to_owned())),
+        None => (text, None),
+    };
+    let key = KeyFile::read(Path::new(path))?.public;
+    Ok(RequiredScan { key: cose::thumbprint(&key, HashAlgorithm::Sha256), tool })
 }
 
 /// A policy with every rule.
@@ -231,6 +246,12 @@ pub(crate) fn rules_tree(policy: &trust::Policy) -> Map {
         .with("outdated_access", access(policy.outdated_access))
         .unless_empty("authorities", Node::list(&policy.authorities))
         .unless_empty("rules", Node::list(&policy.rules))
+        .unless_empty("scans", Node::list(policy.scans.iter().map(scan_words)))
+}
+
+fn scan_words(scan: &RequiredScan) -> String {
+    let tool = scan.tool.as_deref().unwrap_or("any tool");
+    format!("nothing found by {tool}, signed by {}", scan.key)
 }
 
 /// The word for what a device may reach.

@@ -2,6 +2,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use coswid::{
+    Link, Rel, Tag, TagId,
+    interchange::{self, ImportOptions},
+};
 use crypto::{HashAlgorithm, PublicKey};
 use suit::{
     ComponentId, EnvelopeBuilder, LanguageText, ManifestBuilder, MudBinding, ReportingPolicy, Text, Uuid,
@@ -151,8 +155,32 @@ impl<'r> Desk<'r> {
             tag_id: release.tag_id.clone(),
             supersedes: release.supersedes.clone(),
             images,
+            links: self.components()?,
             mud,
         })
+    }
+
+    /// What the software is made of, as its SBOM says: links to components, and nothing else of it.
+    fn components(&self) -> Result<Vec<Link>, Failure> {
+        let release = &self.recipe.release;
+        let Some(path) = &release.sbom else { return Ok(Vec::new()) };
+        let input = self.read(path)?;
+        let options = ImportOptions {
+            // Neither is taken over, and a document need not have them.
+            tag_id: Some(TagId::Text(release.version.clone())),
+            tag_creator: Some(&release.vendor),
+            ..ImportOptions::default()
+        };
+        let tag = match Tag::decode(&input.bytes) {
+            Ok(tag) => tag,
+            Err(_) => {
+                interchange::import(&input.bytes, &options)
+                    .map_err(|error| input.failure("this is no SBOM", &error))?
+                    .tag
+            }
+        };
+        let links = tag.links().iter().filter(|link| matches!(link.rel, Rel::Component | Rel::Requires));
+        Ok(links.cloned().collect())
     }
 
     fn plan(

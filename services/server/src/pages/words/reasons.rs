@@ -328,6 +328,15 @@ pub(super) const REASONS: &[(&str, &[&str])] = &[
             "It cannot process the release.",
         ],
     ),
+    (
+        "scan-missing",
+        &["There is no scan by {tool}, or it ended.", "A scan that is asked for is missing, or ended."],
+    ),
+    ("scan-found", &["{tool} found {findings} things in it.", "A scan found something in it."]),
+    (
+        "scan-refused",
+        &["The statement on a scan is refused: {error}.", "The statement on a scan is refused."],
+    ),
     ("malformed-report", &["The report could not be read: {error}.", "The report could not be read."]),
     (
         "unsupported-report",
