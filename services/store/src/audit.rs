@@ -1,9 +1,9 @@
 use crypto::{Digest, HashAlgorithm, Hasher};
 use serde::Serialize;
-use serde_json::Value;
-use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection, sqlite::SqliteRow};
+use serde_json::{Value, json};
+use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 
-use crate::{Error, Store, Timestamp};
+use crate::{Error, Store, Timestamp, decisions::hex};
 
 /// One fact for the audit chain.
 #[derive(Clone, Debug, PartialEq)]
@@ -180,21 +180,29 @@ pub(crate) async fn append(
         head = AuditHead { sequence: body.seq, hash: link(&head.hash, &text)? };
         chained.push((head, entry, text));
     }
-    // SQLite takes 32,766 variables a statement; seven a row.
-    for rows in chained.chunks(1000) {
-        let mut insert: QueryBuilder<Sqlite> =
-            QueryBuilder::new("INSERT INTO audit (sequence, at, actor, action, subject, record, hash) ");
-        insert.push_values(rows, |mut row, (place, entry, text)| {
-            row.push_bind(place.sequence)
-                .push_bind(entry.at.micros())
-                .push_bind(entry.actor.clone())
-                .push_bind(entry.action)
-                .push_bind(entry.subject.clone())
-                .push_bind(text.clone())
-                .push_bind(place.hash.to_vec());
-        });
-        insert.build().execute(&mut *connection).await?;
-    }
+    let rows: Vec<Value> = chained
+        .iter()
+        .map(|(place, entry, text)| {
+            json!([
+                place.sequence,
+                entry.at.micros(),
+                entry.actor,
+                entry.action,
+                entry.subject,
+                text,
+                hex(&place.hash)
+            ])
+        })
+        .collect();
+    // One statement for any number of records, which the database has to read once.
+    sqlx::query(
+        "INSERT INTO audit (sequence, at, actor, action, subject, record, hash)
+         SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, unhex(value ->> 6)
+         FROM json_each($1)",
+    )
+    .bind(Value::Array(rows).to_string())
+    .execute(&mut *connection)
+    .await?;
     let mut value = head.sequence.to_be_bytes().to_vec();
     value.extend(head.hash);
     sqlx::query(

@@ -1,3 +1,5 @@
+use std::collections::HashMap;
+
 use serde_json::{Value, json};
 use sqlx::{Row, sqlite::SqliteRow};
 
@@ -69,31 +71,7 @@ impl Store {
     /// Remembers decisions that no new evidence caused. One whose device got another result or decision than it was
     /// made from is dropped: something newer was decided meanwhile. Gives how many were kept.
     pub async fn decide(&self, decisions: Vec<Redecision>) -> Result<usize, Error> {
-        self.writer
-            .write(move |transaction| {
-                Box::pin(async move {
-                    let mut kept = 0;
-                    for Redecision { result, replaces, renewed, decision } in decisions {
-                        let row = sqlx::query("SELECT result, decision FROM devices WHERE id = $1")
-                            .bind(decision.device.as_bytes().to_vec())
-                            .fetch_optional(&mut transaction.connection)
-                            .await?;
-                        let Some(row) = row else { continue };
-                        let now: (Option<i64>, Option<i64>) = (row.try_get(0)?, row.try_get(1)?);
-                        if now != (result.map(|result| result.0), replaces.map(|decision| decision.0)) {
-                            continue;
-                        }
-                        let rests_on = match renewed {
-                            Some(renewed) => Some(results::renew(transaction, renewed).await?),
-                            None => result,
-                        };
-                        insert(transaction, rests_on, decision).await?;
-                        kept += 1;
-                    }
-                    Ok(kept)
-                })
-            })
-            .await
+        self.writer.write(move |transaction| Box::pin(decide(transaction, decisions))).await
     }
 
     /// One decision.
@@ -116,41 +94,100 @@ impl Store {
     }
 }
 
-/// Remembers a decision inside a transaction and makes it the device's present one.
-pub(crate) async fn insert(
+/// Remembers decisions, and the results that they rest on, by a few statements over all of them: the whole fleet is decided
+/// about again when a release is revoked.
+async fn decide(transaction: &mut Transaction, mut decisions: Vec<Redecision>) -> Result<usize, Error> {
+    let devices: Vec<String> = decisions.iter().map(|new| hex(new.decision.device.as_bytes())).collect();
+    let rows = sqlx::query(
+        "SELECT id, result, decision FROM devices WHERE id IN (SELECT unhex(value) FROM json_each($1))",
+    )
+    .bind(json!(devices).to_string())
+    .fetch_all(&mut transaction.connection)
+    .await?;
+    let mut present = HashMap::new();
+    for row in &rows {
+        let ids: (Option<i64>, Option<i64>) = (row.try_get("result")?, row.try_get("decision")?);
+        present.insert(row.try_get::<Vec<u8>, _>("id")?, ids);
+    }
+    // Each device once: a second decision about it was made from what the first one replaces.
+    decisions.retain(|new| {
+        let made_from = (new.result.map(|result| result.0), new.replaces.map(|decision| decision.0));
+        present.remove(new.decision.device.as_bytes()) == Some(made_from)
+    });
+    if decisions.is_empty() {
+        return Ok(0);
+    }
+    let row = sqlx::query(
+        "SELECT (SELECT coalesce(max(id), 0) FROM results), (SELECT coalesce(max(id), 0) FROM decisions)",
+    )
+    .fetch_one(&mut transaction.connection)
+    .await?;
+    let (mut result_id, mut decision_id): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
+    let (kept, mut results, mut told) = (decisions.len(), Vec::new(), Vec::new());
+    for Redecision { result, renewed, decision, .. } in decisions {
+        let rests_on = match renewed {
+            None => result,
+            Some(renewed) => {
+                result_id += 1;
+                results.push((ResultId(result_id), renewed));
+                Some(ResultId(result_id))
+            }
+        };
+        decision_id += 1;
+        told.push((DecisionId(decision_id), rests_on, decision));
+    }
+    results::renew(transaction, results).await?;
+    insert(transaction, told).await?;
+    Ok(kept)
+}
+
+/// Remembers decisions and makes them the present ones of their devices.
+async fn insert(
     transaction: &mut Transaction,
-    result: Option<ResultId>,
-    decision: NewDecision,
-) -> Result<DecisionId, Error> {
-    let id = sqlx::query(
-        "INSERT INTO decisions (device, at, posture, access, reasons, release, result, body)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-    )
-    .bind(decision.device.as_bytes().to_vec())
-    .bind(decision.at.micros())
-    .bind(decision.posture.clone())
-    .bind(decision.access.clone())
-    .bind(decision.reasons.clone())
-    .bind(decision.release.map(|release| release.as_bytes().to_vec()))
-    .bind(result.map(|result| result.0))
-    .bind(decision.body)
-    .execute(&mut transaction.connection)
-    .await?
-    .last_insert_rowid();
+    decisions: Vec<(DecisionId, Option<ResultId>, NewDecision)>,
+) -> Result<(), Error> {
+    let rows: Vec<Value> = decisions
+        .iter()
+        .map(|(id, result, new)| {
+            json!({
+                "id": id.0,
+                "result": result.map(|result| result.0),
+                "device": hex(new.device.as_bytes()),
+                "at": new.at.micros(),
+                "posture": new.posture,
+                "access": new.access,
+                "violating": i64::from(new.violating),
+                "reasons": new.reasons,
+                "release": new.release.map(|release| hex(release.as_bytes())),
+                "due": new.due.map(Timestamp::micros),
+                "body": new.body,
+            })
+        })
+        .collect();
     sqlx::query(
-        "UPDATE devices SET decision = $1, posture = $2, access = $3, violating = $4, reasons = $5, release = $6,
-         due = $7 WHERE id = $8",
+        "INSERT INTO decisions (id, device, at, posture, access, reasons, release, result, body)
+         SELECT value ->> 'id', unhex(value ->> 'device'), value ->> 'at', value ->> 'posture', value ->> 'access',
+         value ->> 'reasons', unhex(value ->> 'release'), value ->> 'result', value ->> 'body' FROM json_each($1);
+         UPDATE devices SET decision = value ->> 'id', posture = value ->> 'posture', access = value ->> 'access',
+         violating = value ->> 'violating', reasons = value ->> 'reasons', release = unhex(value ->> 'release'),
+         due = value ->> 'due' FROM json_each($1) WHERE devices.id = unhex(value ->> 'device')",
     )
-    .bind(id)
-    .bind(decision.posture.clone())
-    .bind(decision.access.clone())
-    .bind(decision.violating)
-    .bind(decision.reasons.clone())
-    .bind(decision.release.map(|release| release.as_bytes().to_vec()))
-    .bind(decision.due.map(Timestamp::micros))
-    .bind(decision.device.as_bytes().to_vec())
+    .bind(Value::Array(rows).to_string())
     .execute(&mut transaction.connection)
     .await?;
+    for (id, result, decision) in decisions {
+        tell(transaction, id, result, decision)?;
+    }
+    Ok(())
+}
+
+/// Adds a decision that was remembered to the audit chain, and tells that the device changed.
+pub(crate) fn tell(
+    transaction: &mut Transaction,
+    id: DecisionId,
+    result: Option<ResultId>,
+    decision: NewDecision,
+) -> Result<(), Error> {
     let reasons: Value = serde_json::from_str(&decision.reasons).map_err(|_| Error::Corrupt("reasons"))?;
     transaction.audit(AuditEntry {
         at: decision.at,
@@ -158,7 +195,7 @@ pub(crate) async fn insert(
         action: "decision.make",
         subject: format!("device:{}", decision.device),
         detail: json!({
-            "decision": id,
+            "decision": id.0,
             "posture": decision.posture,
             "access": decision.access,
             "reasons": reasons,
@@ -167,7 +204,18 @@ pub(crate) async fn insert(
         }),
     });
     transaction.changed(Change::Device(decision.device));
-    Ok(DecisionId(id))
+    Ok(())
+}
+
+/// How binary columns travel through JSON to the database.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        for half in [byte >> 4, byte & 15] {
+            text.push(char::from(if half < 10 { b'0' + half } else { b'a' + half - 10 }));
+        }
+    }
+    text
 }
 
 fn decision(row: &SqliteRow) -> Result<DecisionRecord, Error> {

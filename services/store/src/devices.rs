@@ -2,7 +2,7 @@ use serde_json::json;
 use sqlx::{Row, sqlite::SqliteRow};
 
 use crate::{
-    AuditEntry, Change, DecisionId, DeviceId, Error, Hold, ReleaseId, ResultId, Store, Timestamp,
+    AuditEntry, Change, DecisionId, DeviceId, Error, Hold, ReleaseId, ResultId, SessionId, Store, Timestamp,
     holds::hold, writer::Transaction,
 };
 
@@ -64,6 +64,19 @@ pub struct Device {
     pub due: Option<Timestamp>,
 }
 
+/// What is to be known before evidence is judged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BeforeAttesting {
+    /// Whether the session took its evidence, or was ended.
+    pub session_used: bool,
+    /// The device, retired or not.
+    pub device: Option<Device>,
+    /// Name of another device in service with the thumbprint that is stored for this one.
+    pub twin: Option<String>,
+    /// Whether packets of the device were dropped lately.
+    pub violated: bool,
+}
+
 /// Which devices, ordered by id.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DeviceFilter {
@@ -106,6 +119,35 @@ impl Store {
             .fetch_optional(&self.readers)
             .await?;
         row.as_ref().map(device).transpose()
+    }
+
+    /// What is to be known before evidence for a session is judged that claims to come from a device, in one round through
+    /// the database's thread. Violations count from a time on.
+    pub async fn before_attesting(
+        &self,
+        session: SessionId,
+        id: Option<&DeviceId>,
+        since: Timestamp,
+    ) -> Result<BeforeAttesting, Error> {
+        let row = sqlx::query(
+            "SELECT EXISTS (SELECT 1 FROM sessions_used WHERE id = $1) AS session_used,
+             EXISTS (SELECT 1 FROM violations WHERE device = $2 AND last_at >= $3) AS violated,
+             (SELECT twin.name FROM devices AS twin WHERE twin.thumbprint = d.thumbprint AND twin.id <> d.id
+              AND twin.retired_at IS NULL ORDER BY twin.id LIMIT 1) AS twin, d.*
+             FROM (SELECT 1) LEFT JOIN devices AS d ON d.id = $2",
+        )
+        .bind(session.0.to_vec())
+        .bind(id.map(DeviceId::as_bytes))
+        .bind(since.micros())
+        .fetch_one(&self.readers)
+        .await?;
+        let found: Option<&[u8]> = row.try_get("id")?;
+        Ok(BeforeAttesting {
+            session_used: row.try_get("session_used")?,
+            device: found.is_some().then(|| device(&row)).transpose()?,
+            twin: row.try_get("twin")?,
+            violated: row.try_get("violated")?,
+        })
     }
 
     /// The device in service with this name.

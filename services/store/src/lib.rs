@@ -41,7 +41,7 @@ pub use authorities::{AuthorityUpdateRecord, AuthorityVersion, NewAuthorityUpdat
 pub use campaigns::{Campaign, CampaignChange, CampaignDevice, DeviceChange, NewCampaign, Offer, Remainder};
 pub use decisions::{DecisionRecord, NewDecision, Redecision};
 pub use denied::Denied;
-pub use devices::{Device, DeviceFilter, NewDevice};
+pub use devices::{BeforeAttesting, Device, DeviceFilter, NewDevice};
 pub use endorsements::{EndorsementRecord, NewEndorsement};
 pub use error::Error;
 pub use gateways::{

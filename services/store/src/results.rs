@@ -5,7 +5,10 @@ use sqlx::{Row, sqlite::SqliteRow};
 
 use crate::{
     AuditEntry, DecisionId, Device, DeviceFilter, DeviceId, Error, NewDecision, ReleaseId, ResultId,
-    SessionId, Store, Timestamp, decisions, devices::release_column, sessions, writer::Transaction,
+    SessionId, Store, Timestamp,
+    decisions::{self, hex},
+    devices::release_column,
+    writer::Transaction,
 };
 
 /// A signed result and the evidence it judges.
@@ -13,8 +16,6 @@ use crate::{
 pub struct NewResult {
     /// The session that this uses up; `None` when evidence was judged again.
     pub session: Option<SessionId>,
-    /// The device's present result, which this replaces for the same evidence. Another one is a conflict.
-    pub replaces: Option<ResultId>,
     /// The device that the evidence claims to speak of, enrolled or not; `None` when it could not be read.
     pub device: Option<DeviceId>,
     /// When the evidence came.
@@ -94,37 +95,7 @@ impl Store {
         result: NewResult,
         decision: Option<NewDecision>,
     ) -> Result<(ResultId, Option<DecisionId>), Error> {
-        self.writer
-            .write(move |transaction| {
-                Box::pin(async move {
-                    if let Some(session) = result.session {
-                        sessions::take(transaction, session, result.received_at).await?;
-                    }
-                    if let (Some(replaced), Some(device)) = (result.replaces, &result.device)
-                        && present(transaction, device).await? != Some(replaced)
-                    {
-                        return Err(Error::Conflict("the device's result"));
-                    }
-                    let (authentic, device, at) =
-                        (result.authentic, result.device.clone(), result.received_at);
-                    let id = insert(transaction, result).await?;
-                    if let (true, Some(device)) = (authentic, &device) {
-                        make_present(transaction, id, device, at).await?;
-                    }
-                    let decided = match decision {
-                        Some(decision) => {
-                            let rests_on = match authentic {
-                                true => Some(id),
-                                false => present(transaction, &decision.device).await?,
-                            };
-                            Some(decisions::insert(transaction, rests_on, decision).await?)
-                        }
-                        None => None,
-                    };
-                    Ok((id, decided))
-                })
-            })
-            .await
+        self.writer.write(move |transaction| Box::pin(record(transaction, result, decision))).await
     }
 
     /// Forgets results and decisions from before a time, at most so many of each; those that devices stand on now, and
@@ -216,42 +187,136 @@ impl Store {
     }
 }
 
-async fn present(transaction: &mut Transaction, device: &DeviceId) -> Result<Option<ResultId>, Error> {
-    let row = sqlx::query("SELECT result FROM devices WHERE id = $1")
-        .bind(device.as_bytes().to_vec())
-        .fetch_optional(&mut transaction.connection)
-        .await?;
-    Ok(row.map(|row| row.try_get::<Option<i64>, _>(0)).transpose()?.flatten().map(ResultId))
-}
+/// Uses the session up. One that was used before breaks the key of the table, and so all that follows.
+const TAKE: &str = "INSERT INTO sessions_used (id, at) VALUES ($1, $3);";
+const RESULT: &str =
+    "INSERT INTO results (session, device, received_at, nonce, evidence, cwt, jwt, issued, expires, tier,
+    release, reasons, authentic, media_type, policy, seal)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) RETURNING id;";
+/// Makes the result just remembered the device's present one.
+const PRESENT: &str =
+    "UPDATE devices SET result = last_insert_rowid(), attested_at = max($3, coalesce(attested_at, 0))
+    WHERE id = $2;";
+const DECISION: &str = "INSERT INTO decisions (device, at, posture, access, reasons, release, result, body)
+    VALUES ($17, $18, $19, $20, $21, $22, (SELECT result FROM devices WHERE id = $17), $23) RETURNING id, result;";
+/// Makes the decision just remembered the device's present one.
+const DECIDED: &str =
+    "UPDATE devices SET decision = last_insert_rowid(), posture = $19, access = $20, violating = $24,
+    reasons = $21, release = $22, due = $25 WHERE id = $17;";
 
-/// Remembers a result about evidence that was judged again, and makes it the device's present one.
-pub(crate) async fn renew(transaction: &mut Transaction, result: NewResult) -> Result<ResultId, Error> {
-    let (device, at) = (result.device.clone(), result.received_at);
-    let id = insert(transaction, result).await?;
-    if let Some(device) = device {
-        make_present(transaction, id, &device, at).await?;
-    }
-    Ok(id)
-}
-
-async fn make_present(
+/// Remembers a result and a decision in one round through the database's thread: evidence comes by the thousand.
+async fn record(
     transaction: &mut Transaction,
-    id: ResultId,
-    device: &DeviceId,
-    at: Timestamp,
+    result: NewResult,
+    decision: Option<NewDecision>,
+) -> Result<(ResultId, Option<DecisionId>), Error> {
+    let present = result.authentic && result.device.is_some();
+    let parts = [
+        (result.session.is_some(), TAKE),
+        (true, RESULT),
+        (present, PRESENT),
+        (decision.is_some(), DECISION),
+        (decision.is_some(), DECIDED),
+    ];
+    let statements: String = parts.into_iter().filter(|(wanted, _)| *wanted).map(|(_, part)| part).collect();
+    // Put together from the constants above.
+    let query = sqlx::query(sqlx::AssertSqlSafe(statements))
+        .bind(result.session.map(|session| session.0.to_vec()))
+        .bind(result.device.as_ref().map(|device| device.as_bytes().to_vec()))
+        .bind(result.received_at.micros())
+        .bind(result.nonce.clone())
+        .bind(result.evidence.clone())
+        .bind(result.cwt.clone())
+        .bind(result.jwt.clone())
+        .bind(result.issued)
+        .bind(result.expires)
+        .bind(result.tier.clone())
+        .bind(result.release.map(|release| release.as_bytes().to_vec()))
+        .bind(result.reasons.clone())
+        .bind(result.authentic)
+        .bind(result.media_type.clone())
+        .bind(result.policy.clone())
+        .bind(result.seal.clone());
+    let query = match &decision {
+        None => query,
+        Some(decision) => query
+            .bind(decision.device.as_bytes().to_vec())
+            .bind(decision.at.micros())
+            .bind(decision.posture.clone())
+            .bind(decision.access.clone())
+            .bind(decision.reasons.clone())
+            .bind(decision.release.map(|release| release.as_bytes().to_vec()))
+            .bind(decision.body.clone())
+            .bind(decision.violating)
+            .bind(decision.due.map(Timestamp::micros)),
+    };
+    let rows =
+        query.fetch_all(&mut transaction.connection).await.map_err(|error| match Error::from(error) {
+            Error::Conflict(_) => Error::Conflict("the session"),
+            other => other,
+        })?;
+    let mut rows = rows.iter();
+    let id = ResultId(rows.next().ok_or(Error::Corrupt("result id"))?.try_get(0)?);
+    tell(transaction, id, &result)?;
+    let decided = match (rows.next(), decision) {
+        (Some(row), Some(decision)) => {
+            let rests_on: Option<i64> = row.try_get(1)?;
+            let decided = DecisionId(row.try_get(0)?);
+            decisions::tell(transaction, decided, rests_on.map(ResultId), decision)?;
+            Some(decided)
+        }
+        _ => None,
+    };
+    Ok((id, decided))
+}
+
+/// Remembers results about evidence that was judged again, and makes them the present ones of their devices.
+pub(crate) async fn renew(
+    transaction: &mut Transaction,
+    results: Vec<(ResultId, NewResult)>,
 ) -> Result<(), Error> {
+    let rows: Vec<Value> = results
+        .iter()
+        .map(|(id, new)| {
+            json!({
+                "id": id.0,
+                "device": new.device.as_ref().map(|device| hex(device.as_bytes())),
+                "received_at": new.received_at.micros(),
+                "nonce": hex(&new.nonce),
+                "evidence": hex(&new.evidence),
+                "cwt": hex(&new.cwt),
+                "jwt": new.jwt,
+                "issued": new.issued,
+                "expires": new.expires,
+                "tier": new.tier,
+                "release": new.release.map(|release| hex(release.as_bytes())),
+                "reasons": new.reasons,
+                "authentic": i64::from(new.authentic),
+                "media_type": new.media_type,
+                "policy": hex(&new.policy),
+                "seal": new.seal.as_ref().map(|seal| hex(seal)),
+            })
+        })
+        .collect();
     sqlx::query(
-        "UPDATE devices SET result = $1, attested_at = max($2, coalesce(attested_at, 0)) WHERE id = $3",
+        "INSERT INTO results (id, device, received_at, nonce, evidence, cwt, jwt, issued, expires, tier, release, reasons,
+         authentic, media_type, policy, seal)
+         SELECT value ->> 'id', unhex(value ->> 'device'), value ->> 'received_at', unhex(value ->> 'nonce'),
+         unhex(value ->> 'evidence'), unhex(value ->> 'cwt'), value ->> 'jwt', value ->> 'issued', value ->> 'expires',
+         value ->> 'tier', unhex(value ->> 'release'), value ->> 'reasons', value ->> 'authentic',
+         value ->> 'media_type', unhex(value ->> 'policy'), unhex(value ->> 'seal') FROM json_each($1);
+         UPDATE devices SET result = value ->> 'id',
+         attested_at = max(value ->> 'received_at', coalesce(attested_at, 0))
+         FROM json_each($1) WHERE devices.id = unhex(value ->> 'device')",
     )
-    .bind(id.0)
-    .bind(at.micros())
-    .bind(device.as_bytes().to_vec())
+    .bind(Value::Array(rows).to_string())
     .execute(&mut transaction.connection)
     .await?;
-    Ok(())
+    results.iter().try_for_each(|(id, result)| tell(transaction, *id, result))
 }
 
-async fn insert(transaction: &mut Transaction, result: NewResult) -> Result<ResultId, Error> {
+/// Adds a result that was remembered to the audit chain.
+fn tell(transaction: &mut Transaction, id: ResultId, result: &NewResult) -> Result<(), Error> {
     let reasons: Value = serde_json::from_str(&result.reasons).map_err(|_| Error::Corrupt("reasons"))?;
     let detail = json!({
         "tier": result.tier,
@@ -260,38 +325,14 @@ async fn insert(transaction: &mut Transaction, result: NewResult) -> Result<Resu
         "authentic": result.authentic,
         "expires": result.expires,
     });
-    let id = sqlx::query(
-        "INSERT INTO results (session, device, received_at, nonce, evidence, cwt, jwt, issued, expires, tier, release,
-         reasons, authentic, media_type, policy, seal)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
-    )
-    .bind(result.session.map(|session| session.0.to_vec()))
-    .bind(result.device.as_ref().map(|device| device.as_bytes().to_vec()))
-    .bind(result.received_at.micros())
-    .bind(result.nonce)
-    .bind(result.evidence)
-    .bind(result.cwt)
-    .bind(result.jwt)
-    .bind(result.issued)
-    .bind(result.expires)
-    .bind(result.tier)
-    .bind(result.release.map(|release| release.as_bytes().to_vec()))
-    .bind(result.reasons)
-    .bind(result.authentic)
-    .bind(result.media_type)
-    .bind(result.policy)
-    .bind(result.seal)
-    .execute(&mut transaction.connection)
-    .await?
-    .last_insert_rowid();
     let action = if result.session.is_some() { "evidence.appraise" } else { "evidence.reappraise" };
     let subject = match (&result.device, result.session) {
         (Some(device), _) => format!("device:{device}"),
         (None, Some(session)) => format!("session:{session}"),
-        (None, None) => format!("result:{id}"),
+        (None, None) => format!("result:{}", id.0),
     };
     transaction.audit(AuditEntry { at: result.received_at, actor: subject.clone(), action, subject, detail });
-    Ok(ResultId(id))
+    Ok(())
 }
 
 fn result(row: &SqliteRow) -> Result<ResultRecord, Error> {

@@ -64,7 +64,6 @@ fn release(byte: u8) -> NewRelease {
 fn result(session: u8, device: &DeviceId) -> NewResult {
     NewResult {
         session: Some(SessionId([session; 16])),
-        replaces: None,
         device: Some(device.clone()),
         received_at: NOW,
         nonce: vec![1; 32],
@@ -191,14 +190,36 @@ async fn drops_decision_made_from_what_is_not_the_newest() {
     for (result, replaces, kept) in [(first, new, 0), (second, old, 0), (second, new, 1), (second, new, 0)] {
         assert_eq!(store.decide(stale(result, replaces)).await.unwrap(), kept);
     }
-    let again = NewResult { session: None, replaces: Some(first), ..result(3, &id) };
-    assert!(matches!(store.record_result(again.clone(), None).await, Err(Error::Conflict(_))));
     assert_eq!(store.device(&id).await.unwrap().unwrap().posture, "stale");
     assert_eq!(store.next_due().await.unwrap(), Some(NOW.plus_seconds(9)));
     assert_eq!(store.devices_due(NOW.plus_seconds(8), 9).await.unwrap().len(), 0);
     assert_eq!(store.devices_due(NOW.plus_seconds(9), 9).await.unwrap().len(), 1);
-    let (third, _) = store.record_result(NewResult { replaces: Some(second), ..again }, None).await.unwrap();
-    assert_eq!(store.device(&id).await.unwrap().unwrap().result, Some(third));
+    // A renewed result goes with its decision, or not at all; of two in one batch the first one counts.
+    let present = store.device(&id).await.unwrap().unwrap().decision;
+    let renew = |replaces| Redecision {
+        result: Some(second),
+        replaces,
+        renewed: Some(NewResult { session: None, seal: Some(vec![7]), ..result(3, &id) }),
+        decision: decision(&id, "untrusted", 9),
+    };
+    assert_eq!(store.decide(vec![renew(new)]).await.unwrap(), 0);
+    assert_eq!(store.decide(vec![renew(present), renew(present)]).await.unwrap(), 1);
+    let stored = store.device(&id).await.unwrap().unwrap();
+    let third = store.result(stored.result.unwrap()).await.unwrap().unwrap();
+    assert_eq!((stored.posture.as_str(), third.id), ("untrusted", ResultId(second.0 + 1)));
+    let before = store.result(second).await.unwrap().unwrap();
+    let like = ResultRecord { id: third.id, session: None, seal: Some(vec![7]), ..before };
+    assert_eq!(
+        third,
+        ResultRecord {
+            cwt: third.cwt.clone(),
+            evidence: third.evidence.clone(),
+            jwt: third.jwt.clone(),
+            nonce: third.nonce.clone(),
+            ..like
+        }
+    );
+    assert_eq!(store.decision(stored.decision.unwrap()).await.unwrap().unwrap().result, Some(third.id));
 }
 
 #[tokio::test]

@@ -207,9 +207,9 @@ impl Actor {
             drop(jobs);
             return Err(error);
         }
+        execute(transaction, "SAVEPOINT mutation").await?;
         for job in &mut jobs {
             let (audit, changes) = (transaction.audit.len(), transaction.changes.len());
-            execute(transaction, "SAVEPOINT mutation").await?;
             let (holds, acknowledge) = job(transaction).await;
             acknowledgements.push(acknowledge);
             if !holds {
@@ -217,7 +217,7 @@ impl Actor {
                 transaction.audit.truncate(audit);
                 transaction.changes.truncate(changes);
             }
-            execute(transaction, "RELEASE mutation").await?;
+            execute(transaction, "RELEASE mutation; SAVEPOINT mutation").await?;
         }
         let entries = std::mem::take(&mut transaction.audit);
         let head = audit::append(&mut transaction.connection, self.head, entries).await?;

@@ -1,11 +1,9 @@
 //! What evidence of enrolled devices is worth: its key, its signature, its match with a release, and the signed result.
 
-use std::net::IpAddr;
-
 use cose::Key;
 use crypto::{Digest, HashAlgorithm, hmac, hmac_verify};
 use eat::{AttestationResult, Evidence, Nonce, Ueid, VerifiedEvidence, VerifierId};
-use store::{Device, DeviceId, NewResult, ReleaseId, ResultRecord, Timestamp};
+use store::{BeforeAttesting, Device, DeviceId, NewResult, ReleaseId, ResultRecord, Timestamp};
 use trust::{
     Appraised, Code, Outcome, Policy, Reason, References, Subject, appraise, attestation_result,
     refuse_evidence,
@@ -47,13 +45,12 @@ pub(super) struct Made {
 }
 
 impl App {
-    /// Judges evidence that answers a session.
+    /// Judges evidence that answers a session, with what the store knows of it.
     pub(super) async fn judge(
         &self,
         bytes: &[u8],
         open: &Open,
-        from: IpAddr,
-        now: Timestamp,
+        known: &BeforeAttesting,
         basis: &Basis,
     ) -> Result<Judged, Failure> {
         let refused = |reason: Reason, claimed| Judged {
@@ -74,13 +71,12 @@ impl App {
         let Some(id) = claimed.clone() else {
             return Ok(refused(Reason::new(Code::MalformedEvidence), None));
         };
-        self.limiter.take(from, &id, now).map_err(Failure::TooMany)?;
         if evidence.nonce().as_bytes() != open.nonce {
             return Ok(refused(Code::ReplayedNonce.into(), claimed));
         }
-        match self.store.device(&id).await? {
+        match &known.device {
             Some(device) if device.retired_at.is_none() => {
-                self.judge_of(bytes, &open.nonce, device, basis).await
+                self.judge_of(bytes, &open.nonce, device, known.twin.as_deref(), basis).await
             }
             _ => Ok(refused(Reason::new(Code::UnknownDevice).with("ueid", &id), claimed)),
         }
@@ -91,30 +87,35 @@ impl App {
         &self,
         bytes: &[u8],
         nonce: &[u8],
-        device: Device,
+        device: &Device,
+        twin: Option<&str>,
         basis: &Basis,
     ) -> Result<Judged, Failure> {
         let claimed = Some(device.id.clone());
-        let key = device_key(&device)?;
+        let key = device_key(device)?;
         let nonce = read_nonce(nonce)?;
         let verified = Evidence::decode(bytes).and_then(|evidence| evidence.verify(key.public(), &nonce));
         let Ok(evidence) = verified else {
             return Ok(Judged {
                 appraised: refuse_evidence(Code::BadEvidenceSignature.into()),
-                device: Some(device),
+                device: Some(device.clone()),
                 claimed,
                 signed: false,
                 policy: self.config.policy.clone(),
                 seal: None,
             });
         };
-        // The thumbprint is of the key that was just used, not of a column beside it.
+        // The thumbprint is of the key that was just used. Where the column beside it is another one, who has this key is
+        // asked again.
         let thumbprint = key.thumbprint(HashAlgorithm::Sha256);
-        let twins = self.store.devices_with_key(thumbprint.as_bytes()).await?;
-        let twin = twins.into_iter().find(|twin| twin.id != device.id);
-        let (appraised, policy) = self.appraise(&evidence, &device, twin.as_ref(), basis).await?;
+        let mut twin = twin.map(str::to_owned);
+        if device.thumbprint != thumbprint.as_bytes() {
+            let twins = self.store.devices_with_key(thumbprint.as_bytes()).await?;
+            twin = twins.into_iter().find(|twin| twin.id != device.id).map(|twin| twin.name);
+        }
+        let (appraised, policy) = self.appraise(&evidence, device, twin.as_deref(), basis).await?;
         let seal = Some(evidence.seal(&self.secret, &[&device.key]));
-        Ok(Judged { appraised, device: Some(device), claimed, signed: true, policy, seal })
+        Ok(Judged { appraised, device: Some(device.clone()), claimed, signed: true, policy, seal })
     }
 
     /// Judges stored evidence of a device again: by its seal, or by its signature where it has none that holds.
@@ -122,11 +123,11 @@ impl App {
         &self,
         device: &Device,
         record: &ResultRecord,
-        twin: Option<&Device>,
+        twin: Option<&str>,
         basis: &Basis,
     ) -> Result<Judged, Failure> {
         let Some(evidence) = self.reopen(device, record) else {
-            return self.judge_of(&record.evidence, &record.nonce, device.clone(), basis).await;
+            return self.judge_of(&record.evidence, &record.nonce, device, twin, basis).await;
         };
         let (appraised, policy) = self.appraise(&evidence, device, twin, basis).await?;
         let (device, claimed) = (Some(device.clone()), Some(device.id.clone()));
@@ -139,13 +140,13 @@ impl App {
         &self,
         evidence: &VerifiedEvidence<'_>,
         device: &Device,
-        twin: Option<&Device>,
+        twin: Option<&str>,
         basis: &Basis,
     ) -> Result<(Appraised, Policy), Failure> {
         let (vendor, class) = (&evidence.claims().vendor, &evidence.claims().class);
         let policy = basis.criteria.policy(&self.config.policy, vendor, class);
         if let Some(twin) = twin {
-            let reason = Reason::new(Code::SameKeyTwice).with("a", &device.name).with("b", &twin.name);
+            let reason = Reason::new(Code::SameKeyTwice).with("a", &device.name).with("b", twin);
             return Ok((refuse_evidence(reason), policy));
         }
         let mut tampered = basis.book.tampered(class).cloned();
@@ -220,7 +221,6 @@ impl App {
         let seal = judged.seal.filter(|_| authentic).map(|seal| self.seal_result(&seal, &cwt));
         let new = NewResult {
             session: Some(open.id),
-            replaces: None,
             device: judged.claimed.clone(),
             received_at: now,
             nonce: open.nonce.clone(),

@@ -73,8 +73,7 @@ impl App {
         evidence: Vec<u8>,
         from: IpAddr,
     ) -> Result<Session, Failure> {
-        // Cheap checks first: seal, state, form, rate; then the store; then signatures.
-        let open = self.open_unused(id).await?;
+        let open = self.open(id).await?;
         self.attest_open(open, None, evidence, from).await
     }
 
@@ -86,23 +85,36 @@ impl App {
         evidence: Vec<u8>,
         from: IpAddr,
     ) -> Result<Session, Failure> {
+        // Cheap checks first: form and rate; then the store; then signatures.
         let now = self.now();
-        // What a person does to the device meanwhile must not be lost in a decision made before.
         let claimed =
             Evidence::decode(&evidence).ok().and_then(|evidence| DeviceId::new(evidence.ueid().as_bytes()));
+        if let Some(device) = &claimed {
+            self.limiter.take(from, device, now).map_err(Failure::TooMany)?;
+        }
+        // What a person does to the device meanwhile must not be lost in a decision made before.
         let _alone = match &claimed {
             Some(device) => Some(self.alone_with(device).await),
             None => None,
         };
+        let since = now.plus_seconds(-self.config.policy.violation_window);
+        let session = signed.unwrap_or(open.id);
+        let known = self.store.before_attesting(session, claimed.as_ref(), since).await?;
+        if known.session_used {
+            return Err(used());
+        }
         let basis = self.basis();
-        let judged = self.judge(&evidence, &open, from, now, &basis).await?;
+        let judged = self.judge(&evidence, &open, &known, &basis).await?;
         let open = Open { id: signed.filter(|_| judged.signed).unwrap_or(open.id), ..open };
         let authentic = judged.signed && open.ours;
         let lifetime = self.config.policy.result_lifetime;
         let expires = now.plus_seconds(lifetime).seconds();
         let Made { new, outcome } = self.make_result(&judged, &open, evidence, now, expires)?;
         let decision = match (&judged.device, authentic) {
-            (Some(device), true) => Some(self.decide_with(device, Some(&outcome), now).await?),
+            (Some(device), true) => {
+                let violator = Some(&device.id).filter(|_| known.violated);
+                Some(self.decide_with(device, Some(&outcome), violator, now).await?)
+            }
             _ => None,
         };
         let mut session = complete(&open, api::EVIDENCE, &new.evidence, &new.cwt, &new.jwt);
@@ -125,7 +137,7 @@ impl App {
     pub(super) async fn open_unused(&self, id: SessionId) -> Result<Open, Failure> {
         let open = self.open(id).await?;
         if self.store.session_used(id).await? {
-            return Err(Failure::Conflict("the session took its evidence already".to_owned()));
+            return Err(used());
         }
         Ok(open)
     }
@@ -142,6 +154,10 @@ impl App {
             _ => Err(Failure::NotFound),
         }
     }
+}
+
+fn used() -> Failure {
+    Failure::Conflict("the session took its evidence already".to_owned())
 }
 
 fn waiting(nonce: &[u8], expires: Timestamp) -> Session {

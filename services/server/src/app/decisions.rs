@@ -53,14 +53,19 @@ struct Surroundings {
 }
 
 impl App {
-    /// Decides about a device from the outcome of its newest result.
+    /// Decides about a device from the outcome of its newest result. `violator` is the device where packets of it were
+    /// dropped lately.
     pub(crate) async fn decide_with(
         &self,
         device: &Device,
         outcome: Option<&Outcome>,
+        violator: Option<&DeviceId>,
         now: Timestamp,
     ) -> Result<NewDecision, Failure> {
-        let around = self.around(Some(&device.id), now).await?;
+        let around = match violator {
+            Some(_) => self.around(violator, now).await?,
+            None => Around { words: self.operators_words(now).await?, violations: BTreeMap::new() },
+        };
         Ok(self.record(device, &self.decide_in(device, outcome, &self.book(), &around, now), now))
     }
 

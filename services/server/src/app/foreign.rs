@@ -105,7 +105,6 @@ impl App {
             .record_result(
                 NewResult {
                     session: Some(open.id),
-                    replaces: None,
                     device: judged.device,
                     received_at: now,
                     nonce: open.nonce,

@@ -31,14 +31,15 @@ mod scans;
 pub(crate) mod violations;
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     hash::{DefaultHasher, Hash, Hasher},
     sync::{Arc, Mutex, RwLock, atomic::AtomicU64},
+    time::Instant,
 };
 
 use crypto::Zeroizing;
 use jiff::Timestamp as Moment;
-use store::{DeviceId, Store, Timestamp};
+use store::{DeviceId, ReleaseId, Store, Timestamp};
 use tokio::sync::Notify;
 
 pub(crate) use failure::Failure;
@@ -77,6 +78,8 @@ pub(crate) struct App {
     /// Counts up whenever releases, denied digests or rules change.
     basis_revision: AtomicU64,
     sandbox: Mutex<rules::Sandbox>,
+    /// When the rows beside a release were last compared with it, and were the same.
+    compared: Mutex<BTreeMap<ReleaseId, Instant>>,
     /// Devices that were judged by what changed meanwhile.
     unsettled: Mutex<BTreeSet<DeviceId>>,
     /// One lock for each share of the devices.
@@ -107,6 +110,7 @@ impl App {
             criteria: RwLock::default(),
             basis_revision: AtomicU64::new(0),
             sandbox: Mutex::new(rules::Sandbox::new(config.rules_worker.clone())),
+            compared: Mutex::default(),
             unsettled: Mutex::default(),
             devices: std::array::from_fn(|_| tokio::sync::Mutex::default()),
             gateway_state: Mutex::default(),

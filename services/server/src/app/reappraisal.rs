@@ -29,8 +29,9 @@ struct Round {
 }
 
 impl Round {
-    fn twin(&self, device: &Device) -> Option<&Device> {
-        self.twins.get(&device.thumbprint)?.iter().find(|twin| twin.id != device.id)
+    fn twin(&self, device: &Device) -> Option<&str> {
+        let twin = self.twins.get(&device.thumbprint)?.iter().find(|twin| twin.id != device.id)?;
+        Some(&twin.name)
     }
 }
 
@@ -126,7 +127,7 @@ impl App {
                 };
                 let Made { new, outcome } =
                     self.make_result(&judged, &open, record.evidence, round.now, record.expires)?;
-                (Some(NewResult { session: None, replaces: device.result, ..new }), outcome)
+                (Some(NewResult { session: None, ..new }), outcome)
             }
         };
         let decided = self.decide_in(device, Some(&outcome), &round.basis.book, &round.around, round.now);

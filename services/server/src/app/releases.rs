@@ -1,7 +1,11 @@
 //! Releases: verified when they come, verified again whenever they are read, compared with what was extracted from them
 //! before each use. The database is a cache of signed objects, not a source of trust.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, PoisonError},
+    time::{Duration, Instant},
+};
 
 use coswid::advisory::Component;
 use crypto::{Digest, HashAlgorithm};
@@ -56,6 +60,9 @@ pub(crate) struct Verified {
     /// Envelopes among the payloads: what the manifest may depend on.
     inner: Vec<Vec<u8>>,
 }
+
+/// For how long the rows beside a release need not be looked at again.
+const HOLDS: Duration = Duration::from_millis(100);
 
 impl Book {
     /// Every release.
@@ -316,12 +323,23 @@ impl App {
         Ok(())
     }
 
-    /// Whether what is stored beside a release still says what the signed object says. Asked before each use.
+    /// Whether what is stored beside a release still says what the signed object says. Asked before each use, and answered
+    /// from memory for a moment: what is believed is the signed object in any case.
     pub(crate) async fn holds(&self, entry: &Entry) -> Result<bool, store::Error> {
-        match &entry.verified {
-            Ok(verified) => Ok(self.compare_rows(&entry.record, verified.clone()).await?.is_ok()),
-            Err(_) => Ok(false),
+        let Ok(verified) = &entry.verified else { return Ok(false) };
+        let id = entry.record.id;
+        let asked = self.compared.lock().unwrap_or_else(PoisonError::into_inner).get(&id).copied();
+        if asked.is_some_and(|asked| asked.elapsed() < HOLDS) {
+            return Ok(true);
         }
+        let holds = self.compare_rows(&entry.record, verified.clone()).await?.is_ok();
+        let mut compared = self.compared.lock().unwrap_or_else(PoisonError::into_inner);
+        if holds {
+            compared.insert(id, Instant::now())
+        } else {
+            compared.remove(&id)
+        };
+        Ok(holds)
     }
 
     /// A release as the API shows it.
