@@ -173,3 +173,14 @@ fn without_a_worker_rules_fail() {
         assert!(rule(&mut Sandbox::new(command), "package policy\nexecutables := 33").is_err());
     }
 }
+
+#[test]
+fn the_example_in_the_documentation_says_what_it_says() {
+    let text = include_str!("../../../docs/rules.md");
+    let example = text.split("```rego\n").nth(1).unwrap().split("```").next().unwrap();
+    let mut sandbox = sandbox();
+    assert_eq!(sandbox.check(example).unwrap().says, ["executables", "hardware", "reasons"]);
+    let ruling = rule(&mut sandbox, example).unwrap();
+    assert_eq!(ruling.claims, [(Category::Executables, 32)]);
+    assert_eq!(ruling.reasons, ["1.4.0 mends CVE-2026-1234"]);
+}

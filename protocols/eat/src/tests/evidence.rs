@@ -242,3 +242,28 @@ fn refuses_other_wrappings_encodings_and_sizes() {
     let unsignable = EvidenceClaims { bootseed: vec![0; 7], ..claims() };
     assert_eq!(unsignable.sign(&key(1), b"kid"), Err(Error::Unsignable("bootseed is not of 8 to 32 bytes")));
 }
+
+#[test]
+fn seal_stands_for_the_signature_of_this_evidence_in_this_context_only() {
+    let bytes = claims().sign(&key(1), b"kid").unwrap();
+    let read = |bytes| Evidence::decode(bytes).unwrap();
+    let verified = read(&bytes).verify(key(1).public_key(), &nonce(9)).unwrap();
+    let (secret, context): (&[u8], [&[u8]; 2]) = (b"secret", [b"key", b"result"]);
+    let seal = verified.seal(secret, &context);
+    let reopen = |bytes, seal: &[u8], secret: &[u8], context: &[&[u8]], number| {
+        Evidence::decode(bytes).unwrap().reopen(seal, secret, context, &nonce(number))
+    };
+    assert_eq!(reopen(&bytes, seal.as_bytes(), secret, &context, 9), Ok(verified));
+    let other = EvidenceClaims { bootcount: 8, ..claims() }.sign(&key(1), b"kid").unwrap();
+    let refused = [
+        reopen(&other, seal.as_bytes(), secret, &context, 9),
+        reopen(&bytes, &seal.as_bytes()[..16], secret, &context, 9),
+        reopen(&bytes, &[], secret, &context, 9),
+        reopen(&bytes, seal.as_bytes(), b"another", &context, 9),
+        reopen(&bytes, seal.as_bytes(), secret, &[b"key"], 9),
+        // Parts keep their bounds.
+        reopen(&bytes, seal.as_bytes(), secret, &[b"keyr", b"esult"], 9),
+        reopen(&bytes, seal.as_bytes(), secret, &context, 8),
+    ];
+    assert!(refused.iter().all(Result::is_err));
+}
