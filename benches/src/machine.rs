@@ -30,3 +30,11 @@ fn answer(program: &str, arguments: &[&str]) -> String {
     let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
     text.lines().next().unwrap_or("not installed").to_owned()
 }
+
+/// Bytes of memory that this process has in use.
+pub(crate) fn resident() -> Result<usize> {
+    let status = std::fs::read_to_string("/proc/self/status").context("reading /proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
+    let kibibytes: usize = line.trim().trim_end_matches(" kB").parse().context("VmRSS is a number")?;
+    Ok(kibibytes * 1024)
+}

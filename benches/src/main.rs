@@ -9,6 +9,7 @@
 
 mod agreeable;
 mod attestation;
+mod attestation_peers;
 mod callgrind;
 mod device_code;
 #[path = "../../tests/conformance/fixture.rs"]
@@ -54,8 +55,9 @@ impl Effort {
 /// A measurement and its name for `--only`.
 type Measurement = (&'static str, fn(Effort) -> Result<Section>);
 
-const MEASUREMENTS: [Measurement; 11] = [
+const MEASUREMENTS: [Measurement; 12] = [
     ("attestation", attestation::measure),
+    ("attestation-peers", attestation_peers::measure),
     ("verifier", verifier::measure),
     ("suit", suit_process::measure),
     ("suit-peers", suit_peers::measure),

@@ -22,12 +22,23 @@ type Target = ([u8; 16], [u8; 16]);
 #[derive(Clone, Debug, Default)]
 struct OfClass {
     releases: Vec<Arc<Release>>,
+    /// The first release of a manifest digest.
+    by_manifest: BTreeMap<Digest, usize>,
     /// By component name and digest, the releases that expect it.
-    values: BTreeMap<String, BTreeMap<Vec<u8>, Vec<usize>>>,
+    values: BTreeMap<String, BTreeMap<Digest, Holders>>,
+}
+
+/// The releases that expect one measured value, in the order they were added.
+#[derive(Clone, Debug, Default)]
+struct Holders {
+    all: Vec<usize>,
+    /// Those that are looked for here. Each release is filed under one component that it requires, so that a loader which
+    /// a hundred thousand releases share is not a hundred thousand releases to try.
+    filed: Vec<usize>,
 }
 
 /// Releases that are looked at to explain why none matches.
-const MAX_EXPLAINED: usize = 64;
+const MAX_EXPLAINED: usize = 8;
 
 impl Releases {
     /// Knows these; those that name no vendor or no class match nothing and are left out.
@@ -43,19 +54,7 @@ impl Releases {
         let (Some(vendor), Some(class)) = (release.vendor().copied(), release.class().copied()) else {
             return;
         };
-        let of_class = self.classes.entry((vendor, class)).or_default();
-        let index = of_class.releases.len();
-        for expected in release.expected() {
-            let values = of_class.values.entry(expected.name.clone()).or_default();
-            let digest = expected.digest.as_bytes();
-            match values.get_mut(digest) {
-                Some(holders) => holders.push(index),
-                None => {
-                    values.insert(digest.to_vec(), [index].into());
-                }
-            }
-        }
-        of_class.releases.push(release);
+        self.classes.entry((vendor, class)).or_default().add(release);
     }
 
     /// The releases for devices of a vendor and class.
@@ -76,32 +75,24 @@ impl Releases {
         let counts = |release: &&Arc<Release>| !without.contains(&release.manifest_digest());
         let none = OfClass::default();
         let of_class = self.classes.get(&(*vendor, *class)).unwrap_or(&none);
-        let holders: Vec<&[usize]> = measured.iter().map(|one| of_class.holders(one)).collect();
-        // A release that covers everything holds each component that was measured; where others may be measured too,
-        // some of them.
-        let narrow: BTreeSet<usize> = match allow_extra {
-            true => holders.iter().copied().flatten().copied().collect(),
-            false => holders
-                .iter()
-                .min_by_key(|list| list.len())
-                .copied()
-                .unwrap_or_default()
-                .iter()
-                .copied()
-                .collect(),
-        };
         let by_name = by_name(measured)?;
-        let covering =
-            of_class.candidates(narrow, counts).find(|candidate| candidate.covers(&by_name, allow_extra));
-        if let Some(found) = covering {
-            return Ok(found.release);
+        let holders: Vec<&Holders> = measured.iter().filter_map(|one| of_class.holders(one)).collect();
+        // One that covers everything has each component that it requires among the measured ones, and so the one that it is
+        // filed under.
+        let covers = |index: &usize| {
+            let release = of_class.releases.get(*index).filter(counts);
+            release.is_some_and(|release| release.candidate().covers(&by_name, allow_extra))
+        };
+        let covering = holders.iter().filter_map(|holders| holders.filed.iter().copied().find(covers)).min();
+        if let Some(found) = covering.and_then(|index| of_class.releases.get(index)) {
+            return Ok(found.manifest_digest());
         }
         // None does. To say why, those are looked at that come nearest: one for each component at least, the one that the
         // evidence names, and the newest.
-        let mut near: BTreeSet<usize> = holders.iter().filter_map(|list| list.last().copied()).collect();
-        let named_one = of_class.releases.iter().position(|release| Some(release.manifest_digest()) == named);
-        near.extend(named_one);
-        let others = holders.iter().flat_map(|list| list.iter().rev().copied());
+        let mut near: BTreeSet<usize> =
+            holders.iter().filter_map(|holders| holders.all.last().copied()).collect();
+        near.extend(named.and_then(|named| of_class.by_manifest.get(&named)));
+        let others = holders.iter().flat_map(|holders| holders.all.iter().rev().copied());
         for index in others.chain((0..of_class.releases.len()).rev()) {
             if near.len() >= MAX_EXPLAINED {
                 break;
@@ -114,11 +105,32 @@ impl Releases {
 }
 
 impl OfClass {
+    fn add(&mut self, release: Arc<Release>) {
+        let index = self.releases.len();
+        self.by_manifest.entry(release.manifest_digest()).or_insert(index);
+        for expected in release.expected() {
+            let values = self.values.entry(expected.name.clone()).or_default();
+            values.entry(expected.digest).or_default().all.push(index);
+        }
+        // Under what the fewest are filed under.
+        let required = release.expected().iter().filter(|expected| expected.required);
+        let rarest = required.min_by_key(|expected| {
+            self.holders_of(&expected.name, &expected.digest).map_or(0, |holders| holders.filed.len())
+        });
+        let values = rarest.and_then(|rarest| Some((self.values.get_mut(&rarest.name)?, rarest.digest)));
+        if let Some(holders) = values.and_then(|(values, digest)| values.get_mut(&digest)) {
+            holders.filed.push(index);
+        }
+        self.releases.push(release);
+    }
+
     /// The releases that expect what was measured of a component.
-    fn holders(&self, measured: &Measured) -> &[usize] {
-        let digest = measured.digest.as_ref().map(Digest::as_bytes);
-        let values = self.values.get(measured.name.as_str()).zip(digest);
-        values.and_then(|(values, digest)| values.get(digest)).map_or(&[], Vec::as_slice)
+    fn holders(&self, measured: &Measured) -> Option<&Holders> {
+        self.holders_of(&measured.name, measured.digest.as_ref()?)
+    }
+
+    fn holders_of(&self, name: &str, digest: &Digest) -> Option<&Holders> {
+        self.values.get(name)?.get(digest)
     }
 
     fn candidates(

@@ -158,8 +158,11 @@ fn evidence_that_is_not_believed_says_nothing_good() {
 fn finds_and_explains_among_many_as_among_all() {
     let maker = Maker::new();
     let content = |number: u64| alloc::format!("app {number}").into_bytes();
-    let releases: Vec<Release> =
+    let mut releases: Vec<Release> =
         (1..=200).map(|number| maker.release("1.0.0", number, &content(number))).collect();
+    // The same software once more: whichever component each of the two is filed under, the older one is found.
+    releases.push(maker.release("1.0.0", 201, &content(160)));
+    let again = releases[200].manifest_digest();
     let known = Releases::of(releases.iter().cloned());
     let (vendor, class) = (releases[0].vendor().unwrap(), releases[0].class().unwrap());
     let candidates: Vec<_> = releases.iter().map(Release::candidate).collect();
@@ -173,7 +176,8 @@ fn finds_and_explains_among_many_as_among_all() {
     let boot = || Measured { name: boot.name.clone(), digest: Some(boot.digest), size: boot.size };
     let named = Some(releases[2].manifest_digest());
     type Row = (Vec<Measured>, Option<Digest>, bool);
-    let rows: [Row; 9] = [
+    let rows: [Row; 10] = [
+        (vec![measured(160, None), boot()], None, false),
         (vec![measured(150, None), boot()], None, false),
         (vec![boot(), measured(150, None), extra.clone()], None, true),
         (vec![measured(150, None), extra.clone(), boot()], None, false),
@@ -192,10 +196,13 @@ fn finds_and_explains_among_many_as_among_all() {
             found.as_ref().err().map(|reasons| reasons.iter().map(|reason| reason.code).collect::<Vec<_>>())
         };
         assert_eq!(codes(&found), codes(&all), "row {row}");
-        assert_eq!(found.is_ok(), row < 2, "row {row}");
+        assert_eq!(found.is_ok(), row < 3, "row {row}");
         if let Ok(found) = found {
             let without = known.find((vendor, class), &measured, named, extra, &[found]);
-            assert_eq!(without.unwrap_err()[0].code, Code::DigestMismatch, "row {row}");
+            match row {
+                0 => assert_eq!(without, Ok(again)),
+                _ => assert_eq!(without.unwrap_err()[0].code, Code::DigestMismatch, "row {row}"),
+            }
         }
     }
     let stranger = known.find((vendor, &[9; 16]), &[measured(1, None)], None, false, &[]);
