@@ -7,7 +7,7 @@ use cose::Purpose;
 use crate::{
     clock,
     commands::coswid::chain,
-    corim_recipe, detect,
+    corim_recipe,
     failure::{Answer, Failure},
     files::{self, Input, Mode},
     keys::{self, KeyFile},
@@ -72,10 +72,7 @@ pub(crate) fn run(command: Corim, printer: &Printer) -> Result<Answer, Failure> 
     match command {
         Corim::Build(command) => build(&command, printer),
         Corim::Inspect(Inspect { file }) => {
-            let mut input = Input::read(&file)?;
-            if let Some(binary) = detect::hexadecimal(&input.bytes) {
-                input.bytes = binary;
-            }
+            let input = Input::read(&file)?.binary();
             printer.show(&show::corim::received(&received(&input, None)?).into());
             Ok(Answer::Yes)
         }

@@ -1,6 +1,7 @@
 //! One file a noun. Each has its arguments, and a `run` that gives the answer for the exit status.
 
 pub(crate) mod advisory;
+pub(crate) mod appraise;
 pub(crate) mod audit;
 pub(crate) mod authority;
 pub(crate) mod campaign;
