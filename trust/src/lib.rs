@@ -16,6 +16,7 @@ mod bundle;
 mod corroborate;
 mod decide;
 mod digest;
+mod distribution;
 mod endorsements;
 mod flow;
 mod hold;
@@ -42,6 +43,7 @@ pub use corroborate::{Corroborated, corroborate};
 pub use decide::{
     Broad, Decision, Inputs, Outcome, OverlayInForce, Posture, ReleaseStanding, Standing, Violation, decide,
 };
+pub use distribution::{Answer, MAX_ASKED, MAX_SOURCES};
 pub use endorsements::{
     EndorsedAuthority, EndorsedKey, Endorsements, MAX_ATTEST_KEYS, MAX_ENDORSING, verify_manifest,
 };
