@@ -6,7 +6,7 @@ use cose::Purpose;
 
 use crate::{
     clock,
-    commands::coswid::chain,
+    commands::{corim_query, coswid::chain},
     corim_recipe,
     failure::{Answer, Failure},
     files::{self, Input, Mode},
@@ -24,6 +24,8 @@ pub(crate) enum Corim {
     Inspect(Inspect),
     /// Say whether a signed manifest is by somebody trusted, valid now, and within its profile
     Verify(Verify),
+    /// Ask a server what endorsers say of devices
+    Query(Box<corim_query::Query>),
 }
 
 #[derive(Debug, Args)]
@@ -77,6 +79,7 @@ pub(crate) fn run(command: Corim, printer: &Printer) -> Result<Answer, Failure> 
             Ok(Answer::Yes)
         }
         Corim::Verify(command) => verify(&command, printer),
+        Corim::Query(command) => corim_query::run(&command, printer),
     }
 }
 

@@ -7,6 +7,7 @@ pub(crate) mod authority;
 pub(crate) mod campaign;
 pub(crate) mod cert;
 pub(crate) mod corim;
+pub(crate) mod corim_query;
 pub(crate) mod coswid;
 pub(crate) mod decision;
 pub(crate) mod demo;
