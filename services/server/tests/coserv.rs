@@ -153,7 +153,7 @@ fn sources_are_the_manifests_as_they_came_while_they_are_accepted() {
         RimSelector::Comid(TagId::Text("signed-tag".into())),
     ] {
         let query = asked(CoservQuery::Rims(vec![rim]));
-        assert_eq!(messages(&site.get(&path(&query)).expect(200)), [signed.clone()]);
+        assert_eq!(messages(&site.get(&path(&query)).expect(200)), std::slice::from_ref(&signed));
     }
     let id = common::hex(Digest::of(HashAlgorithm::Sha256, &signed).as_bytes());
     site.act(&format!("/api/v1/endorsements/{id}/revoke")).expect(204);
