@@ -2,12 +2,14 @@
 
 #![forbid(unsafe_code)]
 
+mod index;
 mod skip;
 mod suit;
 mod tpm;
 mod vectors;
 
 // Public interface
+pub use index::{IndexRow, index};
 pub use skip::skipped;
 pub use suit::{
     Authentication, Class, Facts, SuitVector, Verdict, read_vector, suit_public_keys, suit_vectors,

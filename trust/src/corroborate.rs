@@ -209,7 +209,7 @@ fn judge_measured(
 }
 
 /// Every digest in an element.
-fn digests(element: &Element) -> Vec<Digest> {
+pub(crate) fn digests(element: &Element) -> Vec<Digest> {
     let values = &element.values;
     let registers = values.integrity_registers.values().flatten();
     values.digests.iter().chain(registers).filter_map(corim::Digest::to_crypto).collect()
@@ -239,7 +239,7 @@ fn refusal(outcome: &Outcome, measured: &corim::Ect) -> Reason {
 }
 
 /// What an element is called: its own name, or what its profile calls its kind.
-fn component(element: &Element) -> String {
+pub(crate) fn component(element: &Element) -> String {
     match (&element.values.name, &element.key) {
         (Some(name), _) => name.clone(),
         (None, Some(key)) => element_name(key),
@@ -256,7 +256,7 @@ pub(crate) fn element_name(key: &MeasuredElement) -> String {
     }
 }
 
-fn name(release: &ReleaseId) -> String {
+pub(crate) fn name(release: &ReleaseId) -> String {
     match &release.corim {
         TagId::Text(text) => text.clone(),
         TagId::Uuid(uuid) => uuid.iter().map(|byte| alloc::format!("{byte:02x}")).collect(),

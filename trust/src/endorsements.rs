@@ -1,18 +1,19 @@
 use alloc::{
     collections::{BTreeMap, BTreeSet},
+    string::{String, ToString},
     vec::Vec,
 };
 
 use corim::{
-    ClaimKind, ClassId, CoswidTriple, CryptoKey, Ect, Element, Environment, Instance, MeasuredElement,
-    Measurement, MeasurementValues, References, Release, ReleaseId, ReleaseUnit, StateSet, TagId,
-    VerifiedCorim,
+    Anchors, ClaimKind, ClassId, CoswidTriple, CryptoKey, Ect, Element, Environment, Instance,
+    MeasuredElement, Measurement, MeasurementValues, Received, References, Release, ReleaseId, ReleaseUnit,
+    StateSet, TagId, VerifiedCorim,
 };
 use coswid::{Tag, TagKind};
 use crypto::{Digest, PublicKey};
 use x509::Certificate;
 
-use crate::Code;
+use crate::{Code, Measured, Reason, corroborate};
 
 /// How many manifests may endorse one attester.
 pub const MAX_ENDORSING: usize = 64;
@@ -72,6 +73,43 @@ pub struct EndorsedAuthority {
     pub environment: Environment,
     /// The manifest that says so.
     pub manifest: Digest,
+}
+
+/// Verifies a manifest: signed by somebody who may, or unsigned where whoever brings it answers for it by name.
+///
+/// # Errors
+/// Why it is not believed.
+pub fn verify_manifest(
+    bytes: &[u8],
+    anchors: Anchors<'_>,
+    bringer: Option<&str>,
+    now: i64,
+) -> Result<VerifiedCorim, Reason> {
+    let verified = Received::decode(bytes).and_then(|received| match (received, bringer) {
+        (Received::Signed(manifest), _) => manifest.verify(anchors, now).map(Some),
+        (Received::Unsigned(manifest), Some(bringer)) => {
+            manifest.trusted_by_operator(bringer, Vec::new(), now).map(Some)
+        }
+        (Received::Unsigned(_), None) => Ok(None),
+    });
+    match verified {
+        Ok(verified) => verified.ok_or_else(|| Code::UnsignedManifest.into()),
+        Err(error) => {
+            let code = Code::from_text(error.code()).unwrap_or(Code::MalformedObject);
+            Err(Reason::new(code).with("error", described(&error)))
+        }
+    }
+}
+
+/// An error with its causes.
+fn described(error: &dyn core::error::Error) -> String {
+    let (mut text, mut source) = (error.to_string(), error.source());
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
 }
 
 impl Endorsements {
@@ -140,6 +178,11 @@ impl Endorsements {
         self.manifests.get(digest).map(|accepted| &accepted.manifest)
     }
 
+    /// Every manifest that was accepted, with the digest by which it is known.
+    pub fn manifests(&self) -> impl Iterator<Item = (&Digest, &VerifiedCorim)> {
+        self.manifests.iter().map(|(digest, accepted)| (digest, &accepted.manifest))
+    }
+
     /// Their reference values.
     pub fn references(&self) -> &References {
         &self.references
@@ -158,6 +201,27 @@ impl Endorsements {
     /// Whether a manifest was accepted and is valid at a time.
     fn counts(&self, digest: &Digest, now: i64) -> bool {
         self.manifest(digest).is_some_and(|manifest| manifest.check_validity(now).is_ok())
+    }
+
+    /// What manifests expect of an environment, for people to compare with what was measured: the name of each release, and
+    /// its components.
+    pub fn expected(&self, environment: &Environment) -> Vec<(String, Vec<Measured>)> {
+        let measured = |measurement: &Measurement| {
+            let element = Element { key: measurement.key.clone(), values: measurement.values.clone() };
+            Measured {
+                name: corroborate::component(&element),
+                digest: corroborate::digests(&element).first().copied(),
+                size: None,
+            }
+        };
+        let (releases, _) = self.references.about(environment);
+        let each = |release: &Release| {
+            let triples = release.triples.iter();
+            let about = triples.filter(|triple| triple.environment.is_satisfied_by(environment));
+            let components = about.flat_map(|triple| &triple.measurements).map(measured).collect();
+            (corroborate::name(&release.id), components)
+        };
+        releases.into_iter().map(each).collect()
     }
 
     /// Adds to what an attester measured whatever valid manifests say is then true of it: endorsed values, and those of
@@ -313,4 +377,33 @@ fn endorsed_keys(manifest: &VerifiedCorim) -> impl Iterator<Item = (&Environment
     let triples = manifest.comids().flat_map(|comid| &comid.triples.attest_key);
     let allowed = triples.filter(|triple| triple.authorized_by.iter().all(|key| authority.contains(key)));
     allowed.flat_map(|triple| triple.keys.iter().map(|key| (&triple.environment, key)))
+}
+
+#[cfg(test)]
+mod tests {
+    use corim::{Distrust, Error};
+
+    use super::*;
+
+    #[test]
+    fn every_refusal_of_a_manifest_keeps_its_code() {
+        let signature = |distrust: cose::Distrust| Error::Signature(distrust.into());
+        let rows = [
+            (Error::UnknownProfile, "reference-profile"),
+            (Error::Profile { comid: 0, rule: "" }, "reference-profile"),
+            (Error::Incomplete(""), "malformed-object"),
+            (signature(cose::Distrust::NoKey), "unknown-signer"),
+            (signature(cose::Distrust::BadSignature), "bad-manifest-signature"),
+            (Distrust::ContentType.into(), "malformed-object"),
+            (Distrust::NoSigner.into(), "unknown-signer"),
+            (Distrust::ContentDigest.into(), "bad-manifest-signature"),
+            (Distrust::HashAlgorithm(0).into(), "unsupported-algorithm"),
+            (Distrust::NotYetValid.into(), "reference-not-yet-valid"),
+            (Distrust::Expired.into(), "reference-expired"),
+            (Distrust::KeyUsage.into(), "unknown-signer"),
+        ];
+        for (error, code) in rows {
+            assert_eq!((error.code(), Code::from_text(error.code()).map(Code::as_str)), (code, Some(code)));
+        }
+    }
 }

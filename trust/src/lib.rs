@@ -16,6 +16,7 @@ mod bundle;
 mod corroborate;
 mod decide;
 mod digest;
+mod distribution;
 mod endorsements;
 mod flow;
 mod hold;
@@ -42,7 +43,10 @@ pub use corroborate::{Corroborated, corroborate};
 pub use decide::{
     Broad, Decision, Inputs, Outcome, OverlayInForce, Posture, ReleaseStanding, Standing, Violation, decide,
 };
-pub use endorsements::{EndorsedAuthority, EndorsedKey, Endorsements, MAX_ATTEST_KEYS, MAX_ENDORSING};
+pub use distribution::{Answer, MAX_ASKED, MAX_SOURCES};
+pub use endorsements::{
+    EndorsedAuthority, EndorsedKey, Endorsements, MAX_ATTEST_KEYS, MAX_ENDORSING, verify_manifest,
+};
 pub use flow::Flow;
 pub use hold::{Hold, Restriction};
 pub use known::Releases;
@@ -56,7 +60,10 @@ pub use quoted::Quoted;
 pub use reason::{Code, Reason};
 pub use release::{MUD_FILE, MUD_SIGNATURE, NetworkNeeds, Release, ReleaseAnchors, verify_mud};
 pub use result::{Part, SUBMOD, Subject, attestation_result, attestation_result_of, device_name};
-pub use rules::{Case, MAX_RULES, NoRules, RulesEngine, Ruling, apply_rules, constrain, digest_of_rules};
+pub use rules::{
+    Case, MAX_RULES, NoRules, RulesEngine, Ruling, apply_rules, apply_rules_to_attester, constrain,
+    digest_of_rules,
+};
 pub use scan::{
     MAX_SCAN_LEN, MAX_SCAN_TEXT, MAX_SCAN_TIME, RequiredScan, Scan, SignedScan, VerifiedScan, check_scans,
 };

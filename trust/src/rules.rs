@@ -4,10 +4,11 @@ use alloc::{
     vec::Vec,
 };
 
+use corim::{ClassId, Instance};
 use crypto::{Digest, HashAlgorithm};
 use eat::{Category, DebugStatus, EVIDENCE_PROFILE, Tier, TrustVector, VerifiedEvidence};
 
-use crate::{Appraised, Code, Measured, Policy, Reason, References, appraise::measured};
+use crate::{Appraised, Attester, Code, Measured, Policy, Reason, References, appraise::measured};
 
 /// The longest rules, in bytes.
 pub const MAX_RULES: usize = 64 << 10;
@@ -102,13 +103,61 @@ pub fn apply_rules<'r>(
             version: release.map(|release| release.version()),
             appraised: &appraised,
         };
-        let ruling = match source(rules) {
-            Some(source) => engine.rule(source, &case),
-            None => Err("the rules are not at hand".to_string()),
-        };
+        let ruling = ruling(rules, &case, source, engine);
         appraised = constrain(appraised, rules, ruling);
     }
     appraised
+}
+
+/// Applies every rules of a policy to one attester in evidence of any form, in the same way.
+pub fn apply_rules_to_attester<'r>(
+    mut appraised: Appraised,
+    attester: &Attester,
+    policy: &Policy,
+    source: &dyn Fn(&Digest) -> Option<&'r str>,
+    engine: &mut dyn RulesEngine,
+) -> Appraised {
+    let environment = &attester.measured.environment;
+    let device = match &environment.instance {
+        Some(Instance::Ueid(bytes) | Instance::Bytes(bytes)) => bytes.as_slice(),
+        Some(Instance::Uuid(uuid)) => uuid.as_slice(),
+        Some(Instance::Key(_)) | None => &[],
+    };
+    let class = match environment.class.as_ref().and_then(|class| class.id.as_ref()) {
+        Some(ClassId::Uuid(uuid)) => Some(*uuid),
+        Some(ClassId::Bytes(bytes)) => bytes.as_slice().try_into().ok(),
+        _ => None,
+    };
+    let components = attester.components();
+    for rules in &policy.rules {
+        let case = Case {
+            profile: attester.profile.as_deref().unwrap_or(&attester.name),
+            device,
+            vendor: None,
+            class,
+            debug: attester.debug,
+            bootcount: None,
+            sequence_number: None,
+            components: &components,
+            version: None,
+            appraised: &appraised,
+        };
+        let ruling = ruling(rules, &case, source, engine);
+        appraised = constrain(appraised, rules, ruling);
+    }
+    appraised
+}
+
+fn ruling<'r>(
+    rules: &Digest,
+    case: &Case<'_>,
+    source: &dyn Fn(&Digest) -> Option<&'r str>,
+    engine: &mut dyn RulesEngine,
+) -> Result<Ruling, String> {
+    match source(rules) {
+        Some(source) => engine.rule(source, case),
+        None => Err("the rules are not at hand".to_string()),
+    }
 }
 
 /// Adds to an appraisal what rules made of it, or that they failed, which vouches for nothing.

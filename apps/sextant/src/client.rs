@@ -110,15 +110,23 @@ impl ServerArgs {
     }
 }
 
+/// Any media type.
+const ANY: &str = "*/*";
+
 impl Client {
     /// Fetches JSON.
     pub(crate) fn get<T: DeserializeOwned>(&self, path: &str) -> Result<Reply<T>, Failure> {
-        self.exchange(Method::GET, path, None)?.map(|bytes| self.parse(&bytes))
+        self.exchange(Method::GET, path, ANY, None)?.map(|bytes| self.parse(&bytes))
     }
 
     /// Fetches bytes.
     pub(crate) fn download(&self, path: &str) -> Result<Reply<Vec<u8>>, Failure> {
-        self.exchange(Method::GET, path, None)
+        self.exchange(Method::GET, path, ANY, None)
+    }
+
+    /// Fetches bytes of one media type.
+    pub(crate) fn download_as(&self, path: &str, media_type: &str) -> Result<Reply<Vec<u8>>, Failure> {
+        self.exchange(Method::GET, path, media_type, None)
     }
 
     /// Sends JSON.
@@ -141,13 +149,14 @@ impl Client {
         media_type: &str,
         body: &[u8],
     ) -> Result<Reply<T>, Failure> {
-        self.exchange(method, path, Some((media_type, body)))?.map(|bytes| self.parse(&bytes))
+        self.exchange(method, path, ANY, Some((media_type, body)))?.map(|bytes| self.parse(&bytes))
     }
 
     fn exchange(
         &self,
         method: Method,
         path: &str,
+        accept: &str,
         body: Option<(&str, &[u8])>,
     ) -> Result<Reply<Vec<u8>>, Failure> {
         let url = format!("{}{path}", self.base);
@@ -156,7 +165,7 @@ impl Client {
                 .because(error)
                 .help("is the server running, and is --ca its certificate?")
         };
-        let mut request = Request::builder().method(method).uri(&url).header(header::ACCEPT, "*/*");
+        let mut request = Request::builder().method(method).uri(&url).header(header::ACCEPT, accept);
         if let Some(token) = &self.token {
             request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
         }

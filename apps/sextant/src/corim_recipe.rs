@@ -222,7 +222,7 @@ fn hex(digits: &str, what: &str) -> Result<Vec<u8>, Failure> {
 }
 
 /// A UUID, or bytes in hexadecimal digits.
-fn class_id(text: &str) -> Result<ClassId, Failure> {
+pub(crate) fn class_id(text: &str) -> Result<ClassId, Failure> {
     match authority::parse_uuid(text).filter(|_| text.contains('-')) {
         Some(uuid) => Ok(ClassId::Uuid(*uuid.as_bytes())),
         None => hex(text, "class-id").map(ClassId::Bytes),

@@ -5,7 +5,7 @@ use cbor::{Key, Order, Reader, Type};
 use x509::pem;
 
 use crate::{
-    commands,
+    commands, evidence,
     failure::Failure,
     files::Input,
     keys::KeyFile,
@@ -17,35 +17,71 @@ use crate::{
 /// CBOR tags of a CoRIM (draft-ietf-rats-corim), those of older drafts among them.
 const TAGS_CORIM: [u64; 3] = [500, 501, 502];
 /// What is detected.
-const KINDS: &str = "supported are SUIT envelopes and reports, authority lists, CoSWID, CoRIM, SPDX, CycloneDX and SWID, CWT and JWT (EAT, EAR), policies, overrides and \
+const KINDS: &str = "supported are SUIT envelopes and reports, authority lists, CoSWID, CoRIM, CoSERV, SPDX, CycloneDX and SWID, CWT and JWT (EAT, PSA, CCA, EAR), \
+                     conceptual message wrappers, TPM quotes, policies, overrides and \
                      decisions, MUD files, COSE keys and messages, JWK, PEM, certificates, CMS signatures, JSON and CBOR, \
                      in bytes or hexadecimal digits";
 /// Text at least this long is no CBOR: a short one may be.
 const PROSE_LEN: usize = 32;
 /// Claim that only attestation results have: ear_verifier_id.
 const VERIFIER_ID: i64 = 1004;
+/// CBOR tags of a CoMID and a CoTL outside of manifests.
+const TAG_COMID: u64 = 506;
+const TAG_COTL: u64 = 508;
+
+/// How far objects within objects are decoded in turn: tokens in tokens, messages in wrappers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Parts {
+    left: u8,
+}
+
+impl Parts {
+    /// As deep as a person cares to read, and a stack is sure to hold.
+    pub(crate) const ALL: Self = Self { left: 5 };
+    /// Not at all: of verified objects nothing is shown that was not verified with them.
+    pub(crate) const CLOSED: Self = Self { left: 0 };
+
+    /// An object within another.
+    pub(crate) fn open(self, bytes: &[u8]) -> Node {
+        if let Some(left) = self.left.checked_sub(1) {
+            let input = Input { name: "a part".to_owned(), bytes: bytes.to_vec() };
+            if let Ok(shown) = decoded(&input, Self { left }) {
+                return shown.into();
+            }
+        }
+        show::cose::payload(bytes)
+    }
+}
 
 /// Decodes an object of any supported kind.
 pub(crate) fn tree(input: &Input) -> Result<Map, Failure> {
+    match hexadecimal(&input.bytes) {
+        Some(bytes) => decoded(&Input { name: input.name.clone(), bytes }, Parts::ALL),
+        None => decoded(input, Parts::ALL),
+    }
+}
+
+fn decoded(input: &Input, parts: Parts) -> Result<Map, Failure> {
     let bytes = input.bytes.as_slice();
-    if let Some(binary) = hexadecimal(bytes) {
-        let inner = Input { name: input.name.clone(), bytes: binary };
-        return tree(&inner);
+    if eat::EnactTrustToken::decode(bytes).is_ok()
+        && let Some(quote) = evidence::tree(bytes, parts)
+    {
+        return Ok(quote);
     }
     match bytes.iter().find(|byte| !byte.is_ascii_whitespace()) {
         None => Err(Failure::new(format!("{} is empty", input.name))),
-        Some(b'{') => json(input),
-        Some(b'[' | b'"') if serde_json::from_slice::<serde_json::Value>(bytes).is_ok() => json(input),
+        Some(b'{') => json(input, parts),
+        Some(b'[' | b'"') if serde_json::from_slice::<serde_json::Value>(bytes).is_ok() => json(input, parts),
         Some(0x30) if Reader::new(bytes).peek() != Ok(Type::Map) && looks_like_der(bytes) => der(input),
         _ if pem::is_pem(bytes) => pem_blocks(input),
         Some(b'<') if coswid::interchange::Format::detect(bytes).is_some() => {
             Ok(show::coswid::document(coswid::interchange::Format::SwidXml, bytes))
         }
-        _ if is_jws(bytes) => jws(input),
+        _ if is_jws(bytes) => jws(input, parts),
         _ if is_prose(bytes) => {
             Err(Failure::new(format!("{} is text of no supported kind", input.name)).help(KINDS))
         }
-        _ => cbor_item(input),
+        _ => cbor_item(input, parts),
     }
 }
 
@@ -116,7 +152,7 @@ fn pem_blocks(input: &Input) -> Result<Map, Failure> {
     Ok(show::key::tree(&key))
 }
 
-fn json(input: &Input) -> Result<Map, Failure> {
+fn json(input: &Input, parts: Parts) -> Result<Map, Failure> {
     let parsed: serde_json::Value = serde_json::from_slice(strip_mark(&input.bytes))
         .map_err(|error| Failure::new(format!("{}: not JSON", input.name)).because(&error))?;
     if parsed.get("kty").is_some()
@@ -131,6 +167,9 @@ fn json(input: &Input) -> Result<Map, Failure> {
     }
     if let Some(format) = coswid::interchange::Format::detect(&input.bytes) {
         return Ok(show::coswid::document(format, &input.bytes).with("content", Node::from(&parsed)));
+    }
+    if let Some(evidence) = evidence::tree(&input.bytes, parts) {
+        return Ok(evidence);
     }
     Ok(Map::new().with("kind", "JSON").with("content", Node::from(&parsed)))
 }
@@ -148,11 +187,14 @@ fn is_jws(bytes: &[u8]) -> bool {
         && text.starts_with("ey")
 }
 
-fn jws(input: &Input) -> Result<Map, Failure> {
+fn jws(input: &Input, parts: Parts) -> Result<Map, Failure> {
     if let Ok(result) = eat::SignedResult::decode_jwt(&input.bytes) {
         return Ok(Map::new()
             .with("kind", "attestation result (JWT)")
-            .then(show::ear::tree(result.unverified())));
+            .then(show::ear::tree(result.unverified(), parts)));
+    }
+    if let Some(evidence) = evidence::tree(&input.bytes, parts) {
+        return Ok(evidence);
     }
     let text = String::from_utf8_lossy(&input.bytes);
     let mut parts = text.trim().split('.').map(|part| {
@@ -166,13 +208,13 @@ fn jws(input: &Input) -> Result<Map, Failure> {
     Ok(map.maybe("payload", parts.next()))
 }
 
-fn cbor_item(input: &Input) -> Result<Map, Failure> {
+fn cbor_item(input: &Input, parts: Parts) -> Result<Map, Failure> {
     let mut reader = Reader::with_order(&input.bytes, Order::Unique);
     match reader.peek() {
         Ok(Type::Tag) => match reader.tag() {
             Ok(suit::labels::TAG_ENVELOPE | suit::labels::TAG_LEGACY_ENVELOPE) => envelope(input),
             Ok(coswid::CBOR_TAG) => coswid_tag(input),
-            Ok(61 | cose::labels::TAG_SIGN1) => signed(input),
+            Ok(61 | cose::labels::TAG_SIGN1) => signed(input, parts),
             Ok(cose::labels::TAG_MAC0) if suit::SignedReport::decode(&input.bytes).is_ok() => {
                 commands::suit::report::tree(input)
             }
@@ -183,11 +225,23 @@ fn cbor_item(input: &Input) -> Result<Map, Failure> {
                     received.map_err(|error| input.failure("not a reference integrity manifest", &error))?;
                 Ok(show::corim::received(&received))
             }
-            _ => Ok(Map::new().with("kind", "CBOR").then(diagnostic(input)?)),
+            Ok(TAG_COMID) if let Ok(comid) = corim::Comid::decode(reader.rest()) => {
+                Ok(show::corim::comid(&comid))
+            }
+            Ok(TAG_COTL) if let Ok(list) = corim::Cotl::decode(reader.rest()) => Ok(show::corim::cotl(&list)),
+            _ => other(input, parts),
         },
-        Ok(Type::Map) => untagged_map(input),
-        Ok(_) => Ok(Map::new().with("kind", "CBOR").then(diagnostic(input)?)),
-        Err(error) => Err(unknown(input, &error)),
+        Ok(Type::Map) => untagged_map(input, parts),
+        Ok(_) => other(input, parts),
+        Err(error) => evidence::tree(&input.bytes, parts).ok_or_else(|| unknown(input, &error)),
+    }
+}
+
+/// Evidence, or else any item.
+fn other(input: &Input, parts: Parts) -> Result<Map, Failure> {
+    match evidence::tree(&input.bytes, parts) {
+        Some(evidence) => Ok(evidence),
+        None => Ok(Map::new().with("kind", "CBOR").then(diagnostic(input)?)),
     }
 }
 
@@ -208,12 +262,12 @@ fn coswid_tag(input: &Input) -> Result<Map, Failure> {
 }
 
 /// CWT and COSE_Sign1: what is in them decides.
-fn signed(input: &Input) -> Result<Map, Failure> {
+fn signed(input: &Input, parts: Parts) -> Result<Map, Failure> {
     let bytes = &input.bytes;
     if let Ok(result) = eat::SignedResult::decode_cwt(bytes) {
         return Ok(Map::new()
             .with("kind", "attestation result (CWT)")
-            .then(show::ear::tree(result.unverified())));
+            .then(show::ear::tree(result.unverified(), parts)));
     }
     if suit::SignedReport::decode(bytes).is_ok() {
         return commands::suit::report::tree(input);
@@ -235,18 +289,33 @@ fn signed(input: &Input) -> Result<Map, Failure> {
             .with("kind", "statement on a scan")
             .then(commands::scan::facts(scan.unverified())));
     }
+    if let Ok(message) = cose::Sign1::decode(bytes)
+        && let Some(payload) = message.payload()
+        && let Ok(coserv) = corim::Coserv::decode(payload)
+    {
+        let shown = show::coserv::tree(&coserv, parts);
+        return Ok(Map::new().with("kind", "signed CoSERV answer").with("answer", shown));
+    }
+    // The labels of the first profile of PSA are no claims of other tokens.
+    if let Ok(token) = eat::PsaToken::decode(bytes) {
+        return Ok(show::arm::psa(&token));
+    }
     match eat::Token::decode(bytes) {
-        Ok(token) if token.unverified().other(VERIFIER_ID).is_none() && has_claims(&token) => {
-            Ok(show::eat::token(&token))
+        Ok(token) if token.unverified().other(VERIFIER_ID).is_some() || !has_claims(&token) => {
+            match cose::Sign1::decode(bytes) {
+                Ok(message) => Ok(show::cose::sign1(&message)),
+                Err(_) => Ok(show::eat::token(&token, parts)),
+            }
         }
-        token => match (cose::Sign1::decode(bytes), token) {
-            (Ok(message), _) => Ok(show::cose::sign1(&message)),
-            (Err(_), Err(error)) => {
+        token => match (evidence::tree(bytes, parts), cose::Sign1::decode(bytes), token) {
+            (Some(evidence), ..) => Ok(evidence),
+            (None, Ok(message), _) => Ok(show::cose::sign1(&message)),
+            (None, Err(_), Err(error)) => {
                 Err(Failure::new(format!("{}: not a token that is understood", input.name))
                     .because(&error)
                     .help("`sextant inspect --diagnostic` shows the bytes in diagnostic notation"))
             }
-            (Err(_), Ok(token)) => Ok(show::eat::token(&token)),
+            (None, Err(_), Ok(token)) => Ok(show::eat::token(&token, parts)),
         },
     }
 }
@@ -270,7 +339,7 @@ fn sign(input: &Input) -> Result<Map, Failure> {
 }
 
 /// An envelope, a key, a tag or an authority list, by the labels they need.
-fn untagged_map(input: &Input) -> Result<Map, Failure> {
+fn untagged_map(input: &Input, parts: Parts) -> Result<Map, Failure> {
     let mut labels = Vec::new();
     let mut reader = Reader::with_order(&input.bytes, Order::Unique);
     let scanned = reader.map().and_then(|mut map| {
@@ -283,7 +352,7 @@ fn untagged_map(input: &Input) -> Result<Map, Failure> {
         Ok(())
     });
     if scanned.is_err() {
-        return Ok(Map::new().with("kind", "CBOR").then(diagnostic(input)?));
+        return other(input, parts);
     }
     let has = |label: i64, kind: Type| labels.contains(&(label, kind));
     if has(1, Type::Bytes)
@@ -325,7 +394,28 @@ fn untagged_map(input: &Input) -> Result<Map, Failure> {
     if has(1, Type::Text) && labels.iter().any(|(label, _)| *label == 0) {
         return coswid_tag(input);
     }
-    Ok(Map::new().with("kind", "CBOR").then(diagnostic(input)?))
+    if (has(0, Type::Text) || has(0, Type::Bytes))
+        && has(1, Type::Map)
+        && let Ok(coserv) = corim::Coserv::decode(&input.bytes)
+    {
+        return Ok(show::coserv::tree(&coserv, parts));
+    }
+    if has(1, Type::Map)
+        && has(4, Type::Map)
+        && let Ok(comid) = corim::Comid::decode(&input.bytes)
+    {
+        return Ok(show::corim::comid(&comid));
+    }
+    if has(0, Type::Map)
+        && has(1, Type::Array)
+        && let Ok(list) = corim::Cotl::decode(&input.bytes)
+    {
+        return Ok(show::corim::cotl(&list));
+    }
+    if has(2, Type::Array) && has(6, Type::Map) {
+        return Ok(show::corim::trust_anchors(&input.bytes));
+    }
+    other(input, parts)
 }
 
 /// One CBOR item in diagnostic notation (RFC 8949, section 8).

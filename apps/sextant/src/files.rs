@@ -5,7 +5,7 @@ use std::io::{self, Read, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-use crate::{failure::Failure, printer::Printer};
+use crate::{detect, failure::Failure, printer::Printer};
 
 /// The largest object that is read. Images are hashed in memory.
 const MAX_INPUT: u64 = 1 << 30;
@@ -28,6 +28,14 @@ impl Input {
         };
         let bytes = read.map_err(|error| Failure::new(format!("cannot read {name}")).because(&error))?;
         Ok(Self { name, bytes })
+    }
+
+    /// The bytes that a file of hexadecimal digits names; any other file as it is.
+    pub(crate) fn binary(self) -> Self {
+        match detect::hexadecimal(&self.bytes) {
+            Some(bytes) => Self { bytes, ..self },
+            None => self,
+        }
     }
 
     /// A failure to understand this file, pointing into it.

@@ -12,6 +12,7 @@ mod commands;
 mod compose;
 mod corim_recipe;
 mod detect;
+mod evidence;
 mod failure;
 mod files;
 mod hash_based;

@@ -32,7 +32,7 @@ struct Server {
 
 impl Server {
     /// Answers are a status and a body.
-    fn start(desk: &Desk, answers: &[(u16, &str)]) -> Self {
+    fn start<B: AsRef<[u8]>>(desk: &Desk, answers: &[(u16, B)]) -> Self {
         let rcgen::CertifiedKey { cert, signing_key } =
             rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
         desk.write("server.pem", cert.pem()).write("token", "secret\n");
@@ -48,7 +48,7 @@ impl Server {
         let url = format!("https://localhost:{}", listener.local_addr().expect("an address").port());
         let asked = Arc::new(Mutex::new(Vec::new()));
         let (answers, log) =
-            (answers.iter().map(|(s, b)| (*s, (*b).to_owned())).collect::<Vec<_>>(), asked.clone());
+            (answers.iter().map(|(s, b)| (*s, b.as_ref().to_vec())).collect::<Vec<_>>(), asked.clone());
         thread::spawn(move || {
             for (status, body) in answers {
                 let (stream, _) = listener.accept().expect("a connection");
@@ -62,9 +62,7 @@ impl Server {
                     body.len()
                 );
                 let out = stream.get_mut();
-                out.write_all(head.as_bytes())
-                    .and_then(|()| out.write_all(body.as_bytes()))
-                    .expect("an answer");
+                out.write_all(head.as_bytes()).and_then(|()| out.write_all(&body)).expect("an answer");
                 out.conn.send_close_notify();
                 let _ = out.flush();
             }
@@ -398,4 +396,58 @@ fn gives_and_takes_back_an_advisory() {
     let bad = server.run(&desk, "advisory add bad.json");
     assert_eq!(bad.status, 2);
     assert!(bad.stderr.contains("/id: expected a text"), "{}", bad.stderr);
+}
+
+#[test]
+fn asks_what_endorsers_say_and_believes_only_the_answer_to_its_question() {
+    use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+    use corim::{
+        ArtifactType, Class, ClassId, Coserv, CoservQuery, CoservResults, EnvironmentSelector, ResultType,
+    };
+
+    let desk = Desk::new();
+    desk.key("distributor", 4).key("other", 9);
+    let ask = "corim query --profile tag:arm.com,2025:psa#1.0.0 --class 1111 --key distributor.pub";
+    let printed = desk.done(ask);
+    let question = URL_SAFE_NO_PAD.decode(printed.trim()).expect("base64url");
+    let asked = Coserv::decode(&question).expect("a query");
+    let class = Class { id: Some(ClassId::Bytes(vec![0x11; 2])), ..Class::default() };
+    assert!(matches!(&asked.query, CoservQuery::Environments {
+        artifacts: ArtifactType::ReferenceValues,
+        selector: EnvironmentSelector::Classes(all),
+        form: ResultType::Collected,
+    } if all.len() == 1 && all[0].environment == class));
+
+    let signed = |asked: &Coserv, expiry: i64| {
+        let results = CoservResults { reference: Some(Vec::new()), expiry, ..CoservResults::default() };
+        let answer = Coserv { results: Some(results), ..asked.clone() };
+        let key = common::fixed_key(4);
+        cose::Sign1Builder::new().content_type("application/coserv+cbor").sign(&key, &answer.encode())
+    };
+    let never = 4_102_444_800;
+    let mut elsewhere = asked.clone();
+    elsewhere.profile = corim::Profile::Uri("tag:example.com,2026:other".into());
+    let good = signed(&asked, never);
+    let answers = [
+        good.clone(),
+        signed(&asked, 1_700_000_000),
+        signed(&elsewhere, never),
+        good.clone(),
+        b"no".to_vec(),
+    ];
+    let server = Server::start(&desk, &answers.map(|answer| (200, answer)));
+    let run = server.run(&desk, ask);
+    assert!(run.status == 0 && run.stdout.starts_with("kind: CoSERV answer"), "{}", run.stderr);
+    let first = &server.asked()[0];
+    assert_eq!(first.line, format!("GET /coserv/v1/{} HTTP/1.1", printed.trim()));
+    assert!(first.has("accept: application/coserv+cose") && first.has("authorization: Bearer secret"));
+    for (line, code) in [
+        (ask.to_owned(), "reference-expired"),
+        (ask.to_owned(), "other-answer"),
+        (ask.replace("distributor.pub", "other.pub"), "bad-answer-signature"),
+        (ask.to_owned(), "bad-answer-signature"),
+    ] {
+        let run = server.run(&desk, &line);
+        assert!(run.status == 1 && run.stdout.contains(&format!("[{code}]")), "{code}: {}", run.stdout);
+    }
 }

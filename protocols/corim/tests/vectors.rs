@@ -237,19 +237,16 @@ fn kind(group: &str, stem: &str, file: &str) -> Kind {
 
 #[test]
 fn every_vector_behaves_as_its_index_says() {
-    let Some(folder) = testkit::vectors("corim") else { return };
-    let index = std::fs::read_to_string(folder.join("SOURCE.tsv")).unwrap();
+    let Some((folder, index)) = testkit::index("corim") else { return };
     let anchors = anchors(&folder);
     let mut counts: BTreeMap<Fate, usize> = BTreeMap::new();
     let mut foreign: BTreeMap<&str, usize> = BTreeMap::new();
     let (mut exceptions, mut refusals) = (0, 0);
     let (mut deterministic, mut other) = (0, Vec::new());
     let mut wrong = Vec::new();
-    for row in index.lines().skip(1) {
-        let columns: Vec<_> = row.split('\t').collect();
-        let [group, stem, files, expect, ..] = columns[..] else { panic!("short row {row}") };
-        for file in files.split(',') {
-            let kind = kind(group, stem, file);
+    for testkit::IndexRow { group, stem, files, expect } in index {
+        for file in files {
+            let kind = kind(&group, &stem, &file);
             if let Kind::Foreign(reason) = kind {
                 *foreign.entry(reason).or_default() += 1;
                 continue;

@@ -131,12 +131,12 @@ impl Bundle {
     }
 
     /// The sets by name, as received: nobody vouches for them yet.
-    pub(crate) fn sets(&self) -> impl Iterator<Item = (&String, &Vec<u8>)> {
+    pub fn sets(&self) -> impl Iterator<Item = (&String, &Vec<u8>)> {
         self.sets.iter()
     }
 
     /// The claims of one set.
-    pub(crate) fn decode_set(&self, set: &[u8]) -> Result<Claims, Error> {
+    pub fn decode_set(&self, set: &[u8]) -> Result<Claims, Error> {
         match self.form {
             Form::Cbor => {
                 let normal = cbor::normalize(set, MAX_TOKEN_LEN)?;

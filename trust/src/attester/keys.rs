@@ -7,7 +7,8 @@ use x509::{Certificate, KeyUsage, verify_chain};
 
 use crate::{Beliefs, Code, EndorsedKey, Reason, device_name};
 
-/// The keys of an environment, which are endorsed for it, or certified by somebody who may certify those of its kind.
+/// The keys of an environment, which are endorsed for it, named by the operator, or certified by somebody who may certify
+/// those of its kind.
 /// Without one, nobody knows the device.
 pub(super) fn of<'e>(
     beliefs: &Beliefs<'e>,
@@ -16,6 +17,9 @@ pub(super) fn of<'e>(
 ) -> Result<Vec<Cow<'e, EndorsedKey>>, Reason> {
     let endorsed = beliefs.endorsements.keys(environment, beliefs.now);
     let mut keys: Vec<_> = endorsed.into_iter().map(Cow::Borrowed).collect();
+    keys.extend(beliefs.keys.iter().map(|key| {
+        Cow::Owned(EndorsedKey { key: key.clone(), environment: Environment::default(), manifest: None })
+    }));
     match certified(beliefs, environment, certificates) {
         Ok(key) => keys.extend(key.map(Cow::Owned)),
         // An endorsed key is one, whatever certificates come along.

@@ -21,7 +21,11 @@ use eat::{
 };
 use x509::Certificate;
 
-use crate::{Code, EndorsedKey, Endorsements, Measured, Policy, Reason, Release, quoted::Quoted};
+use crate::{
+    Code, EndorsedKey, Endorsements, Measured, Policy, Reason, Release,
+    corroborate::{component, digests},
+    quoted::Quoted,
+};
 
 /// Media types of wrappers: of the draft, and those that Veraison's clients have for them.
 const WRAPPERS: [&str; 4] = [
@@ -64,6 +68,8 @@ pub struct Beliefs<'a> {
     pub releases: &'a [OwnRelease<'a>],
     /// Who certifies keys of devices, by the operator's word.
     pub authorities: &'a [Certificate],
+    /// Keys of whoever attests, by the operator's word: they count for whatever device evidence tells.
+    pub keys: &'a [PublicKey],
     /// Digests that must not run anywhere, whatever release holds them.
     pub denied: &'a [Digest],
     /// The Content-Formats of measured components, of which none is registered.
@@ -234,6 +240,19 @@ impl Attester {
             _ => None,
         };
         !self.files.is_empty() && class.is_some() && told == class.map(<[u8; 16]>::as_slice)
+    }
+
+    /// What it measured, each by its name; nothing of PCRs, whose meaning only expected values tell.
+    pub fn components(&self) -> Vec<Measured> {
+        if !self.files.is_empty() {
+            return self.files.clone();
+        }
+        let one = |element: &Element| Measured {
+            name: component(element),
+            digest: digests(element).first().copied(),
+            size: None,
+        };
+        self.measured.elements.iter().map(one).collect()
     }
 
     /// Who it is: digest of its key and of the instance it tells or is endorsed as. Attesters that share a key and tell no

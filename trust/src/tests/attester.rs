@@ -114,6 +114,7 @@ pub(super) fn beliefs(endorsements: &Endorsements) -> Beliefs<'_> {
         endorsements,
         releases: &[],
         authorities: &[],
+        keys: &[],
         denied: &[],
         components: None,
         policy: &POLICY,

@@ -6,8 +6,8 @@ use cose::Purpose;
 
 use crate::{
     clock,
-    commands::coswid::chain,
-    corim_recipe, detect,
+    commands::{corim_query, coswid::chain},
+    corim_recipe,
     failure::{Answer, Failure},
     files::{self, Input, Mode},
     keys::{self, KeyFile},
@@ -24,6 +24,8 @@ pub(crate) enum Corim {
     Inspect(Inspect),
     /// Say whether a signed manifest is by somebody trusted, valid now, and within its profile
     Verify(Verify),
+    /// Ask a server what endorsers say of devices
+    Query(Box<corim_query::Query>),
 }
 
 #[derive(Debug, Args)]
@@ -72,14 +74,12 @@ pub(crate) fn run(command: Corim, printer: &Printer) -> Result<Answer, Failure> 
     match command {
         Corim::Build(command) => build(&command, printer),
         Corim::Inspect(Inspect { file }) => {
-            let mut input = Input::read(&file)?;
-            if let Some(binary) = detect::hexadecimal(&input.bytes) {
-                input.bytes = binary;
-            }
+            let input = Input::read(&file)?.binary();
             printer.show(&show::corim::received(&received(&input, None)?).into());
             Ok(Answer::Yes)
         }
         Corim::Verify(command) => verify(&command, printer),
+        Corim::Query(command) => corim_query::run(&command, printer),
     }
 }
 

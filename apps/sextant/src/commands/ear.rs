@@ -7,6 +7,7 @@ use eat::{Nonce, SignedResult, Tier, Ueid};
 use crate::{
     clock,
     commands::{coswid::chain, eat::nonce},
+    detect::Parts,
     failure::{Answer, Failure},
     files::Input,
     keys::{self, KeyFile},
@@ -55,7 +56,7 @@ pub(crate) fn run(command: Ear, printer: &Printer) -> Result<Answer, Failure> {
     match command {
         Ear::Inspect(Inspect { file }) => {
             let input = Input::read(&file)?;
-            printer.show(&show::ear::tree(decode(&input)?.unverified()).into());
+            printer.show(&show::ear::tree(decode(&input)?.unverified(), Parts::ALL).into());
             Ok(Answer::Yes)
         }
         Ear::Verify(command) => verify(&command, printer),
@@ -71,7 +72,7 @@ fn verify(command: &Verify, printer: &Printer) -> Result<Answer, Failure> {
         Ok(verified) => verified,
         Err(error) => return Ok(printer.answer(Verdict::no(code(&error), chain(&error)))),
     };
-    let facts = show::ear::tree(verified.result());
+    let facts = show::ear::tree(verified.result(), Parts::ALL);
     let bound = match (&command.device, &command.device_key) {
         (Some(ueid), Some(path)) => verified.is_bound_to(ueid, &KeyFile::read(path)?.public),
         (Some(ueid), None) => verified.result().ueid.as_ref() == Some(ueid),

@@ -1,11 +1,13 @@
 //! One file a noun. Each has its arguments, and a `run` that gives the answer for the exit status.
 
 pub(crate) mod advisory;
+pub(crate) mod appraise;
 pub(crate) mod audit;
 pub(crate) mod authority;
 pub(crate) mod campaign;
 pub(crate) mod cert;
 pub(crate) mod corim;
+pub(crate) mod corim_query;
 pub(crate) mod coswid;
 pub(crate) mod decision;
 pub(crate) mod demo;

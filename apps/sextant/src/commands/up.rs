@@ -171,7 +171,7 @@ async fn asked_to_end() -> io::Result<()> {
 }
 
 /// Two Content-Formats that mean different things.
-fn content_formats(text: &str) -> Result<MeasuredComponentFormats, String> {
+pub(crate) fn content_formats(text: &str) -> Result<MeasuredComponentFormats, String> {
     let formats = text.split_once(',').and_then(|(cbor, json)| {
         let (cbor, json) = (cbor.parse().ok()?, json.parse().ok()?);
         (cbor != json).then_some(MeasuredComponentFormats { cbor, json })

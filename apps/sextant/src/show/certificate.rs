@@ -33,6 +33,15 @@ pub(crate) fn tree(certificate: &Certificate) -> Map {
         .maybe("mud_signer", certificate.mud_signer().map(Node::shown))
 }
 
+/// Certificates that came along in DER, end entity first, by their subjects.
+pub(crate) fn chain(ders: &[&[u8]]) -> Vec<Node> {
+    let subject = |der: &&[u8]| match Certificate::decode(der) {
+        Ok(certificate) => Node::shown(certificate.subject()),
+        Err(_) => Node::hex(der),
+    };
+    ders.iter().map(subject).collect()
+}
+
 /// A detached signature: its signers as they name themselves, and the certificates it carries.
 pub(crate) fn signature(message: &Detached) -> Map {
     Map::new()

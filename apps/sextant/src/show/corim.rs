@@ -1,6 +1,7 @@
 use corim::{
-    ClassId, Comid, Corim, CryptoKey, Digest, DigestAlgorithm, Environment, Group, Instance, KeyTriple,
-    MeasuredElement, Measurement, MeasurementValues, Profile, Received, SignerMeta, Svn, Tag, ValuesTriple,
+    ClassId, Comid, Corim, Cotl, CryptoKey, Digest, DigestAlgorithm, Environment, Group, Instance, KeyTriple,
+    MeasuredElement, Measurement, MeasurementValues, Profile, Received, SignerMeta, Svn, Tag, TagIdentity,
+    ValuesTriple,
 };
 
 use crate::{
@@ -33,10 +34,6 @@ fn signer(meta: &SignerMeta) -> Map {
 
 /// The content of a manifest.
 pub(crate) fn manifest(corim: &Corim) -> Map {
-    let profile = corim.profile.as_ref().map(|profile| match profile {
-        Profile::Uri(uri) => uri.clone(),
-        Profile::Oid(oid) => format!("oid {}", hex(oid)),
-    });
     let entities: Vec<Map> = corim
         .entities
         .iter()
@@ -44,11 +41,18 @@ pub(crate) fn manifest(corim: &Corim) -> Map {
         .collect();
     Map::new()
         .with("id", Node::shown(&corim.id))
-        .maybe("profile", profile)
+        .maybe("profile", corim.profile.as_ref().map(profile))
         .maybe("not_before", corim.validity.and_then(|validity| validity.not_before).map(clock::date))
         .maybe("not_after", corim.validity.map(|validity| clock::date(validity.not_after)))
         .unless_empty("entities", entities)
         .with("tags", corim.tags.iter().map(tag).collect::<Vec<_>>())
+}
+
+pub(crate) fn profile(profile: &Profile) -> String {
+    match profile {
+        Profile::Uri(uri) => uri.clone(),
+        Profile::Oid(oid) => format!("oid {}", hex(oid)),
+    }
 }
 
 fn tag(tag: &Tag) -> Map {
@@ -58,14 +62,36 @@ fn tag(tag: &Tag) -> Map {
             Ok(tag) => Map::new().with("kind", "CoSWID").then(super::coswid::tag(&tag)),
             Err(error) => Map::new().with("kind", "CoSWID").with("unreadable", Node::shown(error)),
         },
-        Tag::Cotl(_) => Map::new().with("kind", "CoTL").with("list_of", "active tags"),
+        Tag::Cotl(list) => cotl(list),
+        Tag::Other(COTS, bytes) => trust_anchors(bytes),
         Tag::Other(number, bytes) => {
             Map::new().with("kind", format!("tag {number}")).with("bytes", bytes.len())
         }
     }
 }
 
-fn comid(comid: &Comid) -> Map {
+/// A list of active tags.
+pub(crate) fn cotl(list: &Cotl) -> Map {
+    let named = |tag: &TagIdentity| format!("{} version {}", tag.id, tag.version);
+    Map::new()
+        .with("kind", "CoTL")
+        .with("id", Node::shown(&list.identity.id))
+        .with("version", list.identity.version)
+        .maybe("not_before", list.validity.not_before.map(clock::date))
+        .with("not_after", clock::date(list.validity.not_after))
+        .with("active_tags", Node::list(list.tags.iter().map(named)))
+}
+
+/// A store of trust anchors (draft-ietf-rats-concise-ta-stores), or a list of them: shown as it is, for none is believed
+/// by it.
+pub(crate) fn trust_anchors(bytes: &[u8]) -> Map {
+    Map::new().with("kind", "CoTS").with("content", Node::diagnostic(bytes))
+}
+
+/// CBOR tag of a CoTS.
+const COTS: u64 = 507;
+
+pub(crate) fn comid(comid: &Comid) -> Map {
     let triples = &comid.triples;
     let values = |triples: &[ValuesTriple]| triples.iter().map(values_triple).collect::<Vec<_>>();
     let keys = |triples: &[KeyTriple]| triples.iter().map(key_triple).collect::<Vec<_>>();
@@ -87,19 +113,19 @@ fn comid(comid: &Comid) -> Map {
     others.into_iter().fold(map, |map, (name, count)| map.maybe(name, (count > 0).then_some(count)))
 }
 
-fn values_triple(triple: &ValuesTriple) -> Map {
+pub(crate) fn values_triple(triple: &ValuesTriple) -> Map {
     Map::new()
         .with("environment", environment(&triple.environment))
         .with("measurements", triple.measurements.iter().map(measurement).collect::<Vec<_>>())
 }
 
-fn key_triple(triple: &KeyTriple) -> Map {
+pub(crate) fn key_triple(triple: &KeyTriple) -> Map {
     Map::new()
         .with("environment", environment(&triple.environment))
         .with("keys", triple.keys.iter().map(key).collect::<Vec<_>>())
 }
 
-fn environment(environment: &Environment) -> Map {
+pub(crate) fn environment(environment: &Environment) -> Map {
     let class = environment.class.clone().unwrap_or_default();
     let id = class.id.map(|id| match id {
         ClassId::Oid(oid) => format!("oid {}", hex(&oid)),
@@ -127,7 +153,7 @@ fn environment(environment: &Environment) -> Map {
         .maybe("group", group)
 }
 
-fn measurement(measurement: &Measurement) -> Map {
+pub(crate) fn measurement(measurement: &Measurement) -> Map {
     let element = measurement.key.as_ref().map(|key| match key {
         MeasuredElement::Oid(oid) => format!("oid {}", hex(oid)),
         MeasuredElement::Uuid(uuid) => suit::Uuid::from(*uuid).to_string(),
@@ -181,7 +207,7 @@ fn digest(digest: &Digest) -> String {
     }
 }
 
-fn key(key: &CryptoKey) -> Node {
+pub(crate) fn key(key: &CryptoKey) -> Node {
     Node::Text(match key {
         CryptoKey::PkixKey(pem) | CryptoKey::PkixCertificate(pem) | CryptoKey::PkixPath(pem) => pem.clone(),
         CryptoKey::KeyThumbprint(thumbprint) => format!("key {}", digest(thumbprint)),

@@ -1,14 +1,20 @@
-use eat::{Appraisal, AttestationResult, Tier};
+use eat::{Appraisal, AttestationResult, ClaimKey, RawEvidence, Tier};
 
 use crate::{
     clock,
     commands::key,
+    detect::Parts,
     node::{Map, Node},
 };
 
 /// An attestation result.
-pub(crate) fn tree(result: &AttestationResult) -> Map {
+pub(crate) fn tree(result: &AttestationResult, parts: Parts) -> Map {
     let submods = result.submods.iter().fold(Map::new(), |map, (name, one)| map.with(name, appraisal(one)));
+    let topology = result.topology.iter().fold(Map::new(), |map, (name, of)| map.with(name, Node::list(of)));
+    let raw_evidence = result.raw_evidence.as_ref().map(|evidence| match evidence {
+        RawEvidence::Bytes(bytes) => parts.open(bytes),
+        RawEvidence::Record(record) => super::cmw::record(record, parts).into(),
+    });
     Map::new()
         .with("profile", result.profile.as_str())
         .with("status", tier(result.tier()))
@@ -18,7 +24,21 @@ pub(crate) fn tree(result: &AttestationResult) -> Map {
         .maybe("nonce", result.nonce.as_ref().map(|nonce| Node::hex(nonce.as_bytes())))
         .maybe("ueid", result.ueid.as_ref().map(Node::shown))
         .maybe("confirmation", result.confirmation.as_ref().map(key::summary))
+        .maybe("stated_status", result.status.map(tier))
+        .maybe("raw_evidence", raw_evidence)
+        .unless_empty("topology", topology)
         .with("submods", submods)
+}
+
+/// Claims of others by their labels, in diagnostic notation.
+fn claims(claims: &[(ClaimKey, Vec<u8>)]) -> Map {
+    claims.iter().fold(Map::new(), |map, (key, value)| {
+        let name = match key {
+            ClaimKey::Int(label) => label.to_string(),
+            ClaimKey::Text(name) => name.clone(),
+        };
+        map.with(&name, Node::diagnostic(value))
+    })
 }
 
 fn appraisal(appraisal: &Appraisal) -> Map {
@@ -37,6 +57,10 @@ fn appraisal(appraisal: &Appraisal) -> Map {
             reason.details.iter().fold(Map::new(), |map, (name, value)| map.with(name, value.as_str()));
         Map::new().with("code", reason.code.as_str()).unless_empty("detail", detail)
     };
+    let extensions = appraisal
+        .extensions
+        .iter()
+        .fold(Map::new(), |map, (extension, value)| map.with(extension.name(), Node::diagnostic(value)));
     Map::new()
         .with("status", tier(appraisal.status))
         .maybe("vector", vector)
@@ -45,6 +69,9 @@ fn appraisal(appraisal: &Appraisal) -> Map {
         .maybe("evidence_profile", appraisal.profile.as_deref())
         .maybe("evidence_nonce", appraisal.nonce.as_ref().map(|nonce| Node::hex(nonce.as_bytes())))
         .unless_empty("policies", Node::list(&appraisal.policy_ids))
+        .unless_empty("attester_claims", claims(&appraisal.attester_claims))
+        .unless_empty("verifier_claims", claims(&appraisal.verifier_claims))
+        .then(extensions)
 }
 
 fn tier(tier: Tier) -> Node {

@@ -1,11 +1,12 @@
 use eat::{
-    ClaimKey, Claims, Content, ContentBody, EvidenceClaims, MeasuredComponent, Measurement, NestedToken,
-    OemId, Profile, Submodule, Token, TokenForm,
+    Bundle, ClaimKey, Claims, Content, ContentBody, Dloa, EvidenceClaims, Location, MeasuredComponent,
+    Measurement, NestedToken, Number, OemId, Profile, Submodule, Token, TokenForm,
 };
 
 use crate::{
     clock,
     commands::key,
+    detect::Parts,
     node::{Map, Node},
 };
 
@@ -13,23 +14,38 @@ use crate::{
 const COSWID_FORMAT: u16 = 258;
 
 /// A token, which nobody vouches for.
-pub(crate) fn token(token: &Token<'_>) -> Map {
+pub(crate) fn token(token: &Token<'_>, parts: Parts) -> Map {
+    let kind = match token.form() {
+        TokenForm::Jwt => "attestation token (JWT)",
+        TokenForm::Mac0 => "attestation token (CWT with a MAC)",
+        TokenForm::Sign1 => "attestation token (CWT)",
+    };
     Map::new()
-        .with(
-            "kind",
-            if token.form() == TokenForm::Jwt {
-                "attestation token (JWT)"
-            } else {
-                "attestation token (CWT)"
-            },
-        )
+        .with("kind", kind)
         .with("algorithm", super::cose::algorithm(token.alg()))
         .maybe("kid", token.kid().map(Node::hex))
-        .then(claims(token.unverified()))
+        .unless_empty("certificates", super::certificate::chain(&token.certificates()))
+        .then(claims(token.unverified(), parts))
 }
 
-/// A claims-set.
-pub(crate) fn claims(claims: &Claims) -> Map {
+/// A token, and claims-sets whose digests are in it.
+pub(crate) fn bundle(bundle: &Bundle, parts: Parts) -> Map {
+    let sets = bundle.sets().fold(Map::new(), |map, (name, set)| {
+        let shown = match bundle.decode_set(set) {
+            Ok(set) => claims(&set, parts).into(),
+            Err(_) => super::cose::payload(set),
+        };
+        map.with(name, shown)
+    });
+    let main = match bundle.main() {
+        Ok(token) => self::token(&token, parts),
+        Err(error) => Map::new().with("unreadable", Node::shown(error)),
+    };
+    Map::new().with("kind", "detached bundle").with("token", main).with("detached_sets", sets)
+}
+
+/// A claims-set; tokens nested in it are opened as far as `parts` allow.
+pub(crate) fn claims(claims: &Claims, parts: Parts) -> Map {
     let others = claims.others.iter().fold(Map::new(), |map, (key, value)| {
         let name = match key {
             ClaimKey::Int(label) => label.to_string(),
@@ -38,7 +54,7 @@ pub(crate) fn claims(claims: &Claims) -> Map {
         map.with(&name, Node::diagnostic(value))
     });
     let submods =
-        claims.submods.iter().fold(Map::new(), |map, (name, inner)| map.with(name, submodule(inner)));
+        claims.submods.iter().fold(Map::new(), |map, (name, inner)| map.with(name, submodule(inner, parts)));
     let sueids = claims.sueids.iter().fold(Map::new(), |map, (name, ueid)| map.with(name, Node::shown(ueid)));
     Map::new()
         .maybe("profile", claims.profile.as_ref().map(profile))
@@ -47,6 +63,7 @@ pub(crate) fn claims(claims: &Claims) -> Map {
         .maybe("issued_at", claims.issued_at.map(clock::date))
         .maybe("not_before", claims.not_before.map(clock::date))
         .maybe("expires_at", claims.expires_at.map(clock::date))
+        .unless_empty("audience", Node::list(&claims.audience))
         .maybe("token_id", claims.token_id.as_deref().map(Node::hex))
         .unless_empty(
             "nonces",
@@ -62,9 +79,11 @@ pub(crate) fn claims(claims: &Claims) -> Map {
         .maybe("uptime", claims.uptime)
         .maybe("oemboot", claims.oemboot)
         .maybe("dbgstat", claims.dbgstat.map(|status| status.name()))
+        .maybe("location", claims.location.as_ref().map(location))
         .maybe("bootcount", claims.bootcount)
         .maybe("bootseed", claims.bootseed.as_deref().map(Node::hex))
-        .maybe("intuse", claims.intuse)
+        .maybe("intuse", claims.intuse.map(intended_use))
+        .unless_empty("dloas", claims.dloas.iter().map(dloa).collect::<Vec<_>>())
         .maybe("confirmation", claims.confirmation.as_ref().map(key::summary))
         .unless_empty("manifests", claims.manifests.iter().map(content).collect::<Vec<_>>())
         .unless_empty("measurements", claims.measurements.iter().map(content).collect::<Vec<_>>())
@@ -73,18 +92,46 @@ pub(crate) fn claims(claims: &Claims) -> Map {
         .unless_empty("other_claims", others)
 }
 
-/// Tokens by other signers are not opened: nobody verified them.
-fn submodule(submodule: &Submodule) -> Node {
+/// Nobody verified tokens by other signers: what is shown of them they say of themselves.
+fn submodule(submodule: &Submodule, parts: Parts) -> Node {
     match submodule {
-        Submodule::Claims(claims) => self::claims(claims).into(),
+        Submodule::Claims(claims) => self::claims(claims, parts).into(),
         Submodule::Token(NestedToken::Cbor(bytes)) => {
-            Map::new().with("nested_token", Node::hex(bytes)).into()
+            Map::new().with("nested_token", parts.open(bytes)).into()
         }
         Submodule::Token(NestedToken::Jwt(text) | NestedToken::JsonBundle(text)) => {
-            Map::new().with("nested_token", text.as_str()).into()
+            Map::new().with("nested_token", parts.open(text.as_bytes())).into()
         }
         Submodule::Detached(digest) => Map::new().with("detached", Node::shown(digest)).into(),
     }
+}
+
+fn location(location: &Location) -> Map {
+    let number = |number: Number| Node::shown(number.as_f64());
+    Map::new()
+        .with("latitude", number(location.latitude))
+        .with("longitude", number(location.longitude))
+        .maybe("altitude", location.altitude.map(number))
+        .maybe("accuracy", location.accuracy.map(number))
+        .maybe("altitude_accuracy", location.altitude_accuracy.map(number))
+        .maybe("heading", location.heading.map(number))
+        .maybe("speed", location.speed.map(number))
+        .maybe("timestamp", location.timestamp.map(clock::date))
+        .maybe("age", location.age)
+}
+
+/// What a token is for (RFC 9711, section 4.3.3).
+fn intended_use(number: u8) -> String {
+    let names = ["generic", "registration", "provisioning", "csr", "pop"];
+    let name = usize::from(number).checked_sub(1).and_then(|index| names.get(index));
+    name.map_or_else(|| number.to_string(), |name| (*name).to_owned())
+}
+
+fn dloa(dloa: &Dloa) -> Map {
+    Map::new()
+        .with("registrar", dloa.registrar.as_str())
+        .with("platform", dloa.platform.as_str())
+        .maybe("application", dloa.application.as_deref())
 }
 
 /// Evidence of this product's profile.
@@ -141,7 +188,8 @@ fn content(content: &Content) -> Map {
     Map::new().with("content_format", content.format).with("body", body)
 }
 
-fn measured_component(component: &MeasuredComponent) -> Map {
+/// A measured component (draft-ietf-rats-eat-measured-component).
+pub(crate) fn measured_component(component: &MeasuredComponent) -> Map {
     let measurement = match &component.measurement {
         Measurement::Digest(digest) => Node::shown(digest),
         Measurement::Raw(bytes) => Node::hex(bytes),

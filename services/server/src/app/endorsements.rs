@@ -2,10 +2,10 @@
 
 use std::sync::{Arc, PoisonError};
 
-use corim::{Anchors, Received, TagId, VerifiedCorim};
+use corim::{Anchors, TagId, VerifiedCorim};
 use serde_json::json;
 use store::{EndorsementId, EndorsementRecord, NewEndorsement};
-use trust::{Code, Endorsements, Reason};
+use trust::{Endorsements, Reason, verify_manifest};
 
 use crate::app::{App, Failure, reasons, releases::hex, rfc3339};
 
@@ -96,19 +96,8 @@ impl App {
     }
 
     fn verify_endorsement(&self, bytes: &[u8], bringer: &str) -> Result<VerifiedCorim, Reason> {
-        let now = self.now().seconds();
-        let verified = Received::decode(bytes).and_then(|received| match received {
-            Received::Unsigned(manifest) => manifest.trusted_by_operator(bringer, Vec::new(), now),
-            Received::Signed(manifest) => {
-                let anchors =
-                    Anchors { keys: &self.config.endorsers, issuers: &self.config.endorser_issuers };
-                manifest.verify(anchors, now)
-            }
-        });
-        verified.map_err(|error| {
-            let code = Code::from_text(error.code()).unwrap_or(Code::MalformedObject);
-            Reason::new(code).with("error", super::failure::describe(&error))
-        })
+        let anchors = Anchors { keys: &self.config.endorsers, issuers: &self.config.endorser_issuers };
+        verify_manifest(bytes, anchors, Some(bringer), self.now().seconds())
     }
 }
 
@@ -134,34 +123,5 @@ fn view(record: &EndorsementRecord, verified: Option<&VerifiedCorim>) -> api::En
         holds: verified.is_some(),
         reference_values: triples(|triples| triples.reference.len()),
         attestation_keys: triples(|triples| triples.attest_key.len()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use corim::{Distrust, Error};
-
-    use super::*;
-
-    #[test]
-    fn every_refusal_of_a_manifest_keeps_its_code() {
-        let signature = |distrust: cose::Distrust| Error::Signature(distrust.into());
-        let rows = [
-            (Error::UnknownProfile, "reference-profile"),
-            (Error::Profile { comid: 0, rule: "" }, "reference-profile"),
-            (Error::Incomplete(""), "malformed-object"),
-            (signature(cose::Distrust::NoKey), "unknown-signer"),
-            (signature(cose::Distrust::BadSignature), "bad-manifest-signature"),
-            (Distrust::ContentType.into(), "malformed-object"),
-            (Distrust::NoSigner.into(), "unknown-signer"),
-            (Distrust::ContentDigest.into(), "bad-manifest-signature"),
-            (Distrust::HashAlgorithm(0).into(), "unsupported-algorithm"),
-            (Distrust::NotYetValid.into(), "reference-not-yet-valid"),
-            (Distrust::Expired.into(), "reference-expired"),
-            (Distrust::KeyUsage.into(), "unknown-signer"),
-        ];
-        for (error, code) in rows {
-            assert_eq!((error.code(), Code::from_text(error.code()).map(Code::as_str)), (code, Some(code)));
-        }
     }
 }

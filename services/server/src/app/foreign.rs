@@ -162,6 +162,7 @@ impl App {
             endorsements: &endorsements,
             releases: &[],
             authorities: &self.config.attester_authorities,
+            keys: &[],
             denied: &basis.criteria.denied,
             components: self.config.measured_components,
             policy,

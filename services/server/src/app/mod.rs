@@ -13,6 +13,7 @@ pub(crate) mod credentials;
 pub(crate) mod criteria;
 pub(crate) mod decisions;
 pub(crate) mod devices;
+pub(crate) mod distribution;
 mod endorsements;
 pub(crate) mod enrolment;
 mod epoch;
@@ -60,6 +61,8 @@ pub(crate) struct App {
     pub(crate) result_key: ResultKey,
     /// Signs what devices are answered when they ask for updates.
     pub(crate) update_key: OwnKey,
+    /// Signs answers about what endorsers say.
+    pub(crate) distribution_key: OwnKey,
     pub(crate) challenger: Challenger,
     pub(crate) limiter: Limiter,
     pub(crate) report_limiter: Limiter,
@@ -96,6 +99,8 @@ impl App {
             result_key: ResultKey::load(&folder.join("result.key"))?,
             // What devices take as the key of their update server.
             update_key: OwnKey::load(&folder.join("update.key"), "update-server.key")?,
+            // What verifiers take as the key of their distributor.
+            distribution_key: OwnKey::load(&folder.join("distribution.key"), "distributor.key")?,
             challenger: Challenger::new(secret.clone(), config.session_lifetime),
             limiter: Limiter::new(config.attestations_a_minute),
             report_limiter: Limiter::new(config.reports_a_minute),

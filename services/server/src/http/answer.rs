@@ -97,7 +97,7 @@ fn help(reason: &Reason) -> String {
 }
 
 /// Status, code and title of a failure.
-fn classify(failure: &Failure) -> (StatusCode, &'static str, &'static str) {
+pub(super) fn classify(failure: &Failure) -> (StatusCode, &'static str, &'static str) {
     match failure {
         Failure::Malformed(_) => (StatusCode::BAD_REQUEST, "malformed", "the request cannot be read"),
         Failure::Unauthorized => {

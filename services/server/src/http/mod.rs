@@ -4,6 +4,7 @@ mod advisories;
 mod answer;
 mod attestation;
 mod criteria;
+mod distribution;
 mod endorsements;
 mod events;
 mod manage;
@@ -42,6 +43,7 @@ pub(crate) fn router(app: Shared) -> Router {
             .merge(manage::routes())
             .merge(objects::routes())
             .merge(endorsements::routes())
+            .merge(distribution::routes())
             .merge(criteria::routes())
             .merge(advisories::routes())
             .merge(scans::routes())
