@@ -67,15 +67,29 @@ impl Releases {
     /// count.
     pub(crate) fn find(
         &self,
-        (vendor, class): (&[u8; 16], &[u8; 16]),
+        target: (&[u8; 16], &[u8; 16]),
         measured: &[Measured],
         named: Option<Digest>,
         allow_extra: bool,
         without: &[Digest],
     ) -> Result<Digest, Vec<Reason>> {
-        let counts = |release: &&Arc<Release>| !without.contains(&release.manifest_digest());
-        let none = OfClass::default();
-        let of_class = self.classes.get(&(*vendor, *class)).unwrap_or(&none);
+        let by_name = by_name(measured)?;
+        match self.covering(target, measured, &by_name, allow_extra, without) {
+            Some(found) => Ok(found.release),
+            None => find_release(measured, &self.near(target, measured, named, without), named, allow_extra),
+        }
+    }
+
+    /// The release that covers everything that was measured.
+    pub(crate) fn covering(
+        &self,
+        target: (&[u8; 16], &[u8; 16]),
+        measured: &[Measured],
+        by_name: &BTreeMap<&str, &Measured>,
+        allow_extra: bool,
+        without: &[Digest],
+    ) -> Option<Candidate<'_>> {
+        let of_class = self.classes.get(&(*target.0, *target.1))?;
         let holders: Vec<&[usize]> = measured.iter().map(|one| of_class.holders(one)).collect();
         // A release that covers everything holds each component that was measured; where others may be measured too,
         // some of them.
@@ -90,14 +104,20 @@ impl Releases {
                 .copied()
                 .collect(),
         };
-        let by_name = by_name(measured)?;
-        let covering =
-            of_class.candidates(narrow, counts).find(|candidate| candidate.covers(&by_name, allow_extra));
-        if let Some(found) = covering {
-            return Ok(found.release);
-        }
-        // None does. To say why, those are looked at that come nearest: one for each component at least, the one that the
-        // evidence names, and the newest.
+        of_class.candidates(narrow, without).find(|candidate| candidate.covers(by_name, allow_extra))
+    }
+
+    /// Where no release covers what was measured, those that are looked at to say why: they come nearest, one for each
+    /// component at least, the one that the evidence names, and the newest.
+    pub(crate) fn near(
+        &self,
+        (vendor, class): (&[u8; 16], &[u8; 16]),
+        measured: &[Measured],
+        named: Option<Digest>,
+        without: &[Digest],
+    ) -> Vec<Candidate<'_>> {
+        let Some(of_class) = self.classes.get(&(*vendor, *class)) else { return Vec::new() };
+        let holders: Vec<&[usize]> = measured.iter().map(|one| of_class.holders(one)).collect();
         let mut near: BTreeSet<usize> = holders.iter().filter_map(|list| list.last().copied()).collect();
         let named_one = of_class.releases.iter().position(|release| Some(release.manifest_digest()) == named);
         near.extend(named_one);
@@ -108,8 +128,7 @@ impl Releases {
             }
             near.insert(index);
         }
-        let near: Vec<Candidate<'_>> = of_class.candidates(near, counts).collect();
-        find_release(measured, &near, named, allow_extra)
+        of_class.candidates(near, without).collect()
     }
 }
 
@@ -124,9 +143,10 @@ impl OfClass {
     fn candidates(
         &self,
         indices: BTreeSet<usize>,
-        counts: impl Fn(&&Arc<Release>) -> bool,
+        without: &[Digest],
     ) -> impl Iterator<Item = Candidate<'_>> {
         let releases = indices.into_iter().filter_map(|index| self.releases.get(index));
+        let counts = |release: &&Arc<Release>| !without.contains(&release.manifest_digest());
         releases.filter(counts).map(|release| release.candidate())
     }
 }

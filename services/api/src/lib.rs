@@ -7,6 +7,7 @@
 mod advisories;
 mod base64url;
 mod campaigns;
+mod components;
 mod criteria;
 mod devices;
 mod endorsements;
@@ -28,6 +29,7 @@ mod tests;
 pub use advisories::{Advisory, ComponentMatch, ComponentMatches, ReleaseFlaw};
 pub use base64url::Base64Url;
 pub use campaigns::{Campaign, CampaignDevice, CampaignState, DeviceProgress, NewCampaign};
+pub use components::{ComparedComponent, ComparedRelease, Comparison, ExpectedComponent, MeasuredComponent};
 pub use criteria::{Denied, Deny, NewRules, Rules, Trial, TrialDevice, TrialResult};
 pub use devices::{
     Answer, Device, DeviceDetail, EnrolDevice, EnrolKey, Enrolled, EventOfDevice, Hold, HoldRequest,

@@ -2,7 +2,7 @@
 
 use api::{Answer, DeviceProgress, NetworkState};
 use cose::Key;
-use eat::{Evidence, EvidenceClaims, Nonce};
+use eat::{Evidence, EvidenceClaims, Nonce, VerifiedEvidence};
 use mud::{Direction, Ports, Protocol, Remote};
 use serde_json::{Value, json};
 use store::{Device, ResultRecord};
@@ -294,9 +294,14 @@ pub(crate) const fn profile_words(profile: api::Profile) -> &'static str {
 
 /// What the device's key signed in a piece of evidence, verified again.
 pub(crate) fn claims(device: &Device, result: &ResultRecord) -> Option<EvidenceClaims> {
+    verified(device, result).map(VerifiedEvidence::into_claims)
+}
+
+/// A piece of evidence, verified again with the device's key.
+pub(crate) fn verified<'r>(device: &Device, result: &'r ResultRecord) -> Option<VerifiedEvidence<'r>> {
     let key = Key::decode(&device.key).ok()?;
     let evidence = Evidence::decode(&result.evidence).ok()?;
-    Some(evidence.verify(key.public(), &Nonce::new(&result.nonce)?).ok()?.into_claims())
+    evidence.verify(key.public(), &Nonce::new(&result.nonce)?).ok()
 }
 
 /// What evidence measured.

@@ -9,6 +9,7 @@ pub(crate) mod bundle;
 pub(crate) mod campaigns;
 pub(crate) mod capabilities;
 pub(crate) mod challenge;
+mod comparison;
 pub(crate) mod credentials;
 pub(crate) mod criteria;
 pub(crate) mod decisions;
