@@ -196,15 +196,6 @@ impl Store {
         Ok(devices.into_iter().map(with).collect())
     }
 
-    /// The result that answered a session.
-    pub async fn result_of_session(&self, session: SessionId) -> Result<Option<ResultRecord>, Error> {
-        let row = sqlx::query("SELECT * FROM results WHERE session = $1")
-            .bind(session.0.to_vec())
-            .fetch_optional(&self.readers)
-            .await?;
-        row.as_ref().map(result).transpose()
-    }
-
     /// The newest results about a device, newest first, forged ones included.
     pub async fn results_about(&self, device: &DeviceId, limit: u32) -> Result<Vec<ResultRecord>, Error> {
         let rows = sqlx::query("SELECT * FROM results WHERE device = $1 ORDER BY id DESC LIMIT $2")
@@ -251,7 +242,7 @@ async fn make_present(
     Ok(())
 }
 
-async fn insert(transaction: &mut Transaction, result: NewResult) -> Result<ResultId, Error> {
+pub(crate) async fn insert(transaction: &mut Transaction, result: NewResult) -> Result<ResultId, Error> {
     let reasons: Value = serde_json::from_str(&result.reasons).map_err(|_| Error::Corrupt("reasons"))?;
     let detail = json!({
         "tier": result.tier,
@@ -294,7 +285,7 @@ async fn insert(transaction: &mut Transaction, result: NewResult) -> Result<Resu
     Ok(ResultId(id))
 }
 
-fn result(row: &SqliteRow) -> Result<ResultRecord, Error> {
+pub(crate) fn result(row: &SqliteRow) -> Result<ResultRecord, Error> {
     let session: Option<Vec<u8>> = row.try_get("session")?;
     let session = session
         .map(|bytes| bytes.try_into().map(SessionId).map_err(|_| Error::Corrupt("session id")))
