@@ -58,7 +58,10 @@ pub use quoted::Quoted;
 pub use reason::{Code, Reason};
 pub use release::{MUD_FILE, MUD_SIGNATURE, NetworkNeeds, Release, ReleaseAnchors, verify_mud};
 pub use result::{Part, SUBMOD, Subject, attestation_result, attestation_result_of, device_name};
-pub use rules::{Case, MAX_RULES, NoRules, RulesEngine, Ruling, apply_rules, constrain, digest_of_rules};
+pub use rules::{
+    Case, MAX_RULES, NoRules, RulesEngine, Ruling, apply_rules, apply_rules_to_attester, constrain,
+    digest_of_rules,
+};
 pub use scan::{
     MAX_SCAN_LEN, MAX_SCAN_TEXT, MAX_SCAN_TIME, RequiredScan, Scan, SignedScan, VerifiedScan, check_scans,
 };

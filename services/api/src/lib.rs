@@ -11,6 +11,7 @@ mod components;
 mod criteria;
 mod devices;
 mod endorsements;
+mod foreign;
 mod gateways;
 mod media;
 mod objects;
@@ -36,6 +37,7 @@ pub use devices::{
     NetworkState, Page, ResultSummary,
 };
 pub use endorsements::{Endorsement, ProvisioningDiscovery, ProvisioningEndpoints, ProvisioningSession};
+pub use foreign::ForeignResult;
 pub use gateways::{
     Applied, Binding, Gateway, GatewayDevice, GatewayRelease, GatewayReport, GatewayState, Profile, Refused,
     Staged, Violation,

@@ -19,6 +19,7 @@ pub(crate) mod enrolment;
 mod epoch;
 pub(crate) mod failure;
 mod foreign;
+mod foreign_again;
 pub(crate) mod gateways;
 pub(crate) mod holds;
 pub(crate) mod limiter;
@@ -77,6 +78,8 @@ pub(crate) struct App {
     criteria: RwLock<Arc<criteria::Criteria>>,
     /// Counts up whenever releases, denied digests or rules change.
     basis_revision: AtomicU64,
+    /// Counts up whenever something else changes by which evidence of devices that are not enrolled is judged.
+    foreign_revision: AtomicU64,
     sandbox: Mutex<rules::Sandbox>,
     /// Devices that were judged by what changed meanwhile.
     unsettled: Mutex<BTreeSet<DeviceId>>,
@@ -107,6 +110,7 @@ impl App {
             reading: tokio::sync::Mutex::default(),
             criteria: RwLock::default(),
             basis_revision: AtomicU64::new(0),
+            foreign_revision: AtomicU64::new(0),
             sandbox: Mutex::new(rules::Sandbox::new(config.rules_worker.clone())),
             unsettled: Mutex::default(),
             devices: std::array::from_fn(|_| tokio::sync::Mutex::default()),

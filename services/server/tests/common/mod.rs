@@ -2,6 +2,7 @@
 #![allow(dead_code, unreachable_pub, missing_docs, reason = "each test binary uses its part")]
 
 pub mod fleet;
+pub mod foreign;
 
 use std::{io::Read, sync::Arc, time::Duration};
 
@@ -387,6 +388,17 @@ impl Maker {
             }),
         }
     }
+}
+
+/// Changes what the server stored, while it runs.
+pub fn edit(site: &Site, statement: &'static str) {
+    use sqlx::Connection;
+    site.run(async {
+        let url = format!("sqlite://{}", site.database().display());
+        let mut connection = sqlx::SqliteConnection::connect(&url).await.unwrap();
+        sqlx::query(statement).execute(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+    });
 }
 
 /// A device that tells what it is told to.
