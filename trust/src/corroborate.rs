@@ -4,7 +4,7 @@ use corim::{Ect, Element, Flags, MeasuredElement, Outcome, ReleaseId, Subject, T
 use crypto::Digest;
 use eat::{Category, DebugStatus, LifecycleState, TrustVector};
 
-use crate::{Appraised, Attester, Beliefs, Code, Policy, Reason, find_release, refuse_evidence};
+use crate::{Appraised, Attester, Beliefs, Code, Measured, Policy, Reason, find_release, refuse_evidence};
 
 /// What evidence of an attester is worth, and what endorsements add to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -206,6 +206,19 @@ fn judge_measured(
         measured.elements.remove(subject.element);
         optional.iter_mut().filter(|index| **index > subject.element).for_each(|index| *index -= 1);
     }
+}
+
+/// What an attester measured, in the terms of components: files, or else elements, each with the first of its digests.
+pub(crate) fn components(attester: &Attester) -> Vec<Measured> {
+    if !attester.files.is_empty() {
+        return attester.files.clone();
+    }
+    let measured = |element: &Element| Measured {
+        name: component(element),
+        digest: digests(element).first().copied(),
+        size: None,
+    };
+    attester.measured.elements.iter().map(measured).collect()
 }
 
 /// Every digest in an element.

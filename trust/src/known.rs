@@ -66,29 +66,51 @@ impl Releases {
     /// count.
     pub(crate) fn find(
         &self,
-        (vendor, class): (&[u8; 16], &[u8; 16]),
+        target: (&[u8; 16], &[u8; 16]),
         measured: &[Measured],
         named: Option<Digest>,
         allow_extra: bool,
         without: &[Digest],
     ) -> Result<Digest, Vec<Reason>> {
-        let counts = |release: &&Arc<Release>| !without.contains(&release.manifest_digest());
-        let none = OfClass::default();
-        let of_class = self.classes.get(&(*vendor, *class)).unwrap_or(&none);
         let by_name = by_name(measured)?;
-        let holders: Vec<&Holders> = measured.iter().filter_map(|one| of_class.holders(one)).collect();
+        match self.covering(target, measured, &by_name, allow_extra, without) {
+            Some(found) => Ok(found.release),
+            None => find_release(measured, &self.near(target, measured, named, without), named, allow_extra),
+        }
+    }
+
+    /// The release that covers everything that was measured.
+    pub(crate) fn covering(
+        &self,
+        target: (&[u8; 16], &[u8; 16]),
+        measured: &[Measured],
+        by_name: &BTreeMap<&str, &Measured>,
+        allow_extra: bool,
+        without: &[Digest],
+    ) -> Option<Candidate<'_>> {
+        let of_class = self.classes.get(&(*target.0, *target.1))?;
+        let holders = measured.iter().filter_map(|one| of_class.holders(one));
         // One that covers everything has each component that it requires among the measured ones, and so the one that it is
         // filed under.
         let covers = |index: &usize| {
-            let release = of_class.releases.get(*index).filter(counts);
-            release.is_some_and(|release| release.candidate().covers(&by_name, allow_extra))
+            let candidate = of_class.candidate(*index, without);
+            candidate.is_some_and(|candidate| candidate.covers(by_name, allow_extra))
         };
-        let covering = holders.iter().filter_map(|holders| holders.filed.iter().copied().find(covers)).min();
-        if let Some(found) = covering.and_then(|index| of_class.releases.get(index)) {
-            return Ok(found.manifest_digest());
-        }
-        // None does. To say why, those are looked at that come nearest: one for each component at least, the one that the
-        // evidence names, and the newest.
+        let covering = holders.filter_map(|holders| holders.filed.iter().copied().find(covers)).min();
+        of_class.candidate(covering?, without)
+    }
+
+    /// Where no release covers what was measured, those that are looked at to say why: they come nearest, one for each
+    /// component at least, the one that the evidence names, and the newest.
+    pub(crate) fn near(
+        &self,
+        (vendor, class): (&[u8; 16], &[u8; 16]),
+        measured: &[Measured],
+        named: Option<Digest>,
+        without: &[Digest],
+    ) -> Vec<Candidate<'_>> {
+        let Some(of_class) = self.classes.get(&(*vendor, *class)) else { return Vec::new() };
+        let holders: Vec<&Holders> = measured.iter().filter_map(|one| of_class.holders(one)).collect();
         let mut near: BTreeSet<usize> =
             holders.iter().filter_map(|holders| holders.all.last().copied()).collect();
         near.extend(named.and_then(|named| of_class.by_manifest.get(&named)));
@@ -99,8 +121,7 @@ impl Releases {
             }
             near.insert(index);
         }
-        let near: Vec<Candidate<'_>> = of_class.candidates(near, counts).collect();
-        find_release(measured, &near, named, allow_extra)
+        near.into_iter().filter_map(|index| of_class.candidate(index, without)).collect()
     }
 }
 
@@ -133,12 +154,8 @@ impl OfClass {
         self.values.get(name)?.get(digest)
     }
 
-    fn candidates(
-        &self,
-        indices: BTreeSet<usize>,
-        counts: impl Fn(&&Arc<Release>) -> bool,
-    ) -> impl Iterator<Item = Candidate<'_>> {
-        let releases = indices.into_iter().filter_map(|index| self.releases.get(index));
-        releases.filter(counts).map(|release| release.candidate())
+    fn candidate(&self, index: usize, without: &[Digest]) -> Option<Candidate<'_>> {
+        let release = self.releases.get(index)?;
+        (!without.contains(&release.manifest_digest())).then(|| release.candidate())
     }
 }

@@ -13,6 +13,7 @@ mod appraise;
 mod attester;
 mod author;
 mod bundle;
+mod compare;
 mod corroborate;
 mod decide;
 mod digest;
@@ -39,6 +40,7 @@ pub use appraise::{Appraised, References, appraise, refuse_evidence};
 pub use attester::{Attester, Beliefs, EVIDENCE_MEDIA_TYPES, ForeignEvidence, OwnRelease, unwrap_evidence};
 pub use author::{Brought, DraftError, DraftImage, DraftMud, ReleaseDraft};
 pub use bundle::{Bundle, BundleAnchors, BundledEvidence, BundledRelease, MAX_BUNDLE, Unproven, key_anchors};
+pub use compare::{Against, Agreement, Chosen, Compared, Comparison, compare};
 pub use corroborate::{Corroborated, corroborate};
 pub use decide::{
     Broad, Decision, Inputs, Outcome, OverlayInForce, Posture, ReleaseStanding, Standing, Violation, decide,

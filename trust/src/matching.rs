@@ -2,7 +2,7 @@ use alloc::{collections::BTreeMap, string::String, vec::Vec};
 
 use crypto::Digest;
 
-use crate::{Code, Reason};
+use crate::{Agreement, Code, Reason};
 
 /// What a release says that one of its components measures.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -97,14 +97,8 @@ pub fn find_release(
     if let Some(found) = candidates.iter().find(|candidate| candidate.covers(&by_name, allow_extra)) {
         return Ok(found.release);
     }
-    let mut best: Option<(usize, &Candidate<'_>, Vec<Reason>)> = None;
-    for candidate in candidates {
-        let (agreed, faults) = explain(&by_name, candidate, allow_extra);
-        let rank = if named == Some(candidate.release) { usize::MAX } else { agreed };
-        if best.as_ref().is_none_or(|(other, ..)| *other < rank) {
-            best = Some((rank, candidate, faults));
-        }
-    }
+    let nearest = nearest(&by_name, candidates, named);
+    let faults = nearest.map(|nearest| faults(&nearest, &by_name, allow_extra)).unwrap_or_default();
     let each_known = !measured.is_empty()
         && measured.iter().all(|component| {
             candidates.iter().any(|candidate| {
@@ -114,52 +108,101 @@ pub fn find_release(
                     .any(|expected| expected.name == component.name && expected.agrees(component))
             })
         });
-    let complete = best
-        .as_ref()
-        .is_some_and(|(.., faults)| faults.iter().all(|fault| fault.code != Code::ComponentMissing));
-    if each_known && complete {
+    if each_known && faults.iter().all(|fault| fault.code != Code::ComponentMissing) {
         let releases: Vec<&str> = candidates.iter().map(|candidate| candidate.version).collect();
         return Err([Reason::new(Code::MixedReleases).with("releases", releases.join(", "))].into());
     }
-    Err(best.map(|(.., faults)| faults).unwrap_or_default())
+    Err(faults)
 }
 
-/// How many components agree with one release, and what keeps it from covering what was measured.
-fn explain(
+/// The release that explains best why none matches: the one that the evidence names, or else the first of those that most
+/// of the components agree with.
+pub(crate) fn nearest<'c>(
     measured: &BTreeMap<&str, &Measured>,
-    candidate: &Candidate<'_>,
-    allow_extra: bool,
-) -> (usize, Vec<Reason>) {
-    let (mut agreed, mut faults) = (0, Vec::new());
-    let mut fault = |code, name: &str, more: &dyn Fn(Reason) -> Reason| {
-        faults.push(more(Reason::new(code).with("component", name).with("version", candidate.version)));
-    };
-    for expected in candidate.expected {
-        match measured.get(expected.name.as_str()) {
-            Some(component) if expected.agrees(component) => agreed += 1,
-            Some(component) => fault(Code::DigestMismatch, &expected.name, &|reason| {
-                let reason = reason.with("expected", expected.digest);
-                match component.digest {
-                    Some(digest) => reason.with("measured", digest),
-                    None => reason.with("measured", "nothing that proves it"),
-                }
-            }),
-            None if expected.required => fault(Code::ComponentMissing, &expected.name, &|reason| reason),
-            None => {}
+    candidates: &[Candidate<'c>],
+    named: Option<Digest>,
+) -> Option<Candidate<'c>> {
+    let mut best: Option<(usize, &Candidate<'c>)> = None;
+    for candidate in candidates {
+        let agrees = |expected: &&Expected| {
+            measured.get(expected.name.as_str()).is_some_and(|component| expected.agrees(component))
+        };
+        let agreed = || candidate.expected.iter().filter(agrees).count();
+        let rank = if named == Some(candidate.release) { usize::MAX } else { agreed() };
+        if best.is_none_or(|(other, _)| other < rank) {
+            best = Some((rank, candidate));
         }
     }
-    if !allow_extra {
-        for name in measured.keys() {
-            if !candidate.expected.iter().any(|expected| expected.name == *name) {
-                fault(Code::ComponentUnknown, name, &|reason| reason);
+    best.map(|(_, candidate)| *candidate)
+}
+
+/// One component in a release and in what was measured: in one of them at least.
+pub(crate) struct Pair<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) expected: Option<&'a Expected>,
+    pub(crate) measured: Option<&'a Measured>,
+    pub(crate) agreement: Agreement,
+}
+
+/// Every component of a release in its order, then what was measured besides, by name. Reasons are taken from the same as
+/// what people are shown.
+pub(crate) fn pairs<'a>(
+    measured: &'a BTreeMap<&'a str, &'a Measured>,
+    expected: &'a [Expected],
+    allow_extra: bool,
+) -> impl Iterator<Item = Pair<'a>> {
+    let known = expected.iter().map(|expected| {
+        let found = measured.get(expected.name.as_str()).copied();
+        let agreement = match found {
+            Some(component) if expected.agrees(component) => Agreement::Same,
+            Some(_) => Agreement::Differs,
+            None if expected.required => Agreement::Missing,
+            None => Agreement::Absent,
+        };
+        Pair { name: &expected.name, expected: Some(expected), measured: found, agreement }
+    });
+    let besides =
+        measured.iter().filter(|(name, _)| !expected.iter().any(|expected| expected.name == **name));
+    let agreement = if allow_extra { Agreement::Extra } else { Agreement::Unknown };
+    known.chain(besides.map(move |(name, component)| Pair {
+        name,
+        expected: None,
+        measured: Some(component),
+        agreement,
+    }))
+}
+
+/// What keeps one release from covering what was measured.
+fn faults(candidate: &Candidate<'_>, measured: &BTreeMap<&str, &Measured>, allow_extra: bool) -> Vec<Reason> {
+    let (mut agreed, mut faults) = (false, Vec::new());
+    for Pair { name, expected, measured, agreement } in pairs(measured, candidate.expected, allow_extra) {
+        let fault = |code| Reason::new(code).with("component", name).with("version", candidate.version);
+        faults.push(match agreement {
+            Agreement::Same => {
+                agreed = true;
+                continue;
             }
-        }
+            // What was measured twice, or is denied, is said before any release is looked at.
+            Agreement::Absent | Agreement::Extra | Agreement::Twice | Agreement::Denied => continue,
+            Agreement::Missing => fault(Code::ComponentMissing),
+            Agreement::Unknown => fault(Code::ComponentUnknown),
+            Agreement::Differs => {
+                let mut fault = fault(Code::DigestMismatch);
+                if let Some(expected) = expected {
+                    fault = fault.with("expected", expected.digest);
+                }
+                match measured.and_then(|component| component.digest) {
+                    Some(digest) => fault.with("measured", digest),
+                    None => fault.with("measured", "nothing that proves it"),
+                }
+            }
+        });
     }
     // Nothing measured and nothing required is no proof of anything.
-    if agreed == 0 && faults.is_empty() {
+    if !agreed && faults.is_empty() {
         faults.push(Reason::new(Code::ComponentMissing).with("version", candidate.version));
     }
-    (agreed, faults)
+    faults
 }
 
 #[cfg(test)]

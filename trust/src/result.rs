@@ -38,6 +38,8 @@ pub struct Part<'a> {
     pub profile: Option<&'a str>,
     /// What its evidence is worth.
     pub appraised: &'a Appraised,
+    /// The policy by which it was judged.
+    pub policy: &'a Policy,
     /// What endorsers say of it.
     pub endorsed: &'a [Element],
 }
@@ -72,23 +74,22 @@ pub fn attestation_result(
     verifier: VerifierId,
     now: i64,
 ) -> AttestationResult {
-    let part = Part { name: SUBMOD, profile: Some(EVIDENCE_PROFILE), appraised, endorsed: &[] };
-    attestation_result_of(&[part], subject, policy, verifier, now)
+    let part = Part { name: SUBMOD, profile: Some(EVIDENCE_PROFILE), appraised, policy, endorsed: &[] };
+    attestation_result_of(&[part], subject, policy.result_lifetime, verifier, now)
 }
 
-/// Puts the appraisals of all that attested into one result.
+/// Puts the appraisals of all that attested into one result. `lifetime` is in seconds.
 pub fn attestation_result_of(
     parts: &[Part<'_>],
     subject: &Subject,
-    policy: &Policy,
+    lifetime: i64,
     verifier: VerifierId,
     now: i64,
 ) -> AttestationResult {
-    let mut result = AttestationResult::new(verifier, now, now.saturating_add(policy.result_lifetime));
+    let mut result = AttestationResult::new(verifier, now, now.saturating_add(lifetime));
     result.ueid = Some(subject.ueid.clone());
     result.confirmation.clone_from(&subject.key);
-    let policy_id = format!("urn:sextant:policy:{}", policy.digest());
-    for Part { name, profile, appraised, endorsed } in parts {
+    for Part { name, profile, appraised, policy, endorsed } in parts {
         let reasons = appraised.reasons.iter().map(|reason| ResultReason {
             code: reason.code.as_str().to_owned(),
             details: reason.detail.iter().cloned().collect(),
@@ -96,7 +97,7 @@ pub fn attestation_result_of(
         let vector = appraised.vector;
         let appraisal = Appraisal {
             status: appraised.tier(),
-            policy_ids: [policy_id.clone()].into(),
+            policy_ids: [format!("urn:sextant:policy:{}", policy.digest())].into(),
             nonce: subject.nonce.clone(),
             profile: profile.map(ToOwned::to_owned),
             release: appraised.release.map(|release| release.as_bytes().to_vec()),

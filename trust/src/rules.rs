@@ -4,11 +4,13 @@ use alloc::{
     vec::Vec,
 };
 
-use corim::{ClassId, Instance};
 use crypto::{Digest, HashAlgorithm};
 use eat::{Category, DebugStatus, EVIDENCE_PROFILE, Tier, TrustVector, VerifiedEvidence};
 
-use crate::{Appraised, Attester, Code, Measured, Policy, Reason, References, appraise::measured};
+use crate::{
+    Appraised, Attester, Code, Measured, Policy, Reason, References, appraise::measured,
+    corroborate::components,
+};
 
 /// The longest rules, in bytes.
 pub const MAX_RULES: usize = 64 << 10;
@@ -75,7 +77,7 @@ impl RulesEngine for NoRules {
 /// Applies every rules of a policy to evidence that was appraised by its built-in part, in order. `source` gives the text
 /// of rules; without it they failed.
 pub fn apply_rules<'r>(
-    mut appraised: Appraised,
+    appraised: Appraised,
     evidence: &VerifiedEvidence<'_>,
     references: &References<'_>,
     policy: &Policy,
@@ -88,76 +90,73 @@ pub fn apply_rules<'r>(
     let claims = evidence.claims();
     // What cannot be read was said to be so, and is nothing to look at.
     let components = measured(&claims.measurement).unwrap_or_default();
-    for rules in &policy.rules {
-        let known = references.releases.of_class(&claims.vendor, &claims.class);
-        let release = known.iter().find(|release| Some(release.manifest_digest()) == appraised.release);
-        let case = Case {
-            profile: EVIDENCE_PROFILE,
-            device: claims.ueid.as_bytes(),
-            vendor: Some(claims.vendor),
-            class: Some(claims.class),
-            debug: Some(claims.dbgstat),
-            bootcount: Some(claims.bootcount),
-            sequence_number: claims.manifest.map(|manifest| manifest.sequence_number),
-            components: &components,
-            version: release.map(|release| release.version()),
-            appraised: &appraised,
-        };
-        let ruling = ruling(rules, &case, source, engine);
-        appraised = constrain(appraised, rules, ruling);
-    }
-    appraised
+    let known = references.releases.of_class(&claims.vendor, &claims.class);
+    let release = known.iter().find(|release| Some(release.manifest_digest()) == appraised.release);
+    let first = appraised.clone();
+    let case = Case {
+        profile: EVIDENCE_PROFILE,
+        device: claims.ueid.as_bytes(),
+        vendor: Some(claims.vendor),
+        class: Some(claims.class),
+        debug: Some(claims.dbgstat),
+        bootcount: Some(claims.bootcount),
+        sequence_number: claims.manifest.map(|manifest| manifest.sequence_number),
+        components: &components,
+        version: release.map(|release| release.version()),
+        appraised: &first,
+    };
+    apply(appraised, &case, policy, source, engine)
 }
 
-/// Applies every rules of a policy to one attester in evidence of any form, in the same way.
+/// Applies every rules of a policy to what was made of an attester that is not enrolled. It names no vendor by UUID, and a
+/// class only where its own is one.
 pub fn apply_rules_to_attester<'r>(
-    mut appraised: Appraised,
+    appraised: Appraised,
     attester: &Attester,
+    media_type: &str,
     policy: &Policy,
     source: &dyn Fn(&Digest) -> Option<&'r str>,
     engine: &mut dyn RulesEngine,
 ) -> Appraised {
-    let environment = &attester.measured.environment;
-    let device = match &environment.instance {
-        Some(Instance::Ueid(bytes) | Instance::Bytes(bytes)) => bytes.as_slice(),
-        Some(Instance::Uuid(uuid)) => uuid.as_slice(),
-        Some(Instance::Key(_)) | None => &[],
+    // What is not believed says nothing that rules could look at.
+    if policy.rules.is_empty() || attester.refused.is_some() {
+        return appraised;
+    }
+    let components = components(attester);
+    let first = appraised.clone();
+    let case = Case {
+        profile: attester.profile.as_deref().unwrap_or(media_type),
+        device: attester.instance(),
+        vendor: None,
+        class: attester.class(),
+        debug: attester.debug,
+        bootcount: None,
+        sequence_number: None,
+        components: &components,
+        version: None,
+        appraised: &first,
     };
-    let class = match environment.class.as_ref().and_then(|class| class.id.as_ref()) {
-        Some(ClassId::Uuid(uuid)) => Some(*uuid),
-        Some(ClassId::Bytes(bytes)) => bytes.as_slice().try_into().ok(),
-        _ => None,
-    };
-    let components = attester.components();
+    apply(appraised, &case, policy, source, engine)
+}
+
+fn apply<'r>(
+    mut appraised: Appraised,
+    case: &Case<'_>,
+    policy: &Policy,
+    source: &dyn Fn(&Digest) -> Option<&'r str>,
+    engine: &mut dyn RulesEngine,
+) -> Appraised {
     for rules in &policy.rules {
-        let case = Case {
-            profile: attester.profile.as_deref().unwrap_or(&attester.name),
-            device,
-            vendor: None,
-            class,
-            debug: attester.debug,
-            bootcount: None,
-            sequence_number: None,
-            components: &components,
-            version: None,
-            appraised: &appraised,
+        // What earlier rules said against it, later ones see.
+        let version = case.version.filter(|_| appraised.release.is_some());
+        let case = Case { version, appraised: &appraised, ..case.clone() };
+        let ruling = match source(rules) {
+            Some(source) => engine.rule(source, &case),
+            None => Err("the rules are not at hand".to_string()),
         };
-        let ruling = ruling(rules, &case, source, engine);
         appraised = constrain(appraised, rules, ruling);
     }
     appraised
-}
-
-fn ruling<'r>(
-    rules: &Digest,
-    case: &Case<'_>,
-    source: &dyn Fn(&Digest) -> Option<&'r str>,
-    engine: &mut dyn RulesEngine,
-) -> Result<Ruling, String> {
-    match source(rules) {
-        Some(source) => engine.rule(source, case),
-        None => Err("the rules are not at hand".to_string()),
-    }
 }
 
 /// Adds to an appraisal what rules made of it, or that they failed, which vouches for nothing.
@@ -298,6 +297,67 @@ mod tests {
         let kept = constrain(appraised(&[Code::DigestMismatch], 96), &rules, Err("broken".to_string()));
         assert_eq!(kept.vector.get(Category::Executables), 96);
         assert_eq!(kept.reasons[0].code, Code::DigestMismatch);
+    }
+
+    /// Says what it was shown, and lowers what it has not lowered yet.
+    struct Witness(Vec<String>);
+
+    impl RulesEngine for Witness {
+        fn rule(&mut self, rules: &str, case: &Case<'_>) -> Result<Ruling, String> {
+            let components: Vec<&str> = case.components.iter().map(|one| one.name.as_str()).collect();
+            self.0.push(format!(
+                "{rules}: {} {:?} {:?} {:?} {} {} against",
+                case.profile,
+                case.device,
+                case.class.map(|class| class[0]),
+                case.debug,
+                components.join("+"),
+                case.appraised.reasons.len(),
+            ));
+            Ok(Ruling { claims: [(Category::Hardware, 97)].into(), reasons: Vec::new() })
+        }
+    }
+
+    #[test]
+    fn attester_that_is_not_enrolled_is_shown_as_far_as_it_tells_and_only_when_it_is_believed() {
+        use corim::{Class, ClassId, Ect, Environment, Instance};
+        let environment = Environment {
+            class: Some(Class { id: Some(ClassId::Bytes([7; 16].into())), ..Class::default() }),
+            instance: Some(Instance::Bytes([1, 2].into())),
+            group: None,
+        };
+        let digest = |text: &str| Digest::of(HashAlgorithm::Sha256, text.as_bytes());
+        let file = |name: &str| Measured { name: name.into(), digest: Some(digest(name)), size: None };
+        let mut attester = Attester {
+            name: "EAT".into(),
+            profile: None,
+            measured: Ect::evidence(environment, Vec::new(), Vec::new()),
+            optional: Vec::new(),
+            quoted: None,
+            files: [file("app"), file("boot")].into(),
+            lifecycle: None,
+            debug: Some(DebugStatus::Disabled),
+            carried: false,
+            refused: None,
+        };
+        let policy = Policy { rules: [digest("a"), digest("b")].into(), ..Policy::default() };
+        let source = |rules: &Digest| if *rules == digest("a") { Some("a") } else { Some("b") };
+        let mut witness = Witness(Vec::new());
+        let before = appraised(&[], 3);
+        let media = "application/eat+cwt";
+        let after = apply_rules_to_attester(before.clone(), &attester, media, &policy, &source, &mut witness);
+        let seen = |rules, against| {
+            format!("{rules}: {media} [1, 2] Some(7) Some(Disabled) app+boot {against} against")
+        };
+        assert_eq!(witness.0, [seen("a", 0), seen("b", 1)]);
+        let codes: Vec<Code> = after.reasons.iter().map(|reason| reason.code).collect();
+        assert_eq!(codes, [Code::PolicyRefused; 2]);
+        assert_eq!((after.vector.get(Category::Hardware), after.release), (97, None));
+
+        attester.refused = Some(Code::BadEvidenceSignature.into());
+        let mut witness = Witness(Vec::new());
+        let kept = apply_rules_to_attester(before.clone(), &attester, media, &policy, &source, &mut witness);
+        assert_eq!((kept, witness.0.len()), (before, 0));
     }
 
     fn case(appraised: &Appraised) -> Case<'_> {

@@ -59,6 +59,11 @@ pub(crate) struct Unwrapped {
 }
 
 impl Unwrapped {
+    /// What it is, as it was found or told.
+    pub(crate) fn media_type(&self) -> String {
+        self.media_type.to_string()
+    }
+
     /// Takes evidence out of its wrappers. Its form is what `media_type` says, or else its content.
     pub(crate) fn new(input: &Input, media_type: Option<&MediaType>) -> Result<Self, Failure> {
         let found = match media_type {

@@ -128,7 +128,11 @@ fn gives_lists_fetches_and_revokes_manifests() {
     let listed = r#"{"digest":"00ff","id":"maker","authority":"Silicon","received_at":"2026-11-29T08:00:00Z",
         "received_by":"olga","holds":true,"reference_values":2,"attestation_keys":1}"#;
     let all = format!("[{listed}]");
-    let answers = [(201, listed), (422, PROBLEM), (200, all.as_str()), (200, "bytes"), (204, "")];
+    let result = r#"{"items":[{"id":7,"session":"x","media_type":"application/eat+cwt","instance":"01aa","tier":"warning",
+        "reasons":[{"code":"release-revoked","detail":{}}],"judged_at":"2026-11-29T08:00:00Z",
+        "expires_at":"2026-11-29T08:05:00Z","again":true,"result":"AA"}]}"#;
+    let answers =
+        [(201, listed), (422, PROBLEM), (200, all.as_str()), (200, "bytes"), (204, ""), (200, result)];
     let server = Server::start(&desk, &answers);
     let added = server.run(&desk, "endorsement add corim.cbor --json");
     assert_eq!((added.status, added.stdout.contains("Silicon")), (0, true), "{}", added.stderr);
@@ -138,12 +142,17 @@ fn gives_lists_fetches_and_revokes_manifests() {
     assert_eq!(server.run(&desk, "endorsement fetch sha256:00ff -o out.cbor").status, 0);
     assert_eq!(desk.read("out.cbor"), b"bytes");
     assert_eq!(server.run(&desk, "endorsement revoke 00ff").status, 0);
+    let results = server.run(&desk, "endorsement results --limit 3 --after 9").stdout;
+    for words in ["01aa", "warning", "release-revoked", "2026-11-29T08:00:00Z again"] {
+        assert!(results.contains(words), "{results}");
+    }
     let asked = server.asked();
     assert!(asked[0].line.starts_with("POST /api/v1/endorsements "), "{:?}", asked[0]);
     assert!(asked[0].has("content-type: application/rim+cbor"));
     assert_eq!(asked[0].body, [0xa0]);
     assert!(asked[3].line.starts_with("GET /api/v1/endorsements/00ff/object "), "{:?}", asked[3]);
     assert!(asked[4].line.starts_with("POST /api/v1/endorsements/00ff/revoke "), "{:?}", asked[4]);
+    assert!(asked[5].line.starts_with("GET /api/v1/results/foreign?limit=3&after=9 "), "{:?}", asked[5]);
 }
 
 #[test]

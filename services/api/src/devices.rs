@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{Applied, Base64Url, Reason, Restriction, Violation};
+use crate::{Applied, Base64Url, Comparison, Reason, Restriction, Violation};
 
 /// A list, and where to go on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -86,6 +86,9 @@ pub struct DeviceDetail {
     pub thumbprint: String,
     /// The six answers.
     pub answers: Vec<Answer>,
+    /// What its newest evidence measured beside what is expected; none without evidence that can be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comparison: Option<Comparison>,
     /// Its newest results, newest first.
     pub results: Vec<ResultSummary>,
     /// What gateways do with it.

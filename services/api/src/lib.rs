@@ -7,9 +7,11 @@
 mod advisories;
 mod base64url;
 mod campaigns;
+mod components;
 mod criteria;
 mod devices;
 mod endorsements;
+mod foreign;
 mod gateways;
 mod media;
 mod objects;
@@ -28,12 +30,14 @@ mod tests;
 pub use advisories::{Advisory, ComponentMatch, ComponentMatches, ReleaseFlaw};
 pub use base64url::Base64Url;
 pub use campaigns::{Campaign, CampaignDevice, CampaignState, DeviceProgress, NewCampaign};
+pub use components::{ComparedComponent, ComparedRelease, Comparison, ExpectedComponent, MeasuredComponent};
 pub use criteria::{Denied, Deny, NewRules, Rules, Trial, TrialDevice, TrialResult};
 pub use devices::{
     Answer, Device, DeviceDetail, EnrolDevice, EnrolKey, Enrolled, EventOfDevice, Hold, HoldRequest,
     NetworkState, Page, ResultSummary,
 };
 pub use endorsements::{Endorsement, ProvisioningDiscovery, ProvisioningEndpoints, ProvisioningSession};
+pub use foreign::ForeignResult;
 pub use gateways::{
     Applied, Binding, Gateway, GatewayDevice, GatewayRelease, GatewayReport, GatewayState, Profile, Refused,
     Staged, Violation,

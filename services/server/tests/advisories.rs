@@ -188,6 +188,42 @@ fn advisory_moves_devices_to_outdated_and_withdrawing_it_restores_them() {
 }
 
 #[test]
+fn device_page_names_the_flaws_of_its_release_and_what_nobody_can_tell_apart() {
+    let fleet = Fleet::new();
+    let page = |device: usize| {
+        let path = format!("/devices/{}", fleet.devices[device].ueid());
+        let page = fleet.site.get(&path).expect(200).text();
+        let card = page.split_once("<section class=\"card q\" id=\"q4\"").expect("the fourth card").1;
+        card.split("</section>").next().unwrap_or_default().to_owned()
+    };
+    for device in 0..4 {
+        assert!(!page(device).contains("Known flaws") && !page(device).contains("Cannot tell"), "{device}");
+    }
+    fleet.add(&osv("CVE-2026-1", "3.0.14"));
+    let flawed = page(0);
+    assert!(flawed.contains("<dt>Known flaws</dt><dd>CVE-2026-1 in openssl 3.0.9</dd>"), "{flawed}");
+    assert!(!flawed.contains("Cannot tell"));
+    assert!(!page(2).contains("CVE-2026-1"));
+    let doubted = page(3);
+    assert!(
+        doubted.contains("<dt>Cannot tell</dt><dd>CVE-2026-1 in openssl 2024-final (no-order)</dd>"),
+        "{doubted}"
+    );
+    assert!(!doubted.contains("Known flaws"));
+    for number in 2..=6 {
+        fleet.add(&osv(&format!("CVE-2026-{number}"), "3.0.14"));
+    }
+    assert!(page(0).contains(" and 2 more</dd>"), "{}", page(0));
+    // A device that attested no release has no flaws that anybody knows of.
+    assert!(!page(4).contains("CVE-2026"));
+    let path = format!("/api/v1/devices/{}?q=4", fleet.devices[0].ueid());
+    let answer = fleet.site.get(&path).expect(200).json();
+    assert_eq!(answer["facts"]["flaws"].as_array().map(Vec::len), Some(6));
+    assert_eq!(answer["facts"]["flaws"][0]["component_version"], "3.0.9");
+    assert_eq!(answer["facts"]["cannot_tell"], json!([]));
+}
+
+#[test]
 fn statement_that_it_is_not_affected_outranks_the_advisory() {
     let fleet = Fleet::new();
     fleet.add(&osv("CVE-2026-1", "3.0.14"));

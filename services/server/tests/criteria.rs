@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Device, Maker, NOW, Site, hex, manifest_digest};
+use common::{Device, Maker, NOW, Site, edit, hex, manifest_digest};
 use crypto::{Digest, HashAlgorithm};
 use serde_json::{Value, json};
 use trust::{Bundle, BundleAnchors, RulesEngine, key_anchors};
@@ -218,14 +218,4 @@ fn readers_see_criteria_and_change_none() {
         site.post(path, Value::Null).expect(400);
     }
     site.call("POST", "/api/v1/trials", Some(&reader), "application/json", Some(b"{}")).expect(403);
-}
-
-fn edit(site: &Site, statement: &'static str) {
-    use sqlx::Connection;
-    site.run(async {
-        let url = format!("sqlite://{}", site.database().display());
-        let mut connection = sqlx::SqliteConnection::connect(&url).await.unwrap();
-        sqlx::query(statement).execute(&mut connection).await.unwrap();
-        connection.close().await.unwrap();
-    });
 }

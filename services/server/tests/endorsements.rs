@@ -3,112 +3,18 @@
 mod common;
 
 use api::Session;
-use common::{Maker, NOW, Site, hex, key};
-use corim::{
-    Class, ClassId, Comid, Corim, CryptoKey, Environment, Flags, Instance, KeyTriple, MeasuredElement,
-    Measurement, MeasurementValues, PSA_SOFTWARE_COMPONENT, Profile, SignerMeta, Tag, TagId, TagIdentity,
-    Triples, ValuesTriple,
+use common::{
+    Maker, NOW, Site,
+    foreign::{PSA, RIM, SUBMIT, attest, attest_eat, instance, instance_manifest, judged, manifest, token},
+    hex, key,
 };
+use corim::{Flags, Measurement, MeasurementValues, SignerMeta, Tag};
 use cose::{Purpose, Sign1Builder, TrustAnchor, TrustAnchors};
 use crypto::{Digest, HashAlgorithm, SigningKey};
-use eat::{Lifecycle, Nonce, PsaClaims, PsaProfile, SignedResult, SoftwareComponent, Tier, Ueid};
+use eat::{SignedResult, Tier};
 use serde_json::json;
 use trust::key_anchors;
-use x509::{AttributeType, CertificateBuilder, Name, Validity, pem};
-
-const PSA: &str = "application/psa-attestation-token";
-const RIM: &str = "application/rim+cbor";
-const SUBMIT: &str = "/endorsement-provisioning/v1/submit";
-const IMPLEMENTATION: [u8; 32] = [0x11; 32];
-const SIGNER: [u8; 32] = [0x22; 32];
-
-fn instance() -> Vec<u8> {
-    [&[1][..], &[0x33; 32]].concat()
-}
-
-fn digest(content: &str) -> Digest {
-    Digest::of(HashAlgorithm::Sha256, content.as_bytes())
-}
-
-/// The key of the one device, and one release of one component.
-fn manifest(id: &str, device: &SigningKey, content: &str) -> Corim {
-    let class = Class { id: Some(ClassId::Bytes(IMPLEMENTATION.to_vec())), ..Class::default() };
-    let platform = Environment { class: Some(class), ..Environment::default() };
-    let keys = KeyTriple {
-        environment: Environment { instance: Some(Instance::Ueid(instance())), ..platform.clone() },
-        keys: vec![CryptoKey::PkixKey(pem::encode("PUBLIC KEY", &device.public_key().to_spki_der()))],
-        element: None,
-        authorized_by: vec![],
-    };
-    let measurement = Measurement {
-        key: Some(MeasuredElement::Name(PSA_SOFTWARE_COMPONENT.into())),
-        ..Measurement::new(MeasurementValues {
-            digests: vec![digest(content).into()],
-            name: Some("BL".into()),
-            cryptokeys: vec![CryptoKey::Bytes(SIGNER.to_vec())],
-            ..MeasurementValues::default()
-        })
-    };
-    let triples = Triples {
-        reference: vec![ValuesTriple { environment: platform, measurements: vec![measurement] }],
-        attest_key: vec![keys],
-        ..Triples::default()
-    };
-    let identity = TagIdentity { id: TagId::Text(format!("{id}-tag")), version: 0 };
-    Corim {
-        profile: Some(Profile::Uri("tag:arm.com,2025:psa#1.0.0".into())),
-        ..Corim::new(TagId::Text(id.into()), vec![Tag::Comid(Comid::new(identity, triples))])
-    }
-}
-
-fn token(device: &SigningKey, nonce: &[u8], content: &str) -> Vec<u8> {
-    let component = SoftwareComponent {
-        measurement_type: Some("BL".into()),
-        measurement: digest(content).as_bytes().to_vec(),
-        version: None,
-        signer_id: SIGNER.to_vec(),
-        description: None,
-    };
-    let claims = PsaClaims {
-        profile: PsaProfile::Rfc9783,
-        nonce: Nonce::new(nonce).unwrap(),
-        instance_id: Ueid::new(&instance()).unwrap(),
-        boot_seed: None,
-        client_id: 1,
-        lifecycle: Lifecycle::new(0x3000).unwrap(),
-        implementation_id: IMPLEMENTATION,
-        certification_reference: None,
-        components: vec![component],
-        verification_service: None,
-    };
-    Sign1Builder::new().sign(device, &claims.encode())
-}
-
-/// Asks for a session and answers it; gives the session after it.
-fn attest(site: &Site, device: &SigningKey, content: &str) -> Session {
-    let (location, session) = site.session();
-    let token = token(device, &session.nonce.0, content);
-    let reply = site.call("POST", &location, None, PSA, Some(&token)).expect(200);
-    let session: Session = serde_json::from_slice(&reply.body).unwrap();
-    let kept: Session =
-        serde_json::from_slice(&site.call("GET", &location, None, "", None).expect(200).body).unwrap();
-    assert_eq!((kept.result, kept.evidence), (session.result.clone(), session.evidence.clone()));
-    session
-}
-
-/// Status and reasons of the one part of a result.
-fn judged(site: &Site, session: &Session, part: &str) -> (Tier, Vec<String>) {
-    let verifier = cose::Key::decode(site.server().result_key()).unwrap();
-    let anchors = key_anchors(&[verifier], &[]);
-    let jwt = session.result.clone().unwrap();
-    let from_jwt = SignedResult::decode_jwt(jwt.as_bytes()).unwrap().verify(&anchors, NOW, None).unwrap();
-    let cwt = session.sextant_result.clone().unwrap().0;
-    let result = SignedResult::decode_cwt(&cwt).unwrap().verify(&anchors, NOW, None).unwrap();
-    assert_eq!(from_jwt.result().submods, result.result().submods);
-    assert_eq!((&result.result().ueid, &result.result().confirmation), (&None, &None));
-    let appraisal = result.appraisal(part).unwrap_or_else(|| panic!("{:?}", result.result().submods));
-    (appraisal.status, appraisal.reasons.iter().map(|reason| reason.code.clone()).collect())
-}
+use x509::{AttributeType, CertificateBuilder, Name, Validity};
 
 #[test]
 fn psa_device_is_appraised_against_a_manifest_until_that_is_revoked() {
@@ -202,40 +108,13 @@ fn release_of_the_operators_own_is_what_a_token_of_its_class_should_measure() {
     site.put_authorities(&maker);
     let envelope = maker.release("1.0.0", 1, b"app 1");
     site.publish(&envelope).expect(201);
-    let instance = Environment { instance: Some(Instance::Ueid(instance())), ..Environment::default() };
-    let key_triple = KeyTriple {
-        environment: instance.clone(),
-        keys: vec![CryptoKey::PkixKey(pem::encode("PUBLIC KEY", &device.public_key().to_spki_der()))],
-        element: None,
-        authorized_by: vec![],
-    };
     // What the maker says of the device besides.
     let secure = Flags { known: [(Flags::IS_SECURE, true)].into(), ..Flags::default() };
     let secure = MeasurementValues { flags: Some(secure), ..MeasurementValues::default() };
-    let triples = Triples {
-        attest_key: vec![key_triple],
-        endorsed: vec![ValuesTriple { environment: instance, measurements: vec![Measurement::new(secure)] }],
-        ..Triples::default()
-    };
-    let identity = TagIdentity { id: TagId::Text("tag".into()), version: 0 };
-    let manifest = Corim::new(TagId::Text("keys".into()), vec![Tag::Comid(Comid::new(identity, triples))]);
-    site.call("POST", SUBMIT, Some(&site.admin), RIM, Some(&manifest.build().unwrap())).expect(200);
+    let manifest = instance_manifest(&device, vec![Measurement::new(secure)]);
+    site.call("POST", SUBMIT, Some(&site.admin), RIM, Some(&manifest)).expect(200);
 
-    let attest = |app: &[u8]| {
-        let vendor = suit::Uuid::vendor("northlight.example");
-        let (location, session) = site.session();
-        let claims = eat::Claims {
-            nonces: vec![Nonce::new(&session.nonce.0).unwrap()],
-            ueid: Ueid::new(&self::instance()),
-            oemid: Some(eat::OemId::Random(*vendor.as_bytes())),
-            hwmodel: Some(suit::Uuid::class(&vendor, b"welcome-cam").as_bytes().to_vec()),
-            measurements: vec![eat::Content::bytes(258, common::measured(app))],
-            ..eat::Claims::default()
-        };
-        let token = claims.sign_cwt(&device, b"").unwrap();
-        let reply = site.call("POST", &location, None, "application/eat+cwt", Some(&token)).expect(200);
-        serde_json::from_slice::<Session>(&reply.body).unwrap()
-    };
+    let attest = |app: &[u8]| attest_eat(&site, &device, app);
     let good = attest(b"app 1");
     assert_eq!(judged(&site, &good, "EAT"), (Tier::Affirming, vec![]));
     let verifier = cose::Key::decode(site.server().result_key()).unwrap();

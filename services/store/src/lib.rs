@@ -17,6 +17,7 @@ mod denied;
 mod devices;
 mod endorsements;
 mod error;
+mod foreign;
 mod gateways;
 mod holds;
 mod ids;
@@ -44,6 +45,7 @@ pub use denied::Denied;
 pub use devices::{BeforeAttesting, Device, DeviceFilter, NewDevice};
 pub use endorsements::{EndorsementRecord, NewEndorsement};
 pub use error::Error;
+pub use foreign::ForeignResult;
 pub use gateways::{
     Applied, Binding, Gateway, GatewayDevice, GatewayReport, Refused, Staged, StagedRelease, Violation,
 };

@@ -167,15 +167,6 @@ impl Store {
         Ok(devices.into_iter().map(with).collect())
     }
 
-    /// The result that answered a session.
-    pub async fn result_of_session(&self, session: SessionId) -> Result<Option<ResultRecord>, Error> {
-        let row = sqlx::query("SELECT * FROM results WHERE session = $1")
-            .bind(session.0.to_vec())
-            .fetch_optional(&self.readers)
-            .await?;
-        row.as_ref().map(result).transpose()
-    }
-
     /// The newest results about a device, newest first, forged ones included.
     pub async fn results_about(&self, device: &DeviceId, limit: u32) -> Result<Vec<ResultRecord>, Error> {
         let rows = sqlx::query("SELECT * FROM results WHERE device = $1 ORDER BY id DESC LIMIT $2")
@@ -205,7 +196,7 @@ const DECIDED: &str =
     reasons = $21, release = $22, due = $25 WHERE id = $17;";
 
 /// Remembers a result and a decision in one round through the database's thread: evidence comes by the thousand.
-async fn record(
+pub(crate) async fn record(
     transaction: &mut Transaction,
     result: NewResult,
     decision: Option<NewDecision>,
@@ -335,7 +326,7 @@ fn tell(transaction: &mut Transaction, id: ResultId, result: &NewResult) -> Resu
     Ok(())
 }
 
-fn result(row: &SqliteRow) -> Result<ResultRecord, Error> {
+pub(crate) fn result(row: &SqliteRow) -> Result<ResultRecord, Error> {
     let session: Option<Vec<u8>> = row.try_get("session")?;
     let session = session
         .map(|bytes| bytes.try_into().map(SessionId).map_err(|_| Error::Corrupt("session id")))

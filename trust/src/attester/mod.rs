@@ -233,13 +233,25 @@ impl Attester {
     /// Whether releases of the operator's own for a class of devices may be about what it measured: files of a token whose
     /// model is that class.
     pub fn is_of_class(&self, class: Option<&[u8; 16]>) -> bool {
-        let told = self.measured.environment.class.as_ref().and_then(|class| class.id.as_ref());
-        let told = match told {
-            Some(ClassId::Uuid(uuid)) => Some(uuid.as_slice()),
-            Some(ClassId::Bytes(bytes)) => Some(bytes.as_slice()),
+        !self.files.is_empty() && class.is_some() && self.class().as_ref() == class
+    }
+
+    /// The device class that it tells or is endorsed as, where that is one of manifests (SUIT).
+    pub fn class(&self) -> Option<[u8; 16]> {
+        match self.measured.environment.class.as_ref()?.id.as_ref()? {
+            ClassId::Uuid(uuid) => Some(*uuid),
+            ClassId::Bytes(bytes) => bytes.as_slice().try_into().ok(),
             _ => None,
-        };
-        !self.files.is_empty() && class.is_some() && told == class.map(<[u8; 16]>::as_slice)
+        }
+    }
+
+    /// The instance that it tells or is endorsed as, where that is no key; empty where there is none.
+    pub fn instance(&self) -> &[u8] {
+        match &self.measured.environment.instance {
+            Some(Instance::Ueid(bytes) | Instance::Bytes(bytes)) => bytes,
+            Some(Instance::Uuid(bytes)) => bytes,
+            Some(Instance::Key(_)) | None => &[],
+        }
     }
 
     /// What it measured, each by its name; nothing of PCRs, whose meaning only expected values tell.
@@ -258,17 +270,12 @@ impl Attester {
     /// Who it is: digest of its key and of the instance it tells or is endorsed as. Attesters that share a key and tell no
     /// instance are one.
     pub fn identity(&self) -> Digest {
-        let instance = match &self.measured.environment.instance {
-            Some(Instance::Ueid(bytes) | Instance::Bytes(bytes)) => bytes.as_slice(),
-            Some(Instance::Uuid(bytes)) => bytes.as_slice(),
-            Some(Instance::Key(_)) | None => &[],
-        };
         let key = self.measured.authority.iter().find_map(|key| match key {
             CryptoKey::CoseKey(key) => Some(key.as_slice()),
             _ => None,
         });
         let key = Digest::of(HashAlgorithm::Sha256, key.unwrap_or_default());
-        Digest::of(HashAlgorithm::Sha256, &[key.as_bytes(), instance].concat())
+        Digest::of(HashAlgorithm::Sha256, &[key.as_bytes(), self.instance()].concat())
     }
 
     fn new(name: &str, environment: Environment, elements: Vec<Element>, by: &EndorsedKey) -> Self {

@@ -254,10 +254,11 @@ fn a_result_repeats_what_endorsers_say() {
     add(&mut endorsements, "values", triples, vec![]);
     let found = corroborated(None, &[("app", "a1")], &beliefs(&endorsements));
     let (appraised, endorsed) = (&found.appraised, found.endorsed.as_slice());
-    let part = Part { name: "EAT", profile: None, appraised, endorsed };
+    let policy = &Policy::default();
+    let part = Part { name: "EAT", profile: None, appraised, policy, endorsed };
     let subject = Subject { ueid: Ueid::new(&ueid()).unwrap(), key: None, nonce: Some(nonce()) };
     let verifier = eat::VerifierId { developer: "d".into(), build: "b".into() };
-    let result = attestation_result_of(&[part], &subject, &Policy::default(), verifier, NOW);
+    let result = attestation_result_of(&[part], &subject, policy.result_lifetime, verifier, NOW);
     assert_eq!(result.tier(), Tier::Affirming);
     let anchor = cose::TrustAnchor::new(key(72).public_key().clone(), cose::Purpose::Result, "");
     let jwt = result.sign_jwt(&key(72), &anchor.kid).unwrap();

@@ -2,6 +2,7 @@ mod appraise;
 mod attester;
 mod bundle;
 mod certified;
+mod compare;
 mod decide;
 mod endorsed;
 mod fixture;

@@ -294,6 +294,7 @@ fn judge_any(
     let unwrapped = Unwrapped::new(input, command.presented.media_type.as_ref())?;
     let authorities = keys::read_all_certificates(&command.presented.attester_authorities)?;
     let Criteria { policy, rules, engine, now } = criteria;
+    let media_type = unwrapped.media_type();
     let read = unwrapped.read();
     let nonce = read.as_ref().ok().and_then(evidence::nonce);
     let expected: Option<Nonce> = command.presented.nonce.clone().or_else(|| nonce.clone());
@@ -342,7 +343,8 @@ fn judge_any(
                 };
                 let Corroborated { appraised, endorsed } = corroborate(&attester, &beliefs);
                 let source = |digest: &crypto::Digest| source(rules, digest);
-                let appraised = apply_rules_to_attester(appraised, &attester, policy, &source, engine);
+                let appraised =
+                    apply_rules_to_attester(appraised, &attester, &media_type, policy, &source, engine);
                 let mut expected = known.endorsements.expected(&attester.measured.environment);
                 let is_of_class = |release: &&Release| attester.is_of_class(release.class());
                 expected.extend(releases.iter().filter(is_of_class).map(of_release));
@@ -351,10 +353,10 @@ fn judge_any(
             }
         }
     }
-    let parts: Vec<Part<'_>> = judged.iter().map(part).collect();
+    let parts: Vec<Part<'_>> = judged.iter().map(|judged| part(judged, policy)).collect();
     let nobody = Ueid::new(&[0; Ueid::MIN_LEN]).expect("a UEID of the shortest length is one");
     let subject = Subject { ueid: nobody, key: None, nonce: nonce.filter(|_| believed) };
-    let mut result = attestation_result_of(&parts, &subject, policy, verifier(), *now);
+    let mut result = attestation_result_of(&parts, &subject, policy.result_lifetime, verifier(), *now);
     // No gateway is to take this for a device of its own.
     result.ueid = None;
     result.nonce.clone_from(&command.presented.nonce);
@@ -362,8 +364,12 @@ fn judge_any(
     Ok(Judged { result, reason: found, components })
 }
 
-fn part((name, profile, found): &(String, Option<String>, Corroborated)) -> Part<'_> {
-    Part { name, profile: profile.as_deref(), appraised: &found.appraised, endorsed: &found.endorsed }
+fn part<'j>(
+    (name, profile, found): &'j (String, Option<String>, Corroborated),
+    policy: &'j Policy,
+) -> Part<'j> {
+    let Corroborated { appraised, endorsed } = found;
+    Part { name, profile: profile.as_deref(), appraised, policy, endorsed }
 }
 
 fn source<'r>(rules: &'r [String], digest: &crypto::Digest) -> Option<&'r str> {

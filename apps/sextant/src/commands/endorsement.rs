@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 
-use api::Endorsement as Listed;
+use api::{Endorsement as Listed, ForeignResult, Page};
 use clap::{Args, Subcommand};
 use ureq::http::Method;
 
@@ -27,6 +27,8 @@ pub(crate) enum Endorsement {
     Fetch(Fetch),
     /// Take back what a manifest says, for good
     Revoke(Show),
+    /// List what evidence of devices that are not enrolled was found to be worth, the last to end first
+    Results(Results),
 }
 
 #[derive(Debug, Args)]
@@ -62,6 +64,18 @@ pub(crate) struct Fetch {
     server: ServerArgs,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct Results {
+    /// How many at most
+    #[arg(long, default_value_t = 100)]
+    limit: u32,
+    /// Go on after the result with this id
+    #[arg(long, value_name = "ID")]
+    after: Option<i64>,
+    #[command(flatten)]
+    server: ServerArgs,
+}
+
 pub(crate) fn run(command: Endorsement, printer: &Printer) -> Result<Answer, Failure> {
     match command {
         Endorsement::Add(Add { file, server }) => {
@@ -93,6 +107,19 @@ pub(crate) fn run(command: Endorsement, printer: &Printer) -> Result<Answer, Fai
                 Ok(Answer::Yes)
             })
         }
+        Endorsement::Results(Results { limit, after, server }) => {
+            let after = after.map(|after| format!("&after={after}")).unwrap_or_default();
+            let path = format!("/api/v1/results/foreign?limit={limit}{after}");
+            server.client()?.get::<Page<ForeignResult>>(&path)?.answer(printer, |page| {
+                let rows: Vec<_> = page.items.iter().map(result_row).collect();
+                printer.table(
+                    &["result", "instance", "tier", "reasons", "judged", "ends", "media type"],
+                    &rows,
+                    &page,
+                );
+                Ok(Answer::Yes)
+            })
+        }
         Endorsement::Revoke(Show { digest, server }) => {
             let path = format!("{}/revoke", path(&digest));
             let reply = server.client()?.send::<()>(Method::POST, &path, &())?;
@@ -106,6 +133,20 @@ const ENDORSEMENTS: &str = "/api/v1/endorsements";
 fn path(digest: &str) -> String {
     // The same digest is shown with the name of its algorithm elsewhere.
     format!("{ENDORSEMENTS}/{}", segment(digest.strip_prefix("sha256:").unwrap_or(digest)))
+}
+
+fn result_row(result: &ForeignResult) -> Vec<String> {
+    let codes: Vec<&str> = result.reasons.iter().map(|reason| reason.code.as_str()).collect();
+    let judged = if result.again { format!("{} again", result.judged_at) } else { result.judged_at.clone() };
+    vec![
+        result.id.to_string(),
+        result.instance.clone().unwrap_or_else(|| "-".to_owned()),
+        result.tier.clone(),
+        if codes.is_empty() { "-".to_owned() } else { codes.join(", ") },
+        judged,
+        result.expires_at.clone(),
+        result.media_type.clone(),
+    ]
 }
 
 fn row(manifest: &Listed) -> Vec<String> {

@@ -2,13 +2,17 @@
 
 use api::{Answer, DeviceProgress, NetworkState};
 use cose::Key;
-use eat::{Evidence, EvidenceClaims, Nonce};
+use eat::{Evidence, EvidenceClaims, Nonce, VerifiedEvidence};
 use mud::{Direction, Ports, Protocol, Remote};
 use serde_json::{Value, json};
 use store::{Device, ResultRecord};
 use trust::Release;
 
-use crate::app::{App, Failure, reasons, releases::hex, rfc3339};
+use crate::app::{
+    App, Failure, reasons,
+    releases::{Entry, hex},
+    rfc3339,
+};
 
 /// The questions, in order.
 pub(crate) const QUESTIONS: [&str; 6] = [
@@ -43,7 +47,7 @@ impl App {
             software(device, result.as_ref(), claims, release),
             connection(network),
             peers(device, network, release),
-            origin(release),
+            origin(entry),
             self.authority(claims).await?,
             self.update(device, claims).await?,
         ];
@@ -193,8 +197,10 @@ fn peers(device: &Device, network: &NetworkState, release: Option<&Release>) -> 
     (answer, facts)
 }
 
-fn origin(release: Option<&Release>) -> (String, Value) {
-    let Some(release) = release else { return ("No signed release matches it".to_owned(), json!({})) };
+fn origin(entry: Option<&Entry>) -> (String, Value) {
+    let Some((entry, release)) = entry.and_then(|entry| Some((entry, entry.release()?))) else {
+        return ("No signed release matches it".to_owned(), json!({}));
+    };
     let signers: Vec<Value> = release
         .signers()
         .iter()
@@ -208,6 +214,8 @@ fn origin(release: Option<&Release>) -> (String, Value) {
         .iter()
         .map(|expected| json!({ "component": expected.name, "version": expected.version }))
         .collect();
+    let findings = entry.findings.iter().map(|finding| finding.view(&entry.record));
+    let (flaws, cannot_tell): (Vec<_>, Vec<_>) = findings.partition(|finding| finding.why.is_none());
     let facts = json!({
         "manifest_digest": hex(release.manifest_digest().as_bytes()),
         "sequence": release.sequence_number(),
@@ -216,6 +224,8 @@ fn origin(release: Option<&Release>) -> (String, Value) {
         "signers": signers,
         "parts": parts,
         "supersedes": release.supersedes(),
+        "flaws": flaws,
+        "cannot_tell": cannot_tell,
     });
     (format!("Signed by {}", names.join(" and ")), facts)
 }
@@ -294,9 +304,14 @@ pub(crate) const fn profile_words(profile: api::Profile) -> &'static str {
 
 /// What the device's key signed in a piece of evidence, verified again.
 pub(crate) fn claims(device: &Device, result: &ResultRecord) -> Option<EvidenceClaims> {
+    verified(device, result).map(VerifiedEvidence::into_claims)
+}
+
+/// A piece of evidence, verified again with the device's key.
+pub(crate) fn verified<'r>(device: &Device, result: &'r ResultRecord) -> Option<VerifiedEvidence<'r>> {
     let key = Key::decode(&device.key).ok()?;
     let evidence = Evidence::decode(&result.evidence).ok()?;
-    Some(evidence.verify(key.public(), &Nonce::new(&result.nonce)?).ok()?.into_claims())
+    evidence.verify(key.public(), &Nonce::new(&result.nonce)?).ok()
 }
 
 /// What evidence measured.

@@ -52,6 +52,17 @@ impl Criteria {
         Policy { rules: rules.map(|rules| rules.digest).collect(), ..configured.clone() }
     }
 
+    /// The policy for an attester that is not enrolled: the configured one, with the rules in force for all devices and
+    /// those for the class that it tells. Rules for a vendor alone are not among them, since it names none by UUID.
+    pub(crate) fn policy_for_class(&self, configured: &Policy, class: Option<&[u8; 16]>) -> Policy {
+        let of_class = |rules: &&InForce| match &rules.class {
+            None => rules.vendor.is_none(),
+            Some(wanted) => class.is_some_and(|class| wanted.as_slice() == class),
+        };
+        let rules = self.rules.iter().filter(of_class);
+        Policy { rules: rules.map(|rules| rules.digest).collect(), ..configured.clone() }
+    }
+
     /// The text of rules in force.
     pub(crate) fn source(&self, digest: &Digest) -> Option<&str> {
         self.rules.iter().find(|rules| rules.digest == *digest).map(|rules| rules.source.as_str())
@@ -256,4 +267,34 @@ fn parse_hex(text: &str) -> Option<Vec<u8>> {
         return None;
     }
     (0..digits.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).ok()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rules_for_all_and_for_its_class_apply_to_whoever_is_not_enrolled() {
+        let (vendor, class) = (vec![1; 16], vec![2; 16]);
+        let mut criteria = Criteria::default();
+        let rows = [
+            ("all", None, None),
+            ("class", None, Some(class.clone())),
+            ("both", Some(vendor.clone()), Some(class)),
+            ("vendor", Some(vendor), None),
+            ("other", None, Some(vec![3; 16])),
+        ];
+        for (name, vendor, class) in rows {
+            let source = name.to_owned();
+            let rules = NewRules { name: source.clone(), digest: Vec::new(), source, vendor, class };
+            criteria.replace(name, Some(&rules));
+        }
+        let named = |class: Option<&[u8; 16]>| {
+            let policy = criteria.policy_for_class(&Policy::default(), class);
+            policy.rules.iter().map(|rules| criteria.source(rules).unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(named(Some(&[2; 16])), ["all", "both", "class"]);
+        assert_eq!(named(Some(&[9; 16])), ["all"]);
+        assert_eq!(named(None), ["all"]);
+    }
 }

@@ -79,11 +79,16 @@ impl App {
     pub(crate) async fn device_detail(&self, device: &Device) -> Result<api::DeviceDetail, Failure> {
         let results = self.store.results_about(&device.id, RESULTS).await?;
         let network = self.network_of(device).await?;
+        let present = match device.result {
+            Some(id) => self.store.result(id).await?,
+            None => None,
+        };
         Ok(api::DeviceDetail {
             device: self.device_view(device, &self.book()),
             key: api::Base64Url(device.key.clone()),
             thumbprint: crate::app::releases::hex(&device.thumbprint),
             answers: self.answers(device, &network).await?,
+            comparison: self.comparison(device, present.as_ref()).await?,
             results: results
                 .into_iter()
                 .map(|result| ResultSummary {

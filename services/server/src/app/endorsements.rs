@@ -42,6 +42,8 @@ impl App {
     fn change_endorsements(&self, change: impl FnOnce(&mut Endorsements)) {
         let mut endorsed = self.endorsed.write().unwrap_or_else(PoisonError::into_inner);
         change(Arc::make_mut(&mut endorsed));
+        drop(endorsed);
+        self.judge_foreign_later();
     }
 
     /// Accepts a manifest: signed by one of the endorsers of this server, or unsigned, so that whoever brings it answers

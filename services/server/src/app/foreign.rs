@@ -4,12 +4,12 @@
 use std::net::IpAddr;
 
 use api::Session;
-use crypto::Digest;
-use eat::{MediaType, Nonce, Ueid};
-use store::{DeviceId, NewResult, SessionId};
+use crypto::{Digest, HashAlgorithm, hmac, hmac_verify};
+use eat::{AttestationResult, MediaType, Nonce, Ueid};
+use store::{DeviceId, ForeignResult, NewResult, ResultRecord, SessionId, Timestamp};
 use trust::{
-    Attester, Beliefs, Code, Corroborated, ForeignEvidence, OwnRelease, Part, Reason, SUBMOD, Subject,
-    attestation_result_of, corroborate, refuse_evidence, unwrap_evidence,
+    Attester, Beliefs, Code, Corroborated, ForeignEvidence, OwnRelease, Part, Policy, Reason, SUBMOD,
+    Subject, apply_rules_to_attester, attestation_result_of, corroborate, refuse_evidence, unwrap_evidence,
 };
 
 use crate::app::{
@@ -21,11 +21,28 @@ use crate::app::{
 };
 
 /// What was made of evidence: of each part that attests, or of all of it where it is refused as a whole.
-struct Judged {
-    parts: Vec<(String, Option<String>, Corroborated)>,
+pub(super) struct Judged {
+    parts: Vec<JudgedPart>,
     device: Option<DeviceId>,
     /// Which session it answers, and who it is: of evidence that is believed.
     identity: Option<(usize, Digest)>,
+    /// What evidence was judged by then.
+    revision: (u64, u64),
+}
+
+/// What was made of one part that attests.
+struct JudgedPart {
+    name: String,
+    profile: Option<String>,
+    policy: Policy,
+    corroborated: Corroborated,
+}
+
+/// Evidence, and the challenge that it answered.
+pub(super) struct Answered<'a> {
+    pub(super) open: &'a Open,
+    pub(super) evidence: Vec<u8>,
+    pub(super) media_type: String,
 }
 
 impl App {
@@ -38,7 +55,8 @@ impl App {
         from: IpAddr,
     ) -> Result<Session, Failure> {
         let open = self.open_unused(id).await?;
-        let judged = self.judge_foreign(&evidence, media_type, core::slice::from_ref(&open), from).await?;
+        let judged =
+            self.judge_foreign(&evidence, media_type, core::slice::from_ref(&open), Some(from)).await?;
         self.answer_foreign(open, judged, evidence, media_type).await
     }
 
@@ -50,7 +68,7 @@ impl App {
         from: IpAddr,
     ) -> Result<Session, Failure> {
         let epochs = self.open_epochs();
-        let judged = self.judge_foreign(&evidence, media_type, &epochs, from).await?;
+        let judged = self.judge_foreign(&evidence, media_type, &epochs, Some(from)).await?;
         let [present, before] = epochs;
         let open = match &judged.identity {
             Some((1, _)) => before,
@@ -74,75 +92,123 @@ impl App {
         media_type: &str,
     ) -> Result<Session, Failure> {
         let now = self.now();
-        let nonce = read_nonce(&open)?;
+        let revision = judged.revision;
+        let result = self.foreign_result(&judged, &open, now)?;
+        let expires = result.expires_at.unwrap_or(now.seconds());
+        let answered = Answered { open: &open, evidence, media_type: media_type.to_owned() };
+        let new = self.sign_foreign(&judged, result, answered, expires, now)?;
+        let new = NewResult { session: Some(open.id), ..new };
+        let session = complete(&open, media_type, &new.evidence, &new.cwt, &new.jwt);
+        self.store.record_result(new, None).await?;
+        if self.foreign_revision() != revision {
+            // It was judged by what holds no longer, after all others were judged again.
+            self.judge_foreign_later();
+        }
+        Ok(session)
+    }
 
+    /// Puts what was made of evidence into a result that is not signed yet.
+    pub(super) fn foreign_result(
+        &self,
+        judged: &Judged,
+        open: &Open,
+        now: Timestamp,
+    ) -> Result<AttestationResult, Failure> {
+        let nonce = read_nonce(open)?;
         let nobody = Ueid::new(&[0; Ueid::MIN_LEN]).ok_or_else(|| Failure::Fault("no ueid".to_owned()))?;
         let subject =
             Subject { ueid: nobody, key: None, nonce: judged.identity.as_ref().map(|_| nonce.clone()) };
         let parts: Vec<Part<'_>> = judged
             .parts
             .iter()
-            .map(|(name, profile, corroborated)| Part {
-                name,
-                profile: profile.as_deref(),
-                appraised: &corroborated.appraised,
-                endorsed: &corroborated.endorsed,
+            .map(|part| Part {
+                name: &part.name,
+                profile: part.profile.as_deref(),
+                appraised: &part.corroborated.appraised,
+                policy: &part.policy,
+                endorsed: &part.corroborated.endorsed,
             })
             .collect();
-        let policy = &self.config.policy;
-        let mut result = attestation_result_of(&parts, &subject, policy, verifier(), now.seconds());
+        let lifetime = self.config.policy.result_lifetime;
+        let mut result = attestation_result_of(&parts, &subject, lifetime, verifier(), now.seconds());
         // No gateway is to take this for a device of its own.
         result.ueid = None;
         if !open.ours {
             result.nonce = Some(nonce);
         }
-        let (tier, expires) = (result.tier(), result.expires_at);
-        let (cwt, jwt) = self.sign_forms(result, &self.config.result_profile)?;
-        let found: Vec<Reason> =
-            judged.parts.iter().flat_map(|(.., found)| found.appraised.reasons.clone()).collect();
-        let session = complete(&open, media_type, &evidence, &cwt, &jwt);
-        self.store
-            .record_result(
-                NewResult {
-                    session: Some(open.id),
-                    device: judged.device,
-                    received_at: now,
-                    nonce: open.nonce,
-                    evidence,
-                    media_type: Some(media_type.to_owned()),
-                    cwt,
-                    jwt,
-                    issued: now.seconds(),
-                    expires: expires.unwrap_or(now.seconds()),
-                    tier: tier.name().to_owned(),
-                    release: None,
-                    reasons: reasons::to_json(&found),
-                    authentic: false,
-                    policy: policy.encode(),
-                    seal: None,
-                },
-                None,
-            )
-            .await?;
-        Ok(session)
+        Ok(result)
     }
 
-    async fn judge_foreign(
+    /// Signs a result, to be stored with the evidence that it is about, and seals both.
+    pub(super) fn sign_foreign(
+        &self,
+        judged: &Judged,
+        mut result: AttestationResult,
+        answered: Answered<'_>,
+        expires: i64,
+        now: Timestamp,
+    ) -> Result<NewResult, Failure> {
+        let Answered { open, evidence, media_type } = answered;
+        result.expires_at = Some(expires);
+        let tier = result.tier();
+        let (cwt, jwt) = self.sign_forms(result, &self.config.result_profile)?;
+        let parts = judged.parts.iter();
+        let found: Vec<Reason> =
+            parts.clone().flat_map(|part| part.corroborated.appraised.reasons.clone()).collect();
+        // Each part of the result names its own; this is that of the first.
+        let policy = parts.map(|part| &part.policy).next().unwrap_or(&self.config.policy);
+        let message = sealed(open.id, &open.nonce, &evidence, &media_type, &cwt, expires);
+        Ok(NewResult {
+            session: None,
+            device: judged.device.clone(),
+            received_at: now,
+            nonce: open.nonce.clone(),
+            evidence,
+            media_type: Some(media_type),
+            cwt,
+            jwt,
+            issued: now.seconds(),
+            expires,
+            tier: tier.name().to_owned(),
+            release: None,
+            reasons: reasons::to_json(&found),
+            authentic: false,
+            policy: policy.encode(),
+            seal: Some(hmac(HashAlgorithm::Sha256, &self.secret, &message).as_bytes().to_vec()),
+        })
+    }
+
+    /// Whether a result, its end, and the evidence and challenge that it rests on are stored as they were. What somebody
+    /// put there is not to be signed.
+    pub(super) fn is_as_sealed(&self, stored: &ForeignResult) -> bool {
+        let ResultRecord { nonce, evidence, media_type, cwt, expires, seal, .. } = &stored.record;
+        let Some((media_type, seal)) = media_type.as_ref().zip(seal.as_ref()) else { return false };
+        let message = sealed(stored.session, nonce, evidence, media_type, cwt, *expires);
+        hmac_verify(HashAlgorithm::Sha256, &self.secret, &message, seal)
+    }
+
+    /// Judges evidence that answers one of some challenges. Where it is counted from whom it came, too much is refused.
+    pub(super) async fn judge_foreign(
         &self,
         evidence: &[u8],
         media_type: &str,
         sessions: &[Open],
-        from: IpAddr,
+        from: Option<IpAddr>,
     ) -> Result<Judged, Failure> {
+        // Counted before anything is read: what changes meanwhile is judged again.
+        let revision = self.foreign_revision();
         let refused = |reason: Reason, device| Judged {
-            parts: vec![(
-                SUBMOD.to_owned(),
-                None,
-                Corroborated { appraised: refuse_evidence(reason), endorsed: Vec::new() },
-            )],
+            parts: vec![JudgedPart {
+                name: SUBMOD.to_owned(),
+                profile: None,
+                policy: self.config.policy.clone(),
+                corroborated: Corroborated { appraised: refuse_evidence(reason), endorsed: Vec::new() },
+            }],
             device,
             identity: None,
+            revision,
         };
+        let given = media_type;
         let media_type =
             MediaType::parse(media_type).map_err(|error| Failure::Malformed(error.to_string()))?;
         let unwrapped = unwrap_evidence(evidence, &media_type);
@@ -152,7 +218,7 @@ impl App {
         let device = device.and_then(|instance| DeviceId::new(&instance));
         // What names no device shares one bucket for its address.
         let bucket = device.clone().or_else(|| DeviceId::new(&[0; Ueid::MIN_LEN]));
-        if let Some(bucket) = &bucket {
+        if let (Some(bucket), Some(from)) = (&bucket, from) {
             self.limiter.take(from, bucket, self.now()).map_err(Failure::TooMany)?;
         }
         let (endorsements, basis) = (self.endorsements(), self.basis());
@@ -200,13 +266,38 @@ impl App {
             .collect();
         let beliefs = Beliefs { releases: &releases, ..beliefs };
         let parts = attesters.into_iter().map(|attester| {
-            let corroborated = corroborate(&attester, &beliefs);
-            (attester.name, attester.profile, corroborated)
+            let mut corroborated = corroborate(&attester, &beliefs);
+            let class = attester.class();
+            let policy = basis.criteria.policy_for_class(policy, class.as_ref());
+            if !policy.rules.is_empty() {
+                corroborated.appraised = self.with_sandbox(|sandbox| {
+                    let source = |digest: &Digest| basis.criteria.source(digest);
+                    let appraised = corroborated.appraised.clone();
+                    apply_rules_to_attester(appraised, &attester, given, &policy, &source, sandbox)
+                });
+            }
+            JudgedPart { name: attester.name, profile: attester.profile, policy, corroborated }
         });
-        Ok(Judged { parts: parts.collect(), device, identity })
+        Ok(Judged { parts: parts.collect(), device, identity, revision })
     }
 }
 
 fn read_nonce(open: &Open) -> Result<Nonce, Failure> {
     Nonce::new(&open.nonce).ok_or_else(|| Failure::Fault("a nonce has no length".to_owned()))
+}
+
+/// What the seal of a stored result is over.
+fn sealed(
+    session: SessionId,
+    nonce: &[u8],
+    evidence: &[u8],
+    media_type: &str,
+    cwt: &[u8],
+    expires: i64,
+) -> Vec<u8> {
+    let mut message = [b"sextant foreign result\0".as_slice(), &session.0, &expires.to_be_bytes()].concat();
+    for part in [nonce, evidence, media_type.as_bytes(), cwt] {
+        message.extend_from_slice(Digest::of(HashAlgorithm::Sha256, part).as_bytes());
+    }
+    message
 }

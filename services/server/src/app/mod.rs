@@ -9,6 +9,7 @@ pub(crate) mod bundle;
 pub(crate) mod campaigns;
 pub(crate) mod capabilities;
 pub(crate) mod challenge;
+mod comparison;
 pub(crate) mod credentials;
 pub(crate) mod criteria;
 pub(crate) mod decisions;
@@ -19,6 +20,7 @@ pub(crate) mod enrolment;
 mod epoch;
 pub(crate) mod failure;
 mod foreign;
+mod foreign_again;
 pub(crate) mod gateways;
 pub(crate) mod holds;
 pub(crate) mod limiter;
@@ -80,6 +82,8 @@ pub(crate) struct App {
     criteria: RwLock<Arc<criteria::Criteria>>,
     /// Counts up whenever releases, denied digests or rules change.
     basis_revision: AtomicU64,
+    /// Counts up whenever something else changes by which evidence of devices that are not enrolled is judged.
+    foreign_revision: AtomicU64,
     sandbox: Mutex<rules::Sandbox>,
     /// When the rows beside a release were last compared with it, and were the same.
     compared: Mutex<BTreeMap<ReleaseId, Instant>>,
@@ -114,6 +118,7 @@ impl App {
             reading: tokio::sync::Mutex::default(),
             criteria: RwLock::default(),
             basis_revision: AtomicU64::new(0),
+            foreign_revision: AtomicU64::new(0),
             sandbox: Mutex::new(rules::Sandbox::new(config.rules_worker.clone())),
             compared: Mutex::default(),
             unsettled: Mutex::default(),

@@ -1,8 +1,10 @@
 //! Manifests of reference values and endorsements: provisioning as Veraison's clients speak it, and their management.
 
+use std::collections::HashMap;
+
 use axum::{
     Extension, Json, Router,
-    extract::{Path, Request, State},
+    extract::{Path, Query, Request, State},
     http::{StatusCode, header},
     response::{IntoResponse, Response},
     routing::{get, post},
@@ -10,7 +12,7 @@ use axum::{
 use store::EndorsementId;
 
 use crate::{
-    app::{Failure, credentials::Principal},
+    app::{Failure, credentials::Principal, devices::MAX_PAGE},
     http::{
         Shared,
         answer::{Answer, retype},
@@ -35,6 +37,7 @@ pub(crate) fn routes() -> Router<Shared> {
         .route("/api/v1/endorsements/{digest}", get(show))
         .route("/api/v1/endorsements/{digest}/object", get(object))
         .route("/api/v1/endorsements/{digest}/revoke", post(revoke))
+        .route("/api/v1/results/foreign", get(results))
 }
 
 async fn discover() -> Response {
@@ -99,6 +102,15 @@ async fn revoke(
 ) -> Answer<StatusCode> {
     app.revoke_endorsement(parse(&digest)?, &who.label).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Results about devices that are not enrolled.
+async fn results(
+    State(app): State<Shared>,
+    Query(query): Query<HashMap<String, String>>,
+) -> Answer<Json<api::Page<api::ForeignResult>>> {
+    let limit = query.get("limit").and_then(|limit| limit.parse().ok()).unwrap_or(MAX_PAGE).min(MAX_PAGE);
+    Ok(Json(app.foreign_views(query.get("after").map(String::as_str), limit).await?))
 }
 
 /// An id; what is none names nothing.

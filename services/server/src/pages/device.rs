@@ -3,8 +3,8 @@
 use maud::{Markup, html};
 
 use super::{
-    evidence, layout,
-    parts::{action, badge, badge_with, icon, large_badge, seal, timeline},
+    components, evidence, layout,
+    parts::{action, badge, badge_with, icon, large_badge, seal, sign, timeline},
     view::{
         ChainBox, ChainOutcome, Comparison, DevicePage, Flow, Flows, Posture, QuestionCard, Text,
         TimelineEntry, TrustChain, Why,
@@ -12,11 +12,13 @@ use super::{
 };
 
 /// The blocks that change while the page is open.
-pub const BLOCKS: [&str; 7] = ["posture", "why", "six", "flows", "chain", "evidence", "timeline"];
+pub const BLOCKS: [&str; 8] =
+    ["posture", "why", "six", "components", "flows", "chain", "evidence", "timeline"];
 
 /// The tabs: a block and what it is called.
-const TABS: [(&str, &str); 5] = [
+const TABS: [(&str, &str); 6] = [
     ("six", "Six questions"),
+    ("components", "Components"),
     ("flows", "Flows"),
     ("chain", "Trust chain"),
     ("evidence", "Evidence"),
@@ -45,6 +47,7 @@ pub fn page(view: &DevicePage) -> Markup {
             }
         }
         (six(&view.six))
+        (components::table(&view.components))
         (flows(&view.flows))
         (chain(&view.chain))
         div.grid {
@@ -61,6 +64,7 @@ pub fn block(id: &str, view: &DevicePage) -> Option<Markup> {
         "posture" => Some(postures(view)),
         "why" => Some(why(view.why.as_ref())),
         "six" => Some(six(&view.six)),
+        "components" => Some(components::table(&view.components)),
         "flows" => Some(flows(&view.flows)),
         "chain" => Some(chain(&view.chain)),
         "evidence" => Some(evidence::card(view.evidence.as_ref())),
@@ -181,13 +185,7 @@ fn lane(words: &str, boxes: &[ChainBox], comparison: Comparison) -> Markup {
             @let class = node_class(item.outcome, index > 0);
             div class=(class) {
                 @if index + 1 == boxes.len() {
-                    @match comparison {
-                        Comparison::Equal => span.neq.eq role="img" title="equals" aria-label="equals" { "=" },
-                        Comparison::Differs => {
-                            span.neq role="img" title="does not equal" aria-label="does not equal" { "≠" }
-                        }
-                        Comparison::Impossible => {}
-                    }
+                    (sign(comparison))
                 }
                 small { (item.kind) }
                 b { (title(&item.name, item)) }

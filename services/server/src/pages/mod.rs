@@ -13,6 +13,7 @@ pub mod entry;
 pub mod overview;
 
 mod arc;
+mod components;
 mod evidence;
 mod layout;
 mod parts;

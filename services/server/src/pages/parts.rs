@@ -3,8 +3,8 @@
 use maud::{Markup, Render, html};
 
 use super::view::{
-    Action, DigestChip, Does, Dot, Field, Figure, Form, Href, Input, Link, Piece, Posture, PostureCounts,
-    Seal, SealState, Sentence, Stamp, Text, TimelineEntry, Weight,
+    Action, Comparison, DigestChip, Does, Dot, Field, Figure, Form, Href, Input, Link, Piece, Posture,
+    PostureCounts, Seal, SealState, Sentence, Stamp, Text, TimelineEntry, Weight,
 };
 
 /// An icon of the sprite that the layout puts into every page.
@@ -40,6 +40,16 @@ pub(super) fn seal(seal: &Seal) -> Markup {
         Some(object) if !has_link(&seal.says) => html! { a class=(class) href=(object) { (says) } },
         _ => html! { span class=(class) { (says) } },
     }
+}
+
+/// What measured is to expected: `=` or `≠` between the two.
+pub(super) fn sign(comparison: Comparison) -> Markup {
+    let (class, words, sign) = match comparison {
+        Comparison::Equal => ("neq eq", "equals", "="),
+        Comparison::Differs => ("neq", "does not equal", "≠"),
+        Comparison::Impossible => return html! {},
+    };
+    html! { span class=(class) role="img" title=(words) aria-label=(words) { (sign) } }
 }
 
 /// A button of a group, or the reason why it has to wait.

@@ -132,6 +132,8 @@ fn text_from_outside_is_escaped_wherever_it_stands() {
     let mut page = sample::device();
     page.frame.title = HOSTILE.into();
     page.facts = vec![HOSTILE.into()];
+    page.components.rows[0].name = HOSTILE.into();
+    page.components.rows[0].version = Some(HOSTILE.into());
     page.flows.rows[0].destination = HOSTILE.into();
     page.flows.rows[0].why = HOSTILE.into();
     page.chain.measured[0].name = HOSTILE.into();
@@ -198,6 +200,25 @@ fn a_block_is_what_the_page_holds_and_has_its_id() {
     assert!(device::block("no-such-block", &sample::device()).is_none());
     let swapped = swap(device::BLOCKS.iter().filter_map(|id| device::block(id, &sample::device())));
     assert!(swapped.starts_with("<span") && !swapped.contains('\r'));
+}
+
+#[test]
+fn expected_stands_above_measured_with_what_they_are_to_each_other_between() {
+    let page = device::page(&sample::device()).into_string();
+    let table = page.split_once("<section id=\"components\"").expect("there is one").1;
+    let table = table.split("</section>").next().unwrap_or_default();
+    let rows: Vec<&str> = table.split("<tr data-row>").skip(1).collect();
+    let signs =
+        [("app", Some("≠"), "Differs"), ("boot", Some("="), "Same"), ("model", None, "Optional, not there")];
+    assert_eq!(rows.len(), signs.len());
+    for (row, (name, sign, verdict)) in rows.into_iter().zip(signs) {
+        assert!(row.contains(&format!("<bdi>{name}</bdi>")) && row.contains(verdict), "{name}");
+        let (above, below) = row.split_once("</p>").expect("two lines");
+        assert!(above.contains("Expected") && below.contains("Measured"), "{name}");
+        let between = below.split("<p>").next().unwrap_or_default();
+        assert_eq!(sign.is_some(), between.contains("role=\"img\""), "{name}");
+        assert!(sign.is_none_or(|sign| between.contains(sign)), "{name}");
+    }
 }
 
 fn first_id(block: &str) -> Option<&str> {

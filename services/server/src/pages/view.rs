@@ -7,8 +7,8 @@ mod overview;
 mod text;
 
 pub use device::{
-    ChainBox, ChainOutcome, Comparison, DevicePage, Dot, Evidence, EvidenceNode, Flow, FlowState, Flows,
-    Question, QuestionCard, TimelineEntry, TrustChain, Why,
+    ChainBox, ChainOutcome, Comparison, ComponentRow, Components, DevicePage, Dot, Evidence, EvidenceNode,
+    Flow, FlowState, Flows, Question, QuestionCard, TimelineEntry, TrustChain, Why,
 };
 pub use overview::{
     Attention, Campaign, Cell, CellState, DeviceList, DeviceRow, EmptyFleet, Filter, FilterError, FirstStep,

@@ -3,6 +3,7 @@
 
 mod campaigns;
 mod cures;
+mod foreign;
 mod references;
 
 use std::{future::Future, sync::Arc, time::Duration};
@@ -31,7 +32,7 @@ pub(crate) async fn run(app: Arc<App>) {
     let mut closing = app.closing.subscribe();
     let mut changes = app.store.changes();
     let (mut standings_changed, mut periodic) = (true, true);
-    let mut judged = None;
+    let (mut judged, mut foreign_judged) = (None, None);
     let mut next_sweep = app.now();
     // Kept from round to round: nudges that never end must not put it off.
     let mut period_ends = Instant::now() + app.config.period;
@@ -42,6 +43,8 @@ pub(crate) async fn run(app: Arc<App>) {
         attempt("expiry", expiry(&app)).await;
         attempt("cures", cures::reconcile(&app)).await;
         attempt("campaigns", campaigns::reconcile(&app)).await;
+        // Last: nothing that is enforced waits for those who are not enrolled.
+        attempt("foreign results", foreign::reconcile(&app, &mut foreign_judged)).await;
         if app.now() >= next_sweep {
             attempt("sessions", forget_sessions(&app)).await;
             attempt("results", forget_results(&app)).await;

@@ -2,6 +2,7 @@
 #![allow(dead_code, unreachable_pub, missing_docs, reason = "each test binary uses its part")]
 
 pub mod fleet;
+pub mod foreign;
 
 use std::{io::Read, sync::Arc, time::Duration};
 
@@ -296,6 +297,25 @@ impl Maker {
         self.signed(&mut ReleaseDraft { links: sbom.links().to_vec(), ..draft }.build().unwrap())
     }
 
+    /// A release of several components, of which `app` is one.
+    pub fn release_with_components(
+        &self,
+        version: &str,
+        sequence_number: u64,
+        components: &[(&str, &[u8])],
+    ) -> Vec<u8> {
+        let image = |(name, content): &(&str, &[u8])| DraftImage {
+            component: ComponentId::new(&[*name]).unwrap(),
+            content: content.to_vec(),
+            version: None,
+            uri: None,
+            invoke: *name == "app",
+        };
+        let draft = self.draft(version, sequence_number, &[], CAM);
+        let draft = ReleaseDraft { images: components.iter().map(image).collect(), ..draft };
+        self.signed(&mut draft.build().unwrap())
+    }
+
     pub fn release(&self, version: &str, sequence_number: u64, app: &[u8]) -> Vec<u8> {
         self.release_with(version, sequence_number, app, CAM)
     }
@@ -370,6 +390,17 @@ impl Maker {
     }
 }
 
+/// Changes what the server stored, while it runs.
+pub fn edit(site: &Site, statement: &'static str) {
+    use sqlx::Connection;
+    site.run(async {
+        let url = format!("sqlite://{}", site.database().display());
+        let mut connection = sqlx::SqliteConnection::connect(&url).await.unwrap();
+        sqlx::query(statement).execute(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+    });
+}
+
 /// A device that tells what it is told to.
 pub struct Device {
     pub name: String,
@@ -389,6 +420,16 @@ impl Device {
     }
 
     pub fn evidence(&self, nonce: &[u8], app: &[u8], manifest: Option<Digest>) -> Vec<u8> {
+        self.evidence_of(nonce, &[("app", app)], manifest)
+    }
+
+    /// Evidence of several components.
+    pub fn evidence_of(
+        &self,
+        nonce: &[u8],
+        components: &[(&'static str, &[u8])],
+        manifest: Option<Digest>,
+    ) -> Vec<u8> {
         let vendor = suit::Uuid::vendor("northlight.example");
         let claims = EvidenceClaims {
             nonce: Nonce::new(nonce).unwrap(),
@@ -398,7 +439,7 @@ impl Device {
             bootcount: 1,
             bootseed: vec![5; 16],
             dbgstat: DebugStatus::Disabled,
-            measurement: measured(app),
+            measurement: measured_all(components),
             manifest: manifest.map(|digest| ManifestReference { digest, sequence_number: 1 }),
             dependencies: Vec::new(),
             status: None,
@@ -409,14 +450,20 @@ impl Device {
 
 /// An evidence tag of one measured file.
 pub fn measured(app: &[u8]) -> Vec<u8> {
+    measured_all(&[("app", app)])
+}
+
+fn measured_all(components: &[(&'static str, &[u8])]) -> Vec<u8> {
     let tag = TagBuilder::evidence(TagId::Text("measurement".into()), "device")
         .version("0", VersionScheme::Semver)
-        .entity(Entity::new("device", [SwidRole::TagCreator]))
-        .file(File {
-            size: Some(app.len() as u64),
-            hash: Some(Hash::from(Digest::of(HashAlgorithm::Sha256, app))),
-            ..File::new("app")
-        });
+        .entity(Entity::new("device", [SwidRole::TagCreator]));
+    let tag = components.iter().fold(tag, |tag, (name, content)| {
+        tag.file(File {
+            size: Some(content.len() as u64),
+            hash: Some(Hash::from(Digest::of(HashAlgorithm::Sha256, content))),
+            ..File::new(*name)
+        })
+    });
     tag.build().unwrap().as_bytes().to_vec()
 }
 

@@ -2,9 +2,9 @@
 
 use crate::pages::{
     view::{
-        Action, ChainBox, ChainOutcome, Comparison, DevicePage, Does, Evidence, EvidenceNode, Flow,
-        FlowState, Flows, Href, Link, Posture, Question, QuestionCard, Seal, SealState, Section, Sentence,
-        Tone, TrustChain, Weight, Why,
+        Action, ChainBox, ChainOutcome, Comparison, ComponentRow, Components, DevicePage, Does, Evidence,
+        EvidenceNode, Flow, FlowState, Flows, Href, Link, Posture, Question, QuestionCard, Seal, SealState,
+        Section, Sentence, Tone, TrustChain, Weight, Why,
     },
     words::{age, count, reason},
 };
@@ -40,6 +40,7 @@ pub(crate) fn device() -> DevicePage {
             ],
         }),
         six: six(),
+        components: components(),
         flows: flows(),
         chain: chain(),
         evidence: Some(evidence()),
@@ -63,6 +64,7 @@ pub(crate) fn new_device() -> DevicePage {
         why: None,
         six: Question::ALL
             .map(|question| QuestionCard::unanswered(question, "It attests for the first time.")),
+        components: Components { says: "It has not said yet what it runs.".into(), rows: vec![] },
         flows: Flows::default(),
         chain,
         evidence: None,
@@ -133,6 +135,48 @@ fn six() -> [QuestionCard; 6] {
             seal(SealState::Good, "Last report signed by "),
         ),
     ]
+}
+
+fn components() -> Components {
+    let value = |digest: &str, tone| Sentence::default().digest(chip(digest, tone)).text(", 3.1 MB");
+    let row = |name: &str, expected, measured, comparison, verdict: &str, tone| ComponentRow {
+        name: name.into(),
+        version: Some("1.0.3".into()),
+        expected,
+        measured,
+        comparison,
+        verdict: verdict.into(),
+        tone,
+    };
+    Components {
+        says: Sentence::from("Compared with ").strong("1.0.3").text(", which it names."),
+        rows: vec![
+            row(
+                "app",
+                value(EXPECTED, Tone::Good),
+                value(MEASURED, Tone::Bad),
+                Comparison::Differs,
+                "Differs",
+                Tone::Bad,
+            ),
+            row(
+                "boot",
+                value(EXPECTED, Tone::Good),
+                value(EXPECTED, Tone::Good),
+                Comparison::Equal,
+                "Same",
+                Tone::Good,
+            ),
+            row(
+                "model",
+                value(EXPECTED, Tone::Plain),
+                "nothing".into(),
+                Comparison::Impossible,
+                "Optional, not there",
+                Tone::Plain,
+            ),
+        ],
+    }
 }
 
 fn flows() -> Flows {

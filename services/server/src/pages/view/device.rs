@@ -23,6 +23,8 @@ pub struct DevicePage {
     pub why: Option<Why>,
     /// The six answers, in order.
     pub six: [QuestionCard; 6],
+    /// What its components measure beside what is expected of them.
+    pub components: Components,
     /// What was asked for beside what is let through now.
     pub flows: Flows,
     /// What was promised, what was measured, what followed.
@@ -125,6 +127,34 @@ impl QuestionCard {
             more: None,
         }
     }
+}
+
+/// The table of components.
+#[derive(Clone, Debug, Default)]
+pub struct Components {
+    /// Which release they are compared with, and why that one; or why there is nothing to show.
+    pub says: Sentence,
+    /// Those of the release, then what was measured besides.
+    pub rows: Vec<ComponentRow>,
+}
+
+/// One component: in the release, in what was measured, or in both.
+#[derive(Clone, Debug)]
+pub struct ComponentRow {
+    /// Its name.
+    pub name: Text,
+    /// Its version, if the release tells.
+    pub version: Option<Text>,
+    /// What is expected of it: digest and size, or that nothing is.
+    pub expected: Sentence,
+    /// What was measured of it: digest and size, or that nothing was.
+    pub measured: Sentence,
+    /// What the two are to each other.
+    pub comparison: Comparison,
+    /// The verdict in a few words.
+    pub verdict: Text,
+    /// Whether the verdict speaks for the component, or against it.
+    pub tone: Tone,
 }
 
 /// The table of flows.

@@ -1,6 +1,7 @@
 //! `/devices/{id}`
 
 mod chain;
+mod components;
 mod evidence;
 mod reports;
 mod six;
@@ -59,6 +60,7 @@ pub(in crate::http::pages) async fn device(
         actions: actions(app, &device, viewer),
         why: why(app, &device, posture),
         six: six::cards(app, &device, &detail, result.as_ref(), posture),
+        components: components::components(result.is_some(), detail.comparison.as_ref()),
         flows: flows(app, &device, &detail),
         chain: chain::chain(app, &device, &detail, result.as_ref()),
         evidence: result.as_ref().and_then(evidence::evidence),

@@ -17,6 +17,8 @@ use crate::{
 
 /// Facts on a card.
 const FACTS: usize = 4;
+/// Flaws that a card names.
+const FLAWS: usize = 4;
 
 pub(super) fn cards(
     app: &App,
@@ -129,8 +131,10 @@ fn facts(
         Question::Origin => {
             if device.release.is_some() {
                 said.push(("Version", text(facts, "version").into()));
-                said.extend(facts.get("sequence").map(|sequence| ("Sequence", sequence.to_string().into())));
+                said.extend(flaws(list("flaws")).map(|flaws| ("Known flaws", flaws)));
+                said.extend(flaws(list("cannot_tell")).map(|flaws| ("Cannot tell", flaws)));
                 said.push(("Parts", list("parts").len().to_string().into()));
+                said.extend(facts.get("sequence").map(|sequence| ("Sequence", sequence.to_string().into())));
             }
         }
         Question::Authority => {
@@ -153,4 +157,19 @@ fn facts(
         }
     }
     said
+}
+
+/// Names of flaws, each with the component that has it, and why nobody can tell where nobody can.
+fn flaws(listed: &[serde_json::Value]) -> Option<Sentence> {
+    let flaws = listed.iter().filter_map(|flaw| api::ReleaseFlaw::deserialize(flaw).ok());
+    let words = flaws.take(FLAWS).map(|flaw| {
+        let version = flaw.component_version.map(|version| format!(" {version}")).unwrap_or_default();
+        let why = flaw.why.map(|why| format!(" ({why})")).unwrap_or_default();
+        format!("{} in {}{version}{why}", flaw.flaw, flaw.component)
+    });
+    let sentence = words.reduce(|words, next| words + ", " + &next).map(Sentence::from)?;
+    match listed.len().saturating_sub(FLAWS) {
+        0 => Some(sentence),
+        more => Some(sentence.text(format!(" and {more} more"))),
+    }
 }

@@ -1,0 +1,118 @@
+//! Judging evidence of devices that are not enrolled again: when manifests, releases, denied digests or rules change, the
+//! newest result of each session that has not ended is made anew from the evidence that came, without asking anybody.
+//!
+//! Signatures are verified again as well: whose key counts is among what changes.
+
+use std::sync::atomic::Ordering;
+
+use api::{ForeignResult as Listed, Page};
+use eat::{AttestationResult, SignedResult};
+use store::{ForeignResult, ResultId, Timestamp};
+
+use crate::app::{App, Failure, attestation::Open, devices::MAX_PAGE, foreign::Answered, reasons, rfc3339};
+
+/// Results read at once.
+const BATCH: u32 = 256;
+
+impl App {
+    /// What evidence of devices that are not enrolled is judged by now: counts of all that changes.
+    pub(crate) fn foreign_revision(&self) -> (u64, u64) {
+        (self.basis().revision, self.foreign_revision.load(Ordering::Acquire))
+    }
+
+    /// Has evidence of devices that are not enrolled judged again when there is time.
+    pub(super) fn judge_foreign_later(&self) {
+        self.foreign_revision.fetch_add(1, Ordering::AcqRel);
+        self.nudge.notify_one();
+    }
+
+    /// Judges evidence again whose result has not ended. Only what differs is stored.
+    pub(crate) async fn judge_all_foreign_again(&self) -> Result<(), Failure> {
+        let mut after = ForeignResult::after(self.now());
+        loop {
+            let batch = self.store.foreign_results_to_judge(after, BATCH).await?;
+            let Some(last) = batch.last() else { return Ok(()) };
+            after = last.place();
+            for earlier in &batch {
+                self.judge_foreign_result_again(earlier).await?;
+                // Whoever attests now is not kept waiting by a long round.
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+
+    async fn judge_foreign_result_again(&self, earlier: &ForeignResult) -> Result<(), Failure> {
+        let record = &earlier.record;
+        if record.seal.is_none() {
+            // It was made before results were sealed, and ends soon.
+            return Ok(());
+        }
+        let before = SignedResult::decode_cwt(&record.cwt).map(|signed| signed.unverified().clone());
+        let (Some(media_type), Ok(before), true) = (&record.media_type, before, self.is_as_sealed(earlier))
+        else {
+            tracing::error!(result = record.id.0, "a stored result is not the one that was made");
+            return Ok(());
+        };
+        let now = self.now();
+        let open = Open {
+            id: earlier.session,
+            nonce: record.nonce.clone(),
+            expires: now,
+            // Results repeat the nonce of another party, and not one of ours.
+            ours: before.nonce.is_none(),
+        };
+        let sessions = core::slice::from_ref(&open);
+        let judged = self.judge_foreign(&record.evidence, media_type, sessions, None).await?;
+        let result = self.foreign_result(&judged, &open, now)?;
+        if says_the_same(&before, &result) {
+            return Ok(());
+        }
+        // It ends when the earlier one did: the evidence is no fresher.
+        let (evidence, media_type) = (record.evidence.clone(), media_type.clone());
+        let answered = Answered { open: &open, evidence, media_type };
+        let new = self.sign_foreign(&judged, result, answered, record.expires, now)?;
+        self.store.judge_foreign_again(earlier, new).await?;
+        Ok(())
+    }
+
+    /// The newest result of each session with a device that is not enrolled, the last to end first.
+    pub(crate) async fn foreign_views(
+        &self,
+        before: Option<&str>,
+        limit: u32,
+    ) -> Result<Page<Listed>, Failure> {
+        let before = before.map(str::parse).transpose();
+        let before = before.map_err(|_| Failure::Malformed("`after` is no id of a result".to_owned()))?;
+        let limit = limit.clamp(1, MAX_PAGE);
+        let found = self.store.foreign_results(before.map(ResultId), limit).await?;
+        let is_full = u32::try_from(found.len()).is_ok_and(|found| found == limit);
+        let next = found.last().filter(|_| is_full).map(|last| last.record.id.0.to_string());
+        Ok(Page { items: found.into_iter().map(view).collect(), next })
+    }
+}
+
+/// Whether two results say the same but for when, and details such as ages.
+fn says_the_same(before: &AttestationResult, after: &AttestationResult) -> bool {
+    let bare = |result: &AttestationResult| {
+        let mut submods = result.submods.clone();
+        submods.values_mut().flat_map(|part| &mut part.reasons).for_each(|reason| reason.details.clear());
+        submods
+    };
+    bare(before) == bare(after)
+}
+
+fn view(found: ForeignResult) -> Listed {
+    let record = found.record;
+    Listed {
+        id: record.id.0,
+        session: found.session.to_string(),
+        media_type: record.media_type.unwrap_or_default(),
+        instance: record.device.map(|device| device.to_string()),
+        tier: record.tier,
+        reasons: reasons::from_json(&record.reasons),
+        judged_at: rfc3339(Timestamp::from_seconds(record.issued)),
+        expires_at: rfc3339(Timestamp::from_seconds(record.expires)),
+        again: found.again,
+        result: api::Base64Url(record.cwt),
+    }
+}

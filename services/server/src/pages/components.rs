@@ -1,0 +1,51 @@
+//! The components of a device: expected above measured, and what the two are to each other between them.
+
+use maud::{Markup, html};
+
+use super::{
+    parts::sign,
+    view::{ComponentRow, Components, Tone},
+};
+
+/// The card; there in any case, so that rows can come while the page is open.
+pub(super) fn table(components: &Components) -> Markup {
+    html! {
+        section id="components" aria-labelledby="h-components" {
+            div.sect { h2 id="h-components" { "Components" } p { (components.says) } }
+            @if !components.rows.is_empty() {
+                div.card.flush {
+                    table.tbl.stack aria-labelledby="h-components" {
+                        thead {
+                            tr {
+                                th { "Component" } th { "Expected above measured" } th { "Verdict" }
+                            }
+                        }
+                        tbody { @for item in &components.rows { (row(item)) } }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn row(row: &ComponentRow) -> Markup {
+    let class = match row.tone {
+        Tone::Good => "tag good",
+        Tone::Bad => "tag bad",
+        Tone::Plain => "tag",
+    };
+    html! {
+        tr data-row {
+            td {
+                b { bdi { (row.name) } }
+                @if let Some(version) = &row.version { small { (version) } }
+            }
+            td.wide.pair {
+                p { span.dim { "Expected " } (row.expected) }
+                (sign(row.comparison))
+                p { span.dim { "Measured " } (row.measured) }
+            }
+            td.up { span class=(class) { (row.verdict) } }
+        }
+    }
+}

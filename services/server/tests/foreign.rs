@@ -1,0 +1,226 @@
+//! Evidence of devices that are not enrolled is judged again when what it is judged by changes, without asking them.
+
+mod common;
+
+use api::Session;
+use common::{
+    Maker, NOW, Site, edit,
+    foreign::{
+        PSA, RIM, SUBMIT, attest, attest_eat, digest, instance, instance_manifest, judged, manifest, token,
+    },
+    hex, key, manifest_digest,
+};
+use crypto::{Digest, HashAlgorithm};
+use eat::{SignedResult, Tier};
+use serde_json::{Value, json};
+
+const RESULTS: &str = "/api/v1/results/foreign";
+
+fn provision(site: &Site, manifest: &[u8]) -> String {
+    let reply = site.call("POST", SUBMIT, Some(&site.admin), RIM, Some(manifest)).expect(200);
+    assert_eq!(reply.json()["status"], "success");
+    hex(Digest::of(HashAlgorithm::Sha256, manifest).as_bytes())
+}
+
+fn revoke(site: &Site, manifest: &str) {
+    site.act(&format!("/api/v1/endorsements/{manifest}/revoke")).expect(204);
+}
+
+fn listed(site: &Site) -> Vec<Value> {
+    site.get(RESULTS).expect(200).json()["items"].as_array().unwrap().clone()
+}
+
+/// The session of a listed result, as anybody sees it now.
+fn session(site: &Site, of: &Value) -> Session {
+    let path = format!("/challenge-response/v1/session/{}", of["session"].as_str().unwrap());
+    serde_json::from_slice(&site.call("GET", &path, None, "", None).expect(200).body).unwrap()
+}
+
+fn codes(of: &Value) -> Vec<&str> {
+    of["reasons"].as_array().unwrap().iter().map(|reason| reason["code"].as_str().unwrap()).collect()
+}
+
+fn reappraisals(site: &Site) -> usize {
+    site.get("/api/v1/audit").expect(200).text().matches("evidence.reappraise").count()
+}
+
+#[test]
+fn result_follows_manifests_that_come_and_go_without_new_evidence() {
+    let (mut site, device) = (Site::new(), key(31));
+    let first = attest(&site, &device, "b1");
+    assert_eq!(judged(&site, &first, "device").1, ["unknown-device"]);
+    let before = listed(&site).remove(0);
+    assert_eq!(
+        (&before["media_type"], &before["instance"], &before["tier"], &before["again"]),
+        (&json!(PSA), &json!(hex(&instance())), &json!("contraindicated"), &json!(false))
+    );
+
+    site.clock.advance_seconds(10);
+    let id = provision(&site, &manifest("maker", &device, "b1").build().unwrap());
+    site.until("it is affirmed", || listed(&site)[0]["tier"] == "affirming");
+    let now = listed(&site);
+    assert_eq!((now.len(), &now[0]["again"], codes(&now[0]).len()), (1, &json!(true), 0));
+    // It ends when it would have ended, and answers the same challenge with the same evidence.
+    assert_eq!((&now[0]["expires_at"], &now[0]["session"]), (&before["expires_at"], &before["session"]));
+    let shown = session(&site, &now[0]);
+    assert_eq!(judged(&site, &shown, "PSA_IOT"), (Tier::Affirming, vec![]));
+    assert_eq!((&shown.evidence, &shown.nonce), (&first.evidence, &first.nonce));
+    assert_ne!(shown.result, first.result);
+    assert_eq!(reappraisals(&site), 1);
+
+    // What changes nothing of it makes no new result. Then only the key of somebody else is left for this device.
+    provision(&site, &manifest("other", &key(40), "x").build().unwrap());
+    revoke(&site, &id);
+    site.until("its key counts no more", || codes(&listed(&site)[0]) == ["bad-evidence-signature"]);
+    assert_eq!(judged(&site, &session(&site, &listed(&site)[0]), "device").1, ["bad-evidence-signature"]);
+    assert_eq!(reappraisals(&site), 2);
+
+    // Nor does a restart, after which everything is judged again.
+    site.stop();
+    site.start();
+    let device = key(41);
+    attest(&site, &device, "b2");
+    provision(&site, &manifest("third", &device, "b2").build().unwrap());
+    site.until("the other is affirmed", || listed(&site).iter().any(|one| one["tier"] == "affirming"));
+    assert_eq!(reappraisals(&site), 3);
+}
+
+#[test]
+fn result_follows_releases_and_denied_digests() {
+    let (site, maker, device) = (Site::new(), Maker::new(), key(31));
+    site.put_authorities(&maker);
+    provision(&site, &instance_manifest(&device, vec![]));
+    attest_eat(&site, &device, b"app 1");
+    assert_eq!(codes(&listed(&site)[0]), ["no-reference"]);
+    let envelope = maker.release("1.0.0", 1, b"app 1");
+    site.publish(&envelope).expect(201);
+    site.until("the release covers it", || listed(&site)[0]["tier"] == "affirming");
+    let app = digest("app 1").to_string();
+    site.post("/api/v1/denied", json!({ "digest": app, "reason": "backdoor" })).expect(201);
+    site.until("its digest is denied", || codes(&listed(&site)[0]) == ["digest-denied"]);
+    site.call("DELETE", &format!("/api/v1/denied/{app}"), Some(&site.admin), "", None).expect(204);
+    site.until("it is not any more", || listed(&site)[0]["tier"] == "affirming");
+    let release = hex(manifest_digest(&envelope).as_bytes());
+    site.post(&format!("/api/v1/releases/{release}/revoke"), json!({ "reason": "bad" })).expect(204);
+    site.until("the release is revoked", || codes(&listed(&site)[0]) == ["release-revoked"]);
+    assert_eq!(judged(&site, &session(&site, &listed(&site)[0]), "EAT").0, Tier::Warning);
+}
+
+#[test]
+fn rules_for_all_and_for_the_class_that_evidence_names_are_in_its_result() {
+    let mut policy = trust::Policy::default();
+    let site = Site::with(|config| {
+        policy = config.policy.clone();
+        config.rules_worker = vec![env!("CARGO_BIN_EXE_rules-worker-for-tests").into()];
+    });
+    let (maker, device, psa) = (Maker::new(), key(31), key(32));
+    site.put_authorities(&maker);
+    site.publish(&maker.release("1.0.0", 1, b"app 1")).expect(201);
+    provision(&site, &instance_manifest(&device, vec![]));
+    let of_psa = provision(&site, &manifest("maker", &psa, "b1").build().unwrap());
+    attest_eat(&site, &device, b"app 1");
+    let of_media = |media: &str| {
+        let mut all = listed(&site);
+        all.retain(|one| one["media_type"] == media);
+        all.remove(0)
+    };
+    let (eat, rules) = ("application/eat+cwt", "/api/v1/rules");
+    assert_eq!(of_media(eat)["tier"], "affirming");
+    let policy_of = |one: &Value, part: &str| {
+        let cwt = session(&site, one).sextant_result.unwrap().0;
+        SignedResult::decode_cwt(&cwt).unwrap().unverified().submods[part].policy_ids[0].clone()
+    };
+    let without = policy_of(&of_media(eat), "EAT");
+    let add = |name: &str, body: &str, class: Option<String>| {
+        let source = format!("package policy\nimport rego.v1\n{body}\n");
+        site.post(rules, json!({ "name": name, "source": source, "class": class })).expect(201);
+        site.act(&format!("{rules}/{name}/1/activate")).expect(204);
+    };
+    let vendor = suit::Uuid::vendor("northlight.example");
+    let class = hex(suit::Uuid::class(&vendor, b"welcome-cam").as_bytes());
+    let says = "reasons contains \"old board\" if some component in input.components\n\
+                hardware := \"UNSAFE_HW\" if input.components[0].name == \"app\"";
+    add("others", "hardware := 97", Some("00000000-0000-4000-8000-000000000001".into()));
+    add("cameras", says, Some(class));
+    site.until("the rules count", || codes(&of_media(eat)) == ["policy-warned"]);
+    let found = of_media(eat);
+    assert_eq!(found["reasons"][0]["detail"]["says"], "old board");
+    policy.rules = vec![trust::digest_of_rules(&format!("package policy\nimport rego.v1\n{says}\n"))];
+    assert_eq!(policy_of(&found, "EAT"), format!("urn:sextant:policy:{}", policy.digest()));
+
+    // A PSA device has no such class; rules for all are for it as well.
+    let before = attest(&site, &psa, "b1");
+    assert_eq!(judged(&site, &before, "PSA_IOT"), (Tier::Affirming, vec![]));
+    assert_eq!(policy_of(&of_media(PSA), "PSA_IOT"), without);
+    add("all", "executables := 96 if input.profile", None);
+    site.until("rules for all count", || codes(&of_media(PSA)) == ["policy-refused"]);
+    assert_eq!(judged(&site, &session(&site, &of_media(PSA)), "PSA_IOT").0, Tier::Contraindicated);
+    site.until("for both", || codes(&of_media(eat)).contains(&"policy-refused"));
+    // What is not believed is nothing for rules.
+    revoke(&site, &of_psa);
+    site.until("its key counts no more", || codes(&of_media(PSA)) == ["bad-evidence-signature"]);
+}
+
+#[test]
+fn what_ended_or_was_edited_is_not_signed_again() {
+    let (mut lifetime, device) = (0, key(31));
+    let site = Site::with(|config| lifetime = config.policy.result_lifetime);
+    let id = provision(&site, &manifest("maker", &device, "b1").build().unwrap());
+    attest(&site, &device, "b1");
+    let ended = listed(&site)[0]["id"].clone();
+    site.clock.advance_seconds(lifetime);
+    let present = attest(&site, &device, "b1");
+    // A longer life, as somebody with the database alone would give it.
+    attest(&site, &device, "b1");
+    edit(&site, "UPDATE results SET expires = expires + 1000000 WHERE id = (SELECT max(id) FROM results)");
+    revoke(&site, &id);
+    let result_of =
+        |wanted: &dyn Fn(&Value) -> bool| listed(&site).into_iter().find(|one| wanted(one)).unwrap();
+    site.until("the one in time is judged again", || {
+        listed(&site).iter().any(|one| codes(one) == ["unknown-device"])
+    });
+    let again = result_of(&|one| one["again"] == true);
+    assert_eq!(session(&site, &again).evidence, present.evidence);
+    assert_eq!(reappraisals(&site), 1);
+    assert_eq!(result_of(&|one| one["id"] == ended)["tier"], "affirming");
+    assert_eq!(listed(&site).iter().filter(|one| one["tier"] == "affirming").count(), 2);
+}
+
+#[test]
+fn result_for_the_nonce_of_another_party_keeps_it() {
+    let (site, device) = (Site::new(), key(31));
+    let nonce = [7; 32];
+    let path = format!("/challenge-response/v1/newSession?nonce={}", api::Base64Url::encode(&nonce));
+    let opened = site.call("POST", &path, None, "", None).expect(201);
+    let location = opened.header("location").to_owned();
+    site.call("POST", &location, None, PSA, Some(&token(&device, &nonce, "b1"))).expect(200);
+    provision(&site, &manifest("maker", &device, "b1").build().unwrap());
+    site.until("it is affirmed", || listed(&site)[0]["tier"] == "affirming");
+    let shown = session(&site, &listed(&site)[0]);
+    let cwt = shown.sextant_result.unwrap().0;
+    let result = SignedResult::decode_cwt(&cwt).unwrap().unverified().clone();
+    assert_eq!(result.nonce.unwrap().as_bytes(), nonce);
+    assert_eq!(result.issued_at, NOW);
+}
+
+#[test]
+fn list_has_pages_and_is_for_those_who_may_read() {
+    let (site, device) = (Site::new(), key(31));
+    for content in ["b1", "b2", "b3"] {
+        attest(&site, &device, content);
+    }
+    site.call("GET", RESULTS, None, "", None).expect(401);
+    let reader = site.token("read", "reader");
+    site.call("GET", RESULTS, Some(&reader), "", None).expect(200);
+    let page = site.get(&format!("{RESULTS}?limit=2")).expect(200).json();
+    let next = page["next"].as_str().unwrap();
+    let rest = site.get(&format!("{RESULTS}?limit=2&after={next}")).expect(200).json();
+    let ids = |page: &Value| {
+        let items = page["items"].as_array().unwrap().iter();
+        items.map(|one| one["id"].as_i64().unwrap()).collect::<Vec<_>>()
+    };
+    let all = [ids(&page), ids(&rest)].concat();
+    assert_eq!((all.len(), rest.get("next")), (3, None));
+    assert!(all.is_sorted_by(|a, b| a > b), "{all:?}");
+    site.get(&format!("{RESULTS}?after=x")).expect(400);
+}
