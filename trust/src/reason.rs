@@ -98,6 +98,10 @@ codes! {
     AttesterCertificate = "attester-certificate",
     /// A part of the device is named in its evidence by a digest alone, and its claims did not come along.
     SubmoduleMissing = "submodule-missing",
+    /// A token says of itself that it is past its end.
+    EvidenceExpired = "evidence-expired",
+    /// A token says of itself that it is from the future, or not valid yet.
+    EvidenceNotYetValid = "evidence-not-yet-valid",
     /// No device with this id is enrolled.
     UnknownDevice = "unknown-device",
     /// Two devices use one key.

@@ -204,6 +204,13 @@ fn shows_a_key_in_every_form_as_the_same_key() {
     assert!(!desk.done("inspect k").contains(&"09".repeat(32)), "the private key is shown");
 }
 
+/// What the example of the documentation is made of.
+const SBOM: &[u8] = br#"{
+    "bomFormat": "CycloneDX", "specVersion": "1.6", "version": 1,
+    "metadata": { "component": { "type": "firmware", "name": "Welcome Cam firmware", "version": "1.4.0" } },
+    "components": [{ "type": "library", "name": "openssl", "version": "3.0.14" }]
+}"#;
+
 #[test]
 fn builds_the_example_of_the_documentation() {
     let desk = author_desk();
@@ -212,7 +219,8 @@ fn builds_the_example_of_the_documentation() {
         page.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("an example");
     desk.write("example.toml", example)
         .write("welcome-cam-1.4.0.bin", b"app")
-        .write("faces.tflite", b"faces");
+        .write("faces.tflite", b"faces")
+        .write("welcome-cam.cdx.json", SBOM);
     std::fs::copy(desk.path("ca.pem"), desk.path("northlight-ca.pem")).expect("a copy");
     desk.done("suit build example.toml --key author.key -o r.suit");
     let told = desk.done("suit verify r.suit --key author.key.pub");

@@ -121,6 +121,8 @@ pub(super) fn refused(error: eat::Error) -> Reason {
     use eat::{Distrust, Error, Feature};
     let code = match error {
         Error::Untrusted(Distrust::Nonce) => return Code::ReplayedNonce.into(),
+        Error::Untrusted(Distrust::Expired) => Code::EvidenceExpired,
+        Error::Untrusted(Distrust::NotYetValid) => Code::EvidenceNotYetValid,
         Error::Untrusted(Distrust::WeakHash) => Code::WeakAlgorithm,
         Error::Untrusted(Distrust::PcrDigest) => Code::PcrDigest,
         Error::Untrusted(Distrust::DetachedDigest | Distrust::UncoveredSet) => Code::DetachedDigest,

@@ -24,6 +24,9 @@ use crate::{Beliefs, Code, EndorsedKey, Measured, Reason};
 /// Content-Format of CoSWID (RFC 9393, section 8.2).
 const COSWID_FORMAT: u16 = 258;
 
+/// How far the clock of a device may be from ours, in seconds, where a token has times. Fresh it is by its nonce.
+const MAX_CLOCK_SKEW: i64 = 60;
+
 /// Media types of unprotected claims-sets (RFC 9781; RFC 9782).
 const UNPROTECTED: [&str; 3] =
     ["application/uccs+cbor", "application/eat-ucs+cbor", "application/eat-ucs+json"];
@@ -121,6 +124,8 @@ fn walk(
 ) -> Result<Vec<Attester>, Reason> {
     let (mut attesters, mut left) = (Vec::new(), Vec::from([root]));
     while let Some(part) = left.pop() {
+        let timely = part.claims.check_time(finder.beliefs.now, MAX_CLOCK_SKEW);
+        timely.map_err(|distrust| keys::refused(distrust.into()))?;
         let attester = part.attester(finder.beliefs)?;
         let environment = attester.measured.environment.clone();
         attesters.push(attester);

@@ -400,3 +400,31 @@ fn made_tokens_are_judged_as_their_index_says() {
     let found = judge("application/cmw+cbor", &wrapped, &expecting, &sent).unwrap();
     assert!(found.contains_key("EAT"), "{found:?}");
 }
+
+/// Times in a token bind, give or take a minute; in a part as well.
+#[test]
+fn a_token_past_its_end_or_from_the_future_is_not_believed() {
+    let endorsements = known();
+    let timed = |issued, begins, ends| Claims {
+        issued_at: issued,
+        not_before: begins,
+        expires_at: ends,
+        ..claims(1, "app 1")
+    };
+    let rows = [
+        (timed(Some(NOW), Some(NOW), Some(NOW + 1)), None),
+        (timed(Some(NOW + 60), None, None), None),
+        (timed(None, Some(NOW + 60), None), None),
+        (timed(None, None, Some(NOW - 59)), None),
+        (timed(Some(NOW + 61), None, None), Some(Code::EvidenceNotYetValid)),
+        (timed(None, Some(NOW + 61), None), Some(Code::EvidenceNotYetValid)),
+        (timed(None, None, Some(NOW - 60)), Some(Code::EvidenceExpired)),
+    ];
+    for (row, (claims, refused)) in rows.into_iter().enumerate() {
+        let expected = refused.map_or_else(|| parts([("EAT", None)]), Err);
+        assert_eq!(found(&claims, &endorsements), expected, "row {row}");
+    }
+    let old = Claims { expires_at: Some(NOW - 60), ..anonymous("sensor 1") };
+    let whole = within(claims(1, "app 1"), [("sensor", Submodule::Claims(old.into()))]);
+    assert_eq!(found(&whole, &endorsements), Err(Code::EvidenceExpired));
+}

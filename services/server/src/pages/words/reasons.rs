@@ -154,6 +154,8 @@ pub(super) const REASONS: &[(&str, &[&str])] = &[
     ("bad-evidence-signature", &["The evidence was not signed by this device's key."]),
     ("malformed-evidence", &["The evidence could not be read: {error}.", "The evidence could not be read."]),
     ("replayed-nonce", &["The evidence answers an older question."]),
+    ("evidence-expired", &["The evidence says of itself that it is past its end."]),
+    ("evidence-not-yet-valid", &["The evidence says of itself that it is from the future."]),
     ("unknown-device", &["No device with this id is enrolled."]),
     (
         "same-key-twice",
