@@ -107,10 +107,8 @@ impl App {
         device: &Device,
         record: Option<ResultRecord>,
     ) -> Result<Option<Redecision>, Failure> {
-        let Some(record) = record else {
-            let decided = self.decide_in(device, None, &round.basis.book, &round.around, round.now);
-            return Ok(self.redecision(device, &decided, None, round.now));
-        };
+        // Who never attested has nothing that could be judged again.
+        let Some(record) = record else { return Ok(None) };
         let judged = self.judge_again(device, &record, round.twin(device), &round.basis).await?;
         let same = says_the_same(&judged, &record);
         // A result that is past its end is not made again: the evidence is no fresher.
