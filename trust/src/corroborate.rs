@@ -208,19 +208,6 @@ fn judge_measured(
     }
 }
 
-/// What an attester measured, in the terms of components: files, or else elements, each with the first of its digests.
-pub(crate) fn components(attester: &Attester) -> Vec<Measured> {
-    if !attester.files.is_empty() {
-        return attester.files.clone();
-    }
-    let measured = |element: &Element| Measured {
-        name: component(element),
-        digest: digests(element).first().copied(),
-        size: None,
-    };
-    attester.measured.elements.iter().map(measured).collect()
-}
-
 /// Every digest in an element.
 pub(crate) fn digests(element: &Element) -> Vec<Digest> {
     let values = &element.values;

@@ -7,10 +7,7 @@ use alloc::{
 use crypto::{Digest, HashAlgorithm};
 use eat::{Category, DebugStatus, EVIDENCE_PROFILE, Tier, TrustVector, VerifiedEvidence};
 
-use crate::{
-    Appraised, Attester, Code, Measured, Policy, Reason, References, appraise::measured,
-    corroborate::components,
-};
+use crate::{Appraised, Attester, Code, Measured, Policy, Reason, References, appraise::measured};
 
 /// The longest rules, in bytes.
 pub const MAX_RULES: usize = 64 << 10;
@@ -122,7 +119,7 @@ pub fn apply_rules_to_attester<'r>(
     if policy.rules.is_empty() || attester.refused.is_some() {
         return appraised;
     }
-    let components = components(attester);
+    let components = attester.components();
     let first = appraised.clone();
     let case = Case {
         profile: attester.profile.as_deref().unwrap_or(media_type),
