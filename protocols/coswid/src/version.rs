@@ -116,12 +116,12 @@ fn lexicographic(a: &str, b: &str, compare: impl Fn(&str, &str) -> Ordering) -> 
     }
 }
 
-fn is_number(text: &str) -> bool {
+pub(crate) fn is_number(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// Compares digit strings of any length as numbers.
-fn number(a: &str, b: &str) -> Ordering {
+/// Compares digit strings of any length as numbers; none are zero.
+pub(crate) fn number(a: &str, b: &str) -> Ordering {
     let (a, b) = (a.trim_start_matches('0'), b.trim_start_matches('0'));
     a.len().cmp(&b.len()).then_with(|| a.cmp(b))
 }

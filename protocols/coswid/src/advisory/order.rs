@@ -2,7 +2,10 @@
 
 use core::cmp::Ordering;
 
-use crate::{Version, VersionScheme};
+use crate::{
+    Version, VersionScheme,
+    version::{is_number, number},
+};
 
 /// How versions are written and ordered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -188,14 +191,4 @@ fn words(a: &str, b: &str) -> Ordering {
             return order;
         }
     }
-}
-
-fn is_number(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-/// Compares digits of any number as numbers; none are zero.
-fn number(a: &str, b: &str) -> Ordering {
-    let (a, b) = (a.trim_start_matches('0'), b.trim_start_matches('0'));
-    a.len().cmp(&b.len()).then_with(|| a.cmp(b))
 }
