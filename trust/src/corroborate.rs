@@ -4,7 +4,7 @@ use corim::{Ect, Element, Flags, MeasuredElement, Outcome, ReleaseId, Subject, T
 use crypto::Digest;
 use eat::{Category, DebugStatus, LifecycleState, TrustVector};
 
-use crate::{Appraised, Attester, Beliefs, Code, Measured, Policy, Reason, find_release, refuse_evidence};
+use crate::{Appraised, Attester, Beliefs, Code, Policy, Reason, find_release, refuse_evidence};
 
 /// What evidence of an attester is worth, and what endorsements add to it.
 #[derive(Clone, Debug, PartialEq, Eq)]

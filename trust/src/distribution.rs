@@ -7,8 +7,8 @@ use alloc::{
 };
 
 use corim::{
-    ArtifactType, Coserv, CoservQuery, CoservResults, CryptoKey, Environment, EnvironmentSelector,
-    Measurement, Quad, ResultType, RimSelector, Stateful, TagId, VerifiedCorim,
+    ArtifactType, Coserv, CoservQuery, CoservResults, CryptoKey, Environment, EnvironmentSelector, Quad,
+    ResultType, RimSelector, TagId, VerifiedCorim,
 };
 use crypto::Digest;
 use eat::{Cmw, CmwCollection, CmwKey, CmwRecord};
@@ -195,33 +195,15 @@ impl<'q> Found<'q> {
 
 /// The environments that are asked for, in any state.
 fn environments(selector: &EnvironmentSelector) -> Result<Vec<Environment>, Reason> {
-    fn each<T: Clone>(
-        all: &[Stateful<T>],
-        of: impl Fn(T) -> Environment,
-    ) -> Result<Vec<Environment>, Reason> {
-        if all.len() > MAX_ASKED {
-            return Err(too_much());
-        }
-        let stateful = |measurements: &[Measurement]| !measurements.is_empty();
-        if all.iter().any(|one| stateful(&one.measurements)) {
-            return Err(
-                Reason::new(Code::MalformedObject).with("error", "environments in a state are not selected")
-            );
-        }
-        Ok(all.iter().map(|one| of(one.environment.clone())).collect())
+    let all = selector.environments();
+    if all.len() > MAX_ASKED {
+        return Err(too_much());
     }
-    let nowhere = Environment::default;
-    match selector {
-        EnvironmentSelector::Classes(all) => {
-            each(all, |class| Environment { class: Some(class), ..nowhere() })
-        }
-        EnvironmentSelector::Instances(all) => {
-            each(all, |instance| Environment { instance: Some(instance), ..nowhere() })
-        }
-        EnvironmentSelector::Groups(all) => {
-            each(all, |group| Environment { group: Some(group), ..nowhere() })
-        }
+    if all.iter().any(|(_, state)| !state.is_empty()) {
+        let error = "environments in a state are not selected";
+        return Err(Reason::new(Code::MalformedObject).with("error", error));
     }
+    Ok(all.into_iter().map(|(environment, _)| environment).collect())
 }
 
 fn holds(manifest: &VerifiedCorim, rim: &RimSelector) -> bool {

@@ -5,8 +5,8 @@ use alloc::{string::String, vec::Vec};
 use cbor::{Key, MapBuilder, Reader, Reason, Type, Writer};
 
 use crate::{
-    Class, ConditionalTriple, CryptoKey, Error, Group, Instance, KeyTriple, MAX_CORIM_LEN, Measurement,
-    Profile, TagId, ValuesTriple,
+    Class, ConditionalTriple, CryptoKey, Environment, Error, Group, Instance, KeyTriple, MAX_CORIM_LEN,
+    Measurement, Profile, TagId, ValuesTriple,
     datetime::{format_datetime, parse_datetime},
     key::{decode_keys, encode_keys},
     labels::{coserv as labels, tag},
@@ -250,6 +250,24 @@ impl ResultType {
 }
 
 impl EnvironmentSelector {
+    /// Each environment, with its state.
+    pub fn environments(&self) -> Vec<(Environment, &[Measurement])> {
+        fn each<T: Clone>(
+            all: &[Stateful<T>],
+            of: impl Fn(T) -> Environment,
+        ) -> Vec<(Environment, &[Measurement])> {
+            all.iter().map(|one| (of(one.environment.clone()), one.measurements.as_slice())).collect()
+        }
+        let nowhere = Environment::default;
+        match self {
+            Self::Classes(all) => each(all, |class| Environment { class: Some(class), ..nowhere() }),
+            Self::Instances(all) => {
+                each(all, |instance| Environment { instance: Some(instance), ..nowhere() })
+            }
+            Self::Groups(all) => each(all, |group| Environment { group: Some(group), ..nowhere() }),
+        }
+    }
+
     fn decode(reader: &mut Reader<'_>) -> Result<Self, cbor::Error> {
         let start = reader.position();
         let mut map = reader.map()?;

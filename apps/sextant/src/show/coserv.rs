@@ -2,7 +2,7 @@
 
 use corim::{
     ArtifactType, ConditionalTriple, Coserv, CoservQuery, CoservResults, Environment, EnvironmentSelector,
-    Quad, ResultType, RimSelector, Stateful,
+    Measurement, Quad, ResultType, RimSelector,
 };
 
 use super::corim as shown;
@@ -56,25 +56,11 @@ fn result_type(form: ResultType) -> &'static str {
 }
 
 fn environments(selector: &EnvironmentSelector) -> Vec<Map> {
-    fn each<T: Clone>(all: &[Stateful<T>], of: impl Fn(T) -> Environment) -> Vec<Map> {
-        let one = |one: &Stateful<T>| {
-            let state: Vec<Map> = one.measurements.iter().map(shown::measurement).collect();
-            shown::environment(&of(one.environment.clone())).unless_empty("measurements", state)
-        };
-        all.iter().map(one).collect()
-    }
-    let nowhere = Environment::default;
-    match selector {
-        EnvironmentSelector::Classes(all) => {
-            each(all, |class| Environment { class: Some(class), ..nowhere() })
-        }
-        EnvironmentSelector::Instances(all) => {
-            each(all, |instance| Environment { instance: Some(instance), ..nowhere() })
-        }
-        EnvironmentSelector::Groups(all) => {
-            each(all, |group| Environment { group: Some(group), ..nowhere() })
-        }
-    }
+    let one = |(environment, state): (Environment, &[Measurement])| {
+        let state: Vec<Map> = state.iter().map(shown::measurement).collect();
+        shown::environment(&environment).unless_empty("measurements", state)
+    };
+    selector.environments().into_iter().map(one).collect()
 }
 
 fn results(results: &CoservResults, parts: Parts) -> Map {
