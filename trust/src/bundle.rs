@@ -194,7 +194,7 @@ impl Bundle {
         let source =
             |wanted: &Digest| rules.iter().find(|(digest, _)| digest == wanted).map(|(_, source)| *source);
         let appraised = appraise(&checked, &references, policy);
-        let appraised = apply_rules(appraised, &checked, &references, policy, &source, engine);
+        let appraised = apply_rules(appraised, &checked, &known, policy, &source, engine);
         let vector = verified.appraisal(SUBMOD).and_then(|appraisal| appraisal.vector);
         let codes = |reasons: &[Reason]| reasons.iter().map(|reason| reason.code).collect::<Vec<_>>();
         let same = vector == Some(appraised.vector)

@@ -7,7 +7,7 @@ use alloc::{
 use crypto::{Digest, HashAlgorithm};
 use eat::{Category, DebugStatus, EVIDENCE_PROFILE, Tier, TrustVector, VerifiedEvidence};
 
-use crate::{Appraised, Attester, Code, Measured, Policy, Reason, References, appraise::measured};
+use crate::{Appraised, Attester, Code, Measured, Policy, Reason, Releases, appraise::measured};
 
 /// The longest rules, in bytes.
 pub const MAX_RULES: usize = 64 << 10;
@@ -76,7 +76,7 @@ impl RulesEngine for NoRules {
 pub fn apply_rules<'r>(
     appraised: Appraised,
     evidence: &VerifiedEvidence<'_>,
-    references: &References<'_>,
+    releases: &Releases,
     policy: &Policy,
     source: &dyn Fn(&Digest) -> Option<&'r str>,
     engine: &mut dyn RulesEngine,
@@ -87,7 +87,7 @@ pub fn apply_rules<'r>(
     let claims = evidence.claims();
     // What cannot be read was said to be so, and is nothing to look at.
     let components = measured(&claims.measurement).unwrap_or_default();
-    let known = references.releases.of_class(&claims.vendor, &claims.class);
+    let known = releases.of_class(&claims.vendor, &claims.class);
     let release = known.iter().find(|release| Some(release.manifest_digest()) == appraised.release);
     let first = appraised.clone();
     let case = Case {

@@ -265,7 +265,7 @@ fn judge_ours(
         Ok((evidence, key)) => {
             let appraised = trust::appraise(&evidence, &references, policy);
             let source = |digest: &crypto::Digest| source(rules, digest);
-            let appraised = apply_rules(appraised, &evidence, &references, policy, &source, engine);
+            let appraised = apply_rules(appraised, &evidence, &releases, policy, &source, engine);
             let claims = evidence.claims();
             let expected: Vec<_> = releases
                 .of_class(&claims.vendor, &claims.class)

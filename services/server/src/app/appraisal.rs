@@ -149,33 +149,44 @@ impl App {
             let reason = Reason::new(Code::SameKeyTwice).with("a", &device.name).with("b", twin);
             return Ok((refuse_evidence(reason), policy));
         }
+        let judge = |references: &References<'_>| appraise(evidence, references, &self.config.policy);
+        let appraised = self.by_what_counts(basis, class, judge, |appraised| appraised.release).await?;
+        Ok((self.apply_rules(appraised, evidence, &policy, basis), policy))
+    }
+
+    /// Judges by the releases that count. One whose rows in the store are not what its signed object says counts for
+    /// nothing: where it is what was found, it is judged again without it.
+    pub(super) async fn by_what_counts<T>(
+        &self,
+        basis: &Basis,
+        class: &[u8],
+        judge: impl Fn(&References<'_>) -> T,
+        release: impl Fn(&T) -> Option<Digest>,
+    ) -> Result<T, Failure> {
         let mut tampered = basis.book.tampered(class).cloned();
         let mut without = Vec::new();
         loop {
-            let references = References {
+            let found = judge(&References {
                 releases: basis.book.releases(),
                 without: &without,
                 denied: &basis.criteria.denied,
                 tampered: tampered.as_ref(),
-            };
-            let appraised = appraise(evidence, &references, &self.config.policy);
-            let found = appraised.release.and_then(|release| basis.book.get(&ReleaseId::new(release)));
+            });
+            let digest = release(&found);
+            let entry = digest.and_then(|release| basis.book.get(&ReleaseId::new(release)));
             // Only what is stored beside the release that would count needs to be looked at.
-            if let Some(entry) = found
-                && !self.holds(entry).await?
-            {
-                // The reconciler finds out the same, says so, and judges other devices again.
-                self.nudge.notify_one();
-                without.extend(appraised.release);
-                tampered = Some(
-                    Reason::new(Code::ReferenceTampered)
-                        .with("release", entry.record.id)
-                        .with("version", &entry.record.version),
-                );
-                continue;
+            let Some(entry) = entry else { return Ok(found) };
+            if self.holds(entry).await? {
+                return Ok(found);
             }
-            let appraised = self.apply_rules(appraised, evidence, &references, &policy, &basis.criteria);
-            return Ok((appraised, policy));
+            // The reconciler finds out the same, says so, and judges other devices again.
+            self.nudge.notify_one();
+            without.extend(digest);
+            tampered = Some(
+                Reason::new(Code::ReferenceTampered)
+                    .with("release", entry.record.id)
+                    .with("version", &entry.record.version),
+            );
         }
     }
 

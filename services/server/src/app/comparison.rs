@@ -1,7 +1,7 @@
 //! What a device measured beside what is expected of it, component by component.
 
-use store::{Device, ReleaseId, ResultRecord};
-use trust::{Code, Compared, Comparison, Reason, References, compare};
+use store::{Device, ResultRecord};
+use trust::{Compared, Comparison, References, compare};
 
 use crate::app::{App, Failure, answers, releases::hex};
 
@@ -17,27 +17,10 @@ impl App {
             return Ok(None);
         };
         let basis = self.basis();
-        let mut tampered = basis.book.tampered(&evidence.claims().class).cloned();
-        let mut without = Vec::new();
-        loop {
-            let references = References {
-                releases: basis.book.releases(),
-                without: &without,
-                denied: &basis.criteria.denied,
-                tampered: tampered.as_ref(),
-            };
-            let Ok(found) = compare(&evidence, &references, &self.config.policy) else { return Ok(None) };
-            let against = found.against.as_ref().map(|against| against.release);
-            let entry = against.and_then(|release| basis.book.get(&ReleaseId::new(release)));
-            // A release whose rows in the store differ from its signed object counts no more here than in an appraisal.
-            match entry {
-                Some(entry) if !self.holds(entry).await? => {
-                    without.extend(against);
-                    tampered = Some(Reason::new(Code::ReferenceTampered));
-                }
-                _ => return Ok(Some(view(found))),
-            }
-        }
+        let judge = |references: &References<'_>| compare(&evidence, references, &self.config.policy).ok();
+        let release = |found: &Option<Comparison>| Some(found.as_ref()?.against.as_ref()?.release);
+        let found = self.by_what_counts(&basis, &evidence.claims().class, judge, release).await?;
+        Ok(found.map(view))
     }
 }
 

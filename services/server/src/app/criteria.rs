@@ -234,16 +234,15 @@ impl App {
         &self,
         appraised: trust::Appraised,
         evidence: &eat::VerifiedEvidence<'_>,
-        references: &trust::References<'_>,
         policy: &Policy,
-        criteria: &Criteria,
+        basis: &Basis,
     ) -> trust::Appraised {
         if policy.rules.is_empty() {
             return appraised;
         }
         self.with_sandbox(|sandbox| {
-            let source = |digest: &Digest| criteria.source(digest);
-            trust::apply_rules(appraised, evidence, references, policy, &source, sandbox)
+            let source = |digest: &Digest| basis.criteria.source(digest);
+            trust::apply_rules(appraised, evidence, basis.book.releases(), policy, &source, sandbox)
         })
     }
 }
