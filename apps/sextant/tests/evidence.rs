@@ -80,6 +80,15 @@ fn appraises_evidence_and_signs_results_in_both_forms() {
     desk.done(&appraise("good.cwt", "--ear-key verifier.key -o good.ear"));
     desk.done(&appraise("good.cwt", "--ear-key verifier.key --jwt -o good.jwt"));
     desk.refused(&appraise("bad.cwt", "--ear-key verifier.key -o bad.ear"), "digest-mismatch");
+    // Each component stands beside what the release expects of it.
+    for (file, verdict) in [("good.cwt", "same"), ("bad.cwt", "differs")] {
+        let run = desk.run(&appraise(file, "--json"));
+        let answer: serde_json::Value = serde_json::from_str(&run.stdout).expect("JSON");
+        let row = &answer["components"]["device"][0];
+        assert_eq!((&row["component"], &row["verdict"]), (&"app".into(), &verdict.into()), "{row}");
+        assert!(row["expected"].is_string() && row["release"].is_string(), "{row}");
+        assert_eq!(row["measured"] == row["expected"], verdict == "same", "{row}");
+    }
     for result in ["good.ear", "good.jwt"] {
         desk.done(&format!("inspect {result}"));
         desk.done(&format!("ear inspect {result}"));

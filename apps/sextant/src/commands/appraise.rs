@@ -9,10 +9,10 @@ use cose::{Purpose, TrustAnchors};
 use crypto::PublicKey;
 use rules::Sandbox;
 use trust::{
-    Attester, Beliefs, Code, Corroborated, Endorsements, Measured, OwnRelease, Part, Policy, Reason,
-    References, Release, ReleaseAnchors, Releases, SUBMOD, Subject, apply_rules, apply_rules_to_attester,
-    attestation_result, attestation_result_of, corroborate, digest_of_rules, refuse_evidence,
-    verify_manifest,
+    Attester, Beliefs, Code, Compared, Comparison, Corroborated, Endorsements, Measured, OwnRelease, Part,
+    Policy, Reason, References, Release, ReleaseAnchors, Releases, SUBMOD, Subject, apply_rules,
+    apply_rules_to_attester, attestation_result, attestation_result_of, corroborate, digest_of_rules,
+    refuse_evidence, verify_manifest,
 };
 use x509::Certificate;
 
@@ -266,13 +266,9 @@ fn judge_ours(
             let appraised = trust::appraise(&evidence, &references, policy);
             let source = |digest: &crypto::Digest| source(rules, digest);
             let appraised = apply_rules(appraised, &evidence, &releases, policy, &source, engine);
-            let claims = evidence.claims();
-            let expected: Vec<_> = releases
-                .of_class(&claims.vendor, &claims.class)
-                .iter()
-                .map(|release| of_release(release))
-                .collect();
-            (appraised, Some(key.clone()), compared(&files(&claims.measurement), &expected))
+            // What cannot be read was said to be so, and has no components.
+            let compared = trust::compare(&evidence, &references, policy);
+            (appraised, Some(key.clone()), compared.map(side_by_side).unwrap_or_default())
         }
         Err(reason) => (refuse_evidence(reason), None, Vec::new()),
     };
@@ -380,10 +376,20 @@ fn verifier() -> VerifierId {
     VerifierId { developer: "sextant".into(), build: env!("CARGO_PKG_VERSION").into() }
 }
 
-fn files(tag: &[u8]) -> Vec<Measured> {
-    let Ok(tag) = coswid::Tag::decode(tag) else { return Vec::new() };
-    let files = tag.measured_files().into_iter();
-    files.map(|file| Measured { name: file.path(), digest: file.digest, size: file.size }).collect()
+/// Each component as measured and as the one release expects it that matches or comes nearest.
+fn side_by_side(found: Comparison) -> Vec<Map> {
+    let against = found.against.as_ref();
+    let row = |row: &Compared| {
+        let expected = row.expected.as_ref();
+        let measured = row.measured.as_ref().and_then(|measured| measured.digest);
+        Map::new()
+            .with("component", row.name.as_str())
+            .maybe("measured", measured.map(Node::shown))
+            .maybe("expected", expected.map(|expected| Node::shown(expected.digest)))
+            .maybe("release", against.filter(|_| expected.is_some()).map(|against| against.version.as_str()))
+            .with("verdict", row.agreement.as_str())
+    };
+    found.components.iter().map(row).collect()
 }
 
 fn of_release(release: &Release) -> (String, Vec<Measured>) {
@@ -395,7 +401,7 @@ fn of_release(release: &Release) -> (String, Vec<Measured>) {
     (format!("{} {}", release.name(), release.version()), components.collect())
 }
 
-/// What was measured beside what each release expects, and what only a release knows.
+/// What was measured beside what each source of expected values expects, and what only that knows.
 fn compared(measured: &[Measured], expected: &[(String, Vec<Measured>)]) -> Vec<Map> {
     let mut names: Vec<&str> = Vec::new();
     let known = expected.iter().flat_map(|(_, components)| components);
