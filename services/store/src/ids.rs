@@ -3,6 +3,8 @@ use std::{fmt, str::FromStr};
 use crypto::{Digest, HashAlgorithm};
 use thiserror::Error as ThisError;
 
+use crate::objects::{Kind, ObjectId};
+
 /// The text is not an id of this kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ThisError)]
 #[error("not an id of this kind")]
@@ -59,82 +61,55 @@ impl ReleaseId {
     }
 }
 
-/// A manifest of reference values: SHA-256 of its bytes as received, rendered as hexadecimal digits.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct EndorsementId(Digest);
+macro_rules! hex_id {
+    ($name:ident, $read:expr) => {
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.as_bytes().iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+            }
+        }
 
-impl EndorsementId {
-    /// The id of a manifest with these bytes.
-    pub fn of(manifest: &[u8]) -> Self {
-        Self(Digest::of(HashAlgorithm::Sha256, manifest))
-    }
+        impl FromStr for $name {
+            type Err = NotAnId;
 
-    /// The id with these bytes, or `None` when they are not as many as SHA-256 gives.
-    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        Digest::new(HashAlgorithm::Sha256, bytes).map(Self)
-    }
-
-    /// The digest.
-    pub fn digest(&self) -> Digest {
-        self.0
-    }
-
-    /// The digest's bytes.
-    pub fn as_bytes(&self) -> &[u8] {
-        self.0.as_bytes()
-    }
+            fn from_str(text: &str) -> Result<Self, NotAnId> {
+                decode_hex(text).and_then(|bytes| $read(&bytes)).ok_or(NotAnId)
+            }
+        }
+    };
 }
 
-/// A security advisory: SHA-256 of its bytes as received, rendered as hexadecimal digits.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct AdvisoryId(Digest);
+macro_rules! object_id {
+    ($(#[doc = $doc:literal] $name:ident),+ $(,)?) => {$(
+        #[doc = $doc]
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+        pub struct $name(Digest);
 
-impl AdvisoryId {
-    /// The id of an advisory with these bytes.
-    pub fn of(advisory: &[u8]) -> Self {
-        Self(Digest::of(HashAlgorithm::Sha256, advisory))
-    }
+        impl $name {
+            /// The digest.
+            pub fn digest(&self) -> Digest {
+                self.0
+            }
+        }
 
-    /// The id with these bytes, or `None` when they are not as many as SHA-256 gives.
-    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        Digest::new(HashAlgorithm::Sha256, bytes).map(Self)
-    }
+        impl ObjectId for $name {
+            const KIND: Kind = $name::KIND;
 
-    /// The digest.
-    pub fn digest(&self) -> Digest {
-        self.0
-    }
+            fn of(object: &[u8]) -> Self {
+                Self(Digest::of(HashAlgorithm::Sha256, object))
+            }
 
-    /// The digest's bytes.
-    pub fn as_bytes(&self) -> &[u8] {
-        self.0.as_bytes()
-    }
-}
+            fn from_bytes(bytes: &[u8]) -> Option<Self> {
+                Digest::new(HashAlgorithm::Sha256, bytes).map(Self)
+            }
 
-/// A signed statement on a scan: SHA-256 of its bytes as received, rendered as hexadecimal digits.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct ScanId(Digest);
+            fn as_bytes(&self) -> &[u8] {
+                self.0.as_bytes()
+            }
+        }
 
-impl ScanId {
-    /// The id of a statement with these bytes.
-    pub fn of(statement: &[u8]) -> Self {
-        Self(Digest::of(HashAlgorithm::Sha256, statement))
-    }
-
-    /// The id with these bytes, or `None` when they are not as many as SHA-256 gives.
-    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        Digest::new(HashAlgorithm::Sha256, bytes).map(Self)
-    }
-
-    /// The digest.
-    pub fn digest(&self) -> Digest {
-        self.0
-    }
-
-    /// The digest's bytes.
-    pub fn as_bytes(&self) -> &[u8] {
-        self.0.as_bytes()
-    }
+        hex_id!($name, $name::from_bytes);
+    )+};
 }
 
 /// A challenge-response session: a UUID.
@@ -163,29 +138,17 @@ impl FromStr for SessionId {
     }
 }
 
-macro_rules! hex_id {
-    ($name:ident, $read:expr) => {
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                self.as_bytes().iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-            }
-        }
-
-        impl FromStr for $name {
-            type Err = NotAnId;
-
-            fn from_str(text: &str) -> Result<Self, NotAnId> {
-                decode_hex(text).and_then(|bytes| $read(&bytes)).ok_or(NotAnId)
-            }
-        }
-    };
-}
-
 hex_id!(DeviceId, DeviceId::new);
 hex_id!(ReleaseId, ReleaseId::from_bytes);
-hex_id!(EndorsementId, EndorsementId::from_bytes);
-hex_id!(AdvisoryId, AdvisoryId::from_bytes);
-hex_id!(ScanId, ScanId::from_bytes);
+
+object_id!(
+    /// A manifest of reference values: SHA-256 of its bytes as received, rendered as hexadecimal digits.
+    EndorsementId,
+    /// A security advisory: SHA-256 of its bytes as received, rendered as hexadecimal digits.
+    AdvisoryId,
+    /// A signed statement on a scan: SHA-256 of its bytes as received, rendered as hexadecimal digits.
+    ScanId,
+);
 
 macro_rules! row_id {
     ($(#[doc = $doc:literal] $name:ident),+ $(,)?) => {$(

@@ -8,26 +8,24 @@
 
 #![forbid(unsafe_code)]
 
-mod advisories;
 mod audit;
 mod authorities;
 mod campaigns;
 mod decisions;
 mod denied;
 mod devices;
-mod endorsements;
 mod error;
 mod foreign;
 mod gateways;
 mod holds;
 mod ids;
+mod objects;
 mod open;
 mod overrides;
 mod releases;
 mod reports;
 mod results;
 mod rules;
-mod scans;
 mod sessions;
 mod tokens;
 mod writer;
@@ -36,14 +34,12 @@ mod writer;
 mod tests;
 
 // Public interface
-pub use advisories::{AdvisoryRecord, NewAdvisory};
 pub use audit::{AuditBreak, AuditEntry, AuditHead, AuditRecord};
 pub use authorities::{AuthorityUpdateRecord, AuthorityVersion, NewAuthorityUpdate};
 pub use campaigns::{Campaign, CampaignChange, CampaignDevice, DeviceChange, NewCampaign, Offer, Remainder};
 pub use decisions::{DecisionRecord, NewDecision, Redecision};
 pub use denied::Denied;
 pub use devices::{BeforeAttesting, Device, DeviceFilter, NewDevice};
-pub use endorsements::{EndorsementRecord, NewEndorsement};
 pub use error::Error;
 pub use foreign::ForeignResult;
 pub use gateways::{
@@ -54,13 +50,13 @@ pub use ids::{
     ActionId, AdvisoryId, CampaignId, DecisionId, DeviceId, EndorsementId, NotAnId, ReleaseId, ReportId,
     ResultId, ScanId, SessionId, Timestamp,
 };
+pub use objects::{Kind, NewObject, ObjectId, ObjectRecord};
 pub use open::Store;
 pub use overrides::Override;
 pub use releases::{ExpectedValue, NewRelease, Release};
 pub use reports::{MAX_REPORTS, NewReport, ReportGroup, ReportRecord};
 pub use results::{NewResult, ResultRecord};
 pub use rules::{NewRules, Rules};
-pub use scans::{NewScan, ScanRecord};
 pub use sessions::Challenge;
 pub use tokens::Token;
 pub use writer::Change;

@@ -7,7 +7,7 @@ use std::{
 
 use coswid::advisory::{Advisory, Answer, Component, Doubt, Query, Verdict, judge};
 use serde_json::json;
-use store::{AdvisoryId, AdvisoryRecord, Device, DeviceFilter, NewAdvisory, ReleaseId};
+use store::{AdvisoryId, Device, DeviceFilter, NewObject, ObjectId, ObjectRecord, ReleaseId};
 use trust::{Code, Reason};
 
 use crate::app::{App, Failure, reasons, releases::Book, rfc3339};
@@ -92,8 +92,8 @@ impl App {
     pub(crate) async fn read_advisories(&self) -> Result<(), store::Error> {
         let _one_at_a_time = self.reading.lock().await;
         let mut advisories = BTreeMap::new();
-        for record in self.store.advisories().await? {
-            if record.withdrawn_at.is_some() {
+        for record in self.store.objects::<AdvisoryId>().await? {
+            if record.revoked_at.is_some() {
                 continue;
             }
             match read(&record) {
@@ -116,7 +116,8 @@ impl App {
             self.audit(actor, "advisory.refuse", format!("object:{id}"), detail).await?;
             return Err(Failure::Unreadable(reason));
         }
-        self.store.add_advisory(NewAdvisory { bytes, at: self.now(), actor: actor.to_owned() }).await?;
+        let new = NewObject { bytes, at: self.now(), actor: actor.to_owned(), about: None };
+        self.store.add_object::<AdvisoryId>(new).await?;
         self.follow_advisories().await?;
         self.advisory_view(id).await
     }
@@ -124,7 +125,7 @@ impl App {
     /// Takes an advisory back, for good.
     pub(crate) async fn withdraw_advisory(&self, id: AdvisoryId, actor: &str) -> Result<(), Failure> {
         self.advisory(id).await?;
-        self.store.withdraw_advisory(id, actor, self.now()).await?;
+        self.store.revoke_object(id, actor, self.now()).await?;
         self.follow_advisories().await
     }
 
@@ -138,7 +139,7 @@ impl App {
 
     /// Every advisory that ever came.
     pub(crate) async fn advisory_views(&self) -> Result<Vec<api::Advisory>, Failure> {
-        let (book, advisories, records) = (self.book(), self.advisories(), self.store.advisories().await?);
+        let (book, advisories, records) = (self.book(), self.advisories(), self.store.objects().await?);
         Ok(records.iter().map(|record| view(record, &advisories, &book)).collect())
     }
 
@@ -148,8 +149,8 @@ impl App {
     }
 
     /// One advisory as it was received.
-    pub(crate) async fn advisory(&self, id: AdvisoryId) -> Result<AdvisoryRecord, Failure> {
-        self.store.advisory(id).await?.ok_or(Failure::NotFound)
+    pub(crate) async fn advisory(&self, id: AdvisoryId) -> Result<ObjectRecord<AdvisoryId>, Failure> {
+        self.store.object(id).await?.ok_or(Failure::NotFound)
     }
 
     /// Which devices attested a release with a component that is asked for.
@@ -222,7 +223,7 @@ fn add_matches(
     }));
 }
 
-fn read(record: &AdvisoryRecord) -> Result<Advisory, Reason> {
+fn read(record: &ObjectRecord<AdvisoryId>) -> Result<Advisory, Reason> {
     if AdvisoryId::of(&record.bytes) != record.id {
         return Err(Code::MalformedObject.into());
     }
@@ -233,7 +234,7 @@ fn malformed(error: &coswid::interchange::InterchangeError) -> Reason {
     Reason::new(Code::MalformedObject).with("error", super::failure::describe(error))
 }
 
-fn view(record: &AdvisoryRecord, advisories: &Advisories, book: &Book) -> api::Advisory {
+fn view(record: &ObjectRecord<AdvisoryId>, advisories: &Advisories, book: &Book) -> api::Advisory {
     let read = read(record).ok();
     let findings = book.iter().flat_map(|entry| {
         let own = entry.findings.iter().filter(|finding| finding.advisory == record.id);
@@ -247,10 +248,10 @@ fn view(record: &AdvisoryRecord, advisories: &Advisories, book: &Book) -> api::A
         format: read.as_ref().map(|advisory| advisory.format.as_str().to_owned()),
         summary: read.as_ref().and_then(|advisory| advisory.summary.clone()),
         flaws: read.iter().flat_map(|advisory| &advisory.flaws).map(|flaw| flaw.id.clone()).collect(),
-        added_at: rfc3339(record.added_at),
-        added_by: record.added_by.clone(),
-        withdrawn_at: record.withdrawn_at.map(rfc3339),
-        withdrawn_by: record.withdrawn_by.clone(),
+        added_at: rfc3339(record.received_at),
+        added_by: record.received_by.clone(),
+        withdrawn_at: record.revoked_at.map(rfc3339),
+        withdrawn_by: record.revoked_by.clone(),
         holds: advisories.0.contains_key(&record.id) && withdrawn_by_maker.is_none(),
         withdrawn_by_maker,
         affected,

@@ -6,7 +6,7 @@ use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use corim::{Coserv, CryptoKey, Profile};
 use cose::Sign1Builder;
 use crypto::Digest;
-use store::EndorsementId;
+use store::{EndorsementId, ObjectId};
 use trust::{Code, Reason};
 
 use crate::app::{App, Failure};

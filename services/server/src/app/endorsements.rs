@@ -4,7 +4,7 @@ use std::sync::{Arc, PoisonError};
 
 use corim::{Anchors, TagId, VerifiedCorim};
 use serde_json::json;
-use store::{EndorsementId, EndorsementRecord, NewEndorsement};
+use store::{EndorsementId, NewObject, ObjectId, ObjectRecord};
 use trust::{Endorsements, Reason, verify_manifest};
 
 use crate::app::{App, Failure, reasons, releases::hex, rfc3339};
@@ -18,7 +18,7 @@ impl App {
     /// Verifies every stored manifest again. One that does not hold says nothing, and is told aloud.
     pub(crate) async fn read_endorsements(&self) -> Result<(), store::Error> {
         let mut endorsements = Endorsements::new();
-        for record in self.store.endorsements().await? {
+        for record in self.store.objects::<EndorsementId>().await? {
             if record.revoked_at.is_some() {
                 continue;
             }
@@ -62,8 +62,8 @@ impl App {
                 return Err(Failure::Refused(reason));
             }
         };
-        let new = NewEndorsement { bytes, at: self.now(), actor: actor.to_owned() };
-        self.store.add_endorsement(new).await?;
+        let new = NewObject { bytes, at: self.now(), actor: actor.to_owned(), about: None };
+        self.store.add_object::<EndorsementId>(new).await?;
         self.change_endorsements(|endorsements| {
             endorsements.add(manifest);
         });
@@ -72,7 +72,7 @@ impl App {
 
     /// Every manifest that was ever accepted.
     pub(crate) async fn endorsement_views(&self) -> Result<Vec<api::Endorsement>, Failure> {
-        let (endorsements, records) = (self.endorsements(), self.store.endorsements().await?);
+        let (endorsements, records) = (self.endorsements(), self.store.objects().await?);
         Ok(records.iter().map(|record| view(record, endorsements.manifest(&record.id.digest()))).collect())
     }
 
@@ -83,14 +83,17 @@ impl App {
     }
 
     /// One manifest as it was received.
-    pub(crate) async fn endorsement(&self, id: EndorsementId) -> Result<EndorsementRecord, Failure> {
-        self.store.endorsement(id).await?.ok_or(Failure::NotFound)
+    pub(crate) async fn endorsement(
+        &self,
+        id: EndorsementId,
+    ) -> Result<ObjectRecord<EndorsementId>, Failure> {
+        self.store.object(id).await?.ok_or(Failure::NotFound)
     }
 
     /// Takes back what a manifest said, for good.
     pub(crate) async fn revoke_endorsement(&self, id: EndorsementId, actor: &str) -> Result<(), Failure> {
         self.endorsement(id).await?;
-        self.store.revoke_endorsement(id, actor, self.now()).await?;
+        self.store.revoke_object(id, actor, self.now()).await?;
         self.change_endorsements(|endorsements| {
             endorsements.remove(&id.digest());
         });
@@ -103,7 +106,7 @@ impl App {
     }
 }
 
-fn view(record: &EndorsementRecord, verified: Option<&VerifiedCorim>) -> api::Endorsement {
+fn view(record: &ObjectRecord<EndorsementId>, verified: Option<&VerifiedCorim>) -> api::Endorsement {
     let id = verified.map(|manifest| match &manifest.corim().id {
         TagId::Text(text) => text.clone(),
         TagId::Uuid(uuid) => hex(uuid),

@@ -3,7 +3,7 @@
 use std::sync::{Arc, PoisonError};
 
 use serde_json::json;
-use store::{NewScan, ReleaseId, ScanId, ScanRecord, Timestamp};
+use store::{NewObject, ObjectId, ObjectRecord, ReleaseId, ScanId, Timestamp};
 use trust::{Reason, Scan, SignedScan, VerifiedScan, check_scans};
 
 use crate::app::{App, Failure, reasons, releases::hex, rfc3339};
@@ -18,7 +18,7 @@ impl App {
     pub(crate) async fn read_scans(&self) -> Result<(), store::Error> {
         let _one_at_a_time = self.reading.lock().await;
         let mut scans = Vec::new();
-        for record in self.store.scans().await? {
+        for record in self.store.objects::<ScanId>().await? {
             match self.verify_scan(&record.bytes) {
                 Ok(scan) if scan.object() == record.id.digest() => scans.push(scan),
                 Ok(_) => tracing::error!(scan = %record.id, "a stored statement is not the one that came"),
@@ -43,8 +43,10 @@ impl App {
             }
         };
         let Scan { release, findings, .. } = *scan.content();
-        let (release, at) = (ReleaseId::new(release), self.now());
-        self.store.add_scan(NewScan { bytes, release, findings, at, actor: actor.to_owned() }).await?;
+        let detail = json!({ "scan": id.to_string(), "findings": findings });
+        let about = Some((format!("release:{}", ReleaseId::new(release)), detail));
+        let new = NewObject { bytes, at: self.now(), actor: actor.to_owned(), about };
+        self.store.add_object::<ScanId>(new).await?;
         self.read_scans().await?;
         self.nudge.notify_one();
         self.scan_view(id).await
@@ -52,7 +54,7 @@ impl App {
 
     /// Every statement that ever came.
     pub(crate) async fn scan_views(&self) -> Result<Vec<api::Scan>, Failure> {
-        self.store.scans().await?.iter().map(|record| self.view_scan(record)).collect()
+        self.store.objects().await?.iter().map(|record| self.view_scan(record)).collect()
     }
 
     /// One statement.
@@ -61,8 +63,8 @@ impl App {
     }
 
     /// One statement as it was received.
-    pub(crate) async fn scan(&self, id: ScanId) -> Result<ScanRecord, Failure> {
-        self.store.scan(id).await?.ok_or(Failure::NotFound)
+    pub(crate) async fn scan(&self, id: ScanId) -> Result<ObjectRecord<ScanId>, Failure> {
+        self.store.object(id).await?.ok_or(Failure::NotFound)
     }
 
     /// Whether a release may be deployed as far as the policy asks for scans.
@@ -75,7 +77,7 @@ impl App {
         SignedScan::decode(bytes)?.verify(&self.config.scanners)
     }
 
-    fn view_scan(&self, record: &ScanRecord) -> Result<api::Scan, Failure> {
+    fn view_scan(&self, record: &ObjectRecord<ScanId>) -> Result<api::Scan, Failure> {
         let signed = SignedScan::decode(&record.bytes)
             .map_err(|reason| Failure::Fault(format!("a stored statement cannot be read: {reason}")))?;
         let scan = signed.unverified().clone();

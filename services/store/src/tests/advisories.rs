@@ -5,26 +5,25 @@ use super::*;
 #[tokio::test]
 async fn advisory_is_stored_once_and_withdrawn_once_and_both_are_audited() {
     let (_folder, store) = store().await;
-    let new = |bytes: &[u8]| NewAdvisory { bytes: bytes.to_vec(), at: NOW, actor: "olga".into() };
-    store.add_advisory(new(b"one")).await.unwrap();
-    store.add_advisory(new(b"two")).await.unwrap();
-    let again = store.add_advisory(new(b"one")).await;
+    let new = |bytes: &[u8]| NewObject { bytes: bytes.to_vec(), at: NOW, actor: "olga".into(), about: None };
+    store.add_object::<AdvisoryId>(new(b"one")).await.unwrap();
+    store.add_object::<AdvisoryId>(new(b"two")).await.unwrap();
+    let again = store.add_object::<AdvisoryId>(new(b"one")).await;
     assert!(matches!(again, Err(Error::Conflict("the advisory"))), "{again:?}");
 
     let id = AdvisoryId::of(b"one");
-    let found = store.advisory(id).await.unwrap().unwrap();
-    assert_eq!((found.id, found.bytes.as_slice(), found.withdrawn_at), (id, b"one".as_slice(), None));
-    assert_eq!(store.advisory(AdvisoryId::of(b"three")).await.unwrap(), None);
+    let found = store.object(id).await.unwrap().unwrap();
+    assert_eq!((found.id, found.bytes.as_slice(), found.revoked_at), (id, b"one".as_slice(), None));
+    assert_eq!(store.object(AdvisoryId::of(b"three")).await.unwrap(), None);
 
     let later = NOW.plus_seconds(5);
-    store.withdraw_advisory(id, "nadia", later).await.unwrap();
-    let twice = store.withdraw_advisory(id, "nadia", later).await;
+    store.revoke_object(id, "nadia", later).await.unwrap();
+    let twice = store.revoke_object(id, "nadia", later).await;
     assert!(matches!(twice, Err(Error::Conflict("the advisory"))), "{twice:?}");
     // What was withdrawn does not come back by being brought again.
-    assert!(store.add_advisory(new(b"one")).await.is_err());
-    let all = store.advisories().await.unwrap();
-    let told: Vec<_> =
-        all.iter().map(|one| (one.id, one.withdrawn_at, one.withdrawn_by.as_deref())).collect();
+    assert!(store.add_object::<AdvisoryId>(new(b"one")).await.is_err());
+    let all = store.objects::<AdvisoryId>().await.unwrap();
+    let told: Vec<_> = all.iter().map(|one| (one.id, one.revoked_at, one.revoked_by.as_deref())).collect();
     assert_eq!(told.len(), 2);
     assert!(
         told.contains(&(id, Some(later), Some("nadia")))

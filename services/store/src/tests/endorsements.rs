@@ -5,24 +5,24 @@ use super::*;
 #[tokio::test]
 async fn manifest_is_stored_once_and_revoked_once_and_both_are_audited() {
     let (_folder, store) = store().await;
-    let new = |bytes: &[u8]| NewEndorsement { bytes: bytes.to_vec(), at: NOW, actor: "olga".into() };
-    store.add_endorsement(new(b"one")).await.unwrap();
-    store.add_endorsement(new(b"two")).await.unwrap();
-    let again = store.add_endorsement(new(b"one")).await;
+    let new = |bytes: &[u8]| NewObject { bytes: bytes.to_vec(), at: NOW, actor: "olga".into(), about: None };
+    store.add_object::<EndorsementId>(new(b"one")).await.unwrap();
+    store.add_object::<EndorsementId>(new(b"two")).await.unwrap();
+    let again = store.add_object::<EndorsementId>(new(b"one")).await;
     assert!(matches!(again, Err(Error::Conflict("the manifest"))), "{again:?}");
 
     let id = EndorsementId::of(b"one");
-    let found = store.endorsement(id).await.unwrap().unwrap();
+    let found = store.object(id).await.unwrap().unwrap();
     assert_eq!((found.id, found.bytes.as_slice(), found.revoked_at), (id, b"one".as_slice(), None));
-    assert_eq!(store.endorsement(EndorsementId::of(b"three")).await.unwrap(), None);
+    assert_eq!(store.object(EndorsementId::of(b"three")).await.unwrap(), None);
 
     let later = NOW.plus_seconds(5);
-    store.revoke_endorsement(id, "nadia", later).await.unwrap();
-    let twice = store.revoke_endorsement(id, "nadia", later).await;
+    store.revoke_object(id, "nadia", later).await.unwrap();
+    let twice = store.revoke_object(id, "nadia", later).await;
     assert!(matches!(twice, Err(Error::Conflict("the manifest"))), "{twice:?}");
     // What was revoked does not come back by being brought again.
-    assert!(store.add_endorsement(new(b"one")).await.is_err());
-    let all = store.endorsements().await.unwrap();
+    assert!(store.add_object::<EndorsementId>(new(b"one")).await.is_err());
+    let all = store.objects::<EndorsementId>().await.unwrap();
     let told: Vec<_> = all.iter().map(|one| (one.id, one.revoked_at, one.revoked_by.as_deref())).collect();
     assert_eq!(told.len(), 2);
     assert!(
