@@ -1,14 +1,12 @@
-use std::path::PathBuf;
-
 use api::Advisory as Listed;
-use clap::{Args, Subcommand};
+use clap::Subcommand;
 use coswid::advisory;
-use ureq::http::Method;
 
 use crate::{
-    client::{ServerArgs, segment, tree},
+    client::ServerArgs,
+    commands::objects::{self, Add, Fetch, Show},
     failure::{Answer, Failure},
-    files::{self, Input, Mode},
+    files::Input,
     printer::Printer,
 };
 
@@ -18,46 +16,13 @@ pub(crate) enum Advisory {
     /// Give an advisory to the server: you answer for it
     Add(Add),
     /// List advisories
-    Ls(Ls),
+    Ls(ServerArgs),
     /// Show one advisory, and the releases it is about
     Show(Show),
     /// Fetch an advisory as it was received
     Fetch(Fetch),
     /// Take an advisory back, for good
     Withdraw(Show),
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Add {
-    /// The advisory
-    file: PathBuf,
-    #[command(flatten)]
-    server: ServerArgs,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Ls {
-    #[command(flatten)]
-    server: ServerArgs,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Show {
-    /// SHA-256 of the advisory in hexadecimal digits
-    digest: String,
-    #[command(flatten)]
-    server: ServerArgs,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Fetch {
-    /// SHA-256 of the advisory in hexadecimal digits
-    digest: String,
-    /// Where to write it
-    #[arg(short, long, value_name = "FILE")]
-    output: PathBuf,
-    #[command(flatten)]
-    server: ServerArgs,
 }
 
 pub(crate) fn run(command: Advisory, printer: &Printer) -> Result<Answer, Failure> {
@@ -67,15 +32,9 @@ pub(crate) fn run(command: Advisory, printer: &Printer) -> Result<Answer, Failur
             // Whoever has the file before them is told the place of what is wrong in it.
             advisory::Advisory::decode(&input.bytes)
                 .map_err(|error| input.failure("this is no advisory that is read", &error))?;
-            let client = server.client()?;
-            let reply =
-                client.upload::<Listed>(Method::POST, ADVISORIES, "application/json", &input.bytes)?;
-            reply.answer(printer, |advisory| {
-                printer.show(&tree(&advisory));
-                Ok(Answer::Yes)
-            })
+            objects::add::<Listed>(ADVISORIES, "application/json", &input.bytes, &server, printer)
         }
-        Advisory::Ls(Ls { server }) => {
+        Advisory::Ls(server) => {
             server.client()?.get::<Vec<Listed>>(ADVISORIES)?.answer(printer, |advisories| {
                 let rows: Vec<_> = advisories.iter().map(row).collect();
                 let columns = ["advisory", "id", "flaws", "affected", "cannot tell", "state"];
@@ -83,33 +42,13 @@ pub(crate) fn run(command: Advisory, printer: &Printer) -> Result<Answer, Failur
                 Ok(Answer::Yes)
             })
         }
-        Advisory::Show(Show { digest, server }) => {
-            server.client()?.get::<Listed>(&path(&digest))?.answer(printer, |advisory| {
-                printer.show(&tree(&advisory));
-                Ok(Answer::Yes)
-            })
-        }
-        Advisory::Fetch(Fetch { digest, output, server }) => {
-            let reply = server.client()?.download(&format!("{}/object", path(&digest)))?;
-            reply.answer(printer, |bytes| {
-                files::write(&output, &bytes, Mode::Public, printer)?;
-                Ok(Answer::Yes)
-            })
-        }
-        Advisory::Withdraw(Show { digest, server }) => {
-            let path = format!("{}/withdraw", path(&digest));
-            let reply = server.client()?.send::<()>(Method::POST, &path, &())?;
-            reply.answer(printer, |()| Ok(Answer::Yes))
-        }
+        Advisory::Show(show) => objects::show::<Listed>(ADVISORIES, &show, printer),
+        Advisory::Fetch(fetch) => objects::fetch(ADVISORIES, &fetch, printer),
+        Advisory::Withdraw(show) => objects::act(ADVISORIES, &show, "withdraw", printer),
     }
 }
 
 const ADVISORIES: &str = "/api/v1/advisories";
-
-fn path(digest: &str) -> String {
-    // The same digest is shown with the name of its algorithm elsewhere.
-    format!("{ADVISORIES}/{}", segment(digest.strip_prefix("sha256:").unwrap_or(digest)))
-}
 
 fn row(advisory: &Listed) -> Vec<String> {
     let state = match (&advisory.withdrawn_at, &advisory.withdrawn_by_maker, advisory.holds) {

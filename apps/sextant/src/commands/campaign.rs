@@ -14,7 +14,7 @@ pub(crate) enum Campaign {
     /// Prepare a campaign
     Create(Create),
     /// List campaigns
-    Ls(Ls),
+    Ls(ServerArgs),
     /// Show how far a campaign is
     Show(One),
     /// Begin to offer the release
@@ -46,12 +46,6 @@ pub(crate) struct Create {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct Ls {
-    #[command(flatten)]
-    server: ServerArgs,
-}
-
-#[derive(Debug, Args)]
 pub(crate) struct One {
     /// Number of the campaign
     campaign: i64,
@@ -67,7 +61,7 @@ pub(crate) fn run(command: Campaign, printer: &Printer) -> Result<Answer, Failur
             let reply = server.client()?.send::<Shown>(Method::POST, "/api/v1/campaigns", &new)?;
             reply.answer(printer, |campaign| show(&campaign, printer))
         }
-        Campaign::Ls(Ls { server }) => {
+        Campaign::Ls(server) => {
             server.client()?.get::<Vec<Shown>>("/api/v1/campaigns")?.answer(printer, |campaigns| {
                 let rows: Vec<_> = campaigns.iter().map(row).collect();
                 printer.table(

@@ -14,7 +14,7 @@ pub(crate) enum Deny {
     /// Deny a digest
     Add(Add),
     /// List digests that are denied, or were
-    Ls(Ls),
+    Ls(ServerArgs),
     /// Say which devices it would change, and change nothing
     Try(Try),
     /// Deny a digest no longer
@@ -28,12 +28,6 @@ pub(crate) struct Add {
     /// Why
     #[arg(long)]
     reason: String,
-    #[command(flatten)]
-    server: ServerArgs,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Ls {
     #[command(flatten)]
     server: ServerArgs,
 }
@@ -53,7 +47,7 @@ pub(crate) fn run(command: Deny, printer: &Printer) -> Result<Answer, Failure> {
             let reply = server.client()?.send::<()>(Method::POST, DENIED, &request)?;
             reply.answer(printer, |()| Ok(Answer::Yes))
         }
-        Deny::Ls(Ls { server }) => server.client()?.get::<Vec<Denied>>(DENIED)?.answer(printer, |denied| {
+        Deny::Ls(server) => server.client()?.get::<Vec<Denied>>(DENIED)?.answer(printer, |denied| {
             let rows: Vec<_> = denied.iter().map(row).collect();
             printer.table(&["digest", "reason", "since", "who", "lifted"], &rows, &denied);
             Ok(Answer::Yes)

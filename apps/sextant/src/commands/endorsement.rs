@@ -1,13 +1,11 @@
-use std::path::PathBuf;
-
 use api::{Endorsement as Listed, ForeignResult, Page};
 use clap::{Args, Subcommand};
-use ureq::http::Method;
 
 use crate::{
-    client::{ServerArgs, segment, tree},
+    client::ServerArgs,
+    commands::objects::{self, Add, Fetch, Show},
     failure::{Answer, Failure},
-    files::{self, Input, Mode},
+    files::Input,
     printer::Printer,
 };
 
@@ -20,7 +18,7 @@ pub(crate) enum Endorsement {
     /// Give a manifest to the server: signed by an endorser, or else you answer for it
     Add(Add),
     /// List manifests
-    Ls(Ls),
+    Ls(ServerArgs),
     /// Show one manifest
     Show(Show),
     /// Fetch a manifest as it was received
@@ -29,39 +27,6 @@ pub(crate) enum Endorsement {
     Revoke(Show),
     /// List what evidence of devices that are not enrolled was found to be worth, the last to end first
     Results(Results),
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Add {
-    /// The manifest
-    file: PathBuf,
-    #[command(flatten)]
-    server: ServerArgs,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Ls {
-    #[command(flatten)]
-    server: ServerArgs,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Show {
-    /// SHA-256 of the manifest in hexadecimal digits
-    digest: String,
-    #[command(flatten)]
-    server: ServerArgs,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Fetch {
-    /// SHA-256 of the manifest in hexadecimal digits
-    digest: String,
-    /// Where to write it
-    #[arg(short, long, value_name = "FILE")]
-    output: PathBuf,
-    #[command(flatten)]
-    server: ServerArgs,
 }
 
 #[derive(Debug, Args)]
@@ -80,33 +45,18 @@ pub(crate) fn run(command: Endorsement, printer: &Printer) -> Result<Answer, Fai
     match command {
         Endorsement::Add(Add { file, server }) => {
             let input = Input::read(&file)?;
-            let client = server.client()?;
-            let reply = client.upload::<Listed>(Method::POST, ENDORSEMENTS, MANIFEST, &input.bytes)?;
-            reply.answer(printer, |manifest| {
-                printer.show(&tree(&manifest));
-                Ok(Answer::Yes)
-            })
+            objects::add::<Listed>(ENDORSEMENTS, MANIFEST, &input.bytes, &server, printer)
         }
-        Endorsement::Ls(Ls { server }) => {
+        Endorsement::Ls(server) => {
             server.client()?.get::<Vec<Listed>>(ENDORSEMENTS)?.answer(printer, |manifests| {
                 let rows: Vec<_> = manifests.iter().map(row).collect();
                 printer.table(&["manifest", "id", "authority", "values", "keys", "state"], &rows, &manifests);
                 Ok(Answer::Yes)
             })
         }
-        Endorsement::Show(Show { digest, server }) => {
-            server.client()?.get::<Listed>(&path(&digest))?.answer(printer, |manifest| {
-                printer.show(&tree(&manifest));
-                Ok(Answer::Yes)
-            })
-        }
-        Endorsement::Fetch(Fetch { digest, output, server }) => {
-            let reply = server.client()?.download(&format!("{}/object", path(&digest)))?;
-            reply.answer(printer, |bytes| {
-                files::write(&output, &bytes, Mode::Public, printer)?;
-                Ok(Answer::Yes)
-            })
-        }
+        Endorsement::Show(show) => objects::show::<Listed>(ENDORSEMENTS, &show, printer),
+        Endorsement::Fetch(fetch) => objects::fetch(ENDORSEMENTS, &fetch, printer),
+        Endorsement::Revoke(show) => objects::act(ENDORSEMENTS, &show, "revoke", printer),
         Endorsement::Results(Results { limit, after, server }) => {
             let after = after.map(|after| format!("&after={after}")).unwrap_or_default();
             let path = format!("/api/v1/results/foreign?limit={limit}{after}");
@@ -120,20 +70,10 @@ pub(crate) fn run(command: Endorsement, printer: &Printer) -> Result<Answer, Fai
                 Ok(Answer::Yes)
             })
         }
-        Endorsement::Revoke(Show { digest, server }) => {
-            let path = format!("{}/revoke", path(&digest));
-            let reply = server.client()?.send::<()>(Method::POST, &path, &())?;
-            reply.answer(printer, |()| Ok(Answer::Yes))
-        }
     }
 }
 
 const ENDORSEMENTS: &str = "/api/v1/endorsements";
-
-fn path(digest: &str) -> String {
-    // The same digest is shown with the name of its algorithm elsewhere.
-    format!("{ENDORSEMENTS}/{}", segment(digest.strip_prefix("sha256:").unwrap_or(digest)))
-}
 
 fn result_row(result: &ForeignResult) -> Vec<String> {
     let codes: Vec<&str> = result.reasons.iter().map(|reason| reason.code.as_str()).collect();

@@ -20,6 +20,7 @@ pub(crate) mod gateway;
 pub(crate) mod inspect;
 pub(crate) mod key;
 pub(crate) mod mud;
+pub(crate) mod objects;
 pub(crate) mod policy;
 pub(crate) mod quarantine;
 pub(crate) mod release;

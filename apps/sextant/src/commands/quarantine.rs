@@ -18,7 +18,7 @@ pub(crate) enum Quarantine {
     /// End a quarantine that a person began
     Release(Release),
     /// List devices that a person put into quarantine
-    Ls(Ls),
+    Ls(ServerArgs),
 }
 
 #[derive(Debug, Args)]
@@ -46,12 +46,6 @@ pub(crate) struct Release {
     server: ServerArgs,
 }
 
-#[derive(Debug, Args)]
-pub(crate) struct Ls {
-    #[command(flatten)]
-    server: ServerArgs,
-}
-
 pub(crate) fn run(command: Quarantine, printer: &Printer) -> Result<Answer, Failure> {
     match command {
         Quarantine::Add(Add { device, reason, until, span, server }) => {
@@ -65,7 +59,7 @@ pub(crate) fn run(command: Quarantine, printer: &Printer) -> Result<Answer, Fail
             let reply = client.upload::<()>(Method::DELETE, &path(&device), "application/json", b"")?;
             reply.answer(printer, |()| Ok(Answer::Yes))
         }
-        Quarantine::Ls(Ls { server }) => {
+        Quarantine::Ls(server) => {
             let filter = format!("held:{}", Restriction::UpdateOnly.as_str());
             device::list(&server.client()?, &filter)?.answer(printer, |devices| {
                 let rows: Vec<_> = devices.iter().map(row).collect();

@@ -17,7 +17,7 @@ pub(crate) enum Release {
     /// Give a signed release to the server, which verifies it
     Publish(Publish),
     /// List releases
-    Ls(Ls),
+    Ls(ServerArgs),
     /// Show one release
     Show(Show),
     /// Fetch the envelope of a release
@@ -30,12 +30,6 @@ pub(crate) enum Release {
 pub(crate) struct Publish {
     /// The envelope
     file: PathBuf,
-    #[command(flatten)]
-    server: ServerArgs,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Ls {
     #[command(flatten)]
     server: ServerArgs,
 }
@@ -88,7 +82,7 @@ pub(crate) fn run(command: Release, printer: &Printer) -> Result<Answer, Failure
                 Ok(Answer::Yes)
             })
         }
-        Release::Ls(Ls { server }) => {
+        Release::Ls(server) => {
             server.client()?.get::<Vec<Listed>>("/api/v1/releases")?.answer(printer, |releases| {
                 let rows: Vec<_> = releases.iter().map(row).collect();
                 printer.table(

@@ -18,7 +18,7 @@ pub(crate) enum Rules {
     /// Give rules to the server as the next version of their name; they are not in force yet
     Add(Add),
     /// List rules
-    Ls(Ls),
+    Ls(ServerArgs),
     /// Show every version of rules
     Show(Show),
     /// Say which devices rules would change, and change nothing
@@ -45,12 +45,6 @@ pub(crate) struct Add {
     /// For devices of this class only (UUID)
     #[arg(long, value_name = "UUID")]
     class: Option<String>,
-    #[command(flatten)]
-    server: ServerArgs,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Ls {
     #[command(flatten)]
     server: ServerArgs,
 }
@@ -83,7 +77,7 @@ pub(crate) fn run(command: Rules, printer: &Printer) -> Result<Answer, Failure> 
                 Ok(Answer::Yes)
             })
         }
-        Rules::Ls(Ls { server }) => server.client()?.get::<Vec<Listed>>(RULES)?.answer(printer, |rules| {
+        Rules::Ls(server) => server.client()?.get::<Vec<Listed>>(RULES)?.answer(printer, |rules| {
             let rows: Vec<_> = rules.iter().map(row).collect();
             printer.table(&["name", "version", "state", "for", "digest", "added"], &rows, &rules);
             Ok(Answer::Yes)

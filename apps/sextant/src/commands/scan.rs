@@ -5,12 +5,14 @@ use clap::{Args, Subcommand};
 use cose::Purpose;
 use crypto::{Digest, HashAlgorithm};
 use trust::{Code, SignedScan};
-use ureq::http::Method;
 
 use crate::{
-    client::{ServerArgs, segment, tree},
+    client::ServerArgs,
     clock,
-    commands::suit,
+    commands::{
+        objects::{self, Add, Fetch, Show},
+        suit,
+    },
     failure::{Answer, Failure},
     files::{self, Input, Mode},
     keys::{self, KeyFile},
@@ -28,7 +30,7 @@ pub(crate) enum Scan {
     /// Give a statement to the server
     Add(Add),
     /// List statements
-    Ls(Ls),
+    Ls(ServerArgs),
     /// Show one statement
     Show(Show),
     /// Fetch a statement as it was received
@@ -81,71 +83,23 @@ pub(crate) struct Verify {
     at: Option<i64>,
 }
 
-#[derive(Debug, Args)]
-pub(crate) struct Add {
-    /// The statement
-    file: PathBuf,
-    #[command(flatten)]
-    server: ServerArgs,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Ls {
-    #[command(flatten)]
-    server: ServerArgs,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Show {
-    /// SHA-256 of the statement in hexadecimal digits
-    digest: String,
-    #[command(flatten)]
-    server: ServerArgs,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Fetch {
-    /// SHA-256 of the statement in hexadecimal digits
-    digest: String,
-    /// Where to write it
-    #[arg(short, long, value_name = "FILE")]
-    output: PathBuf,
-    #[command(flatten)]
-    server: ServerArgs,
-}
-
 pub(crate) fn run(command: Scan, printer: &Printer) -> Result<Answer, Failure> {
     match command {
         Scan::Sign(command) => sign(*command, printer),
         Scan::Verify(command) => verify(&command, printer),
         Scan::Add(Add { file, server }) => {
             let input = Input::read(&file)?;
-            let reply = server.client()?.upload::<Listed>(Method::POST, SCANS, api::COSE, &input.bytes)?;
-            reply.answer(printer, |scan| {
-                printer.show(&tree(&scan));
-                Ok(Answer::Yes)
-            })
+            objects::add::<Listed>(SCANS, api::COSE, &input.bytes, &server, printer)
         }
-        Scan::Ls(Ls { server }) => server.client()?.get::<Vec<Listed>>(SCANS)?.answer(printer, |scans| {
+        Scan::Ls(server) => server.client()?.get::<Vec<Listed>>(SCANS)?.answer(printer, |scans| {
             let rows: Vec<_> = scans.iter().map(row).collect();
             let columns =
                 ["statement", "release", "tool", "version", "findings", "scanned", "until", "signer"];
             printer.table(&columns, &rows, &scans);
             Ok(Answer::Yes)
         }),
-        Scan::Show(Show { digest, server }) => {
-            server.client()?.get::<Listed>(&path(&digest))?.answer(printer, |scan| {
-                printer.show(&tree(&scan));
-                Ok(Answer::Yes)
-            })
-        }
-        Scan::Fetch(Fetch { digest, output, server }) => {
-            let reply = server.client()?.download(&format!("{}/object", path(&digest)))?;
-            reply.answer(printer, |bytes| {
-                files::write(&output, &bytes, Mode::Public, printer)?;
-                Ok(Answer::Yes)
-            })
-        }
+        Scan::Show(show) => objects::show::<Listed>(SCANS, &show, printer),
+        Scan::Fetch(fetch) => objects::fetch(SCANS, &fetch, printer),
     }
 }
 
@@ -211,11 +165,6 @@ pub(crate) fn facts(scan: &trust::Scan) -> Map {
 }
 
 const SCANS: &str = "/api/v1/scans";
-
-fn path(digest: &str) -> String {
-    // The same digest is shown with the name of its algorithm elsewhere.
-    format!("{SCANS}/{}", segment(digest.strip_prefix("sha256:").unwrap_or(digest)))
-}
 
 fn row(scan: &Listed) -> Vec<String> {
     vec![
