@@ -9,7 +9,7 @@ use store::{Challenge, DeviceId, SessionId, Timestamp};
 use trust::EVIDENCE_MEDIA_TYPES;
 
 use crate::{
-    app::{App, Failure, appraisal::Made, rfc3339},
+    app::{App, Failure, appraisal::Made, epoch::heard, rfc3339},
     keys,
 };
 
@@ -101,7 +101,7 @@ impl App {
         let session = signed.unwrap_or(open.id);
         let known = self.store.before_attesting(session, claimed.as_ref(), since).await?;
         if known.session_used {
-            return Err(used());
+            return Err(if signed.is_some() { heard() } else { used() });
         }
         let basis = self.basis();
         let judged = self.judge(&evidence, &open, &known, &basis).await?;

@@ -49,9 +49,6 @@ impl App {
             Some(evidence) => self.use_of(&open.nonce, evidence.ueid().as_bytes()),
             None => open.id,
         };
-        if self.store.session_used(id).await? {
-            return Err(heard());
-        }
         self.attest_open(open, Some(id), evidence, from).await
     }
 
