@@ -5,7 +5,6 @@ mod common;
 use common::{Device, Maker, NOW, Site, hex, manifest_digest};
 use eat::{Nonce, SignedResult, Tier};
 use serde_json::json;
-use sqlx::Connection;
 use trust::{Bundle, BundleAnchors, key_anchors};
 
 /// A site with one accepted release and one enrolled device.
@@ -283,15 +282,7 @@ fn edited_expected_value_takes_the_release_out_and_alarms() {
     let (site, _, device, envelope) = site();
     site.attest(&device, b"app 1.0.0", None);
     let digest = hex(manifest_digest(&envelope).as_bytes());
-    let edit = |to: &'static str| {
-        site.run(async {
-            let url = format!("sqlite://{}", site.database().display());
-            let mut connection = sqlx::SqliteConnection::connect(&url).await.unwrap();
-            sqlx::query(to).execute(&mut connection).await.unwrap();
-            connection.close().await.unwrap();
-        });
-    };
-    edit("UPDATE expected_values SET size = size + 1");
+    common::edit(&site, "UPDATE expected_values SET size = size + 1");
     site.until("the device is unknown", || site.device(&device)["posture"] == "unknown");
     assert_eq!(codes(&site.device(&device)), ["reference-tampered"]);
     site.attest(&device, b"app 1.0.0", None);
@@ -300,7 +291,7 @@ fn edited_expected_value_takes_the_release_out_and_alarms() {
     assert_eq!(release["unusable"]["code"], "reference-tampered");
     let audit = site.get("/api/v1/audit").text();
     assert_eq!(audit.matches("release.distrust").count(), 1);
-    edit("UPDATE expected_values SET size = size - 1");
+    common::edit(&site, "UPDATE expected_values SET size = size - 1");
     site.until("the release holds", || {
         site.get(&format!("/api/v1/releases/{digest}")).json()["unusable"].is_null()
     });

@@ -160,6 +160,11 @@ fn rules_are_checked_tried_activated_replaced_and_proven() {
     assert_eq!(prove(&site, &maker, &other, &mut sandbox), Ok(()));
     assert!(prove(&site, &maker, &one, &mut trust::NoRules).is_err());
 
+    // Without them everything were as before.
+    let tried = site.post("/api/v1/trials", json!({ "without": "boards" })).expect(200).json();
+    assert_eq!((&tried["judged"], &tried["changed"]), (&json!(2), &json!(2)));
+    assert_eq!(site.get("/api/v1/rules/boards").json()[0]["active"], true);
+
     // A second version takes the place of the first; rules for another class touch nobody.
     add("boards", "hardware := 2", None).expect(201);
     site.act("/api/v1/rules/boards/2/activate").expect(204);

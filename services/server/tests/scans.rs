@@ -81,4 +81,10 @@ fn release_is_deployed_only_while_the_scans_hold_that_the_policy_asks_for() {
     site.clock.advance_seconds(3600);
     site.until("the campaign halts again", || fleet.state(&campaign) == "halted");
     assert_eq!(site.get(&campaign).json()["reason"]["code"], "scan-missing");
+
+    // One that somebody altered beyond reading hides no other.
+    let listed = || site.get("/api/v1/scans").expect(200).json().as_array().unwrap().len();
+    assert_eq!(listed(), 4);
+    common::edit(site, "UPDATE scans SET bytes = x'00' WHERE rowid = 1");
+    assert_eq!(listed(), 3);
 }
