@@ -3,7 +3,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 
-use crate::{Error, Store, Timestamp, decisions::hex};
+use crate::{Error, Store, Timestamp, ids::hex};
 
 /// One fact for the audit chain.
 #[derive(Clone, Debug, PartialEq)]

@@ -5,7 +5,7 @@ use sqlx::{Row, sqlite::SqliteRow};
 
 use crate::{
     AuditEntry, Change, DecisionId, DeviceId, Error, NewResult, ReleaseId, ResultId, Store, Timestamp,
-    devices::release_column, results, writer::Transaction,
+    devices::release_column, ids::hex, results, writer::Transaction,
 };
 
 /// A decision to remember. It becomes the device's present one.
@@ -205,17 +205,6 @@ pub(crate) fn tell(
     });
     transaction.changed(Change::Device(decision.device));
     Ok(())
-}
-
-/// How binary columns travel through JSON to the database.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(2 * bytes.len());
-    for byte in bytes {
-        for half in [byte >> 4, byte & 15] {
-            text.push(char::from(if half < 10 { b'0' + half } else { b'a' + half - 10 }));
-        }
-    }
-    text
 }
 
 fn decision(row: &SqliteRow) -> Result<DecisionRecord, Error> {

@@ -5,10 +5,7 @@ use sqlx::{Row, sqlite::SqliteRow};
 
 use crate::{
     AuditEntry, DecisionId, Device, DeviceFilter, DeviceId, Error, NewDecision, ReleaseId, ResultId,
-    SessionId, Store, Timestamp,
-    decisions::{self, hex},
-    devices::release_column,
-    writer::Transaction,
+    SessionId, Store, Timestamp, decisions, devices::release_column, ids::hex, writer::Transaction,
 };
 
 /// A signed result and the evidence it judges.
