@@ -128,6 +128,35 @@ fn edited_seal_is_no_seal_and_the_signature_decides() {
     site.until("it is refused", || codes(&site, &one) == "bad-evidence-signature");
 }
 
+/// What is signed anew ends when the first result ends by what was signed, not by what somebody wrote beside it.
+#[test]
+fn edited_end_or_verdict_of_a_result_is_not_believed() {
+    let (site, maker, one, other) = site();
+    edit(&site, "UPDATE results SET expires = expires + 1000000, issued = issued + 10");
+    edit(
+        &site,
+        "UPDATE results SET tier = 'affirming', reasons = '[]', release = (SELECT digest FROM releases)",
+    );
+    site.post("/api/v1/denied", json!({ "digest": digest(APP), "reason": "backdoor" })).expect(201);
+    site.until("it is judged again", || codes(&site, &one) == "digest-denied");
+    assert_eq!(codes(&site, &other), "digest-mismatch");
+    prove_without_rules(&site, &maker, &one);
+    let id = site.device(&one)["decision"].as_i64().unwrap();
+    let shown = site.get(&format!("/api/v1/decisions/{id}")).expect(200);
+    let shown: api::DecisionBundle = serde_json::from_slice(&shown.body).unwrap();
+    let cwt = Bundle::decode(&shown.bundle.0).unwrap().result.unwrap();
+    let signed = eat::SignedResult::decode_cwt(&cwt).unwrap();
+    assert_eq!(signed.unverified().expires_at, Some(NOW + 300));
+    // Nor does it keep anybody trusted past that end.
+    let lift = format!("/api/v1/denied/{}", digest(APP));
+    site.call("DELETE", &lift, Some(&site.admin), "", None).expect(204);
+    site.until("it is trusted again", || posture(&site, &one) == "trusted");
+    edit(&site, "UPDATE results SET expires = expires + 1000000");
+    site.clock.advance_seconds(301);
+    site.publish(&maker.release("1.0.1", 2, b"app 1.0.1")).expect(201);
+    site.until("it is stale", || posture(&site, &one) == "stale");
+}
+
 #[test]
 fn rules_are_checked_tried_activated_replaced_and_proven() {
     let (site, maker, one, other) = site();

@@ -2,7 +2,7 @@
 
 use cose::Key;
 use crypto::{Digest, HashAlgorithm, hmac, hmac_verify};
-use eat::{AttestationResult, Evidence, Nonce, Ueid, VerifiedEvidence, VerifierId};
+use eat::{AttestationResult, Evidence, Nonce, Tier, Ueid, VerifiedEvidence, VerifierId};
 use store::{BeforeAttesting, Device, DeviceId, NewResult, ReleaseId, ResultRecord, Timestamp};
 use trust::{
     Appraised, Code, Outcome, Policy, Reason, References, Subject, appraise, attestation_result,
@@ -25,15 +25,13 @@ pub(super) struct Judged {
 }
 
 impl Judged {
-    /// The outcome of a result that says just this.
-    pub(super) fn outcome(&self, record: &ResultRecord) -> Outcome {
+    /// The outcome of a result that would say this in the place of an earlier one.
+    pub(super) fn outcome(&self, before: &Outcome) -> Outcome {
         Outcome {
-            object: Digest::of(HashAlgorithm::Sha256, &record.cwt),
             tier: self.appraised.tier(),
             release: self.appraised.release,
             reasons: self.appraised.reasons.clone(),
-            issued: record.issued,
-            expires: record.expires,
+            ..before.clone()
         }
     }
 }
@@ -118,21 +116,23 @@ impl App {
         Ok(Judged { appraised, device: Some(device.clone()), claimed, signed: true, policy, seal })
     }
 
-    /// Judges stored evidence of a device again: by its seal, or by its signature where it has none that holds.
+    /// Judges stored evidence of a device again, and gives what its result said. Both are believed by the seal that covers
+    /// the row, or else by their signatures.
     pub(super) async fn judge_again(
         &self,
         device: &Device,
         record: &ResultRecord,
         twin: Option<&str>,
         basis: &Basis,
-    ) -> Result<Judged, Failure> {
+    ) -> Result<(Judged, Outcome), Failure> {
         let Some(evidence) = self.reopen(device, record) else {
-            return self.judge_of(&record.evidence, &record.nonce, device, twin, basis).await;
+            let judged = self.judge_of(&record.evidence, &record.nonce, device, twin, basis).await?;
+            return Ok((judged, self.read_outcome(record)));
         };
         let (appraised, policy) = self.appraise(&evidence, device, twin, basis).await?;
-        let (device, claimed) = (Some(device.clone()), Some(device.id.clone()));
-        let seal = device.as_ref().map(|device| evidence.seal(&self.secret, &[&device.key]));
-        Ok(Judged { appraised, device, claimed, signed: true, policy, seal })
+        let (claimed, seal) = (Some(device.id.clone()), Some(evidence.seal(&self.secret, &[&device.key])));
+        let judged = Judged { appraised, device: Some(device.clone()), claimed, signed: true, policy, seal };
+        Ok((judged, sealed_outcome(record)))
     }
 
     /// Holds verified evidence against releases, denied digests and rules.
@@ -229,7 +229,12 @@ impl App {
             issued: now.seconds(),
             expires,
         };
-        let seal = judged.seal.filter(|_| authentic).map(|seal| self.seal_result(&seal, &cwt));
+        let reasons = reasons::to_json(&appraised.reasons);
+        let release = appraised.release.map(ReleaseId::new);
+        let seal = judged.seal.filter(|_| authentic).map(|seal| {
+            let row = row_message(seal.as_bytes(), &cwt, now.seconds(), expires, release, &reasons);
+            [seal.as_bytes(), hmac(HashAlgorithm::Sha256, &self.secret, &row).as_bytes()].concat()
+        });
         let new = NewResult {
             session: Some(open.id),
             device: judged.claimed.clone(),
@@ -242,8 +247,8 @@ impl App {
             issued: now.seconds(),
             expires,
             tier: tier.name().to_owned(),
-            release: appraised.release.map(ReleaseId::new),
-            reasons: reasons::to_json(&appraised.reasons),
+            release,
+            reasons,
             authentic,
             policy: judged.policy.encode(),
             seal,
@@ -251,24 +256,16 @@ impl App {
         Ok(Made { new, outcome })
     }
 
-    /// The seal of evidence, and that of the result it gave.
-    fn seal_result(&self, evidence: &Digest, cwt: &[u8]) -> Vec<u8> {
-        let result = hmac(HashAlgorithm::Sha256, &self.secret, &result_message(evidence.as_bytes(), cwt));
-        [evidence.as_bytes(), result.as_bytes()].concat()
-    }
-
-    /// Verifies stored evidence again by its seal, in which its device's key and the signed result are as they were.
-    pub(super) fn reopen<'r>(
-        &self,
-        device: &Device,
-        record: &'r ResultRecord,
-    ) -> Option<VerifiedEvidence<'r>> {
-        let (evidence, result) = record.seal.as_ref()?.split_at_checked(HashAlgorithm::Sha256.len())?;
-        let message = result_message(evidence, &record.cwt);
+    /// Verifies stored evidence again by its seal, in which its device's key, the signed result and all that is stored of
+    /// it are as they were.
+    fn reopen<'r>(&self, device: &Device, record: &'r ResultRecord) -> Option<VerifiedEvidence<'r>> {
+        let (evidence, row) = record.seal.as_ref()?.split_at_checked(HashAlgorithm::Sha256.len())?;
+        let (released, reasons) = (record.release, &record.reasons);
+        let message = row_message(evidence, &record.cwt, record.issued, record.expires, released, reasons);
         let nonce = Nonce::new(&record.nonce)?;
         let decoded = Evidence::decode(&record.evidence).ok()?;
         if decoded.ueid().as_bytes() != device.id.as_bytes()
-            || !hmac_verify(HashAlgorithm::Sha256, &self.secret, &message, result)
+            || !hmac_verify(HashAlgorithm::Sha256, &self.secret, &message, row)
         {
             return None;
         }
@@ -303,9 +300,32 @@ fn device_key(device: &Device) -> Result<Key, Failure> {
     Key::decode(&device.key).map_err(|_| Failure::Fault("a stored key cannot be read".to_owned()))
 }
 
-fn result_message(seal: &[u8], cwt: &[u8]) -> Vec<u8> {
-    let cwt = Digest::of(HashAlgorithm::Sha256, cwt);
-    [b"sextant result\0".as_slice(), seal, cwt.as_bytes()].concat()
+/// What is sealed of a row: every part with its length, so that none can pass for another.
+fn row_message(
+    evidence: &[u8],
+    cwt: &[u8],
+    issued: i64,
+    expires: i64,
+    release: Option<ReleaseId>,
+    reasons: &str,
+) -> Vec<u8> {
+    let mut message = cbor::Writer::new();
+    message.array(7).text("urn:sextant:result-seal:1").bytes(evidence);
+    message.bytes(Digest::of(HashAlgorithm::Sha256, cwt).as_bytes()).int(issued).int(expires);
+    message.bytes(release.as_ref().map(ReleaseId::as_bytes).unwrap_or_default()).text(reasons);
+    message.into_bytes()
+}
+
+/// What a row says whose seal holds.
+fn sealed_outcome(record: &ResultRecord) -> Outcome {
+    Outcome {
+        object: Digest::of(HashAlgorithm::Sha256, &record.cwt),
+        tier: Tier::from_name(&record.tier).unwrap_or(Tier::None),
+        release: record.release.map(|release| release.digest()),
+        reasons: reasons::to_trust(&record.reasons),
+        issued: record.issued,
+        expires: record.expires,
+    }
 }
 
 fn read_nonce(nonce: &[u8]) -> Result<Nonce, Failure> {

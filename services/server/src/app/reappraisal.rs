@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use store::{Device, DeviceId, NewResult, Redecision, ResultRecord, Timestamp};
+use trust::{Code, Outcome, Reason};
 
 use crate::app::{
     App, Failure,
@@ -11,7 +12,6 @@ use crate::app::{
     attestation::Open,
     criteria::{Basis, parse_digest},
     decisions::Around,
-    reasons,
 };
 
 /// Devices judged at once: one transaction each.
@@ -109,14 +109,10 @@ impl App {
     ) -> Result<Option<Redecision>, Failure> {
         // Who never attested has nothing that could be judged again.
         let Some(record) = record else { return Ok(None) };
-        let judged = self.judge_again(device, &record, round.twin(device), &round.basis).await?;
-        let same = says_the_same(&judged, &record);
-        // A result that is past its end is not made again: the evidence is no fresher.
-        let ended = record.expires <= round.now.seconds();
-        let (new, outcome) = match (same, ended) {
-            (true, _) => (None, judged.outcome(&record)),
-            (false, true) => (None, self.read_outcome(&record)),
-            (false, false) => {
+        let (judged, before) = self.judge_again(device, &record, round.twin(device), &round.basis).await?;
+        let (new, outcome) = match says_the_same(&judged, &before) || !may_be_renewed(&before, round.now) {
+            true => (None, before),
+            false => {
                 let open = Open {
                     id: record.session.unwrap_or(store::SessionId([0; 16])),
                     nonce: record.nonce.clone(),
@@ -124,7 +120,7 @@ impl App {
                     ours: true,
                 };
                 let Made { new, outcome } =
-                    self.make_result(&judged, &open, record.evidence, round.now, record.expires)?;
+                    self.make_result(&judged, &open, record.evidence, round.now, before.expires)?;
                 (Some(NewResult { session: None, ..new }), outcome)
             }
         };
@@ -147,13 +143,11 @@ impl App {
             for (device, record) in batch {
                 let Some(record) = record else { continue };
                 result.judged += 1;
-                let ended = record.expires <= round.now.seconds();
-                let outcome = match ended {
-                    true => self.read_outcome(&record),
-                    false => {
-                        let twin = round.twin(&device);
-                        self.judge_again(&device, &record, twin, &round.basis).await?.outcome(&record)
-                    }
+                let twin = round.twin(&device);
+                let (judged, before) = self.judge_again(&device, &record, twin, &round.basis).await?;
+                let outcome = match may_be_renewed(&before, round.now) {
+                    true => judged.outcome(&before),
+                    false => before,
                 };
                 let book = &round.basis.book;
                 let decided = self.decide_in(&device, Some(&outcome), book, &round.around, round.now);
@@ -190,13 +184,13 @@ impl App {
 }
 
 /// Whether a result says what would be said now. Ages and other details do not count.
-fn says_the_same(judged: &Judged, record: &ResultRecord) -> bool {
-    let before = reasons::from_json(&record.reasons);
-    judged.appraised.release.map(store::ReleaseId::new) == record.release
-        && judged
-            .appraised
-            .reasons
-            .iter()
-            .map(|reason| reason.code.as_str())
-            .eq(before.iter().map(|reason| reason.code.as_str()))
+fn says_the_same(judged: &Judged, before: &Outcome) -> bool {
+    let codes = |reasons: &[Reason]| reasons.iter().map(|reason| reason.code).collect::<Vec<_>>();
+    judged.appraised.release == before.release && codes(&judged.appraised.reasons) == codes(&before.reasons)
+}
+
+/// Whether another result may take the place of one. One past its end is not made again: the evidence is no fresher. And
+/// of one that is not ours nobody knows when it ends.
+fn may_be_renewed(before: &Outcome, now: Timestamp) -> bool {
+    before.expires > now.seconds() && before.reasons.iter().all(|reason| reason.code != Code::ResultSigner)
 }

@@ -1,6 +1,6 @@
 //! Reasons between the crates that each have their own form of them. The code is never changed on the way.
 
-use trust::Reason;
+use trust::{Code, Reason};
 
 /// As the API shows it.
 pub(crate) fn to_api(reason: &Reason) -> api::Reason {
@@ -21,6 +21,15 @@ pub(crate) fn one_to_json(reason: &Reason) -> String {
 /// From the store.
 pub(crate) fn from_json(text: &str) -> Vec<api::Reason> {
     serde_json::from_str(text).unwrap_or_default()
+}
+
+/// From the store, for decisions.
+pub(crate) fn to_trust(text: &str) -> Vec<Reason> {
+    let reason = |found: api::Reason| {
+        let code = Code::from_text(&found.code).unwrap_or(Code::NotAffirmed);
+        found.detail.iter().fold(Reason::new(code), |reason, (name, value)| reason.with(name, value))
+    };
+    from_json(text).into_iter().map(reason).collect()
 }
 
 /// From the store, or from a gateway.
