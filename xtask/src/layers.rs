@@ -44,7 +44,8 @@ const OWNED: &[(&str, &[&str])] = &[
     ("cryptoki", &["sextant-crypto"]),
     ("ed25519-dalek", &["sextant-crypto"]),
     ("hmac", &["sextant-crypto"]),
-    ("p256", &["sextant-crypto"]),
+    // Peers are measured over the curve as it is.
+    ("p256", &["sextant-crypto", "sextant-suit-interop"]),
     ("p384", &["sextant-crypto"]),
     ("sha2", &["sextant-crypto"]),
     ("ring", &[]),

@@ -63,6 +63,8 @@ mod hss {
 mod fast;
 // Beside `fast` it is only compiled to be compared with it.
 #[cfg(all(feature = "soft", any(test, not(feature = "fast"))))]
+mod es256;
+#[cfg(all(feature = "soft", any(test, not(feature = "fast"))))]
 mod soft;
 
 #[cfg(feature = "fast")]

@@ -3,12 +3,14 @@
 use alloc::vec::Vec;
 
 use hmac::{Hmac, KeyInit, Mac};
-use p256::ecdsa::signature::{Signer as _, Verifier as _};
-use p256::elliptic_curve::point::AffineCoordinates as _;
+use p256::ecdsa::signature::Signer as _;
+#[cfg(any(feature = "es384", feature = "ed25519"))]
+use p256::ecdsa::signature::Verifier as _;
 use sha2::{Digest as _, Sha256};
 #[cfg(feature = "sha512")]
 use sha2::{Sha384, Sha512};
 
+use crate::es256::{Es256, p256_point};
 use crate::{Error, HashAlgorithm, SignatureAlgorithm};
 
 #[derive(Clone)]
@@ -79,18 +81,10 @@ pub(crate) fn agree(secret: &[u8], peer: &[u8], out: &mut [u8; 32]) -> Result<()
     Ok(())
 }
 
-/// Parses an uncompressed SEC 1 point on P-256. The library's own parser would bring the code for compressed ones.
-fn p256_point(key: &[u8]) -> Option<p256::AffinePoint> {
-    let (&[tag], coordinates) = key.split_first_chunk()?;
-    let (x, y) = coordinates.split_at_checked(32)?;
-    let point = p256::AffinePoint::from_coordinates(x.try_into().ok()?, y.try_into().ok()?);
-    if tag == 0x04 { point.into_option() } else { None }
-}
-
 /// A parsed public key.
 #[derive(Clone)]
 pub(crate) enum Verifier {
-    Es256(p256::ecdsa::VerifyingKey),
+    Es256(Es256),
     #[cfg(feature = "es384")]
     Es384(p384::ecdsa::VerifyingKey),
     #[cfg(feature = "ed25519")]
@@ -101,9 +95,7 @@ impl Verifier {
     /// Parses an uncompressed SEC 1 point, or the 32 bytes of an Ed25519 key.
     pub(crate) fn new(algorithm: SignatureAlgorithm, key: &[u8]) -> Result<Self, Error> {
         let verifier = match algorithm {
-            SignatureAlgorithm::Es256 => p256_point(key)
-                .and_then(|point| p256::ecdsa::VerifyingKey::from_affine(point).ok())
-                .map(Self::Es256),
+            SignatureAlgorithm::Es256 => Es256::new(key).map(Self::Es256),
             #[cfg(feature = "es384")]
             SignatureAlgorithm::Es384 => {
                 p384::ecdsa::VerifyingKey::from_sec1_bytes(key).ok().map(Self::Es384)
@@ -123,17 +115,17 @@ impl Verifier {
 
     /// Verifies a signature of fixed width.
     pub(crate) fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), Error> {
-        let verified = match self {
-            Self::Es256(key) => p256::ecdsa::Signature::from_slice(signature)
-                .and_then(|signature| key.verify(message, &signature)),
+        match self {
+            Self::Es256(key) => key.verify(message, signature),
             #[cfg(feature = "es384")]
             Self::Es384(key) => p384::ecdsa::Signature::from_slice(signature)
-                .and_then(|signature| key.verify(message, &signature)),
+                .and_then(|signature| key.verify(message, &signature))
+                .map_err(|_| Error::BadSignature),
             #[cfg(feature = "ed25519")]
             Self::Ed25519(key) => ed25519_dalek::Signature::from_slice(signature)
-                .and_then(|signature| key.verify(message, &signature)),
-        };
-        verified.map_err(|_| Error::BadSignature)
+                .and_then(|signature| key.verify(message, &signature))
+                .map_err(|_| Error::BadSignature),
+        }
     }
 }
 

@@ -10,4 +10,4 @@ mod suit_validator;
 
 // Public interface
 pub use crate::dress_up::DressUp;
-pub use crate::suit_validator::{OurCrypto, SuitValidator, key_set};
+pub use crate::suit_validator::{OurCrypto, PlainCurve, SuitValidator, key_set};

@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use cbor::{MapBuilder, Writer};
 use cose::Sign1;
 use crypto::PublicKey;
+use p256::ecdsa::signature::Verifier as _;
+use p256::ecdsa::{Signature, VerifyingKey};
 use sextant_suit_conformance::{Device, Failure, Features, Implementation, Manifest, Trace};
 use suit_validator::crypto::{CoseCrypto, SuitCrypto};
 use suit_validator::handler::{PairView, SuitCommandHandler, SuitSharedSequenceHandler, SuitStartHandler};
@@ -97,13 +99,36 @@ pub fn key_set(key: &[u8]) -> Option<Vec<u8>> {
     }))
 }
 
-/// This product's COSE in place of its own, for measurements in which both use one implementation of P-256.
+/// This product's COSE and keys in place of its own, for measurements in which both verify with the same code.
 #[derive(Clone, Debug)]
 pub struct OurCrypto(pub PublicKey);
 
 impl SuitCrypto for OurCrypto {
     fn verify_cose(&self, block: &[u8], digest: &[u8]) -> Result<(), SuitError> {
         let verified = Sign1::decode(block).and_then(|block| block.verify(&self.0, Some(digest), &[]));
+        verified.map_err(|_| SuitError::default())
+    }
+}
+
+/// The signature check of the crate `p256` that this product computes with, as that crate does it.
+#[derive(Clone, Copy, Debug)]
+pub struct PlainCurve(VerifyingKey);
+
+impl PlainCurve {
+    /// Of a P-256 key.
+    pub fn new(key: &PublicKey) -> Option<Self> {
+        VerifyingKey::from_sec1_bytes(key.as_bytes()).ok().map(Self)
+    }
+}
+
+impl SuitCrypto for PlainCurve {
+    fn verify_cose(&self, block: &[u8], digest: &[u8]) -> Result<(), SuitError> {
+        let block = Sign1::decode(block).map_err(|_| SuitError::default())?;
+        // Sig_structure (RFC 9052, section 4.4).
+        let mut message = Writer::new();
+        message.array(4).text("Signature1").bytes(block.protected_raw()).bytes(&[]).bytes(digest);
+        let signature = Signature::from_slice(block.signature());
+        let verified = signature.and_then(|signature| self.0.verify(&message.into_bytes(), &signature));
         verified.map_err(|_| SuitError::default())
     }
 }

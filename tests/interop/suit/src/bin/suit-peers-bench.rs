@@ -19,7 +19,7 @@ use dress_up::component::Component;
 use dress_up::error::Error;
 use generic_array::typenum::U64;
 use serde_json::json;
-use sextant_suit_interop::{DressUp, OurCrypto, SuitValidator, key_set};
+use sextant_suit_interop::{DressUp, OurCrypto, PlainCurve, SuitValidator, key_set};
 use suit::{
     Authority, AuthorityList, Condition, Directive, Envelope, ManifestBuilder, Parameter, Procedure,
     Processor, ReportingPolicy, Role, Section, SequenceBuilder, Uuid, VendorId,
@@ -41,8 +41,12 @@ fn main() {
     let keys = key_set(&cose::Key::from_public(&example.key).encode()).expect("a P-256 key");
     let mut our_crypto = OurCrypto(example.key.clone());
     let signed = Signed::new(&example);
+    let mut plain = PlainCurve::new(&example.key).expect("a P-256 key");
     let mut ours = || example.process(Procedure::Invocation);
+    let mut ours_read = || example.read();
     let mut theirs = || assert!(SuitValidator.verify_with_its_own(&keys, black_box(&example.envelope)));
+    let mut theirs_over_curve =
+        || assert!(SuitValidator.verify_with(&mut plain, black_box(&example.envelope)));
     let mut theirs_over_ours =
         || assert!(SuitValidator.verify_with(&mut our_crypto, black_box(&example.envelope)));
     let mut ours_own = || own.process(Procedure::Validation);
@@ -52,11 +56,22 @@ fn main() {
     let samples = interleave(
         rounds as usize,
         calls,
-        [&mut ours, &mut theirs, &mut theirs_over_ours, &mut ours_own, &mut dressed_own, &mut signature],
+        [
+            &mut ours,
+            &mut ours_read,
+            &mut theirs,
+            &mut theirs_over_curve,
+            &mut theirs_over_ours,
+            &mut ours_own,
+            &mut dressed_own,
+            &mut signature,
+        ],
     );
     let names = [
         "sextant",
+        "sextant, read",
         "suit_validator",
+        "suit_validator, p256 0.14",
         "suit_validator, our COSE",
         "sextant, own",
         "dress-up, own",
@@ -119,6 +134,12 @@ impl Subject {
         let mut envelope = manifest.build(HashAlgorithm::Sha256).expect("a manifest within the rules");
         envelope.sign(&key, None);
         Self::new(envelope.to_bytes(), key.public_key().clone())
+    }
+
+    /// Verifies and reads every command, and runs none.
+    fn read(&self) {
+        let envelope = Envelope::decode(black_box(&self.envelope)).expect("a good envelope");
+        black_box(envelope.verify(&self.authorities).expect("signed by the author"));
     }
 
     fn process(&self, procedure: Procedure) {
