@@ -1,15 +1,16 @@
 # Everything a fresh machine needs is a Rust toolchain, git and make. As root the kernel steps run for real.
 SHELL := /bin/bash
 CARGO ?= cargo
-PACKAGES := nftables iproute2 conntrack softhsm2 swtpm swtpm-tools tpm2-tools
+PACKAGES := nftables iproute2 conntrack softhsm2 swtpm swtpm-tools tpm2-tools freeradius freeradius-utils hostapd
 
 .PHONY: setup build test interop lint demo bench firmware fuzz clean
 
-# System programs of the gateway, a security module to test signing with, and a TPM with its tools to attest with. Without
-# root nothing is installed, and whatever needs them says so aloud.
+# System programs of the gateway, a security module to test signing with, a TPM with its tools to attest with, and a RADIUS
+# server and an access point that the gateway tells what it enforces. Without root nothing is installed, and whatever needs them
+# says so aloud.
 setup:
 	@missing=""; \
-	for program in nft ip conntrack softhsm2-util swtpm tpm2_quote; do \
+	for program in nft ip conntrack softhsm2-util swtpm tpm2_quote freeradius radclient hostapd; do \
 		command -v $$program >/dev/null || test -x /usr/sbin/$$program || missing=yes; \
 	done; \
 	if [ -n "$$missing" ]; then \

@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+mod edge;
 mod index;
 mod skip;
 mod suit;
@@ -9,6 +10,7 @@ mod tpm;
 mod vectors;
 
 // Public interface
+pub use edge::{FreeRadius, Hostapd};
 pub use index::{IndexRow, index};
 pub use skip::skipped;
 pub use suit::{

@@ -44,6 +44,7 @@ const OWNED: &[(&str, &[&str])] = &[
     ("cryptoki", &["sextant-crypto"]),
     ("ed25519-dalek", &["sextant-crypto"]),
     ("hmac", &["sextant-crypto"]),
+    ("md-5", &["sextant-crypto"]),
     // Peers are measured over the curve as it is.
     ("p256", &["sextant-crypto", "sextant-suit-interop"]),
     ("p384", &["sextant-crypto"]),

@@ -12,6 +12,7 @@
 //! * `sha512`, `es384`, `ed25519`, `hss` and `encryption` (all default) are what a small device leaves out. It then answers
 //!   [`Error::UnsupportedAlgorithm`] for keys of such an algorithm, does not find it by its number, and does not list it.
 //! * `rsa` verifies RSA signatures; without it they are unsupported.
+//! * `md5` is for RADIUS, which knows nothing newer.
 //! * `pkcs11` adds keys in security modules ([`TokenKey`]): needs `std`, and loads what its caller names.
 //!
 //! What aws-lc-rs does not have is one piece of code for both: content encryption in pieces and AES key wrap come from
@@ -37,6 +38,8 @@ mod error;
 mod key;
 mod keywrap;
 mod mac;
+#[cfg(feature = "md5")]
+mod md5;
 #[cfg(feature = "pkcs11")]
 mod pkcs11;
 mod rsa;
@@ -89,6 +92,8 @@ pub use hss::{
 pub use key::PublicKey;
 pub use keywrap::{KeyWrapAlgorithm, KeyWrapKey, MAX_WRAPPED_KEY_LEN};
 pub use mac::{constant_time_eq, hkdf, hmac, hmac_verify};
+#[cfg(feature = "md5")]
+pub use md5::{MD5_LEN, hmac_md5, md5};
 #[cfg(feature = "pkcs11")]
 pub use pkcs11::{TokenError, TokenKey, TokenKeyName};
 pub use rsa::{RsaPadding, RsaPublicKey};

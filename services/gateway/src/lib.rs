@@ -18,9 +18,11 @@ mod dns;
 mod enforcer;
 mod error;
 mod event;
+mod hostapd;
 mod kernel;
 mod netlink;
 mod nft;
+pub mod radius;
 mod telemetry;
 
 // Public interface
@@ -32,6 +34,7 @@ pub use dns::{Forwarder, Names, Standing, Upstream};
 pub use enforcer::{Enforcer, Shared, Status, Wanted, update_only};
 pub use error::Error;
 pub use event::{Event, Flow, Observer, Violation, ViolationKind};
+pub use hostapd::{AccessPoint, AccessPointError};
 pub use nft::{
     Dropped, Endpoint, Extra, Lowered, Name, Nft, Part, Peer, Program, Service, Side, Site, Start, Subject,
     Table, Transaction, lower,

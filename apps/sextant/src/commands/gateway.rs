@@ -4,7 +4,8 @@ use std::{
 };
 
 use clap::Args;
-use gateway::control::{self, Config};
+use gateway::control::{self, Config, EdgeConfig};
+use gateway::radius::DynamicAuthorization;
 
 use crate::{
     failure::{Answer, Failure},
@@ -63,6 +64,21 @@ pub(crate) struct Gateway {
     /// TCP port of the admission service
     #[arg(long, value_name = "PORT", default_value_t = Config::ADMISSION_PORT)]
     admission_port: u16,
+    /// Access server that takes filters for its sessions by RADIUS (port 3799 unless given)
+    #[arg(long, value_name = "ADDR", value_parser = access_server, requires = "access_server_secret")]
+    access_server: Option<SocketAddr>,
+    /// File with the secret that the access server and the gateway know
+    #[arg(long, value_name = "FILE", requires = "access_server")]
+    access_server_secret: Option<PathBuf>,
+    /// Filter of the access server for policies with more rules than a packet has room for
+    #[arg(long, value_name = "NAME", requires = "access_server")]
+    access_server_filter: Option<String>,
+    /// Write entries for FreeRADIUS's authorize file here
+    #[arg(long, value_name = "FILE")]
+    radius_authorize: Option<PathBuf>,
+    /// Control socket of hostapd, which puts blocked devices off the air
+    #[arg(long, value_name = "SOCKET")]
+    access_point: Option<PathBuf>,
 }
 
 pub(crate) fn run(command: Gateway, _printer: &Printer) -> Result<Answer, Failure> {
@@ -84,6 +100,12 @@ pub(crate) fn run(command: Gateway, _printer: &Printer) -> Result<Answer, Failur
         ntp: command.ntp,
         local_networks: command.local_network,
         admission_port: command.admission_port,
+        edge: EdgeConfig {
+            access_server: command.access_server.zip(command.access_server_secret),
+            named_filter: command.access_server_filter,
+            authorize_file: command.radius_authorize,
+            access_point: command.access_point,
+        },
     };
     control::run(config).map_err(|error| {
         Failure::new("the gateway does not start")
@@ -95,7 +117,16 @@ pub(crate) fn run(command: Gateway, _printer: &Printer) -> Result<Answer, Failur
 
 /// An address, with the port of resolvers unless it has one.
 fn resolver(text: &str) -> Result<SocketAddr, String> {
-    let address = |_| text.parse::<IpAddr>().map(|address| SocketAddr::new(address, 53));
+    socket(text, 53)
+}
+
+/// The same with the port of dynamic authorization.
+fn access_server(text: &str) -> Result<SocketAddr, String> {
+    socket(text, DynamicAuthorization::PORT)
+}
+
+fn socket(text: &str, port: u16) -> Result<SocketAddr, String> {
+    let address = |_| text.parse::<IpAddr>().map(|address| SocketAddr::new(address, port));
     text.parse().or_else(address).map_err(|_| "expected an address, with or without port".to_owned())
 }
 

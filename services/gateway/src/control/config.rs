@@ -37,6 +37,21 @@ pub struct Config {
     pub local_networks: Vec<(IpAddr, u8)>,
     /// TCP port of the admission service.
     pub admission_port: u16,
+    /// Who stands between the devices and the gateway.
+    pub edge: EdgeConfig,
+}
+
+/// Access servers and access points that are told what the gateway enforces. All of it may be absent.
+#[derive(Clone, Debug, Default)]
+pub struct EdgeConfig {
+    /// Where an access server takes changes (RFC 5176), and the file with the secret that it and the gateway know.
+    pub access_server: Option<(SocketAddr, PathBuf)>,
+    /// Name of the filter that the access server has for policies with more rules than one packet has room for.
+    pub named_filter: Option<String>,
+    /// Where entries for the `authorize` file of FreeRADIUS go.
+    pub authorize_file: Option<PathBuf>,
+    /// Control socket of hostapd.
+    pub access_point: Option<PathBuf>,
 }
 
 impl Config {

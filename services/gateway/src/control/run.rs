@@ -13,6 +13,7 @@ use tokio::runtime::Runtime;
 
 use super::admission::Admission;
 use super::controller::{Controller, now_ms};
+use super::edge::{self, Bell, Edge};
 use super::names::Observed;
 use super::outbox::{self, Outbox};
 use super::servers::Servers;
@@ -27,6 +28,7 @@ pub struct Gateway {
     controller: Arc<Controller>,
     outbox: Arc<Outbox>,
     stop: Arc<Stop>,
+    bell: Arc<Bell>,
     threads: Vec<JoinHandle<()>>,
     runtime: Option<Runtime>,
 }
@@ -64,13 +66,17 @@ impl Gateway {
         let controller = Arc::new(controller);
         let needed = site.servers.name().map(str::to_owned).into_iter().collect();
         let names = Arc::new(Observed::new(controller.enforcer().clone(), needed, &remembered));
+        let edge = Edge::of(&config, controller.enforcer().clone())?;
         let stop = Arc::new(Stop::default());
-        let mut gateway = Self { controller, outbox, stop, threads: Vec::new(), runtime: Some(runtime()?) };
+        let bell = Arc::new(Bell::default());
+        let mut gateway =
+            Self { controller, outbox, stop, bell, threads: Vec::new(), runtime: Some(runtime()?) };
         gateway.open_services(&config, &site.listen, &lan, &names, &observer)?;
         gateway.open_telemetry(Arc::clone(&names), observer, events)?;
         gateway.open_server(&config, client)?;
         gateway.open_clock(names)?;
         gateway.open_lookup(site.servers)?;
+        gateway.open_edge(edge)?;
         tracing::info!(lan = config.lan, wan = config.wan, "the gateway enforces");
         Ok(gateway)
     }
@@ -79,6 +85,7 @@ impl Gateway {
     pub fn stop(mut self) {
         self.stop.set();
         self.outbox.ring();
+        self.bell.ring();
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }
@@ -140,12 +147,16 @@ impl Gateway {
                 tracing::error!(%error, "what the kernel drops is not reported any more");
             }
         })?;
-        let (stop, controller, outbox) =
-            (Arc::clone(&self.stop), Arc::clone(&self.controller), Arc::clone(&self.outbox));
+        let (stop, controller, outbox, bell) = (
+            Arc::clone(&self.stop),
+            Arc::clone(&self.controller),
+            Arc::clone(&self.outbox),
+            Arc::clone(&self.bell),
+        );
         self.spawn("events", move || {
             while !stop.is_set() {
                 match events.recv_timeout(TICK) {
-                    Ok(event) => note(event, &names, &controller, &outbox),
+                    Ok(event) => note(event, &names, &controller, &outbox, &bell),
                     Err(RecvTimeoutError::Timeout) => {}
                     Err(RecvTimeoutError::Disconnected) => return,
                 }
@@ -181,6 +192,18 @@ impl Gateway {
                     controller.reconcile();
                     looked = Instant::now();
                 }
+            }
+        })
+    }
+
+    /// Tells those who stand between the devices and the gateway.
+    fn open_edge(&mut self, edge: Option<Edge>) -> Result<(), StartError> {
+        let Some(mut edge) = edge else { return Ok(()) };
+        let (stop, bell) = (Arc::clone(&self.stop), Arc::clone(&self.bell));
+        self.spawn("edge", move || {
+            while !stop.is_set() {
+                edge.tell();
+                bell.wait(edge::SWEEP);
             }
         })
     }
@@ -267,7 +290,7 @@ fn send(client: &Client, outbox: &Outbox, name: &str, stop: &Stop) {
 }
 
 /// What an event means to the record, the decisions and the log.
-fn note(event: Event, names: &Observed, controller: &Controller, outbox: &Outbox) {
+fn note(event: Event, names: &Observed, controller: &Controller, outbox: &Outbox, bell: &Bell) {
     match event {
         Event::Violation(violation) => {
             let now = now_ms();
@@ -285,6 +308,7 @@ fn note(event: Event, names: &Observed, controller: &Controller, outbox: &Outbox
         }
         Event::Applied { device, policy, cut, .. } => {
             tracing::debug!(device.id = %device, %policy, cut, "the kernel has the policy");
+            bell.ring();
         }
         Event::NameOutOfPolicy { device, name, refused } => {
             tracing::info!(device.id = %device, name, refused, "a name outside the policy was asked for");

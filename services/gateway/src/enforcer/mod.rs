@@ -25,7 +25,8 @@ use crate::nft::{
     Dropped, Element, Endpoint, Nft, Program, Service, Side, Site, Start, Table, Transaction, bridge,
     class_set, install, read_dropped,
 };
-use crate::{AddressRange, Binding, Class, DeviceId, Error, Event, Observer, PolicyId, kernel};
+use crate::radius::{self, Filter};
+use crate::{AddressRange, Binding, Class, DeviceId, Error, Event, Mac, Observer, PolicyId, kernel};
 
 /// The one that writes the kernel's rules. All of it happens in the network namespace of the thread that opened it.
 pub struct Enforcer {
@@ -238,6 +239,22 @@ impl Enforcer {
     /// A device's policy.
     pub fn policy_of(&self, device: &DeviceId) -> Option<PolicyId> {
         self.shadow.devices.get(device).map(|admitted| admitted.policy)
+    }
+
+    /// Every device, the address of its frames, and its policy.
+    pub fn admitted(&self) -> Vec<(DeviceId, Mac, PolicyId)> {
+        let devices = self.shadow.devices.iter();
+        devices.map(|(device, admitted)| (device.clone(), admitted.binding.mac, admitted.policy)).collect()
+    }
+
+    /// A device's policy for an access server that filters before this gateway does, with the addresses known now.
+    pub fn filter(&self, device: &DeviceId) -> Option<Filter> {
+        let admitted = self.shadow.devices.get(device)?;
+        if admitted.policy == PolicyId::BLOCKED {
+            return Some(Filter::blocked());
+        }
+        let staged = self.shadow.policies.get(&admitted.policy)?;
+        Some(radius::render(&self.shadow.site, &staged.program, &self.shadow))
     }
 
     /// Packets that devices sent and that the kernel dropped, as it counted them itself: exact where reports are

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use mud::Family;
 
-use crate::nft::{Place, PolicyNames, Program, Side, Site, Slot, View, policy_names};
+use crate::nft::{Members, Place, PolicyNames, Program, Side, Site, Slot, View, policy_names};
 use crate::{AddressRange, Binding, Class, DeviceId, Flow, PolicyId};
 
 /// The wanted state. Everything in the kernel can be made from it.
@@ -197,6 +197,18 @@ impl View for Shadow {
     /// An address that has expired counts as well: a connection may outlive the answer it began with.
     fn name_has(&self, name: &str, address: IpAddr) -> bool {
         self.names.get(name).is_some_and(|known| known.iter().any(|known| known.address == address))
+    }
+}
+
+impl Members for Shadow {
+    fn of_class(&self, class: &Class, family: Family) -> Vec<AddressRange> {
+        self.members(class, family).into_iter().collect()
+    }
+
+    fn of_name(&self, name: &str) -> Vec<IpAddr> {
+        let now = Instant::now();
+        let known = self.names.get(name).into_iter().flatten();
+        known.filter(|known| known.until > now).map(|known| known.address).collect()
     }
 }
 

@@ -7,7 +7,7 @@ mod lower;
 mod program;
 mod render;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod transaction;
 
 pub use base::{Endpoint, Site};
@@ -17,7 +17,7 @@ pub use dump::Dropped;
 pub(crate) use dump::{Element, Found, read_dropped};
 pub use lower::{Lowered, Subject, lower};
 pub use program::{Extra, Peer, Program, Service, Side, Start};
-pub(crate) use program::{Place, Slot, View};
+pub(crate) use program::{Key, Members, Peers, Place, Slot, TCP, UDP, View, slot};
 pub(crate) use render::{PolicyNames, class_set, policy_names, render, rule_count};
 pub(crate) use transaction::nft;
 pub use transaction::{Name, Part, Transaction};

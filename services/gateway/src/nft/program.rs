@@ -136,6 +136,12 @@ pub(crate) trait View {
     fn name_has(&self, name: &str, address: IpAddr) -> bool;
 }
 
+/// Who is behind the words of a program now.
+pub(crate) trait Members {
+    fn of_class(&self, class: &Class, family: Family) -> Vec<AddressRange>;
+    fn of_name(&self, name: &str) -> Vec<IpAddr>;
+}
+
 impl Program {
     /// Nothing is permitted, not even the management path.
     pub fn blocked() -> Self {
@@ -184,6 +190,11 @@ impl Program {
     /// Where a name's addresses go.
     pub(crate) fn slots(&self, name: &str) -> &[Slot] {
         self.slots.get(name).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Every place that addresses of names go to.
+    pub(crate) fn all_slots(&self) -> impl Iterator<Item = Slot> {
+        self.holders.keys().copied()
     }
 
     /// Whose addresses go to a place.

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use api::{Applied, Base64Url, GatewayReport, Profile, Restriction, Violation};
-use gateway::control::{Config, Gateway, Journal};
+use gateway::control::{Config, EdgeConfig, Gateway, Journal};
 use sim::netns::Namespace;
 use trust::Code;
 
@@ -15,13 +15,13 @@ use crate::lab::{ANSWER, Lab, SILENCE, at, ip, marks, v4, v6};
 use crate::server::{Identity, Server, TOKEN};
 use crate::site::{AUTHOR, Finding, Parts, admission, anchors, answer, key, listed, of_device, text, ueid};
 
-const SERVER: &str = "203.0.113.13";
+pub(crate) const SERVER: &str = "203.0.113.13";
 
-fn now() -> i64 {
+pub(crate) fn now() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs().cast_signed()
 }
 
-fn config(directory: &Path) -> Config {
+pub(crate) fn config(directory: &Path) -> Config {
     let anchors_directory = directory.join("anchors");
     std::fs::create_dir_all(&anchors_directory).unwrap();
     let put = |name: &str, bytes: &[u8]| std::fs::write(anchors_directory.join(name), bytes).unwrap();
@@ -46,6 +46,7 @@ fn config(directory: &Path) -> Config {
         ntp: vec![],
         local_networks: vec![],
         admission_port: Config::ADMISSION_PORT,
+        edge: EdgeConfig::default(),
     }
 }
 
@@ -68,7 +69,7 @@ fn request(device: &Namespace, to: SocketAddr, head: &str, body: &[u8]) -> (u16,
 const PATH: &str = "/.well-known/sextant/admission";
 
 /// A device proves itself; gives the status and the reason code.
-fn come(device: &Namespace, to: SocketAddr, index: u8, result: &[u8]) -> (u16, String) {
+pub(crate) fn come(device: &Namespace, to: SocketAddr, index: u8, result: &[u8]) -> (u16, String) {
     let (status, body) = request(device, to, &format!("GET {PATH}"), b"");
     assert_eq!(status, 200);
     let body: serde_json::Value = serde_json::from_str(&body).unwrap();
@@ -80,7 +81,7 @@ fn come(device: &Namespace, to: SocketAddr, index: u8, result: &[u8]) -> (u16, S
 }
 
 /// What was applied to a device, when it is this profile.
-fn applied(index: u8, profile: Profile) -> impl Fn(&GatewayReport) -> Option<Applied> {
+pub(crate) fn applied(index: u8, profile: Profile) -> impl Fn(&GatewayReport) -> Option<Applied> {
     move |report| {
         let mut mine = report.applied.iter().filter(|applied| applied.ueid == text(&ueid(index)));
         mine.find(|applied| applied.profile == profile).cloned()
