@@ -99,3 +99,8 @@ pub const ECDH_ES_A128KW: i64 = -29;
 pub const ECDH_ES_A192KW: i64 = -30;
 /// Algorithm: ECDH-ES with HKDF-SHA-256, then AES key wrap with 256 bits (RFC 9053, section 6.4.1).
 pub const ECDH_ES_A256KW: i64 = -31;
+
+/// Algorithm: RSASSA-PKCS1-v1_5 with SHA-256 (RFC 8812, section 2).
+pub const RS256: i64 = -257;
+/// Algorithm: RSASSA-PKCS1-v1_5 with SHA-384 (RFC 8812, section 2).
+pub const RS384: i64 = -258;

@@ -1,13 +1,13 @@
 use alloc::vec::Vec;
 
 use cbor::{Writer, lean::Reader};
-use crypto::{PublicKey, SignatureAlgorithm, SigningKey};
+use crypto::{HashAlgorithm, PublicKey, RsaPadding, RsaPublicKey, SignatureAlgorithm, SigningKey};
 
 use crate::builder::{HeaderBuilder, header_methods, write_payload};
 use crate::error::Fault;
 use crate::message::{check_algorithm, decode, one_payload, read_payload};
 use crate::structure::{SIGNATURE1, to_be_authenticated};
-use crate::{Distrust, Error, Headers, Purpose, TrustAnchor, TrustAnchors, labels};
+use crate::{Distrust, Error, Feature, Headers, Purpose, TrustAnchor, TrustAnchors, labels};
 
 /// COSE_Sign1 (RFC 9052, section 4.2): well-formed, its algorithm protected, and trusted by nobody.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,6 +74,31 @@ impl<'b> Sign1<'b> {
     pub fn verify(&self, key: &PublicKey, detached: Option<&[u8]>, external_aad: &[u8]) -> Result<(), Error> {
         check_algorithm(self.algorithm, key)?;
         self.verify_signed(key, &self.to_be_signed(detached, external_aad)?)
+    }
+
+    /// Verifies a signature by RSASSA-PKCS1-v1_5, RS256 or RS384 (RFC 8812, section 2), with one key. Unsupported where
+    /// `crypto` leaves RSA or the hash function out.
+    pub fn verify_rsa(
+        &self,
+        key: &RsaPublicKey,
+        detached: Option<&[u8]>,
+        external_aad: &[u8],
+    ) -> Result<(), Error> {
+        let hash = match self.algorithm {
+            labels::RS256 => Some(HashAlgorithm::Sha256),
+            labels::RS384 => HashAlgorithm::from_name("sha-384"),
+            other if SignatureAlgorithm::from_cose_id(other).is_some() => {
+                return Err(Distrust::WrongAlgorithm(other).into());
+            }
+            _ => None,
+        };
+        let unsupported = Feature::Algorithm(self.algorithm);
+        let signed = self.to_be_signed(detached, external_aad)?;
+        let verified = key.verify(RsaPadding::Pkcs1v15, hash.ok_or(unsupported)?, &signed, self.signature);
+        verified.map_err(|error| match error {
+            crypto::Error::UnsupportedAlgorithm => unsupported.into(),
+            _ => Distrust::BadSignature.into(),
+        })
     }
 
     /// Verifies the signature with the anchors of one purpose, and says which one it was.

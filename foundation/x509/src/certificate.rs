@@ -34,6 +34,7 @@ pub struct Certificate {
     issuer: Name,
     validity: Validity,
     subject: Name,
+    spki: Range<usize>,
     public_key: Option<PublicKey>,
     extensions: Vec<Extension>,
     known: Known,
@@ -109,7 +110,8 @@ impl Certificate {
         let (not_before, not_after) = (validity.element()?.time()?, validity.element()?.time()?);
         validity.finish()?;
         let subject = Name::from_element(&fields.element()?)?;
-        let public_key = decode_public_key(&fields.expect(Tag::Sequence)?)?;
+        let spki = fields.expect(Tag::Sequence)?;
+        let public_key = decode_public_key(&spki)?;
         // issuerUniqueID and subjectUniqueID: nobody may rely on them.
         fields.optional(reader::primitive(1))?;
         fields.optional(reader::primitive(2))?;
@@ -120,6 +122,7 @@ impl Certificate {
         fields.finish()?;
 
         let start = tbs.at - element.at;
+        let spki_start = spki.at - element.at;
         Ok(Self {
             der: element.raw.to_vec(),
             tbs: start..start + tbs.raw.len(),
@@ -129,6 +132,7 @@ impl Certificate {
             issuer,
             validity: Validity { not_before, not_after },
             subject,
+            spki: spki_start..spki_start + spki.raw.len(),
             public_key,
             extensions,
             known,
@@ -163,6 +167,11 @@ impl Certificate {
     /// The subject's key; an error when it is of an algorithm that `crypto` does not implement.
     pub fn public_key(&self) -> Result<&PublicKey, Error> {
         self.public_key.as_ref().ok_or(Error::Unsupported(Feature::KeyAlgorithm))
+    }
+
+    /// The subject's key as received: a SubjectPublicKeyInfo in DER, of whatever algorithm.
+    pub fn public_key_der(&self) -> &[u8] {
+        &self.der[self.spki.clone()]
     }
 
     /// All extensions, in their order.

@@ -340,3 +340,33 @@ mod macs {
         assert_eq!(Mac0::decode(&message).err(), Some(broken(0, "another tag than that of the message")));
     }
 }
+
+/// Made elsewhere, by `openssl dgst` 3.0, over the payload of these tests.
+#[test]
+fn rsa_signatures_verify_with_their_key_and_over_their_bytes_only() {
+    let data = |name: &str| {
+        testkit::read_hex(
+            &std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/data/{name}.hex")),
+        )
+    };
+    let rsa = crypto::RsaPublicKey::from_spki_der(&data("rsa-2048-spki")).expect("a key");
+    for (name, number) in [("rs256", labels::RS256), ("rs384", labels::RS384)] {
+        let message = data(name);
+        let sign1 = Sign1::decode(&message).expect("well-formed");
+        assert_eq!((sign1.alg(), sign1.payload()), (number, Some(PAYLOAD)));
+        assert_eq!(sign1.verify_rsa(&rsa, None, &[]), Ok(()));
+        assert_eq!(sign1.verify_rsa(&rsa, None, b"aad"), Err(Distrust::BadSignature.into()));
+        // No key of another kind takes it, and it takes no message of another kind.
+        let ec = key(SignatureAlgorithm::Es256, 1);
+        assert_eq!(sign1.verify(ec.public_key(), None, &[]), Err(Feature::Algorithm(number).into()));
+        let other = Sign1Builder::new().sign(&ec, PAYLOAD);
+        let other = Sign1::decode(&other).expect("well-formed");
+        assert_eq!(other.verify_rsa(&rsa, None, &[]), Err(Distrust::WrongAlgorithm(-7).into()));
+        for at in 0..message.len() {
+            let mut forged = message.clone();
+            forged[at] ^= 0x01;
+            let verified = Sign1::decode(&forged).and_then(|sign1| sign1.verify_rsa(&rsa, None, &[]));
+            assert!(verified.is_err(), "byte {at} of {name} changed");
+        }
+    }
+}

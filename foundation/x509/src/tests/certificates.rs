@@ -44,6 +44,7 @@ fn what_is_built_is_read() {
         assert_eq!((read.issuer(), read.subject()), (root.subject(), &name("O=Maker, CN=Device")));
         assert_eq!((read.validity(), read.is_self_issued()), (VALID, false));
         assert_eq!(read.public_key(), Ok(device.public_key()));
+        assert_eq!(read.public_key_der(), device.public_key().to_spki_der());
         assert_eq!(read.key_usage(), Some(KeyUsage::DIGITAL_SIGNATURE));
         assert_eq!(read.extended_key_usage(), Some(&[oids::KP_CODE_SIGNING][..]));
         assert_eq!(read.basic_constraints(), BasicConstraints { ca: false, path_len: None });
