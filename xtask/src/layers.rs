@@ -16,6 +16,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("sextant-corim", 3),
     ("sextant-eat", 3),
     ("sextant-mud", 3),
+    ("sextant-fdo", 3),
     ("sextant-trust", 4),
     ("sextant-device-core", 4),
     ("sextant-store", 5),

@@ -1,0 +1,56 @@
+//! Numbers of FDO 1.1.
+
+/// Protocol version 1.1 as messages and vouchers name it (section 3.3.1).
+pub const PROTOCOL_VERSION: u64 = 101;
+
+/// pkType: RSA of 2048 bits with exponent 65537 (section 3.3.4).
+pub const RSA2048RESTR: u64 = 1;
+/// pkType: RSA with PKCS #1 v1.5 padding.
+pub const RSAPKCS: u64 = 5;
+/// pkType: ECDSA on P-256.
+pub const SECP256R1: u64 = 10;
+/// pkType: ECDSA on P-384.
+pub const SECP384R1: u64 = 11;
+
+/// pkEnc: SubjectPublicKeyInfo in DER (section 3.3.4).
+pub const X509: u64 = 1;
+/// pkEnc: certificates in DER, the key's own first.
+pub const X5CHAIN: u64 = 2;
+/// pkEnc: COSE_Key.
+pub const COSEKEY: u64 = 3;
+
+/// Variables of rendezvous instructions (section 3.7.2).
+pub mod rendezvous {
+    /// RVDevOnly: for the device alone.
+    pub const DEVICE_ONLY: u64 = 0;
+    /// RVOwnerOnly: for the owner alone.
+    pub const OWNER_ONLY: u64 = 1;
+    /// RVIPAddress.
+    pub const IP_ADDRESS: u64 = 2;
+    /// RVDevPort.
+    pub const DEVICE_PORT: u64 = 3;
+    /// RVOwnerPort.
+    pub const OWNER_PORT: u64 = 4;
+    /// RVDns.
+    pub const DNS: u64 = 5;
+    /// RVSvCertHash: hash of the server's certificate.
+    pub const SERVER_CERTIFICATE: u64 = 6;
+    /// RVClCertHash: hash of the certificate of the server's authority.
+    pub const AUTHORITY_CERTIFICATE: u64 = 7;
+    /// RVUserInput.
+    pub const USER_INPUT: u64 = 8;
+    /// RVWifiSsid.
+    pub const WIFI_SSID: u64 = 9;
+    /// RVWifiPw.
+    pub const WIFI_PASSWORD: u64 = 10;
+    /// RVMedium.
+    pub const MEDIUM: u64 = 11;
+    /// RVProtocol.
+    pub const PROTOCOL: u64 = 12;
+    /// RVDelaysec.
+    pub const DELAY: u64 = 13;
+    /// RVBypass.
+    pub const BYPASS: u64 = 14;
+    /// RVExtRV.
+    pub const EXTERNAL: u64 = 15;
+}
