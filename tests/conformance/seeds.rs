@@ -13,7 +13,7 @@ use trust::{
 };
 
 use crate::decoders::{Decoder, HSS_MESSAGE};
-use crate::fixture::{APPLICATION, Cast, MUD_FILE, NOW, key};
+use crate::fixture::{APPLICATION, CLASS, Cast, MUD_FILE, NOW, key};
 
 /// All inputs for a decoder, with names.
 pub(crate) fn seeds(decoder: &Decoder) -> Vec<(String, Vec<u8>)> {
@@ -24,6 +24,11 @@ pub(crate) fn seeds(decoder: &Decoder) -> Vec<(String, Vec<u8>)> {
         for path in files(&folder.join(rest)) {
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             if let Some(bytes) = content(&path) {
+                let bytes = match decoder.name {
+                    // Those in text are of one decoder with those that are not.
+                    "voucher" => fdo::vouchers_of_file(&bytes).map_or(bytes.clone(), |them| them.concat()),
+                    _ => bytes,
+                };
                 seeds.push((format!("{}-{name}", rest.replace('/', "-")), bytes));
             }
         }
@@ -116,6 +121,7 @@ fn own(decoder: &str) -> Vec<(String, Vec<u8>)> {
         "corim" => vec![manifest().encode(), signed_manifest(cast)],
         "comid" => manifest().comids().map(corim::Comid::encode).collect(),
         "coserv" => vec![answer().encode()],
+        "voucher" => vouchers(cast),
         "eat_evidence" | "eat_token" => vec![cast.evidence(APPLICATION)],
         "eat_component" => vec![component().encode(), component().encode_json().into_bytes()],
         "eat_unprotected" => {
@@ -589,6 +595,46 @@ fn trust_domains(cast: &Cast) -> Vec<u8> {
     let mut envelope = outer.build(HashAlgorithm::Sha256).expect("a manifest");
     envelope.payload("#dep", &dependency.to_bytes()).sign(&cast.author, Some(b"author"));
     envelope.to_bytes()
+}
+
+/// A voucher as it is made, and as it is sold, with a key in either encoding and every kind of instruction.
+fn vouchers(cast: &Cast) -> Vec<Vec<u8>> {
+    use fdo::{Directive, Header, Hmac, Instruction, KeyEncoding, PublicKey, RendezvousInfo, Voucher};
+    let algorithm = HashAlgorithm::Sha256;
+    let certificate = cast.certificate.as_der();
+    let made = |encoding| {
+        let hash = Digest::of(algorithm, certificate);
+        let instructions = vec![
+            Instruction::DeviceOnly,
+            Instruction::IpAddress([127, 0, 0, 1].into()),
+            Instruction::DevicePort(443),
+            Instruction::Dns("rv.northlight.example".into()),
+            Instruction::ServerCertificate(hash),
+            Instruction::UserInput(true),
+            Instruction::WifiPassword(fdo::WifiPassword::new("password")),
+            Instruction::Medium(20),
+            Instruction::Protocol(fdo::Protocol::Https),
+            Instruction::Delay(60),
+            Instruction::External(vec![0x81, 0x61, 0x61]),
+            Instruction::Unknown { variable: 99, value: None },
+        ];
+        let header = Header {
+            guid: fdo::Guid([5; 16]),
+            rendezvous: RendezvousInfo { directives: vec![Directive { instructions }] },
+            device_info: CLASS.into(),
+            manufacturer: PublicKey::new(cast.author.public_key(), encoding).expect("of a type"),
+            certificates: hash,
+        };
+        let header = header.encode();
+        let hmac = Hmac::of(algorithm, b"secret", &header);
+        Voucher::assemble(&header, &hmac, &[certificate]).expect("a voucher")
+    };
+    let made = [KeyEncoding::X509, KeyEncoding::CoseKey].map(made);
+    let sold = made.each_ref().map(|made| {
+        let voucher = Voucher::decode(made).expect("our own");
+        voucher.extend(key(2).public_key()).and_then(|next| next.sign(&cast.author)).expect("the owner")
+    });
+    [made, sold].concat()
 }
 
 /// What a device reports of a release: that it went well, signed, and how it failed, bare.

@@ -6,6 +6,7 @@
 mod decision;
 mod evidence;
 mod foundation;
+mod onboarding;
 mod reference;
 mod update;
 
@@ -331,6 +332,13 @@ pub(crate) const DECODERS: &[Decoder] = &[
         loose_end: true,
         levels: 1,
         folders: &["mud/unsw", "mud/negative", "mud/nist", "mud/daq"],
+    },
+    Decoder {
+        name: "voucher",
+        read: onboarding::voucher,
+        loose_end: false,
+        levels: 1,
+        folders: &["fdo/vouchers", "fdo/capture-fdo-rs"],
     },
     Decoder {
         name: "trust_override",
