@@ -4,7 +4,7 @@ use corim::{Ect, Element, Flags, MeasuredElement, Outcome, ReleaseId, Subject, T
 use crypto::Digest;
 use eat::{Category, DebugStatus, LifecycleState, TrustVector};
 
-use crate::{Appraised, Attester, Beliefs, Code, Policy, Reason, find_release, refuse_evidence};
+use crate::{Appraised, Attester, Beliefs, Code, KeyBinding, Policy, Reason, find_release, refuse_evidence};
 
 /// What evidence of an attester is worth, and what endorsements add to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +13,15 @@ pub struct Corroborated {
     pub appraised: Appraised,
     /// What endorsers say of its environment, given what it measured.
     pub endorsed: Vec<Element>,
+    /// By what its key is known to be its own; none where it is not believed, or another's key answers for it.
+    pub binding: Option<KeyBinding>,
+}
+
+impl Corroborated {
+    /// Evidence that is refused as a whole.
+    pub fn refused(reason: Reason) -> Self {
+        Self { appraised: refuse_evidence(reason), endorsed: Vec::new(), binding: None }
+    }
 }
 
 /// A release that covers what was measured, in the terms in which it does.
@@ -28,7 +37,7 @@ struct Judged {
 /// must cover all of it; and adds what endorsers say of it then.
 pub fn corroborate(attester: &Attester, beliefs: &Beliefs<'_>) -> Corroborated {
     if let Some(reason) = &attester.refused {
-        return Corroborated { appraised: refuse_evidence(reason.clone()), endorsed: Vec::new() };
+        return Corroborated::refused(reason.clone());
     }
     let policy = beliefs.policy;
     let mut vector = TrustVector::new().with(Category::InstanceIdentity, 2);
@@ -84,7 +93,8 @@ pub fn corroborate(attester: &Attester, beliefs: &Beliefs<'_>) -> Corroborated {
         None => {}
     }
     let release = release.filter(|_| reasons.is_empty());
-    Corroborated { appraised: Appraised { vector, release, reasons }, endorsed }
+    let binding = attester.binding;
+    Corroborated { appraised: Appraised { vector, release, reasons }, endorsed, binding }
 }
 
 /// What an endorser says that speaks against a device in such a state.

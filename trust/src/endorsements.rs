@@ -13,7 +13,7 @@ use coswid::{Tag, TagKind};
 use crypto::{Digest, PublicKey};
 use x509::Certificate;
 
-use crate::{Code, Measured, Reason, corroborate};
+use crate::{Code, KeyBinding, Measured, Reason, corroborate};
 
 /// How many manifests may endorse one attester.
 pub const MAX_ENDORSING: usize = 64;
@@ -60,8 +60,8 @@ pub struct EndorsedKey {
     pub key: PublicKey,
     /// What the endorsement says whose it is: it may know more of the device than evidence tells.
     pub environment: Environment,
-    /// The manifest that says so; none where the operator's own authorities certified it.
-    pub manifest: Option<Digest>,
+    /// By what it is known to be the device's.
+    pub binding: KeyBinding,
 }
 
 /// Whoever certifies the keys with which devices attest.
@@ -137,7 +137,7 @@ impl Endorsements {
                 }
                 None => {
                     let Some(key) = key.public_key() else { continue };
-                    let key = EndorsedKey { key, environment, manifest: Some(digest) };
+                    let key = EndorsedKey { key, environment, binding: KeyBinding::Manifest(digest) };
                     self.keys.entry(instance).or_default().push(key);
                 }
             }
@@ -152,7 +152,7 @@ impl Endorsements {
         let Some(Accepted { manifest, releases }) = self.manifests.remove(digest) else { return false };
         for triple in manifest.comids().flat_map(|comid| &comid.triples.attest_key) {
             let instance = &triple.environment.instance;
-            retain(&mut self.keys, instance, |key| key.manifest != Some(*digest));
+            retain(&mut self.keys, instance, |key| key.binding != KeyBinding::Manifest(*digest));
             retain(&mut self.authorities, instance, |authority| authority.manifest != *digest);
         }
         for about in endorsing(&manifest) {
@@ -261,7 +261,10 @@ impl Endorsements {
     /// vendor and model; what both tell must be the same.
     pub fn keys(&self, environment: &Environment, now: i64) -> Vec<&EndorsedKey> {
         let keys = bound(&self.keys, environment, |key| &key.environment);
-        let counting = keys.filter(|key| key.manifest.is_some_and(|manifest| self.counts(&manifest, now)));
+        let counting = keys.filter(|key| match key.binding {
+            KeyBinding::Manifest(manifest) => self.counts(&manifest, now),
+            _ => false,
+        });
         counting.take(MAX_ATTEST_KEYS).collect()
     }
 

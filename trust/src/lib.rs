@@ -31,6 +31,7 @@ mod release;
 mod result;
 mod rules;
 mod scan;
+mod voucher;
 
 #[cfg(test)]
 mod tests;
@@ -69,3 +70,4 @@ pub use rules::{
 pub use scan::{
     MAX_SCAN_LEN, MAX_SCAN_TEXT, MAX_SCAN_TIME, RequiredScan, Scan, SignedScan, VerifiedScan, check_scans,
 };
+pub use voucher::{KeyBinding, VouchedDevice, VoucherAnchors, Vouchers, admit_voucher};

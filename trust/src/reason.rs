@@ -218,6 +218,26 @@ codes! {
     ScanFound = "scan-found",
     /// The statement on a scan was not signed by a key that is trusted for it, or breaks its rules.
     ScanRefused = "scan-refused",
+    /// The ownership voucher could not be read.
+    MalformedVoucher = "malformed-voucher",
+    /// The ownership voucher is of another version, or uses what is not implemented.
+    UnsupportedVoucher = "unsupported-voucher",
+    /// An entry of the ownership voucher was not signed by the owner before.
+    VoucherSignature = "voucher-signature",
+    /// The device's certificates are not those that the ownership voucher was made for.
+    VoucherCertificateHash = "voucher-certificate-hash",
+    /// The certificate of the device in the ownership voucher cannot be used, or leads to nobody who may certify it.
+    VoucherDeviceCertificate = "voucher-device-certificate",
+    /// An entry of the ownership voucher does not follow what stands before it.
+    VoucherBrokenChain = "voucher-broken-chain",
+    /// A key in the ownership voucher is of another type than the manufacturer's.
+    VoucherKeyType = "voucher-key-type",
+    /// Nobody signed the ownership voucher: it has no entry.
+    VoucherUnsigned = "voucher-unsigned",
+    /// The ownership voucher gives the device to somebody else.
+    VoucherNotOurs = "voucher-not-ours",
+    /// The ownership voucher is by a manufacturer that is not trusted.
+    VoucherUnknownManufacturer = "voucher-unknown-manufacturer",
     /// A report of an update could not be read.
     MalformedReport = "malformed-report",
     /// A report of an update is of a form that is not taken.

@@ -13,7 +13,7 @@ use eat::{
     VerifiedResult, VerifierId,
 };
 
-use crate::{Appraised, Code, Outcome, Policy, Reason, corroborate::element_name};
+use crate::{Appraised, Code, KeyBinding, Outcome, Policy, Reason, corroborate::element_name};
 
 /// Name of the one appraisal in a result: the device as a whole.
 pub const SUBMOD: &str = "device";
@@ -42,10 +42,15 @@ pub struct Part<'a> {
     pub policy: &'a Policy,
     /// What endorsers say of it.
     pub endorsed: &'a [Element],
+    /// By what its key is known to be its own, where that is not enrolment.
+    pub binding: Option<KeyBinding>,
 }
 
 /// The claim of a result with what endorsers say: an array of maps, each of an element, with texts for keys.
 const ENDORSED: &str = "sextant_endorsed";
+
+/// The claim of a result with how a key is known to be the device's: a map with texts for keys.
+const BINDING: &str = "sextant_key_binding";
 
 /// How many elements of endorsements one appraisal repeats.
 const MAX_ENDORSED: usize = 64;
@@ -74,7 +79,14 @@ pub fn attestation_result(
     verifier: VerifierId,
     now: i64,
 ) -> AttestationResult {
-    let part = Part { name: SUBMOD, profile: Some(EVIDENCE_PROFILE), appraised, policy, endorsed: &[] };
+    let part = Part {
+        name: SUBMOD,
+        profile: Some(EVIDENCE_PROFILE),
+        appraised,
+        policy,
+        endorsed: &[],
+        binding: None,
+    };
     attestation_result_of(&[part], subject, policy.result_lifetime, verifier, now)
 }
 
@@ -89,7 +101,7 @@ pub fn attestation_result_of(
     let mut result = AttestationResult::new(verifier, now, now.saturating_add(lifetime));
     result.ueid = Some(subject.ueid.clone());
     result.confirmation.clone_from(&subject.key);
-    for Part { name, profile, appraised, policy, endorsed } in parts {
+    for Part { name, profile, appraised, policy, endorsed, binding } in parts {
         let reasons = appraised.reasons.iter().map(|reason| ResultReason {
             code: reason.code.as_str().to_owned(),
             details: reason.detail.iter().cloned().collect(),
@@ -102,7 +114,7 @@ pub fn attestation_result_of(
             profile: profile.map(ToOwned::to_owned),
             release: appraised.release.map(|release| release.as_bytes().to_vec()),
             reasons: reasons.collect(),
-            verifier_claims: endorsed_claim(endorsed).into_iter().collect(),
+            verifier_claims: endorsed_claim(endorsed).into_iter().chain(binding.map(binding_claim)).collect(),
             ..Appraisal::new(vector)
         };
         result.submods.insert((*name).to_owned(), appraisal);
@@ -143,6 +155,22 @@ fn endorsed_claim(endorsed: &[Element]) -> Option<(ClaimKey, Vec<u8>)> {
         }
     });
     Some((ClaimKey::Text(ENDORSED.to_owned()), value))
+}
+
+/// By what the key of an attester is known to be its own, as a claim of the verifier.
+fn binding_claim(binding: KeyBinding) -> (ClaimKey, Vec<u8>) {
+    let mut map = MapBuilder::new();
+    map.text("by", |w| _ = w.text(binding.name()));
+    match binding {
+        KeyBinding::Manifest(manifest) | KeyBinding::Certificate(Some(manifest)) => {
+            map.text("manifest", |w| _ = w.text(&manifest.to_string()));
+        }
+        KeyBinding::Voucher(guid) => {
+            map.text("guid", |w| _ = w.text(&guid.to_string()));
+        }
+        KeyBinding::Operator | KeyBinding::Certificate(None) => {}
+    }
+    (ClaimKey::Text(BINDING.to_owned()), map.into_bytes())
 }
 
 impl Outcome {

@@ -335,6 +335,7 @@ mod tests {
             lifecycle: None,
             debug: Some(DebugStatus::Disabled),
             carried: false,
+            binding: None,
             refused: None,
         };
         let policy = Policy { rules: [digest("a"), digest("b")].into(), ..Policy::default() };

@@ -22,6 +22,7 @@ mod restriction;
 mod scans;
 mod session;
 mod update;
+mod vouchers;
 
 #[cfg(test)]
 mod tests;
@@ -44,7 +45,7 @@ pub use gateways::{
 };
 pub use media::{
     AUTHORITIES, CHALLENGE_SESSION, COSE, CSV, DISCOVERY, EVIDENCE, PROBLEM, PROVISIONING_SESSION,
-    SUIT_ENVELOPE, SUIT_REPORT,
+    SUIT_ENVELOPE, SUIT_REPORT, VOUCHER,
 };
 pub use objects::{
     AuditLine, AuthoritiesVersion, AuthorityUpdate, DecisionBundle, NewToken, Override, Token,
@@ -59,3 +60,4 @@ pub use update::{
     Artifact, ArtifactLinks, Chunk, Deployment, DeploymentAction, Execution, Feedback, FeedbackResult,
     FeedbackStatus, Finished, Hashes, Href, Poll, PollConfig, PollLinks, PollQuery, Polling,
 };
+pub use vouchers::Voucher;

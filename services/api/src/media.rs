@@ -18,3 +18,5 @@ pub const CSV: &str = "text/csv";
 pub const PROBLEM: &str = "application/problem+json";
 /// Media type of what became of a manifest.
 pub const PROVISIONING_SESSION: &str = "application/vnd.veraison.provisioning-session+json";
+/// An ownership voucher.
+pub const VOUCHER: &str = "application/cbor";

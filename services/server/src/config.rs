@@ -2,7 +2,7 @@ use std::{ffi::OsString, net::SocketAddr, path::PathBuf, sync::Arc, time::Durati
 
 use cose::TrustAnchors;
 use eat::MeasuredComponentFormats;
-use trust::Policy;
+use trust::{Policy, VoucherAnchors};
 use x509::Certificate;
 
 use crate::clock::{Clock, SystemClock};
@@ -36,6 +36,8 @@ pub struct Config {
     pub measured_components: Option<MeasuredComponentFormats>,
     /// Profile of results in JSON about devices that are not enrolled here.
     pub result_profile: String,
+    /// Whose ownership vouchers bind keys to devices that are not enrolled here: who makes them, and to whom they are sold.
+    pub vouchers: VoucherAnchors,
     /// Who signs overrides; when there is nobody, overrides are relayed unread.
     pub override_anchors: TrustAnchors,
     /// The program, with its arguments, that runs rules in a process of its own; without it there are no rules.
@@ -113,6 +115,7 @@ impl Config {
             attester_authorities: Vec::new(),
             measured_components: None,
             result_profile: eat::RESULT_PROFILE.to_owned(),
+            vouchers: VoucherAnchors::default(),
             override_anchors: TrustAnchors::default(),
             rules_worker: Vec::new(),
             scanners: TrustAnchors::default(),

@@ -148,6 +148,8 @@ object_id!(
     AdvisoryId,
     /// A signed statement on a scan: SHA-256 of its bytes as received, rendered as hexadecimal digits.
     ScanId,
+    /// An ownership voucher: SHA-256 of its bytes as received, rendered as hexadecimal digits.
+    VoucherId,
 );
 
 macro_rules! row_id {
@@ -195,7 +197,7 @@ macro_rules! debug_as_display {
     )+};
 }
 
-debug_as_display!(DeviceId ReleaseId EndorsementId AdvisoryId ScanId SessionId CampaignId ActionId DecisionId ResultId ReportId);
+debug_as_display!(DeviceId ReleaseId EndorsementId AdvisoryId ScanId VoucherId SessionId CampaignId ActionId DecisionId ResultId ReportId);
 
 /// A moment: microseconds since 1970, as the caller's clock tells it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]

@@ -48,7 +48,7 @@ pub use gateways::{
 pub use holds::Hold;
 pub use ids::{
     ActionId, AdvisoryId, CampaignId, DecisionId, DeviceId, EndorsementId, NotAnId, ReleaseId, ReportId,
-    ResultId, ScanId, SessionId, Timestamp,
+    ResultId, ScanId, SessionId, Timestamp, VoucherId,
 };
 pub use objects::{Kind, NewObject, ObjectId, ObjectRecord};
 pub use open::Store;

@@ -1,12 +1,12 @@
 //! Objects that are kept as received under the digest of their bytes: manifests of reference values (CoRIM), advisories,
-//! statements on scans. They are believed by nobody who reads them here.
+//! statements on scans, ownership vouchers. They are believed by nobody who reads them here.
 
 use std::fmt;
 
 use serde_json::{Value, json};
 use sqlx::{Row, sqlite::SqliteRow};
 
-use crate::{AdvisoryId, AuditEntry, Change, EndorsementId, Error, ScanId, Store, Timestamp};
+use crate::{AdvisoryId, AuditEntry, Change, EndorsementId, Error, ScanId, Store, Timestamp, VoucherId};
 
 /// An id of a kind of objects: SHA-256 of the bytes as received.
 pub trait ObjectId: Copy + fmt::Display + Send + Sync + 'static {
@@ -34,6 +34,8 @@ pub struct Kind {
     added: &'static str,
     /// The action of revoking one; none where nobody does.
     revoked: Option<&'static str>,
+    /// The action of removing one; none where nobody does.
+    removed: Option<&'static str>,
     /// What changes with it.
     change: Option<Change>,
 }
@@ -45,6 +47,7 @@ impl EndorsementId {
         noun: "the manifest",
         added: "endorsement.add",
         revoked: Some("endorsement.revoke"),
+        removed: None,
         change: None,
     };
 }
@@ -56,6 +59,7 @@ impl AdvisoryId {
         noun: "the advisory",
         added: "advisory.add",
         revoked: Some("advisory.withdraw"),
+        removed: None,
         change: Some(Change::Advisories),
     };
 }
@@ -67,6 +71,19 @@ impl ScanId {
         noun: "the statement",
         added: "scan.add",
         revoked: None,
+        removed: None,
+        change: None,
+    };
+}
+
+impl VoucherId {
+    pub(crate) const KIND: Kind = Kind {
+        word: "voucher",
+        table: "vouchers",
+        noun: "the voucher",
+        added: "voucher.add",
+        revoked: None,
+        removed: Some("voucher.remove"),
         change: None,
     };
 }
@@ -182,6 +199,36 @@ impl Store {
                     }
                     let subject = format!("{}:{id}", kind.word);
                     transaction.audit(AuditEntry { at, actor, action, subject, detail: json!({}) });
+                    kind.change.into_iter().for_each(|change| transaction.changed(change));
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    /// Removes an object, which may be brought again; `about` is its subject in the audit chain. One that is not there, or
+    /// is of a kind that nobody removes, is a conflict.
+    pub async fn remove_object<I: ObjectId>(
+        &self,
+        id: I,
+        about: (String, Value),
+        actor: &str,
+        at: Timestamp,
+    ) -> Result<(), Error> {
+        let (kind, actor, (subject, detail)) = (I::KIND, actor.to_owned(), about);
+        let Some(action) = kind.removed else { return Err(Error::Conflict(kind.noun)) };
+        self.writer
+            .write(move |transaction| {
+                Box::pin(async move {
+                    let delete = format!("DELETE FROM {} WHERE digest = $1", kind.table);
+                    let done = sqlx::query(sqlx::AssertSqlSafe(delete))
+                        .bind(id.as_bytes().to_vec())
+                        .execute(&mut transaction.connection)
+                        .await?;
+                    if done.rows_affected() == 0 {
+                        return Err(Error::Conflict(kind.noun));
+                    }
+                    transaction.audit(AuditEntry { at, actor, action, subject, detail });
                     kind.change.into_iter().for_each(|change| transaction.changed(change));
                     Ok(())
                 })

@@ -17,6 +17,7 @@ mod foreign;
 mod holds;
 mod reports;
 mod scans;
+mod vouchers;
 
 const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
 /// Names the database for the process that writes until it is killed.

@@ -5,10 +5,10 @@ use alloc::{borrow::Cow, string::String, vec::Vec};
 use corim::{Class, Environment, Instance};
 use x509::{Certificate, KeyUsage, verify_chain};
 
-use crate::{Beliefs, Code, EndorsedKey, Reason, device_name};
+use crate::{Beliefs, Code, EndorsedKey, KeyBinding, Reason, device_name};
 
-/// The keys of an environment, which are endorsed for it, named by the operator, or certified by somebody who may certify
-/// those of its kind.
+/// The keys of an environment, which are endorsed for it, named by the operator, those of ownership vouchers, or certified
+/// by somebody who may certify those of its kind.
 /// Without one, nobody knows the device.
 pub(super) fn of<'e>(
     beliefs: &Beliefs<'e>,
@@ -18,8 +18,10 @@ pub(super) fn of<'e>(
     let endorsed = beliefs.endorsements.keys(environment, beliefs.now);
     let mut keys: Vec<_> = endorsed.into_iter().map(Cow::Borrowed).collect();
     keys.extend(beliefs.keys.iter().map(|key| {
-        Cow::Owned(EndorsedKey { key: key.clone(), environment: Environment::default(), manifest: None })
+        let (environment, binding) = (Environment::default(), KeyBinding::Operator);
+        Cow::Owned(EndorsedKey { key: key.clone(), environment, binding })
     }));
+    keys.extend(vouched(beliefs, environment).map(Cow::Owned));
     match certified(beliefs, environment, certificates) {
         Ok(key) => keys.extend(key.map(Cow::Owned)),
         // An endorsed key is one, whatever certificates come along.
@@ -30,6 +32,14 @@ pub(super) fn of<'e>(
         return Err(Code::UnknownDevice.into());
     }
     Ok(keys)
+}
+
+/// The key of the device whose ownership voucher names the GUID that evidence tells as its UEID.
+fn vouched(beliefs: &Beliefs<'_>, environment: &Environment) -> Option<EndorsedKey> {
+    let Some(Instance::Ueid(ueid)) = &environment.instance else { return None };
+    let device = beliefs.vouchers?.of(ueid)?;
+    let environment = Environment { instance: environment.instance.clone(), ..Environment::default() };
+    Some(EndorsedKey { key: device.key.clone(), environment, binding: KeyBinding::Voucher(device.guid) })
 }
 
 /// The key of the certificate that came with evidence (`x5chain`, RFC 9360), where it leads to somebody who may certify
@@ -63,7 +73,11 @@ fn certified(
         match verify_chain(leaf, intermediates, beliefs.authorities, beliefs.now) {
             Ok(_) => {
                 let environment = Environment { instance: named.cloned(), ..Environment::default() };
-                return Ok(Some(EndorsedKey { key: key.clone(), environment, manifest: None }));
+                return Ok(Some(EndorsedKey {
+                    key: key.clone(),
+                    environment,
+                    binding: KeyBinding::Certificate(None),
+                }));
             }
             Err(error) => refusal = refused(&error),
         }
@@ -76,8 +90,9 @@ fn certified(
         let anchor = core::slice::from_ref(&authority.certificate);
         match verify_chain(leaf, intermediates, anchor, beliefs.now) {
             Ok(_) => {
-                let (environment, manifest) = (authority.environment.clone(), Some(authority.manifest));
-                return Ok(Some(EndorsedKey { key: key.clone(), environment, manifest }));
+                let environment = authority.environment.clone();
+                let binding = KeyBinding::Certificate(Some(authority.manifest));
+                return Ok(Some(EndorsedKey { key: key.clone(), environment, binding }));
             }
             Err(error) => refusal = refused(&error),
         }

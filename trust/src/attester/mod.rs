@@ -22,7 +22,7 @@ use eat::{
 use x509::Certificate;
 
 use crate::{
-    Code, EndorsedKey, Endorsements, Measured, Policy, Reason, Release,
+    Code, EndorsedKey, Endorsements, KeyBinding, Measured, Policy, Reason, Release, Vouchers,
     corroborate::{component, digests},
     quoted::Quoted,
 };
@@ -70,6 +70,8 @@ pub struct Beliefs<'a> {
     pub authorities: &'a [Certificate],
     /// Keys of whoever attests, by the operator's word: they count for whatever device evidence tells.
     pub keys: &'a [PublicKey],
+    /// Devices whose ownership vouchers were accepted, where anybody keeps them.
+    pub vouchers: Option<&'a Vouchers>,
     /// Digests that must not run anywhere, whatever release holds them.
     pub denied: &'a [Digest],
     /// The Content-Formats of measured components, of which none is registered.
@@ -110,6 +112,8 @@ pub struct Attester {
     pub debug: Option<DebugStatus>,
     /// Whether it is part of the claims of another, so that it need not measure anything where nobody expects it to.
     pub carried: bool,
+    /// By what its key is known to be its own; none where another's key answers for it.
+    pub binding: Option<KeyBinding>,
     /// Why it is not believed, though others in the same evidence are.
     pub refused: Option<Reason>,
 }
@@ -280,7 +284,8 @@ impl Attester {
 
     fn new(name: &str, environment: Environment, elements: Vec<Element>, by: &EndorsedKey) -> Self {
         // What the endorsement says of the device counts as well: evidence need not tell its own class.
-        Self::signed(name, keys::merged(environment, &by.environment), elements, &by.key)
+        let attester = Self::signed(name, keys::merged(environment, &by.environment), elements, &by.key);
+        Self { binding: Some(by.binding), ..attester }
     }
 
     fn signed(name: &str, environment: Environment, elements: Vec<Element>, by: &PublicKey) -> Self {
@@ -304,6 +309,7 @@ impl Attester {
             lifecycle: None,
             debug: None,
             carried: false,
+            binding: None,
             refused: None,
         }
     }

@@ -115,6 +115,7 @@ pub(super) fn beliefs(endorsements: &Endorsements) -> Beliefs<'_> {
         releases: &[],
         authorities: &[],
         keys: &[],
+        vouchers: None,
         denied: &[],
         components: None,
         policy: &POLICY,

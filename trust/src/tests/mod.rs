@@ -11,3 +11,4 @@ mod quote;
 mod release;
 mod scan;
 mod token;
+mod voucher;

@@ -302,6 +302,7 @@ fn judge_any(
         releases: &own,
         authorities: &authorities,
         keys,
+        vouchers: None,
         denied: &[],
         components: command.presented.measured_components,
         policy,
@@ -317,8 +318,7 @@ fn judge_any(
     let believed = attesters.is_ok();
     match attesters {
         Err(reason) => {
-            let nothing = Corroborated { appraised: refuse_evidence(reason), endorsed: Vec::new() };
-            judged.push((SUBMOD.to_owned(), None, nothing));
+            judged.push((SUBMOD.to_owned(), None, Corroborated::refused(reason)));
         }
         Ok(attesters) => {
             for attester in &attesters {
@@ -332,20 +332,21 @@ fn judge_any(
                     releases: &own,
                     authorities: &authorities,
                     keys,
+                    vouchers: None,
                     denied: &[],
                     components: command.presented.measured_components,
                     policy,
                     now: *now,
                 };
-                let Corroborated { appraised, endorsed } = corroborate(&attester, &beliefs);
+                let found = corroborate(&attester, &beliefs);
                 let source = |digest: &crypto::Digest| source(rules, digest);
                 let appraised =
-                    apply_rules_to_attester(appraised, &attester, &media_type, policy, &source, engine);
+                    apply_rules_to_attester(found.appraised, &attester, &media_type, policy, &source, engine);
                 let mut expected = known.endorsements.expected(&attester.measured.environment);
                 let is_of_class = |release: &&Release| attester.is_of_class(release.class());
                 expected.extend(releases.iter().filter(is_of_class).map(of_release));
                 components.push((attester.name.clone(), compared(&attester.components(), &expected)));
-                judged.push((attester.name, attester.profile, Corroborated { appraised, endorsed }));
+                judged.push((attester.name, attester.profile, Corroborated { appraised, ..found }));
             }
         }
     }
@@ -364,8 +365,8 @@ fn part<'j>(
     (name, profile, found): &'j (String, Option<String>, Corroborated),
     policy: &'j Policy,
 ) -> Part<'j> {
-    let Corroborated { appraised, endorsed } = found;
-    Part { name, profile: profile.as_deref(), appraised, policy, endorsed }
+    let Corroborated { appraised, endorsed, binding } = found;
+    Part { name, profile: profile.as_deref(), appraised, policy, endorsed, binding: *binding }
 }
 
 fn source<'r>(rules: &'r [String], digest: &crypto::Digest) -> Option<&'r str> {

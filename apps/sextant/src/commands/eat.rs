@@ -123,6 +123,7 @@ fn verify(command: &Verify, printer: &Printer) -> Result<Answer, Failure> {
         releases: &[],
         authorities: &authorities,
         keys: &keys,
+        vouchers: None,
         denied: &[],
         components: presented.measured_components,
         policy: &Policy::default(),

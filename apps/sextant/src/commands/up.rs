@@ -58,6 +58,12 @@ pub(crate) struct Up {
     /// Issuer of devices not enrolled here (certificate): a UEID is the serial number in a device's subject, in hexadecimal
     #[arg(long, value_name = "FILE")]
     attester_ca: Vec<PathBuf>,
+    /// Public key of a manufacturer whose ownership vouchers (FDO) count, where they sell to an owner's key
+    #[arg(long, value_name = "FILE")]
+    manufacturer: Vec<PathBuf>,
+    /// Public key to which devices are sold by their ownership vouchers
+    #[arg(long, value_name = "FILE")]
+    owner_key: Vec<PathBuf>,
     /// How long an epoch lasts, whose handle evidence without a session answers; 2m unless given
     #[arg(long, value_name = "TIME", value_parser = clock::duration)]
     epoch: Option<Duration>,
@@ -136,6 +142,8 @@ fn config(command: Up) -> Result<Config, Failure> {
     for path in &command.attester_ca {
         config.attester_authorities.push(keys::read_certificate(path)?);
     }
+    config.vouchers.manufacturers = keys::KeyFile::read_public(&command.manufacturer)?;
+    config.vouchers.owners = keys::KeyFile::read_public(&command.owner_key)?;
     config.epoch = command.epoch.unwrap_or(config.epoch);
     config.measured_components = command.measured_components;
     if let Some(profile) = command.result_profile {

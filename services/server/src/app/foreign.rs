@@ -9,7 +9,7 @@ use eat::{AttestationResult, MediaType, Nonce, Ueid};
 use store::{DeviceId, ForeignResult, NewResult, ResultRecord, SessionId, Timestamp};
 use trust::{
     Attester, Beliefs, Code, Corroborated, ForeignEvidence, OwnRelease, Part, Policy, Reason, SUBMOD,
-    Subject, apply_rules_to_attester, attestation_result_of, corroborate, refuse_evidence, unwrap_evidence,
+    Subject, apply_rules_to_attester, attestation_result_of, corroborate, unwrap_evidence,
 };
 
 use crate::app::{
@@ -127,6 +127,7 @@ impl App {
                 appraised: &part.corroborated.appraised,
                 policy: &part.policy,
                 endorsed: &part.corroborated.endorsed,
+                binding: part.corroborated.binding,
             })
             .collect();
         let lifetime = self.config.policy.result_lifetime;
@@ -202,7 +203,7 @@ impl App {
                 name: SUBMOD.to_owned(),
                 profile: None,
                 policy: self.config.policy.clone(),
-                corroborated: Corroborated { appraised: refuse_evidence(reason), endorsed: Vec::new() },
+                corroborated: Corroborated::refused(reason),
             }],
             device,
             identity: None,
@@ -221,7 +222,7 @@ impl App {
         if let (Some(bucket), Some(from)) = (&bucket, from) {
             self.limiter.take(from, bucket, self.now()).map_err(Failure::TooMany)?;
         }
-        let (endorsements, basis) = (self.endorsements(), self.basis());
+        let (endorsements, vouched, basis) = (self.endorsements(), self.vouched(), self.basis());
         let now = self.now().seconds();
         let policy = &self.config.policy;
         let beliefs = Beliefs {
@@ -229,6 +230,7 @@ impl App {
             releases: &[],
             authorities: &self.config.attester_authorities,
             keys: &[],
+            vouchers: Some(&vouched.devices),
             denied: &basis.criteria.denied,
             components: self.config.measured_components,
             policy,

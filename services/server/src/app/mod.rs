@@ -32,6 +32,7 @@ pub(crate) mod releases;
 pub(crate) mod reports;
 mod scans;
 pub(crate) mod violations;
+mod vouchers;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -77,7 +78,8 @@ pub(crate) struct App {
     endorsed: RwLock<Arc<trust::Endorsements>>,
     advised: RwLock<Arc<advisories::Advisories>>,
     scanned: RwLock<Arc<Vec<trust::VerifiedScan>>>,
-    /// Serialises the reading of releases, advisories and scans, so that a slow reading never replaces a newer one.
+    vouched: RwLock<Arc<vouchers::Vouched>>,
+    /// Serialises the reading of releases, advisories, scans and vouchers, so that a slow reading never replaces a newer one.
     reading: tokio::sync::Mutex<()>,
     criteria: RwLock<Arc<criteria::Criteria>>,
     /// Counts up whenever releases, denied digests or rules change.
@@ -115,6 +117,7 @@ impl App {
             endorsed: RwLock::default(),
             advised: RwLock::default(),
             scanned: RwLock::default(),
+            vouched: RwLock::default(),
             reading: tokio::sync::Mutex::default(),
             criteria: RwLock::default(),
             basis_revision: AtomicU64::new(0),
@@ -132,6 +135,7 @@ impl App {
         app.read_endorsements().await?;
         app.read_criteria().await?;
         app.read_scans().await?;
+        app.read_vouchers().await?;
         Ok(app)
     }
 

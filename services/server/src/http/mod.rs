@@ -13,6 +13,7 @@ mod pages;
 mod request;
 mod scans;
 mod update;
+mod vouchers;
 
 use std::sync::Arc;
 
@@ -47,6 +48,7 @@ pub(crate) fn router(app: Shared) -> Router {
             .merge(criteria::routes())
             .merge(advisories::routes())
             .merge(scans::routes())
+            .merge(vouchers::routes())
             .merge(events::routes())
             .merge(pages::routes());
     }

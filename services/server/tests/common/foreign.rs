@@ -128,11 +128,16 @@ pub fn instance_manifest(device: &SigningKey, endorsed: Vec<Measurement>) -> Vec
 
 /// Answers a session with a token of the class of the maker's releases, with CoSWID evidence of one file.
 pub fn attest_eat(site: &Site, device: &SigningKey, app: &[u8]) -> Session {
+    attest_eat_as(site, device, &instance(), app)
+}
+
+/// The same of the device with a UEID.
+pub fn attest_eat_as(site: &Site, device: &SigningKey, ueid: &[u8], app: &[u8]) -> Session {
     let vendor = suit::Uuid::vendor("northlight.example");
     let (location, session) = site.session();
     let claims = eat::Claims {
         nonces: vec![Nonce::new(&session.nonce.0).unwrap()],
-        ueid: Ueid::new(&instance()),
+        ueid: Ueid::new(ueid),
         oemid: Some(eat::OemId::Random(*vendor.as_bytes())),
         hwmodel: Some(suit::Uuid::class(&vendor, b"welcome-cam").as_bytes().to_vec()),
         measurements: vec![eat::Content::bytes(258, measured(app))],

@@ -98,6 +98,11 @@ impl Site {
         self.runtime.block_on(server.shutdown());
     }
 
+    /// Changes how it will run when it starts again.
+    pub fn configure(&mut self, change: impl FnOnce(&mut Config)) {
+        change(&mut self.config);
+    }
+
     pub fn start(&mut self) {
         self.server = Some(self.runtime.block_on(Server::start(self.config.clone())).unwrap());
     }

@@ -339,6 +339,34 @@ pub(super) const REASONS: &[(&str, &[&str])] = &[
         "scan-refused",
         &["The statement on a scan is refused: {error}.", "The statement on a scan is refused."],
     ),
+    (
+        "malformed-voucher",
+        &["The ownership voucher could not be read: {error}.", "The ownership voucher could not be read."],
+    ),
+    (
+        "unsupported-voucher",
+        &[
+            "The ownership voucher has a form that is not taken here: {error}.",
+            "The ownership voucher has a form that is not taken here.",
+        ],
+    ),
+    ("voucher-signature", &["An entry of the ownership voucher was not signed by the owner before."]),
+    (
+        "voucher-certificate-hash",
+        &["The certificates in the ownership voucher are not those that it was made for."],
+    ),
+    (
+        "voucher-device-certificate",
+        &[
+            "The device's certificate in the ownership voucher cannot be used: {error}.",
+            "The device's certificate in the ownership voucher cannot be used.",
+        ],
+    ),
+    ("voucher-broken-chain", &["An entry of the ownership voucher does not follow what stands before it."]),
+    ("voucher-key-type", &["A key in the ownership voucher is of another type than the manufacturer's."]),
+    ("voucher-unsigned", &["Nobody signed the ownership voucher."]),
+    ("voucher-not-ours", &["The ownership voucher gives the device to somebody else."]),
+    ("voucher-unknown-manufacturer", &["The ownership voucher is by a manufacturer that is not trusted."]),
     ("malformed-report", &["The report could not be read: {error}.", "The report could not be read."]),
     (
         "unsupported-report",
