@@ -19,7 +19,7 @@ const TAGS_CORIM: [u64; 3] = [500, 501, 502];
 /// What is detected.
 const KINDS: &str = "supported are SUIT envelopes and reports, authority lists, CoSWID, CoRIM, CoSERV, SPDX, CycloneDX and SWID, CWT and JWT (EAT, PSA, CCA, EAR), \
                      conceptual message wrappers, TPM quotes, policies, overrides and \
-                     decisions, MUD files, COSE keys and messages, JWK, PEM, certificates, CMS signatures, JSON and CBOR, \
+                     decisions, MUD files, ownership vouchers, COSE keys and messages, JWK, PEM, certificates, CMS signatures, JSON and CBOR, \
                      in bytes or hexadecimal digits";
 /// Text at least this long is no CBOR: a short one may be.
 const PROSE_LEN: usize = 32;
@@ -135,6 +135,9 @@ fn der(input: &Input) -> Result<Map, Failure> {
 fn pem_blocks(input: &Input) -> Result<Map, Failure> {
     let blocks = pem::decode(&String::from_utf8_lossy(&input.bytes))
         .map_err(|error| input.failure("no PEM", &error))?;
+    if blocks.iter().any(|block| block.label == fdo::PEM_LABEL) {
+        return commands::voucher::tree(input);
+    }
     let certificates: Vec<_> = blocks.iter().filter(|block| block.label == "CERTIFICATE").collect();
     if certificates.len() > 1 {
         let decoded = certificates.iter().map(|block| x509::Certificate::decode(&block.der));
@@ -232,6 +235,7 @@ fn cbor_item(input: &Input, parts: Parts) -> Result<Map, Failure> {
             _ => other(input, parts),
         },
         Ok(Type::Map) => untagged_map(input, parts),
+        Ok(Type::Array) if fdo::Voucher::decode(&input.bytes).is_ok() => commands::voucher::tree(input),
         Ok(_) => other(input, parts),
         Err(error) => evidence::tree(&input.bytes, parts).ok_or_else(|| unknown(input, &error)),
     }

@@ -156,6 +156,47 @@ fn gives_lists_fetches_and_revokes_manifests() {
 }
 
 #[test]
+fn imports_lists_fetches_and_deletes_vouchers() {
+    let desk = Desk::new();
+    let block = |bytes: &[u8]| x509::pem::encode("OWNERSHIP VOUCHER", bytes);
+    desk.write("two.pem", format!("{}{}", block(b"one"), block(b"two")));
+    let listed = r#"{"guid":"44","ueid":"0144","device":"camera","entries":2,"owner":"00ff","holds":true,"digest":"aa",
+        "received_at":"2026-11-29T08:00:00Z","received_by":"olga"}"#;
+    let gone = listed.replace("\"owner\":\"00ff\",\"holds\":true", "\"holds\":false");
+    let all = format!("[{listed},{gone}]");
+    let answers =
+        [(422, PROBLEM), (201, listed), (200, all.as_str()), (200, listed), (200, "bytes"), (204, "")];
+    let server = Server::start(&desk, &answers);
+    // One that is refused keeps no other back, and is the answer.
+    let run = server.run(&desk, "voucher import two.pem");
+    assert_eq!(run.status, 1, "{}", run.stderr);
+    assert!(
+        run.stdout.contains("[unknown-signer]") && run.stdout.contains("device: camera"),
+        "{}",
+        run.stdout
+    );
+    let table = server.run(&desk, "voucher list").stdout;
+    assert!(table.contains("00ff") && table.contains("does not hold"), "{table}");
+    assert!(server.run(&desk, "voucher show 44").stdout.contains("entries: 2"));
+    assert_eq!(server.run(&desk, "voucher fetch 44 -o out.cbor").status, 0);
+    assert_eq!(desk.read("out.cbor"), b"bytes");
+    assert_eq!(server.run(&desk, "voucher delete 44").status, 0);
+    let asked = server.asked();
+    assert!(
+        asked[0].line.starts_with("POST /api/v1/vouchers ") && asked[0].has("content-type: application/cbor")
+    );
+    assert_eq!((asked[0].body.as_slice(), asked[1].body.as_slice()), (&b"one"[..], &b"two"[..]));
+    let lines: Vec<&str> = asked[2..].iter().map(|asked| asked.line.as_str()).collect();
+    let wanted = [
+        "GET /api/v1/vouchers HTTP/1.1",
+        "GET /api/v1/vouchers/44 HTTP/1.1",
+        "GET /api/v1/vouchers/44/object HTTP/1.1",
+        "DELETE /api/v1/vouchers/44 HTTP/1.1",
+    ];
+    assert_eq!(lines, wanted);
+}
+
+#[test]
 fn says_what_to_run_when_a_release_needs_approval_and_gives_the_approval() {
     let desk = author_desk();
     desk.done("suit build plain.toml --key author.key -o r.suit");

@@ -31,6 +31,7 @@ pub(crate) mod sim;
 pub(crate) mod suit;
 pub(crate) mod token;
 pub(crate) mod up;
+pub(crate) mod voucher;
 
 use clap::Subcommand;
 
@@ -75,6 +76,9 @@ pub(crate) enum Command {
     /// Check, sign and compile manufacturer usage descriptions
     #[command(subcommand)]
     Mud(mud::Mud),
+    /// Check, extend and keep ownership vouchers (FDO)
+    #[command(subcommand)]
+    Voucher(voucher::Voucher),
     /// Run the server
     Up(Box<up::Up>),
     /// Enforce network policy between devices and the rest of the world
@@ -138,6 +142,7 @@ pub(crate) fn run(command: Command, printer: &Printer) -> Result<Answer, Failure
         Command::Eat(command) => eat::run(command, printer),
         Command::Ear(command) => ear::run(command, printer),
         Command::Mud(command) => mud::run(command, printer),
+        Command::Voucher(command) => voucher::run(command, printer),
         Command::Up(command) => up::run(*command, printer),
         Command::Gateway(command) => gateway::run(*command, printer),
         Command::Device(command) => device::run(command, printer),

@@ -17,3 +17,4 @@ pub(crate) mod legacy;
 pub(crate) mod mud;
 pub(crate) mod suit;
 pub(crate) mod tpm;
+pub(crate) mod voucher;

@@ -1,0 +1,126 @@
+//! Ownership vouchers on the command line.
+
+mod common;
+
+use common::{Desk, fixed_key};
+use crypto::{Digest, HashAlgorithm};
+use fdo::{
+    Directive, Guid, Header, Hmac, Instruction, KeyEncoding, PublicKey, RendezvousInfo, Voucher, WifiPassword,
+};
+use x509::{Certificate, CertificateBuilder, Validity, pem};
+
+/// A desk of keys of everybody, and the voucher of a device that nobody bought yet, in both forms.
+fn desk() -> Desk {
+    let desk = Desk::new();
+    desk.key("maker.key", 1).key("shop.key", 2).key("home.key", 3).key("ca.key", 4).key("device.key", 5);
+    desk.done("cert new-ca --key ca.key --subject 'O=Maker, CN=Device CA' -o ca.pem");
+    desk.done("cert new-ca --key shop.key --subject 'O=Shop, CN=Other CA' -o other.pem");
+    let text = String::from_utf8(desk.read("ca.pem")).expect("text");
+    let authority = Certificate::decode(&pem::decode(&text).expect("PEM")[0].der).expect("a certificate");
+    let Validity { not_before, .. } = authority.validity();
+    let validity = Validity { not_before, not_after: not_before + 1000 };
+    let (device, authority_key) = (fixed_key(5), fixed_key(4));
+    let name = "O=Maker, CN=camera 1".parse().expect("a name");
+    let certificate = CertificateBuilder::new(name, device.public_key(), &[1], validity);
+    let certificate = certificate.issued_by(&authority, &authority_key).expect("a certificate");
+    let chain = [certificate.as_der(), authority.as_der()];
+    let instructions = vec![
+        Instruction::Dns("rv.example".into()),
+        Instruction::DevicePort(443),
+        Instruction::WifiPassword(WifiPassword::new("hunter2")),
+    ];
+    let header = Header {
+        guid: Guid([0x44; 16]),
+        rendezvous: RendezvousInfo { directives: vec![Directive { instructions }] },
+        device_info: "camera".into(),
+        manufacturer: PublicKey::new(fixed_key(1).public_key(), KeyEncoding::X509).expect("of a type"),
+        certificates: Digest::of(HashAlgorithm::Sha256, &chain.concat()),
+    };
+    let header = header.encode();
+    let hmac = Hmac::of(HashAlgorithm::Sha256, b"secret", &header);
+    let voucher = Voucher::assemble(&header, &hmac, &chain).expect("a voucher");
+    desk.write("unsold.cbor", &voucher).write("unsold.pem", pem::encode(fdo::PEM_LABEL, &voucher));
+    desk
+}
+
+#[test]
+fn inspect_shows_a_voucher_in_either_form_and_no_password() {
+    let desk = desk();
+    desk.done("voucher extend unsold.pem --to shop.key.pub --key maker.key -o sold.pem");
+    let told = desk.done("voucher inspect unsold.cbor");
+    assert_eq!(told, desk.done("voucher inspect unsold.pem"));
+    assert_eq!(told, desk.done("inspect unsold.cbor"));
+    assert_eq!(told, desk.done("inspect unsold.pem"));
+    for words in [
+        "kind: ownership voucher",
+        "guid: 44444444444444444444444444444444",
+        "ueid: 0144444444444444444444444444444444",
+        "device: camera",
+        "name rv.example",
+        "device port 443",
+        "SECP256R1",
+        "CN=camera 1",
+    ] {
+        assert!(told.contains(words), "no `{words}` in\n{told}");
+    }
+    assert!(!told.contains("hunter2") && !told.contains("entries:"), "{told}");
+    let json: serde_json::Value =
+        serde_json::from_str(&desk.done("voucher inspect sold.pem --json")).expect("JSON");
+    assert_eq!(json["entries"].as_array().map(Vec::len), Some(1));
+    assert_ne!(json["owner"], json["manufacturer"]);
+    // Several in one file.
+    let both = [desk.read("unsold.pem"), desk.read("sold.pem")].concat();
+    desk.write("both.pem", both);
+    assert!(desk.done("voucher inspect both.pem").starts_with("kind: ownership vouchers"));
+    desk.failed("voucher verify both.pem", "holds 2 vouchers");
+    desk.write("old.cbor", [&[0x84], &desk.read("unsold.cbor")[3..]].concat());
+    desk.failed("voucher inspect old.cbor", "FDO 1.0");
+    desk.failed("voucher inspect ca.pem", "no PEM block is called OWNERSHIP VOUCHER");
+}
+
+#[test]
+fn extend_sells_to_the_next_owner_and_verify_says_whose_it_is() {
+    let desk = desk();
+    desk.refused("voucher verify unsold.pem", "voucher-unsigned");
+    desk.done("voucher extend unsold.pem --to shop.key.pub --key maker.key --out sold.pem");
+    assert!(desk.read("sold.pem").starts_with(b"-----BEGIN OWNERSHIP VOUCHER-----"));
+    desk.done("voucher extend sold.pem --to home.key.pub --key shop.key -o home.cbor");
+    let told = desk.done("voucher verify home.cbor --owner home.key.pub --manufacturer maker.key.pub");
+    assert!(told.contains("entries: 2"), "{told}");
+    desk.done("voucher verify home.cbor");
+    desk.refused("voucher verify home.cbor --owner shop.key.pub", "voucher-not-ours");
+    desk.refused("voucher verify home.cbor --manufacturer shop.key.pub", "voucher-unknown-manufacturer");
+    // Who sold it sells it no more, and nobody else does.
+    desk.refused("voucher extend home.cbor --to shop.key.pub --key shop.key -o x", "voucher-not-extended");
+    desk.failed("voucher extend home.cbor --to shop.key.pub --key home.key.pub -o x", "is a public key");
+    assert!(!desk.path("x").exists());
+    // Where anchors are given, the device's certificate must lead to one.
+    desk.done("voucher verify home.cbor --anchor ca.pem");
+    desk.refused("voucher verify home.cbor --anchor other.pem", "voucher-device-certificate");
+    desk.refused(
+        "voucher verify home.cbor --anchor ca.pem --at 2020-01-01T00:00:00Z",
+        "voucher-device-certificate",
+    );
+    let mut altered = desk.read("home.cbor");
+    let last = altered.len() - 1;
+    altered[last] ^= 1;
+    desk.write("altered.cbor", altered);
+    desk.refused("voucher verify altered.cbor", "voucher-signature");
+    desk.write("cut.cbor", &desk.read("home.cbor")[..100]);
+    desk.failed("voucher verify cut.cbor", "malformed-voucher");
+}
+
+#[test]
+fn published_vouchers_are_shown_and_judged() {
+    let Some(folder) = testkit::vectors("fdo/vouchers") else { return };
+    let desk = Desk::new();
+    for name in ["p256-1entry", "p256-1entry-BADCHAINHASH", "rsa2048restr-6entries", "v100-4element-REJECT"] {
+        let file = format!("{name}.pem");
+        desk.write(&file, std::fs::read(folder.join(&file)).expect("a vector"));
+    }
+    desk.done("voucher verify p256-1entry.pem");
+    desk.done("voucher verify rsa2048restr-6entries.pem");
+    assert!(desk.done("inspect rsa2048restr-6entries.pem").contains("RSA2048RESTR 2048 bits"));
+    desk.refused("voucher verify p256-1entry-BADCHAINHASH.pem", "voucher-certificate-hash");
+    desk.failed("voucher verify v100-4element-REJECT.pem", "unsupported-voucher");
+}
