@@ -226,7 +226,8 @@ fn key_of_chain(reader: &mut Reader<'_>, key_type: KeyType) -> Result<Key, Error
         return Err(cbor::Error::new(at, Reason::TooLong { limit: MAX_CERTIFICATES }).into());
     }
     let leaf_at = reader.position();
-    let leaf = Certificate::decode(reader.bytes()?)?;
+    let leaf = Certificate::decode(reader.bytes()?)
+        .map_err(|_| cbor::Error::rule(leaf_at, "certificate of a key cannot be read"))?;
     for _ in 1..count {
         reader.bytes()?;
     }

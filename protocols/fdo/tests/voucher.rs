@@ -431,6 +431,16 @@ fn keys_are_read_in_every_encoding_in_the_field() {
     assert!(matches!(owner(&other_curve), Err(Error::Malformed(_))));
     let off_curve = cose_key(&|w| _ = w.map(3).int(-1).int(1).int(-2).bytes(x).int(-3).bytes(x));
     assert!(matches!(owner(&off_curve), Err(Error::Malformed(_))));
+    let no_certificate = Writer::encode(|w| _ = w.array(3).uint(10).uint(2).array(1).bytes(b"none"));
+    assert!(matches!(owner(&no_certificate), Err(Error::Malformed(_))));
+    let long = Writer::encode(|w| {
+        w.array(3).uint(10).uint(2).array(MAX_CERTIFICATES + 1);
+        (0..=MAX_CERTIFICATES).for_each(|_| _ = w.bytes(b"none"));
+    });
+    assert!(matches!(
+        owner(&long),
+        Err(Error::Malformed(cbor::Error { reason: Reason::TooLong { limit: MAX_CERTIFICATES }, .. }))
+    ));
     let type_of = |number: u64| {
         Writer::encode(|w| _ = w.array(3).uint(number).uint(1).bytes(&device.public_key().to_spki_der()))
     };

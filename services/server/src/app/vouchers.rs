@@ -112,6 +112,8 @@ impl App {
         let vouched = self.vouched();
         let id = *vouched.objects.get(&guid).ok_or(Failure::NotFound)?;
         let about = about(&guid, &id, vouched.devices.device(&guid));
+        // What nobody else holds is changed where it is, and not copied.
+        drop(vouched);
         self.store.remove_object(id, about, actor, self.now()).await?;
         self.change_vouched(|vouched| {
             vouched.objects.remove(&guid);
