@@ -28,9 +28,9 @@ pub enum KeyBinding {
 #[derive(Clone, Debug, Default)]
 pub struct VoucherAnchors {
     /// Who makes devices. A voucher is as good as the word of its manufacturer: anybody can make one that is sound.
-    pub manufacturers: Vec<PublicKey>,
+    pub manufacturers: Vec<Key>,
     /// The keys to which devices of the operator's are sold.
-    pub owners: Vec<PublicKey>,
+    pub owners: Vec<Key>,
 }
 
 /// A device whose voucher was accepted.
@@ -43,9 +43,9 @@ pub struct VouchedDevice {
     /// What it is, as its manufacturer says.
     pub device_info: String,
     /// Who made it.
-    pub manufacturer: PublicKey,
+    pub manufacturer: Key,
     /// To whom it was sold.
-    pub owner: PublicKey,
+    pub owner: Key,
     /// How many times it was sold.
     pub entries: usize,
 }
@@ -72,10 +72,7 @@ impl KeyBinding {
 pub fn admit_voucher(bytes: &[u8], anchors: &VoucherAnchors) -> Result<VouchedDevice, Reason> {
     let verified = Voucher::decode(bytes).and_then(|voucher| voucher.verify(DeviceChain::OfManufacturer));
     let verified: VerifiedVoucher = verified.map_err(refused)?;
-    let one_of = |keys: &[PublicKey], key: &Key| match key {
-        Key::Ec(key) => keys.iter().find(|known| *known == key).cloned(),
-        Key::Rsa(_) => None,
-    };
+    let one_of = |keys: &[Key], key: &Key| keys.iter().find(|known| *known == key).cloned();
     let header = verified.header();
     let owner = one_of(&anchors.owners, verified.owner().key()).ok_or(Code::VoucherNotOurs)?;
     let manufacturer = one_of(&anchors.manufacturers, header.manufacturer.key());

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use cose::{Key, Purpose, TrustAnchor, TrustAnchors};
-use crypto::{Digest, HashAlgorithm, PublicKey, SignatureAlgorithm, SigningKey};
+use crypto::{Digest, HashAlgorithm, PublicKey, RsaPublicKey, SignatureAlgorithm, SigningKey};
 use x509::{Certificate, pem};
 
 use crate::{
@@ -100,6 +100,28 @@ pub(crate) fn anchors(keys: &[PublicKey], purpose: Purpose) -> TrustAnchors {
 /// The beginning of a digest, enough for people to tell keys apart.
 pub(crate) fn short(digest: &Digest) -> String {
     crate::node::hex(digest.as_bytes().get(..8).unwrap_or_default())
+}
+
+/// Keys of whoever makes or owns devices by their vouchers: of RSA too, which only verify.
+pub(crate) fn read_voucher_keys(paths: &[PathBuf]) -> Result<Vec<fdo::Key>, Failure> {
+    let read = |path: &PathBuf| {
+        let input = Input::read(path)?;
+        match (KeyFile::decode(&input.bytes), rsa_key(&input.bytes)) {
+            (Ok(key), _) => Ok(key.public.into()),
+            (Err(_), Some(key)) => Ok(key.into()),
+            (Err(error), None) => Err(error.failure(&input)),
+        }
+    };
+    paths.iter().map(read).collect()
+}
+
+/// A public RSA key: a SubjectPublicKeyInfo or a certificate, in DER or as the first block of PEM.
+fn rsa_key(bytes: &[u8]) -> Option<RsaPublicKey> {
+    let block = pem::is_pem(bytes).then(|| pem::decode(&String::from_utf8_lossy(bytes)).ok());
+    let block = block.flatten().and_then(|blocks| blocks.into_iter().next());
+    let der = block.as_ref().map_or(bytes, |block| &block.der);
+    let of_certificate = || RsaPublicKey::from_spki_der(Certificate::decode(der).ok()?.public_key_der()).ok();
+    RsaPublicKey::from_spki_der(der).ok().or_else(of_certificate)
 }
 
 /// A certificate in PEM or DER; of several blocks the first.

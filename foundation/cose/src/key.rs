@@ -1,7 +1,7 @@
 use alloc::vec::Vec;
 
 use cbor::{MapBuilder, Order, Reader, Reason, Type, Writer};
-use crypto::{Digest, HashAlgorithm, PublicKey, SignatureAlgorithm, SigningKey, Zeroizing};
+use crypto::{Digest, HashAlgorithm, PublicKey, RsaPublicKey, SignatureAlgorithm, SigningKey, Zeroizing};
 
 use crate::{Distrust, Error, Feature, labels};
 
@@ -186,6 +186,15 @@ pub fn thumbprint(key: &PublicKey, algorithm: HashAlgorithm) -> Digest {
         w.bytes(y);
     });
     Digest::of(algorithm, &members.into_bytes())
+}
+
+/// Thumbprint of an RSA key (RFC 9679, section 4.3).
+pub fn rsa_thumbprint(key: &RsaPublicKey, algorithm: HashAlgorithm) -> Digest {
+    let members = Writer::encode(|w| {
+        w.map(3).int(labels::KEY_KTY).int(labels::KTY_RSA);
+        w.int(labels::KEY_N).bytes(key.modulus()).int(labels::KEY_E).bytes(key.exponent());
+    });
+    Digest::of(algorithm, &members)
 }
 
 fn key_type(key: &PublicKey) -> i64 {

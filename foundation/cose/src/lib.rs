@@ -53,7 +53,7 @@ pub use encrypt_builder::{Encrypt0Builder, EncryptBuilder};
 pub use encryption_key::{DecryptionKey, DecryptionKeys, KeyStore, RecipientAlgorithm, RecipientKey};
 pub use error::{Distrust, Error, Feature};
 pub use header::{Bucket, ContentType, Headers, Label, MAX_CERTIFICATES, MAX_HEADERS};
-pub use key::{Key, MAX_KEY_LEN, thumbprint};
+pub use key::{Key, MAX_KEY_LEN, rsa_thumbprint, thumbprint};
 pub use mac0::{MIN_MAC_KEY_LEN, Mac0, Mac0Builder, MacKey};
 pub use message::MAX_MESSAGE_LEN;
 pub use recipient::{MAX_DECRYPTION_TRIES, Recipient};

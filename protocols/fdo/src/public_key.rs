@@ -2,7 +2,7 @@ use alloc::vec::Vec;
 
 use cbor::{Order, Reader, Reason, Writer};
 use cose::{MAX_KEY_LEN, labels as cose_labels};
-use crypto::{RsaPublicKey, SignatureAlgorithm};
+use crypto::{Digest, HashAlgorithm, RsaPublicKey, SignatureAlgorithm};
 use x509::Certificate;
 
 use crate::{Error, Feature, MAX_CERTIFICATES, Misuse, labels};
@@ -56,6 +56,28 @@ pub enum Key {
 const RESTRICTED_EXPONENT: [u8; 3] = [1, 0, 1];
 /// Length in bytes of the modulus that it is restricted to.
 const RESTRICTED_MODULUS: usize = 256;
+
+impl Key {
+    /// SHA-256 thumbprint (RFC 9679), by which people know it whatever its encoding.
+    pub fn thumbprint(&self) -> Digest {
+        match self {
+            Self::Ec(key) => cose::thumbprint(key, HashAlgorithm::Sha256),
+            Self::Rsa(key) => cose::rsa_thumbprint(key, HashAlgorithm::Sha256),
+        }
+    }
+}
+
+impl From<crypto::PublicKey> for Key {
+    fn from(key: crypto::PublicKey) -> Self {
+        Self::Ec(key)
+    }
+}
+
+impl From<RsaPublicKey> for Key {
+    fn from(key: RsaPublicKey) -> Self {
+        Self::Rsa(key)
+    }
+}
 
 impl PublicKey {
     /// The key of somebody who makes or owns devices, written as SubjectPublicKeyInfo or as COSE_Key: of a key there is no

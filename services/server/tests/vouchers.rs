@@ -45,7 +45,8 @@ fn voucher(guid: Guid, manufacturer: &SigningKey, device: &SigningKey, buyers: &
 
 /// A site that trusts a manufacturer, and owns what is sold to its key.
 fn site(manufacturer: &SigningKey, owner: &SigningKey) -> Site {
-    let (manufacturer, owner) = (manufacturer.public_key().clone(), owner.public_key().clone());
+    let key = |key: &SigningKey| fdo::Key::from(key.public_key().clone());
+    let (manufacturer, owner) = (key(manufacturer), key(owner));
     Site::with(|config| {
         config.vouchers = trust::VoucherAnchors { manufacturers: vec![manufacturer], owners: vec![owner] };
     })

@@ -47,7 +47,7 @@ fn sold(voucher: &[u8], by: &SigningKey, to: &SigningKey) -> Vec<u8> {
 }
 
 fn anchors(manufacturers: &[&SigningKey], owners: &[&SigningKey]) -> VoucherAnchors {
-    let keys = |keys: &[&SigningKey]| keys.iter().map(|key| key.public_key().clone()).collect();
+    let keys = |keys: &[&SigningKey]| keys.iter().map(|key| key.public_key().clone().into()).collect();
     VoucherAnchors { manufacturers: keys(manufacturers), owners: keys(owners) }
 }
 
@@ -59,7 +59,7 @@ fn voucher_counts_from_a_trusted_manufacturer_to_the_operator_alone() {
     let code = |bytes: &[u8], anchors| admit_voucher(bytes, &anchors).map_err(|reason: Reason| reason.code);
     let found = code(&ours, anchors(&[&maker], &[&us])).unwrap();
     assert_eq!((found.guid, found.entries, found.device_info.as_str()), (GUID, 2, "camera"));
-    assert_eq!((&found.key, &found.owner), (device.public_key(), us.public_key()));
+    assert_eq!((&found.key, &found.owner), (device.public_key(), &us.public_key().clone().into()));
     let rows = [
         ("nobody is the owner", ours.as_slice(), anchors(&[&maker], &[]), Code::VoucherNotOurs),
         ("nothing is configured", &ours, VoucherAnchors::default(), Code::VoucherNotOurs),
@@ -76,6 +76,23 @@ fn voucher_counts_from_a_trusted_manufacturer_to_the_operator_alone() {
     // Anybody makes a sound voucher with a key of theirs in front.
     let forged = sold(&made(&us, &key(85)), &us, &us);
     assert_eq!(code(&forged, anchors(&[&maker], &[&us])).err(), Some(Code::VoucherUnknownManufacturer));
+}
+
+/// Signed elsewhere, with `openssl`.
+#[test]
+fn manufacturers_and_owners_may_have_rsa_keys() {
+    let file = "../protocols/fdo/tests/data/rsa2048restr-2entries.hex";
+    let bytes = testkit::read_hex(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(file));
+    let voucher = Voucher::decode(&bytes).unwrap();
+    let (maker, us) = (voucher.header().manufacturer.key().clone(), voucher.owner().key().clone());
+    assert_ne!(maker, us);
+    let admit = |maker: &fdo::Key, us: &fdo::Key| {
+        let anchors = VoucherAnchors { manufacturers: vec![maker.clone()], owners: vec![us.clone()] };
+        admit_voucher(&bytes, &anchors).map_err(|reason| reason.code)
+    };
+    assert_eq!(admit(&maker, &us).map(|device| device.entries), Ok(2));
+    assert_eq!(admit(&us, &us).err(), Some(Code::VoucherUnknownManufacturer));
+    assert_eq!(admit(&maker, &maker).err(), Some(Code::VoucherNotOurs));
 }
 
 #[test]

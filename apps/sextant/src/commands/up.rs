@@ -142,8 +142,8 @@ fn config(command: Up) -> Result<Config, Failure> {
     for path in &command.attester_ca {
         config.attester_authorities.push(keys::read_certificate(path)?);
     }
-    config.vouchers.manufacturers = keys::KeyFile::read_public(&command.manufacturer)?;
-    config.vouchers.owners = keys::KeyFile::read_public(&command.owner_key)?;
+    config.vouchers.manufacturers = keys::read_voucher_keys(&command.manufacturer)?;
+    config.vouchers.owners = keys::read_voucher_keys(&command.owner_key)?;
     config.epoch = command.epoch.unwrap_or(config.epoch);
     config.measured_components = command.measured_components;
     if let Some(profile) = command.result_profile {

@@ -2,7 +2,6 @@ use std::{borrow::Cow, path::PathBuf};
 
 use api::Voucher as Listed;
 use clap::{Args, Subcommand};
-use crypto::PublicKey;
 use fdo::{DeviceChain, Key};
 use trust::Code;
 use ureq::http::Method;
@@ -158,15 +157,13 @@ fn verify(command: &Verify, printer: &Printer) -> Result<Answer, Failure> {
         [] => DeviceChain::OfManufacturer,
         anchors => DeviceChain::Anchored { anchors, now: command.at.unwrap_or_else(clock::now) },
     };
-    let owners = KeyFile::read_public(command.owner.as_slice())?;
-    let manufacturers = KeyFile::read_public(&command.manufacturer)?;
+    let owners = keys::read_voucher_keys(command.owner.as_slice())?;
+    let manufacturers = keys::read_voucher_keys(&command.manufacturer)?;
     let verified = match voucher.verify(device_chain) {
         Ok(verified) => verified,
         Err(error) => return Ok(printer.answer(Verdict::no(error.code(), chain(&error)))),
     };
-    let is_one_of = |keys: &[PublicKey], key: &fdo::PublicKey| {
-        keys.is_empty() || matches!(key.key(), Key::Ec(key) if keys.contains(key))
-    };
+    let is_one_of = |keys: &[Key], key: &fdo::PublicKey| keys.is_empty() || keys.contains(key.key());
     let facts = show::voucher::header(verified.header())
         .with("entries", verified.entries())
         .with("owner", show::voucher::key(verified.owner()))

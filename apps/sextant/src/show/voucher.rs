@@ -1,4 +1,4 @@
-use fdo::{Directive, Entry, Header, Instruction, Key, PublicKey, Voucher};
+use fdo::{Directive, Entry, Header, Instruction, PublicKey, Voucher};
 
 use crate::{
     node::{Map, Node},
@@ -32,11 +32,7 @@ pub(crate) fn header(header: &Header) -> Map {
 
 /// A key in one line: its type, how it is written, and by what people know it.
 pub(crate) fn key(key: &PublicKey) -> String {
-    let name = match key.key() {
-        Key::Ec(key) => cose::thumbprint(key, crypto::HashAlgorithm::Sha256).to_string(),
-        Key::Rsa(key) => format!("{} bits", 8 * key.modulus().len()),
-    };
-    format!("{} {} ({})", key.key_type().name(), name, key.encoding().name())
+    format!("{} {} ({})", key.key_type().name(), key.key().thumbprint(), key.encoding().name())
 }
 
 fn entry(entry: &Entry<'_>) -> Map {

@@ -350,6 +350,12 @@ fn rsa_signatures_verify_with_their_key_and_over_their_bytes_only() {
         )
     };
     let rsa = crypto::RsaPublicKey::from_spki_der(&data("rsa-2048-spki")).expect("a key");
+    // The required members alone, in deterministic order.
+    let members = Writer::encode(|w| {
+        w.map(3).int(1).int(3).int(-1).bytes(rsa.modulus()).int(-2).bytes(&[1, 0, 1]);
+    });
+    let thumbprint = crypto::Digest::of(HashAlgorithm::Sha256, &members);
+    assert_eq!(rsa_thumbprint(&rsa, HashAlgorithm::Sha256), thumbprint);
     for (name, number) in [("rs256", labels::RS256), ("rs384", labels::RS384)] {
         let message = data(name);
         let sign1 = Sign1::decode(&message).expect("well-formed");
