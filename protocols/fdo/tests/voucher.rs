@@ -233,7 +233,7 @@ fn each_rule_of_the_chain_has_its_own_refusal() {
 
     // A header of another device, and certificates of another.
     let mut swapped = parts(&sold);
-    let device = maker.device_certificate(KeyUsage::DIGITAL_SIGNATURE);
+    let device = maker.device.clone();
     let other =
         maker.voucher_with(&[device.as_der(), maker.authority.as_der()], |header| header.guid.0[0] ^= 1);
     swapped[1] = parts(&other)[1].clone();
@@ -264,7 +264,7 @@ fn the_device_chain_leads_to_an_anchor_where_one_is_wanted() {
     let device = maker.device_certificate(KeyUsage::KEY_CERT_SIGN);
     let voucher = maker.voucher_with(&[device.as_der()], |_| {});
     assert_eq!(refusal(&extend(&voucher, &maker.key, &es256(2))), untrusted(Distrust::DeviceKeyUsage));
-    let device = maker.device_certificate(KeyUsage::DIGITAL_SIGNATURE);
+    let device = maker.device.clone();
     let voucher = maker.voucher_with(&[device.as_der(), b"no certificate"], |_| {});
     let voucher = extend(&voucher, &maker.key, &es256(2));
     assert!(verify(&voucher).is_ok());
@@ -338,7 +338,7 @@ fn limits_hold_at_them_and_one_past_them() {
     assert_eq!(refusal(&certificates(0)), none);
 
     // What a device is, and the whole.
-    let device = maker.device_certificate(KeyUsage::DIGITAL_SIGNATURE);
+    let device = maker.device.clone();
     let info = |len| {
         let header = sextant_fdo::Header { device_info: "x".repeat(len), ..maker.header(&[device.as_der()]) };
         let header = header.encode();
@@ -402,7 +402,7 @@ fn keys_are_read_in_every_encoding_in_the_field() {
         })
     };
     let chain = Writer::encode(|w| {
-        let certificate = maker.device_certificate(KeyUsage::DIGITAL_SIGNATURE);
+        let certificate = &maker.device;
         w.array(3).uint(10).uint(2).array(2).bytes(certificate.as_der()).bytes(maker.authority.as_der());
     });
     for encoded in [

@@ -29,12 +29,19 @@ fn certificate(subject: &str, key: &SigningKey) -> CertificateBuilder {
     CertificateBuilder::new(name(subject), key.public_key(), &[7], validity)
 }
 
+fn device_certificate(authority: &Certificate, authority_key: &SigningKey, usage: KeyUsage) -> Certificate {
+    let certificate = certificate("O=Maker, CN=Device 1", &es256(60)).key_usage(Some(usage));
+    certificate.issued_by(authority, authority_key).expect("a certificate")
+}
+
 /// Who makes devices: a key of an algorithm, written in one way, and an authority of device certificates.
 pub(crate) struct Manufacturer {
     pub(crate) key: SigningKey,
     pub(crate) encoding: KeyEncoding,
     pub(crate) hash: HashAlgorithm,
     pub(crate) authority: Certificate,
+    /// Of the one device. It is made once: there are back ends that sign otherwise each time.
+    pub(crate) device: Certificate,
     authority_key: SigningKey,
 }
 
@@ -43,7 +50,9 @@ impl Manufacturer {
         let authority_key = es256(50);
         let authority = certificate("O=Maker, CN=Device CA", &authority_key).authority(None);
         let authority = authority.self_signed(&authority_key).expect("a certificate");
-        Self { key: key(algorithm, 1), encoding, hash, authority, authority_key }
+        let usage = KeyUsage::DIGITAL_SIGNATURE;
+        let device = device_certificate(&authority, &authority_key, usage);
+        Self { key: key(algorithm, 1), encoding, hash, authority, device, authority_key }
     }
 
     pub(crate) fn plain() -> Self {
@@ -54,9 +63,9 @@ impl Manufacturer {
         es256(60)
     }
 
+    /// Of the same device, for other uses of its key.
     pub(crate) fn device_certificate(&self, usage: KeyUsage) -> Certificate {
-        let certificate = certificate("O=Maker, CN=Device 1", &self.device_key()).key_usage(Some(usage));
-        certificate.issued_by(&self.authority, &self.authority_key).expect("a certificate")
+        device_certificate(&self.authority, &self.authority_key, usage)
     }
 
     pub(crate) fn header(&self, certificates: &[&[u8]]) -> Header {
@@ -86,8 +95,7 @@ impl Manufacturer {
 
     /// The voucher of the one device that nobody bought yet.
     pub(crate) fn voucher(&self) -> Vec<u8> {
-        let device = self.device_certificate(KeyUsage::DIGITAL_SIGNATURE);
-        self.voucher_with(&[device.as_der(), self.authority.as_der()], |_| {})
+        self.voucher_with(&[self.device.as_der(), self.authority.as_der()], |_| {})
     }
 
     /// The voucher after it was sold to these, one after another.
