@@ -65,7 +65,7 @@ pub enum Feature {
     Version10,
     /// Another protocol version, with this number.
     ProtocolVersion(u64),
-    /// A key type with this number, or a key that is none of its type's here.
+    /// A key type with this number, or a key in it of another algorithm.
     KeyType(u64),
     /// A key encoding with this number.
     KeyEncoding(u64),
