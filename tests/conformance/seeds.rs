@@ -13,7 +13,7 @@ use trust::{
 };
 
 use crate::decoders::{Decoder, HSS_MESSAGE};
-use crate::fixture::{APPLICATION, Cast, MUD_FILE, NOW, key};
+use crate::fixture::{APPLICATION, CLIENT_HELLOS, Cast, MUD_FILE, NOW, key};
 
 /// All inputs for a decoder, with names.
 pub(crate) fn seeds(decoder: &Decoder) -> Vec<(String, Vec<u8>)> {
@@ -143,6 +143,7 @@ fn own(decoder: &str) -> Vec<(String, Vec<u8>)> {
             vec![signed.unverified().sign_jwt(&cast.verifier, b"verifier").expect("a result").into_bytes()]
         }
         "mud" => vec![MUD_FILE.to_vec()],
+        "mud_client_hello" => CLIENT_HELLOS.map(<[u8]>::to_vec).to_vec(),
         "trust_override" => vec![signed_override(), an_override().encode(), an_approval(cast).encode()],
         "trust_scan" => vec![a_scan(cast).sign(&key(7)), a_scan(cast).encode()],
         "trust_policy" => {

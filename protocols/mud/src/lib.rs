@@ -49,6 +49,7 @@ mod policy;
 mod ports;
 mod site;
 mod time;
+mod tls;
 mod url;
 
 // Public interface
@@ -77,4 +78,8 @@ pub use policy::{
 pub use ports::Ports;
 pub use site::{MAX_ADDRESSES_PER_NAME, Member, Site, Strength};
 pub use time::DateTime;
+pub use tls::{
+    ClientHello, DtlsStart, EncryptedClientHello, FlowFault, HelloFault, MAX_CLIENT_HELLO_BYTES, NameCheck,
+    Progress, TlsStart, TlsVerdict, Transport, Violation, judge,
+};
 pub use url::{Authority, Host, MAX_URL_BYTES, MudUrl};

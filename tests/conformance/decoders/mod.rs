@@ -333,6 +333,13 @@ pub(crate) const DECODERS: &[Decoder] = &[
         folders: &["mud/unsw", "mud/negative", "mud/nist", "mud/daq"],
     },
     Decoder {
+        name: "mud_client_hello",
+        read: decision::mud_client_hello,
+        loose_end: true,
+        levels: 0,
+        folders: &[],
+    },
+    Decoder {
         name: "trust_override",
         read: decision::trust_override,
         loose_end: false,
