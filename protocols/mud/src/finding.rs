@@ -113,6 +113,10 @@ rules! {
     UNDECLARED_EXTENSION = "extension-undeclared", Warning, "RFC 8520, sections 3.9 and 14";
     /// An extension that this implementation does not know.
     UNKNOWN_EXTENSION = "extension-unknown", Warning, "RFC 8520, section 14";
+    /// A node of a TLS profile has the name that the example of the RFC gives it.
+    TLS_NODE_NAME = "tls-node-name", Warning, "RFC 9761, sections 5 and 7";
+    /// Places for attestation in a file without `mud-signature`: nothing from there may be used.
+    UNSIGNED_RESOURCES = "rats-unsigned", Warning, "mud-rats draft, section 3";
     /// An extension that is no standard.
     PRIVATE_EXTENSION = "extension-private", Warning, "RFC 8520, sections 14 and 17.8";
     /// The hint is meant for other software and ignored.

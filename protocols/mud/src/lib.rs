@@ -60,7 +60,8 @@ pub use decode::{Addresses, Context, MAX_ACES, MAX_ACLS, MAX_ENTRIES, MAX_NAMES,
 pub use diff::{PolicyDiff, diff};
 pub use error::{Error, Limit, SchemaFault};
 pub use extensions::{
-    Ownership, Sbom, SbomRetrieval, TlsProfile, TlsVersion, Transparency, VulnerabilityRetrieval,
+    AttestationResources, Ownership, Sbom, SbomRetrieval, TlsProfile, TlsVersion, Transparency,
+    VulnerabilityRetrieval,
 };
 pub use finding::{Finding, Rule, Severity, rules};
 pub use json::{JsonFault, MAX_FILE_BYTES, MAX_NESTING};

@@ -10,7 +10,7 @@ use core::net::IpAddr;
 use crate::address::{Family, IpPrefix};
 use crate::finding::{Rule, rules};
 use crate::model::{
-    Ace, Acl, Direction, EthMatch, Forwarding, IpMatch, MacAddress, Matches, MudMatch, PortMatch,
+    Ace, Acl, AclType, Direction, EthMatch, Forwarding, IpMatch, MacAddress, Matches, MudMatch, PortMatch,
     TransportMatch,
 };
 use crate::policy::{AceId, Entry, ExtraMatch, Protocol, Remote, Verdict};
@@ -43,7 +43,7 @@ pub(super) fn starts(
     matches: &Matches,
     direction: Direction,
 ) -> Result<Starts, Refusal> {
-    let families = families(acl, matches)?;
+    let families = families(acl, matches, ace.forwarding != Forwarding::Accept)?;
     if families.is_empty() {
         return Ok(Starts::LinkLayer);
     }
@@ -87,12 +87,14 @@ pub(super) fn starts(
 
 /// The families an entry is about: that of its container, else those of the list's type, as far as the ethertype
 /// agrees. None at all when it matches frames without IP.
-fn families(acl: &Acl, matches: &Matches) -> Result<Vec<Family>, Refusal> {
+fn families(acl: &Acl, matches: &Matches, deny: bool) -> Result<Vec<Family>, Refusal> {
     let ethertype = matches.eth.and_then(|eth| eth.ethertype);
     let candidates = match (&matches.ip, acl.acl_type) {
         (Some(ip), _) => vec![ip.family],
-        // Every frame, so both families among them.
-        (None, Some(acl_type)) if acl_type.allows_eth() && matches.eth.is_some() => {
+        // Every frame, so both families among them. A list that is about one family lets nothing of the other pass.
+        (None, Some(acl_type))
+            if matches.eth.is_some() && (acl_type == AclType::Eth || acl_type.allows_eth() && deny) =>
+        {
             vec![Family::V4, Family::V6]
         }
         (None, Some(acl_type)) => {

@@ -235,12 +235,43 @@ fn families_come_from_the_container_or_the_type() {
         assert_eq!(compiled(acl_type, &[class], &[]).0, expected, "{acl_type}");
     }
     assert_eq!(compiled("eth-acl-type", &[class], &[]), (vec![], vec!["no-family"]));
+    // Frames of the other family are let through by no list that is about one, and stopped by any.
+    let frames = r#""eth":{},"ietf-mud:mud":{"my-controller":[null]} => accept"#;
+    let no_frames = frames.replace("accept", "drop");
+    let dropped = |family: &str| line(family).replace("accept", "drop");
+    for (acl_type, expected) in [
+        ("eth-acl-type", vec![line("ipv4"), line("ipv6")]),
+        ("mixed-eth-ipv4-acl-type", vec![line("ipv4")]),
+        ("mixed-eth-ipv6-acl-type", vec![line("ipv6")]),
+    ] {
+        assert_eq!(compiled(acl_type, &[frames], &[]).0, expected, "{acl_type}");
+        let both = [dropped("ipv4"), dropped("ipv6")];
+        assert_eq!(compiled(acl_type, &[&no_frames], &[]).0, both, "{acl_type}");
+    }
     // An echo request has another number in each version, so its entry has to say which one it means.
     let echo = r#""ietf-mud:mud":{"my-controller":[null]},"icmp":{"type":8} => accept"#;
     assert_eq!(compiled("mixed-eth-ipv4-ipv6-acl-type", &[echo], &[]), (vec![], vec!["no-family"]));
     assert_eq!(compiled("mixed-eth-ipv4-acl-type", &[echo], &[]).0.len(), 1);
     let v6_only = r#""ipv6":{},"ietf-mud:mud":{"my-controller":[null]} => accept"#;
     assert_eq!(compiled("mixed-eth-ipv4-ipv6-acl-type", &[v6_only], &[]).0, [line("ipv6")]);
+}
+
+/// One list for both directions is compiled once for each.
+#[test]
+fn a_list_may_serve_both_directions() {
+    let ace = r#""ietf-mud:mud":{"my-controller":[null]},"tcp":{"destination-port":{"port":80}} => accept"#;
+    let json = file("ipv4-acl-type", &[ace], &[]).replace(r#"[{"name":"to"}]"#, r#"[{"name":"fr"}]"#);
+    let parsed = parse(json.as_bytes(), &Context::default()).expect("file");
+    let compiled = compile(&parsed.file);
+    let lines: Vec<_> =
+        compiled.policy.entries.iter().filter(|e| !e.default).map(ToString::to_string).collect();
+    assert_eq!(
+        lines,
+        [
+            "from-device ipv4 tcp to my-controller port 80: accept",
+            "to-device ipv4 tcp from my-controller, device port 80: accept"
+        ]
+    );
 }
 
 #[test]

@@ -13,6 +13,7 @@ const MESSAGE_HEADER: usize = 4;
 
 /// How far a flow has come.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(clippy::large_enum_variant, reason = "one value for each flow, taken apart at once")]
 pub enum Progress<S> {
     /// More bytes are needed.
     More(S),
