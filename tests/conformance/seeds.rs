@@ -143,6 +143,13 @@ fn own(decoder: &str) -> Vec<(String, Vec<u8>)> {
             vec![signed.unverified().sign_jwt(&cast.verifier, b"verifier").expect("a result").into_bytes()]
         }
         "mud" => vec![MUD_FILE.to_vec()],
+        "mud_announcement" => {
+            let url = b"https://maker.example/cam.json";
+            let length = url.len() as u8;
+            let heads: [&[u8]; 3] =
+                [&[161, length], &[0, 112, 0, length], &[0xfe, length + 4, 0x00, 0x00, 0x5e, 1]];
+            heads.map(|head| [head, url].concat()).to_vec()
+        }
         "mud_client_hello" => CLIENT_HELLOS.map(<[u8]>::to_vec).to_vec(),
         "trust_override" => vec![signed_override(), an_override().encode(), an_approval(cast).encode()],
         "trust_scan" => vec![a_scan(cast).sign(&key(7)), a_scan(cast).encode()],

@@ -43,10 +43,12 @@ mod extensions;
 mod finding;
 mod json;
 mod lint;
+mod manager;
 mod model;
 mod oracle;
 mod policy;
 mod ports;
+mod report;
 mod site;
 mod time;
 mod tls;
@@ -66,6 +68,12 @@ pub use extensions::{
 pub use finding::{Finding, Rule, Severity, rules};
 pub use json::{JsonFault, MAX_FILE_BYTES, MAX_NESTING};
 pub use lint::worst;
+pub use manager::{
+    Admission, AnnouncementFault, Announcer, Check, Doubt, Freshness, Lineage, MAX_REDIRECTS,
+    MAX_REFRESH_SECONDS, MIN_REFRESH_SECONDS, Offer, Redirect, RedirectFault, Reservation, Retrieval,
+    Signature, Signer, SignerChange, SignerPin, SiteMode, StandingApproval, Succession, UrlChange, admit,
+    announced_url, is_public, redirect,
+};
 pub use model::{
     Ace, AceBody, Acl, AclType, DEFAULT_CACHE_VALIDITY, Direction, EthMatch, Forwarding, IcmpMatch, IpMatch,
     MacAddress, Matches, MudFile, MudMatch, PortMatch, PortOperator, TCP_FLAGS, TcpMatch, TransportMatch,
@@ -77,7 +85,8 @@ pub use policy::{
     Remote, Verdict,
 };
 pub use ports::Ports;
-pub use site::{MAX_ADDRESSES_PER_NAME, Member, Site, Strength};
+pub use report::{DropCount, DropReason, MatchCount, Population, Report, ReportRecord};
+pub use site::{MAX_ADDRESSES_PER_NAME, Member, Site, Strength, WeakAccess};
 pub use time::DateTime;
 pub use tls::{
     ClientHello, DtlsStart, EncryptedClientHello, FlowFault, HelloFault, MAX_CLIENT_HELLO_BYTES, NameCheck,

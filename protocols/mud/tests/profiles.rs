@@ -10,7 +10,7 @@ use common::{findings, fixture, parse_and_compile};
 use mud::{
     CONTROLLER_DNS, CONTROLLER_MANAGEMENT, CONTROLLER_NTP, ConnState, Context, Direction, IpPrefix,
     MAX_ADDRESSES_PER_NAME, Member, MudUrl, Packet, PacketFields, Policy, Reason, Remote, Resolved, Site,
-    Strength, Verdict, diff, oracle,
+    Strength, Verdict, WeakAccess, diff, oracle,
 };
 use sextant_mud as mud;
 
@@ -288,6 +288,23 @@ fn weak_devices_share_classes_with_weak_ones_only() {
     let weak = member("claimed camera", CAMERA, Strength::Weak, &["192.168.7.21"]);
     let resolved = site.resolve(&policy, &weak);
     assert_eq!(resolved.members(&Remote::SameManufacturer), [prefix("192.168.7.31/32")]);
+}
+
+/// A device that only claims to be a camera gains nothing by the camera's file, unless the site wants it.
+#[test]
+fn weak_devices_get_what_every_device_gets() {
+    let plug = policy("smart-plug.json");
+    let mut site = site();
+    let member = |strength| member("claimed", PLUG, strength, &["192.168.7.40"]);
+    let lines = |policy: &Policy| policy.entries.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let least = site.grant(&plug, &member(Strength::Weak));
+    assert!(least.entries.iter().all(|entry| entry.default || entry.verdict != Verdict::Accept));
+    assert!(lines(&least)[0].ends_with("port 53: drop"), "what the file drops stays dropped");
+    assert!(lines(&least).iter().any(|line| line.contains(CONTROLLER_NTP)));
+    assert!(!diff(&plug, &least).is_wider());
+    assert_eq!(site.grant(&plug, &member(Strength::Strong)), plug);
+    site.weak_access = WeakAccess::AsFile;
+    assert_eq!(site.grant(&plug, &member(Strength::Weak)), plug);
 }
 
 #[test]

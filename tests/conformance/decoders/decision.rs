@@ -41,6 +41,17 @@ pub(super) fn mud_client_hello(bytes: &[u8]) -> bool {
     true
 }
 
+/// A device's announcement of its URL, wherever it may stand.
+pub(super) fn mud_announcement(bytes: &[u8]) -> bool {
+    let read = |announcer| mud::announced_url(announcer, bytes);
+    let read = [mud::Announcer::DhcpV4, mud::Announcer::DhcpV6, mud::Announcer::Lldp].map(read);
+    for url in read.iter().flatten() {
+        assert_eq!(mud::MudUrl::parse(url.as_str()).as_ref(), Some(url));
+        assert!(!url.is_internal());
+    }
+    read.iter().any(Result::is_ok)
+}
+
 pub(super) fn trust_override(bytes: &[u8]) -> bool {
     assert!(SignedOverride::verify(bytes, &TrustAnchors::default()).is_err());
     let Ok(content) = Override::decode(bytes) else { return false };

@@ -340,6 +340,13 @@ pub(crate) const DECODERS: &[Decoder] = &[
         folders: &[],
     },
     Decoder {
+        name: "mud_announcement",
+        read: decision::mud_announcement,
+        loose_end: true,
+        levels: 0,
+        folders: &[],
+    },
+    Decoder {
         name: "trust_override",
         read: decision::trust_override,
         loose_end: false,
