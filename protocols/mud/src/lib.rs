@@ -79,7 +79,9 @@ pub use model::{
     MacAddress, Matches, MudFile, MudMatch, PortMatch, PortOperator, TCP_FLAGS, TcpMatch, TransportMatch,
     UdpMatch, displayable,
 };
-pub use oracle::{ConnState, Decision, Packet, PacketFields, Reason, Resolved, oracle};
+pub use oracle::{
+    ConnState, Decision, Difference, NearMiss, Packet, PacketFields, Reason, Resolved, nearest, oracle,
+};
 pub use policy::{
     AceId, CONTROLLER_DNS, CONTROLLER_MANAGEMENT, CONTROLLER_NTP, Entry, ExtraMatch, Policy, Protocol,
     Remote, Verdict,

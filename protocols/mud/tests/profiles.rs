@@ -173,7 +173,7 @@ fn packets_of_the_camera_meet_the_expected_verdict() {
         let decision = oracle(&policy, &resolved, &packet, ConnState::New);
         assert_eq!(decision.reason, reason, "{packet:?}");
         assert_eq!(decision.verdict == Verdict::Accept, reason == Entry, "{packet:?}");
-        assert_eq!(decision.entry.is_some(), reason == Entry, "{packet:?}");
+        assert_eq!(decision.entry.is_some(), matches!(reason, Entry | WrongInitiator), "{packet:?}");
     }
 }
 
@@ -248,6 +248,42 @@ fn only_a_syn_starts_a_connection() {
 }
 
 #[test]
+fn the_nearest_entry_says_what_is_wrong_with_a_packet() {
+    use mud::Difference::{DevicePort, Family, Protocol, Remote as Far, RemotePort};
+    let policy = policy("welcome-cam.json");
+    let mut resolved = Resolved::default();
+    resolved.insert(Remote::Name("api.northlight.example".into()), [prefix("203.0.113.5/32")]);
+    resolved.insert(Remote::LocalNetworks, [prefix("192.168.7.0/24")]);
+    let nearest = |packet: &Packet| {
+        mud::nearest(&policy, &resolved, packet)
+            .map(|miss| (policy.entries[miss.entry].to_string(), miss.differences))
+    };
+    let api =
+        |family: &str| format!("from-device {family} tcp to name api.northlight.example port 443: accept");
+    for (packet, expected) in [
+        (packet(FROM, 6, "203.0.113.5", 80, 40000), Some((api("ipv4"), vec![RemotePort]))),
+        (packet(FROM, 6, "203.0.113.9", 443, 40000), Some((api("ipv4"), vec![Far]))),
+        (packet(FROM, 17, "203.0.113.5", 443, 40000), Some((api("ipv4"), vec![Protocol]))),
+        (packet(FROM, 6, "2001:db8::9", 443, 40000), Some((api("ipv6"), vec![Far]))),
+        (
+            packet(TO, 6, "192.168.7.9", 40000, 22),
+            Some((
+                "to-device ipv4 tcp from local-networks, device port 554: accept".into(),
+                vec![DevicePort],
+            )),
+        ),
+    ] {
+        assert_eq!(nearest(&packet), expected, "{packet:?}");
+    }
+    assert_eq!(mud::nearest(&Policy::default(), &resolved, &packet(FROM, 6, "203.0.113.5", 80, 1)), None);
+    let only_v4 = Policy { entries: policy.entries[..1].to_vec() };
+    let far = packet(FROM, 6, "2001:db8::9", 443, 40000);
+    let miss = mud::nearest(&only_v4, &resolved, &far).expect("close");
+    assert_eq!(miss.differences, [Family, Far]);
+    assert_eq!(mud::nearest(&only_v4, &resolved, &packet(FROM, 17, "2001:db8::9", 9, 1)), None);
+}
+
+#[test]
 fn a_remote_without_members_matches_nothing() {
     let policy = policy("welcome-cam.json");
     let nobody = Site::default();
@@ -317,6 +353,15 @@ fn a_diff_shows_what_was_gained_and_lost() {
     let change = diff(&old, &fewer);
     assert!(change.is_narrower() && !change.is_wider());
     assert_eq!(change.lost, std::slice::from_ref(&lost));
+    // The name is still reached over IPv6.
+    assert!(change.remotes_lost.is_empty() && change.remotes_gained.is_empty());
+    let mut elsewhere = old.clone();
+    let other = Remote::Name("other.example".into());
+    elsewhere.entries[1].remote = other.clone();
+    elsewhere.entries[9].remote = other.clone();
+    let change = diff(&old, &elsewhere);
+    assert_eq!((&*change.remotes_gained, change.gained.len()), (&[other][..], 2));
+    assert_eq!(change.remotes_lost, [Remote::Name("events.northlight.example".into())]);
     assert_eq!(diff(&fewer, &old).gained, std::slice::from_ref(&lost));
 
     // A wider port range is a gain; dropping first makes it none.

@@ -40,6 +40,8 @@ pub(crate) fn diff(diff: &PolicyDiff) -> Map {
     Map::new()
         .with("gained", Node::List(diff.gained.iter().map(entry).collect()))
         .with("lost", Node::List(diff.lost.iter().map(entry).collect()))
+        .unless_empty("remotes gained", Node::list(&diff.remotes_gained))
+        .unless_empty("remotes lost", Node::list(&diff.remotes_lost))
 }
 
 /// Findings, each with its place.
@@ -64,7 +66,8 @@ pub(crate) const fn severity(severity: Severity) -> &'static str {
     }
 }
 
-fn entry(entry: &mud::Entry) -> Node {
+/// A flow and the entry of the file it comes from.
+pub(crate) fn entry(entry: &mud::Entry) -> Node {
     let origin =
         if entry.default { "default".to_owned() } else { format!("{}/{}", entry.ace.acl, entry.ace.ace) };
     Node::Text(format!("{entry} ({origin})"))
