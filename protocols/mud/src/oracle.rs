@@ -9,9 +9,9 @@ use crate::address::{Family, IpPrefix};
 use crate::model::{Direction, MacAddress};
 use crate::policy::{Entry, ExtraMatch, Policy, Protocol, Remote, Verdict, protocols};
 
-const SYN: u8 = 0x02;
+pub(crate) const SYN: u8 = 0x02;
 /// FIN, SYN, RST and ACK: the flags that tell the first packet of a connection.
-const STATE_FLAGS: u8 = 0x17;
+pub(crate) const STATE_FLAGS: u8 = 0x17;
 
 /// A packet, seen from the device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

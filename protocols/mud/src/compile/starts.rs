@@ -13,6 +13,7 @@ use crate::model::{
     Ace, Acl, AclType, Direction, EthMatch, Forwarding, IpMatch, MacAddress, Matches, MudMatch, PortMatch,
     TransportMatch,
 };
+use crate::oracle::{STATE_FLAGS, SYN};
 use crate::policy::{AceId, Entry, ExtraMatch, Protocol, Remote, Verdict};
 use crate::ports::Ports;
 use crate::url::Host;
@@ -77,10 +78,13 @@ pub(super) fn starts(
         });
     }
     // Asked last, so that what is wrong with an entry shows even if it starts nothing.
-    if let Some(TransportMatch::Tcp(tcp)) = &matches.transport
-        && tcp.direction_initiated.is_some_and(|initiator| initiator != direction)
-    {
-        entries.clear();
+    if let Some(TransportMatch::Tcp(tcp)) = &matches.transport {
+        let other_starts = tcp.direction_initiated.is_some_and(|initiator| initiator != direction);
+        // Packets in the middle of a connection pass by its state.
+        let midway = tcp.flags.is_some_and(|flags| flags & STATE_FLAGS & !SYN != 0);
+        if other_starts || (midway && verdict == Verdict::Accept) {
+            entries.clear();
+        }
     }
     Ok(Starts::Entries(entries))
 }
@@ -222,17 +226,17 @@ fn ports(matches: &Matches, direction: Direction) -> (Ports, Ports) {
     }
 }
 
-/// The rarer conditions, or a refusal when packet filters have no expression for one.
+/// The rarer conditions, or a refusal when nothing about a flow as a whole says whether one holds: what is different in
+/// each packet cannot be asked of the first one only, for that would let all the others pass.
 fn extra(matches: &Matches, direction: Direction, remote: &Remote) -> Result<Option<ExtraMatch>, Refusal> {
     let mut extra = ExtraMatch::default();
     if let Some(ip) = &matches.ip {
-        let odd = [
-            ("ihl", ip.ihl.is_some()),
-            ("flags", ip.flags.is_some()),
-            ("offset", ip.offset.is_some()),
-            ("identification", ip.identification.is_some()),
-        ];
+        let odd = [("ihl", ip.ihl.is_some()), ("identification", ip.identification.is_some())];
         enforceable(&odd)?;
+        if ip.flags.is_some() || ip.offset.is_some() {
+            let message = "fragments are put together before packets are filtered";
+            return refuse(&rules::NOT_ENFORCEABLE, message);
+        }
         extra.dscp = ip.dscp;
         extra.ecn = ip.ecn;
         extra.ttl = ip.ttl;
@@ -251,7 +255,8 @@ fn extra(matches: &Matches, direction: Direction, remote: &Remote) -> Result<Opt
                 ("options", tcp.options.is_some()),
             ];
             enforceable(&odd)?;
-            extra.tcp_flags = tcp.flags;
+            // Nothing but a SYN starts a connection.
+            extra.tcp_flags = tcp.flags.filter(|flags| *flags != SYN);
         }
         Some(TransportMatch::Udp(udp)) => enforceable(&[("length", udp.length.is_some())])?,
         Some(TransportMatch::Icmp(icmp)) => {
@@ -267,7 +272,10 @@ fn extra(matches: &Matches, direction: Direction, remote: &Remote) -> Result<Opt
 
 fn enforceable(leaves: &[(&str, bool)]) -> Result<(), Refusal> {
     match leaves.iter().find(|(_, used)| *used) {
-        Some((name, _)) => refuse(&rules::NOT_ENFORCEABLE, format!("no enforcer matches on `{name}`")),
+        Some((name, _)) => {
+            let message = format!("`{name}` differs from packet to packet, and a policy is about flows");
+            refuse(&rules::NOT_ENFORCEABLE, message)
+        }
         None => Ok(()),
     }
 }

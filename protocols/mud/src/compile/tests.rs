@@ -144,6 +144,15 @@ fn leaves_out_what_it_cannot_mean() {
             "device-side-name",
         ),
         (r#""ipv4":{"ihl":5} => accept"#, "not-enforceable"),
+        (r#""ipv4":{"flags":"more"} => accept"#, "not-enforceable"),
+        (r#""ipv4":{"offset":20} => accept"#, "not-enforceable"),
+        (r#""ipv4":{"identification":1} => accept"#, "not-enforceable"),
+        (r#""tcp":{"sequence-number":1} => accept"#, "not-enforceable"),
+        (r#""tcp":{"acknowledgement-number":1} => accept"#, "not-enforceable"),
+        (r#""tcp":{"data-offset":5} => accept"#, "not-enforceable"),
+        (r#""tcp":{"reserved":0} => accept"#, "not-enforceable"),
+        (r#""tcp":{"urgent-pointer":1} => accept"#, "not-enforceable"),
+        (r#""tcp":{"options":"AQ=="} => accept"#, "not-enforceable"),
         (r#""tcp":{"window-size":1} => accept"#, "not-enforceable"),
         (r#""udp":{"length":1} => accept"#, "not-enforceable"),
         (r#""icmp":{"rest-of-header":"AAAA"} => accept"#, "not-enforceable"),
@@ -308,9 +317,36 @@ fn an_open_remote_needs_approval() {
 
 #[test]
 fn rare_matches_become_conditions() {
-    let ace = r#""ipv4":{"dscp":46,"ttl":255,"ietf-acldns:dst-dnsname":"x.example"},"tcp":{"flags":"syn"} => accept"#;
-    let json = file("ipv4-acl-type", &[ace], &[]);
-    let policy = compile(&parse(json.as_bytes(), &Context::default()).expect("file").file).policy;
-    let extra = policy.entries[0].extra.expect("conditions");
-    assert_eq!((extra.dscp, extra.ttl, extra.tcp_flags, extra.ecn), (Some(46), Some(255), Some(2), None));
+    let extra = |acl_type: &str, ace: &str| {
+        let json = file(acl_type, &[ace], &[]);
+        compile(&parse(json.as_bytes(), &Context::default()).expect("file").file).policy.entries[0].extra
+    };
+    let found = extra("ipv4-acl-type", r#""ipv4":{"dscp":46,"ecn":1,"ttl":255,"length":60} => accept"#);
+    let found = found.expect("conditions");
+    assert_eq!((found.dscp, found.ecn, found.ttl, found.length), (Some(46), Some(1), Some(255), Some(60)));
+    let found = extra("ipv6-acl-type", r#""ipv6":{"flow-label":7} => accept"#).expect("conditions");
+    assert_eq!((found.flow_label, found.dscp), (Some(7), None));
+    let found = extra("ipv4-acl-type", r#""tcp":{"flags":"syn ece cwr"} => accept"#).expect("conditions");
+    assert_eq!(found.tcp_flags, Some(0xc2));
+}
+
+/// Nothing but a SYN starts a connection, so asking for one asks for nothing; what asks for more than that starts nothing.
+#[test]
+fn tcp_flags_say_whether_an_entry_starts_anything() {
+    let ace = |flags: &str, verdict: &str| format!(r#""tcp":{{"flags":"{flags}"}} => {verdict}"#);
+    let line =
+        |conditions: &str, verdict: &str| vec![format!("from-device ipv4 tcp to any{conditions}: {verdict}")];
+    for (flags, verdict, expected) in [
+        ("syn", "accept", line("", "accept")),
+        ("ack", "accept", vec![]),
+        ("syn ack", "accept", vec![]),
+        ("rst", "accept", vec![]),
+        ("fin psh", "accept", vec![]),
+        ("psh", "accept", line(", conditions", "accept")),
+        // What should be dropped stays in the way.
+        ("ack", "drop", line(", conditions", "drop")),
+        ("syn", "drop", line("", "drop")),
+    ] {
+        assert_eq!(compiled("ipv4-acl-type", &[&ace(flags, verdict)], &[]).0, expected, "{flags} {verdict}");
+    }
 }
