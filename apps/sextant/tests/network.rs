@@ -18,6 +18,38 @@ fn shows_what_a_file_permits() {
     assert_eq!((&whole["ordered"], &whole["left-out"]), (&false.into(), &serde_json::json!([])));
 }
 
+/// What extensions say is shown with the file.
+#[test]
+fn shows_what_extensions_say() {
+    let desk = author_desk();
+    let text = String::from_utf8(desk.read("welcome-cam.json")).expect("text");
+    let nodes = r#""extensions": ["transparency", "ietf-mud-rats", "ol", "reporter", "nist-mud"],
+        "ietf-mud-transparency:transparency": {"sboms": [{"version-info": "3.0", "sbom-url": "https://m.example/s"}],
+            "sbom-archive-list": "https://m.example/all", "vuln-contact-uri": "mailto:psirt@m.example"},
+        "ietf-mud-rats:ras": {"ras-uris": ["https://v.example/"]},
+        "ol": {"owners": ["Northlight\u202e"], "spdx-tag": "0BSD"},
+        "ietf-mud-reporter-extension:reporter": {"report-uri": "https://m.example/reports"},
+        "nist-mud:quarantined-device-policy": {"enabled-ace-names": [{"ace-name": "api-fr"}]},
+        "is-supported""#;
+    desk.write("extended.json", text.replacen("\"is-supported\"", nodes, 1));
+    let told = desk.done("inspect extended.json");
+    for line in [
+        "url: https://m.example/s",
+        "sbom archive: https://m.example/all",
+        "vulnerability contact: mailto:psirt@m.example",
+        "- https://v.example/",
+        "- Northlight",
+        "licence: 0BSD",
+        "reports to: https://m.example/reports",
+        "- api-fr",
+    ] {
+        assert!(
+            told.lines().any(|found| found.trim() == line || found.trim() == format!("- {line}")),
+            "{line}\n{told}"
+        );
+    }
+}
+
 /// What a program needs to know about a file that is worth a second look: the answer is no, with breadth and findings.
 #[test]
 fn lint_says_no_to_what_waits_for_a_person() {

@@ -200,8 +200,29 @@ rules! {
 #[cfg(test)]
 mod tests {
     use alloc::collections::BTreeSet;
+    use alloc::format;
 
-    use super::rules;
+    use super::{Severity, rules};
+
+    /// The page that explains the rules names each, with its weight and source, and no other.
+    #[test]
+    fn every_rule_is_documented() {
+        let page = include_str!("../../../docs/mud.md");
+        let table = page.split_once("## Rules").expect("a table of the rules").1;
+        for rule in rules::ALL {
+            let weight = match rule.severity {
+                Severity::Note => "note",
+                Severity::Warning => "warning",
+                Severity::AceRefused => "entry refused",
+                Severity::NeedsApproval => "needs approval",
+            };
+            let (head, tail) = (format!("| `{}` | {weight} | ", rule.code), format!(" | {} |", rule.source));
+            let row = table.lines().find(|line| line.starts_with(&head));
+            assert!(row.is_some_and(|row| row.ends_with(&tail)), "{head}...{tail}");
+        }
+        let rows = table.lines().filter(|line| line.starts_with("| `")).count();
+        assert_eq!(rows, rules::ALL.len());
+    }
 
     #[test]
     fn codes_are_unique() {
