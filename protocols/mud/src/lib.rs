@@ -6,6 +6,10 @@
 //! addresses, and [`oracle`] gives the verdict on a packet, as every enforcer has to give it. [`diff`] and
 //! [`Policy::breadth`] tell a person what a new version would permit.
 //!
+//! Around it stand the decisions of a manager: what a device announces ([`announced_url`]), when a file is fetched
+//! ([`MudFile::check`]), whether it is read ([`admit`]) and may follow the one in force ([`Lineage`]); and whether a TLS
+//! handshake keeps to the profile in a file ([`TlsStart`], [`judge`]).
+//!
 //! ```
 //! # use sextant_mud as mud;
 //! # fn main() -> Result<(), mud::Error> {
