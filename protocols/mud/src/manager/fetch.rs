@@ -56,8 +56,8 @@ pub fn redirect(from: &MudUrl, status: u16, location: &str, followed: usize) -> 
     Redirect::Follow(target)
 }
 
-/// True for addresses that a URL from outside may lead to. What a name resolves to has to be asked too, right before the
-/// connection: a device that chooses its URL must not choose whom the manager talks to.
+/// True for addresses that a public name or a URL from outside may lead to. What a name resolves to has to be asked right
+/// before the connection: a device that chooses its URL must not choose whom the manager talks to.
 pub fn is_public(address: IpAddr) -> bool {
     !is_internal(address)
 }
@@ -115,9 +115,23 @@ mod tests {
         for (address, public) in [
             ("192.0.2.1", true),
             ("2001:db8::1", true),
-            ("192.168.1.1", false),
+            ("100.128.0.1", true),
+            ("172.32.0.1", true),
+            ("::ffff:192.0.2.1", true),
+            ("0.0.0.0", false),
+            ("10.0.0.1", false),
+            ("100.64.0.1", false),
+            ("127.0.0.1", false),
             ("169.254.169.254", false),
+            ("172.16.0.1", false),
+            ("192.168.1.1", false),
+            ("224.0.0.1", false),
+            ("255.255.255.255", false),
+            ("::", false),
+            ("::1", false),
             ("fe80::1", false),
+            ("fd00::1", false),
+            ("ff02::1", false),
             ("::ffff:127.0.0.1", false),
             // Addresses of IPv4 that are written in IPv6 (RFC 6052, RFC 3056).
             ("64:ff9b::10.0.0.1", false),
