@@ -148,7 +148,10 @@ fn own(decoder: &str) -> Vec<(String, Vec<u8>)> {
             let length = url.len() as u8;
             let heads: [&[u8]; 3] =
                 [&[161, length], &[0, 112, 0, length], &[0xfe, length + 4, 0x00, 0x00, 0x5e, 1]];
-            heads.map(|head| [head, url].concat()).to_vec()
+            let label = "[)>\u{1e}06\u{1d}12NB000Maker\u{1f}B002MC-2\u{1f}M180https://maker.example/\u{1f}\u{1e}\u{4}";
+            let mut made = heads.map(|head| [head, url].concat()).to_vec();
+            made.push(label.as_bytes().to_vec());
+            made
         }
         "mud_client_hello" => CLIENT_HELLOS.map(<[u8]>::to_vec).to_vec(),
         "trust_override" => vec![signed_override(), an_override().encode(), an_approval(cast).encode()],

@@ -73,10 +73,10 @@ pub use finding::{Finding, Rule, Severity, rules};
 pub use json::{JsonFault, MAX_FILE_BYTES, MAX_NESTING};
 pub use lint::worst;
 pub use manager::{
-    Admission, AnnouncementFault, Announcer, Check, Doubt, Freshness, Lineage, MAX_REDIRECTS,
+    Admission, AnnouncementFault, Announcer, Check, Doubt, Freshness, Label, Lineage, MAX_REDIRECTS,
     MAX_REFRESH_SECONDS, MIN_REFRESH_SECONDS, Offer, Redirect, RedirectFault, Reservation, Retrieval,
     Signature, Signer, SignerChange, SignerPin, SiteMode, StandingApproval, Succession, UrlChange, admit,
-    announced_url, is_public, redirect,
+    announced_by_dhcp, announced_url, is_public, redirect,
 };
 pub use model::{
     Ace, AceBody, Acl, AclType, DEFAULT_CACHE_VALIDITY, Direction, EthMatch, Forwarding, IcmpMatch, IpMatch,
@@ -84,7 +84,8 @@ pub use model::{
     UdpMatch, displayable,
 };
 pub use oracle::{
-    ConnState, Decision, Difference, NearMiss, Packet, PacketFields, Reason, Resolved, nearest, oracle,
+    ConnState, Decision, Difference, End, NearMiss, Packet, PacketFields, Reason, Resolved, nearest, oracle,
+    oracle_between,
 };
 pub use policy::{
     AceId, CONTROLLER_DNS, CONTROLLER_MANAGEMENT, CONTROLLER_NTP, Entry, ExtraMatch, Policy, Protocol,

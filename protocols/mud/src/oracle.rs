@@ -155,6 +155,41 @@ pub fn oracle(policy: &Policy, resolved: &Resolved, packet: &Packet, state: Conn
     }
 }
 
+/// A device with a policy, as one end of a flow.
+#[derive(Clone, Copy, Debug)]
+pub struct End<'e> {
+    /// Its policy.
+    pub policy: &'e Policy,
+    /// What the remotes of the policy stand for.
+    pub resolved: &'e Resolved,
+    /// Its address.
+    pub address: IpAddr,
+}
+
+/// The verdicts of both ends on a packet from one device with a policy to another: it passes only if both accept. The
+/// packet is as the sender sees it; who sends it and to whom is taken from the ends.
+pub fn oracle_between(
+    sender: End<'_>,
+    receiver: End<'_>,
+    packet: &Packet,
+    state: ConnState,
+) -> [Decision; 2] {
+    let out = Packet { direction: Direction::FromDevice, remote: receiver.address, ..*packet };
+    let inward = Packet {
+        direction: Direction::ToDevice,
+        remote: sender.address,
+        remote_port: out.device_port,
+        device_port: out.remote_port,
+        // The other end of the receiver is another machine.
+        fields: PacketFields { remote_mac: None, ..out.fields },
+        ..out
+    };
+    [
+        oracle(sender.policy, sender.resolved, &out, state),
+        oracle(receiver.policy, receiver.resolved, &inward, state),
+    ]
+}
+
 /// The accepting entry that comes closest to a packet which none matches, for people who wonder why: of the packet's
 /// direction, with the fewest differences, and none when all of it differs.
 pub fn nearest(policy: &Policy, resolved: &Resolved, packet: &Packet) -> Option<NearMiss> {

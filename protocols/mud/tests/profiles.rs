@@ -247,6 +247,36 @@ fn only_a_syn_starts_a_connection() {
     }
 }
 
+/// A camera and a plug of the same maker: what the camera may send, the plug has to take.
+#[test]
+fn both_ends_have_to_permit_a_flow_between_devices() {
+    let (camera, plug) = (policy("welcome-cam.json"), policy("smart-plug.json"));
+    let mut site = site();
+    let devices = [
+        member("cam", CAMERA, Strength::Strong, &["192.168.7.21"]),
+        member("plug", PLUG, Strength::Strong, &["192.168.7.40"]),
+    ];
+    site.members = devices.to_vec();
+    let resolve = |policy, index: usize| site.resolve(policy, &devices[index]);
+    let ends = [resolve(&camera, 0), resolve(&camera, 1), resolve(&plug, 1)];
+    let end = |policy, resolved: usize, device: usize| mud::End {
+        policy,
+        resolved: &ends[resolved],
+        address: devices[device].addresses[0],
+    };
+    let (cam, other_cam, plug) = (end(&camera, 0, 0), end(&camera, 1, 1), end(&plug, 2, 1));
+    let coap = packet(FROM, 17, "0.0.0.0", 5683, 50000);
+    let reasons = |sender, receiver| {
+        mud::oracle_between(sender, receiver, &coap, ConnState::New).map(|decision| decision.reason)
+    };
+    // The camera may ask devices of its maker by CoAP; a plug takes none, and another camera does.
+    assert_eq!(reasons(cam, plug), [Reason::Entry, Reason::NoMatch]);
+    assert_eq!(reasons(plug, cam), [Reason::NoMatch, Reason::Entry]);
+    assert_eq!(reasons(cam, other_cam), [Reason::Entry, Reason::Entry]);
+    let answers = mud::oracle_between(plug, cam, &coap, ConnState::Established);
+    assert!(answers.iter().all(|decision| decision.verdict == Verdict::Accept));
+}
+
 #[test]
 fn the_nearest_entry_says_what_is_wrong_with_a_packet() {
     use mud::Difference::{DevicePort, Family, Protocol, Remote as Far, RemotePort};

@@ -8,11 +8,11 @@ use std::net::IpAddr;
 
 use common::parse_and_compile;
 use mud::{
-    Admission, Announcer, CONTROLLER_DNS, CONTROLLER_NTP, Check, ConnState, Context, Direction, Doubt, Error,
-    Finding, Freshness, IpPrefix, JsonFault, Lineage, Member, MudFile, MudUrl, Offer, Packet, PacketFields,
-    Policy, PolicyDiff, Reason, Redirect, Remote, Reservation, Resolved, Retrieval, SchemaFault, Severity,
-    Signature, Signer, SignerChange, Site, SiteMode, Strength, Succession, Verdict, WeakAccess, admit,
-    announced_url, compile, oracle, parse, redirect,
+    Admission, AnnouncementFault, Announcer, CONTROLLER_DNS, CONTROLLER_NTP, Check, ConnState, Context,
+    Direction, Doubt, Error, Finding, Freshness, IpPrefix, JsonFault, Lineage, Member, MudFile, MudUrl,
+    Offer, Packet, PacketFields, Policy, PolicyDiff, Reason, Redirect, Remote, Reservation, Resolved,
+    Retrieval, SchemaFault, Severity, Signature, Signer, SignerChange, Site, SiteMode, Strength, Succession,
+    Verdict, WeakAccess, admit, announced_by_dhcp, announced_url, compile, oracle, parse, redirect,
 };
 use sextant_mud as mud;
 
@@ -345,6 +345,17 @@ fn row_25_the_reserved_part_of_an_announcement_is_ignored() {
     let text = format!("{URL} reserved words");
     let option = [&[161, text.len() as u8][..], text.as_bytes()].concat();
     assert_eq!(announced_url(Announcer::DhcpV4, &option), Ok(url(URL)));
+}
+
+#[test]
+fn row_26_both_versions_of_dhcp_say_the_same_once() {
+    let option = |head: &[u8], text: &str| [head, &[text.len() as u8], text.as_bytes()].concat();
+    let (v4, v6) = (option(&[161], URL), option(&[0, 112, 0], URL));
+    assert_eq!(announced_by_dhcp(&[&v4], &[&v6]), Ok(Some(url(URL))));
+    let other = option(&[0, 112, 0], "https://other.example/");
+    for (v4, v6) in [(vec![&*v4], vec![&*other]), (vec![&*v4, &*v4], vec![])] {
+        assert_eq!(announced_by_dhcp(&v4, &v6), Err(AnnouncementFault::Contradiction));
+    }
 }
 
 #[test]

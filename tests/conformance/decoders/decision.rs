@@ -45,6 +45,11 @@ pub(super) fn mud_client_hello(bytes: &[u8]) -> bool {
 pub(super) fn mud_announcement(bytes: &[u8]) -> bool {
     let read = |announcer| mud::announced_url(announcer, bytes);
     let read = [mud::Announcer::DhcpV4, mud::Announcer::DhcpV6, mud::Announcer::Lldp].map(read);
+    let label = std::str::from_utf8(bytes).ok().map(mud::Label::decode);
+    if let Some(Ok(label)) = &label {
+        assert!(!label.url.is_internal() && !label.company.is_empty());
+        return true;
+    }
     for url in read.iter().flatten() {
         assert_eq!(mud::MudUrl::parse(url.as_str()).as_ref(), Some(url));
         assert!(!url.is_internal());

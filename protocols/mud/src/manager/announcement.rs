@@ -1,6 +1,8 @@
-//! How a device announces its MUD URL on the wire (RFC 8520, sections 10 and 12). Anybody on the network can say this:
+//! How a device announces its MUD URL: on the wire (RFC 8520, sections 10 and 12), and on its label (RFC 9238). Anybody on the network can say this:
 //! a URL learned here is weak, see [`crate::Strength`].
 
+use alloc::borrow::ToOwned;
+use alloc::string::String;
 use core::fmt;
 
 use crate::url::MudUrl;
@@ -14,6 +16,13 @@ const LLDP_TYPE: u16 = 127;
 const LLDP_MUD: [u8; 4] = [0x00, 0x00, 0x5e, 1];
 /// Most octets of a string in a TLV.
 const MAX_LLDP_STRING: usize = 255;
+/// Envelope of a label: message head, format 06, and the data identifier for this profile; record separators and end.
+const QR_HEAD: &str = "[)>\u{1e}06\u{1d}12N";
+const QR_TAIL: &str = "\u{1e}\u{4}";
+const QR_RECORD: char = '\u{1f}';
+const QR_UNIT: char = '\u{1c}';
+/// No QR code holds more characters.
+const MAX_LABEL: usize = 4296;
 /// Bits of the length in the head of a TLV.
 const LLDP_LENGTH_BITS: u16 = 9;
 
@@ -38,6 +47,10 @@ pub enum AnnouncementFault {
     Length,
     /// There is no MUD URL in it.
     NoUrl,
+    /// It says two things where one may stand.
+    Contradiction,
+    /// A label without the company or the model.
+    Incomplete,
     /// The URL leads to an address inside of the network: whoever announces it wants the manager to go there.
     Internal,
 }
@@ -76,6 +89,74 @@ pub fn announced_url(announcer: Announcer, bytes: &[u8]) -> Result<MudUrl, Annou
     if url.is_internal() { Err(AnnouncementFault::Internal) } else { Ok(url) }
 }
 
+/// The URL of a device by all that it announced over DHCP (section 10.1): each option at most once, and the same URL in
+/// both. `None` where it announced none.
+///
+/// # Errors
+/// When an option stands there twice, both versions differ, or one is no announcement: a device that says two things
+/// is believed neither.
+pub fn announced_by_dhcp(v4: &[&[u8]], v6: &[&[u8]]) -> Result<Option<MudUrl>, AnnouncementFault> {
+    let only = |announcer, options: &[&[u8]]| match options {
+        [] => Ok(None),
+        [option] => announced_url(announcer, option).map(Some),
+        _ => Err(AnnouncementFault::Contradiction),
+    };
+    match (only(Announcer::DhcpV4, v4)?, only(Announcer::DhcpV6, v6)?) {
+        (Some(old), Some(new)) if old != new => Err(AnnouncementFault::Contradiction),
+        (old, new) => Ok(old.or(new)),
+    }
+}
+
+/// What a label on a device or its box says (RFC 9238). Whoever prints one can say anything.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Label {
+    /// `B000`: the company.
+    pub company: String,
+    /// `B001`: the product.
+    pub product: Option<String>,
+    /// `B002`: the model.
+    pub model: String,
+    /// `M180`: the MUD URL, without what stands behind a question mark.
+    pub url: MudUrl,
+    /// `M06C`: the MAC address, 12 or 16 hexadecimal digits in upper case.
+    pub mac: Option<String>,
+}
+
+impl Label {
+    /// Reads the text of a QR code: an envelope of ISO 15434 with records of four characters and a value. A file separator
+    /// starts a new unit, and what was before is forgotten.
+    ///
+    /// # Errors
+    /// When the envelope is another, or company, model or MUD URL are missing.
+    pub fn decode(text: &str) -> Result<Self, AnnouncementFault> {
+        let content = text.strip_prefix(QR_HEAD).and_then(|rest| rest.strip_suffix(QR_TAIL));
+        let content = content.filter(|_| text.len() <= MAX_LABEL).ok_or(AnnouncementFault::OtherOption)?;
+        let unit = content.rsplit(QR_UNIT).next().unwrap_or_default();
+        let value = |id: &str| {
+            let mut found = unit.split(QR_RECORD).filter_map(|record| record.strip_prefix(id));
+            match (found.next(), found.next()) {
+                (Some(_), Some(_)) => Err(AnnouncementFault::Contradiction),
+                (value, _) => Ok(value.filter(|value| !value.is_empty()).map(ToOwned::to_owned)),
+            }
+        };
+        let url = value("M180")?.ok_or(AnnouncementFault::NoUrl)?;
+        let url = url.split('?').next().and_then(MudUrl::parse).ok_or(AnnouncementFault::NoUrl)?;
+        expect(!url.is_internal(), AnnouncementFault::Internal)?;
+        let mac = |text: String| {
+            let digits: String = text.chars().filter(char::is_ascii_alphanumeric).collect();
+            let good = matches!(digits.len(), 12 | 16) && digits.bytes().all(|b| b.is_ascii_hexdigit());
+            good.then(|| digits.to_ascii_uppercase())
+        };
+        Ok(Self {
+            company: value("B000")?.ok_or(AnnouncementFault::Incomplete)?,
+            product: value("B001")?,
+            model: value("B002")?.ok_or(AnnouncementFault::Incomplete)?,
+            url,
+            mac: value("M06C")?.and_then(mac),
+        })
+    }
+}
+
 fn expect(holds: bool, fault: AnnouncementFault) -> Result<(), AnnouncementFault> {
     if holds { Ok(()) } else { Err(fault) }
 }
@@ -86,6 +167,8 @@ impl fmt::Display for AnnouncementFault {
             Self::OtherOption => "no announcement of a MUD URL",
             Self::Length => "the length is not that of what follows",
             Self::NoUrl => "no MUD URL",
+            Self::Contradiction => "says two things where one may stand",
+            Self::Incomplete => "names no company or no model",
             Self::Internal => "the URL leads inside of the network",
         })
     }
@@ -95,6 +178,7 @@ impl core::error::Error for AnnouncementFault {}
 
 #[cfg(test)]
 mod tests {
+    use alloc::vec;
     use alloc::vec::Vec;
 
     use super::*;
@@ -142,6 +226,72 @@ mod tests {
             other[0] ^= 0x20;
             assert_eq!(announced_url(announcer, &other), Err(AnnouncementFault::OtherOption));
         }
+    }
+
+    #[test]
+    fn a_device_that_says_two_things_is_believed_neither() {
+        let v4 = announcement(Announcer::DhcpV4, URL);
+        let v6 = announcement(Announcer::DhcpV6, URL);
+        let other = announcement(Announcer::DhcpV6, b"https://other.example/");
+        let url = Ok(MudUrl::parse("https://maker.example/cam.json"));
+        let two = Err(AnnouncementFault::Contradiction);
+        for (v4, v6, expected) in [
+            (&[][..], &[][..], Ok(None)),
+            (&[&*v4], &[], url.clone()),
+            (&[], &[&*v6], url.clone()),
+            (&[&*v4], &[&*v6], url),
+            (&[&*v4, &*v4], &[], two.clone()),
+            (&[&*v4], &[&*v6, &*v6], two.clone()),
+            (&[&*v4], &[&*other], two),
+            (&[&*v6], &[], Err(AnnouncementFault::OtherOption)),
+        ] {
+            assert_eq!(announced_by_dhcp(v4, v6), expected);
+        }
+    }
+
+    #[test]
+    fn a_label_names_maker_model_and_url() {
+        const US: &str = "\u{1f}";
+        let label = |records: &[&str]| {
+            let records: String = records.iter().flat_map(|record| [*record, US]).collect();
+            Label::decode(&[QR_HEAD, &records, QR_TAIL].concat())
+        };
+        let good = [
+            "B000Maker",
+            "B001Cam",
+            "B002MC-2",
+            "M180https://maker.example/cam.json?x=1",
+            "M06C00-00-5e-00-53-0a",
+        ];
+        let expected = Label {
+            company: "Maker".into(),
+            product: Some("Cam".into()),
+            model: "MC-2".into(),
+            url: MudUrl::parse("https://maker.example/cam.json").expect("a URL"),
+            mac: Some("00005E00530A".into()),
+        };
+        assert_eq!(label(&good), Ok(expected.clone()));
+        // A new unit: what was before is forgotten.
+        let twice = [&good[..], &["\u{1c}B000Other", "B002O-1", "M180https://other.example/"]].concat();
+        assert_eq!(label(&twice).expect("a label").company, "Other");
+        let bare = [good[0], good[2], good[3]];
+        let least = Label { product: None, mac: None, ..expected.clone() };
+        assert_eq!(label(&bare), Ok(least.clone()));
+        assert_eq!(label(&[&bare[..], &["M06C00:00"]].concat()), Ok(least), "no address");
+        for (records, fault) in [
+            (vec![good[0], good[2]], AnnouncementFault::NoUrl),
+            (vec![good[2], good[3]], AnnouncementFault::Incomplete),
+            (vec![good[0], good[3]], AnnouncementFault::Incomplete),
+            (vec![good[0], good[2], "M180http://maker.example/"], AnnouncementFault::NoUrl),
+            (vec![good[0], good[2], "M180https://10.0.0.1/"], AnnouncementFault::Internal),
+            (vec![good[0], good[2], good[3], good[3]], AnnouncementFault::Contradiction),
+            (vec![], AnnouncementFault::NoUrl),
+        ] {
+            assert_eq!(label(&records), Err(fault), "{records:?}");
+        }
+        assert_eq!(Label::decode("https://maker.example/cam.json"), Err(AnnouncementFault::OtherOption));
+        let long = "B000".to_owned() + &"x".repeat(MAX_LABEL);
+        assert_eq!(label(&[&long, good[2], good[3]]), Err(AnnouncementFault::OtherOption));
     }
 
     #[test]

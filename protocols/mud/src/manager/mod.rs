@@ -8,7 +8,7 @@ mod refresh;
 mod signature;
 mod succession;
 
-pub use announcement::{AnnouncementFault, Announcer, announced_url};
+pub use announcement::{AnnouncementFault, Announcer, Label, announced_by_dhcp, announced_url};
 pub use fetch::{MAX_REDIRECTS, Redirect, RedirectFault, is_public, redirect};
 pub use refresh::{Check, Freshness, MAX_REFRESH_SECONDS, MIN_REFRESH_SECONDS, Retrieval};
 pub use signature::{
