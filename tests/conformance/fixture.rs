@@ -18,13 +18,6 @@ pub(crate) const NOW: i64 = 1_800_000_000;
 /// The MUD file of the maker's camera.
 pub(crate) const MUD_FILE: &[u8] = include_bytes!("../../protocols/mud/tests/data/welcome-cam.json");
 
-/// What clients in use send first: TLS 1.3, TLS 1.2, DTLS 1.2.
-pub(crate) const CLIENT_HELLOS: [&[u8]; 3] = [
-    include_bytes!("../../protocols/mud/tests/data/tls/gnutls-tls13.bin"),
-    include_bytes!("../../protocols/mud/tests/data/tls/openssl-tls12.bin"),
-    include_bytes!("../../protocols/mud/tests/data/tls/openssl-dtls12.bin"),
-];
-
 /// What the camera runs when it is well.
 pub(crate) const APPLICATION: &[u8] = b"the application, release one";
 

@@ -13,7 +13,14 @@ use trust::{
 };
 
 use crate::decoders::{Decoder, HSS_MESSAGE};
-use crate::fixture::{APPLICATION, CLIENT_HELLOS, Cast, MUD_FILE, NOW, key};
+use crate::fixture::{APPLICATION, Cast, MUD_FILE, NOW, key};
+
+/// What clients in use send first: TLS 1.3, TLS 1.2, DTLS 1.2.
+const CLIENT_HELLOS: [&[u8]; 3] = [
+    include_bytes!("../../protocols/mud/tests/data/tls/gnutls-tls13.bin"),
+    include_bytes!("../../protocols/mud/tests/data/tls/openssl-tls12.bin"),
+    include_bytes!("../../protocols/mud/tests/data/tls/openssl-dtls12.bin"),
+];
 
 /// All inputs for a decoder, with names.
 pub(crate) fn seeds(decoder: &Decoder) -> Vec<(String, Vec<u8>)> {
