@@ -15,6 +15,13 @@ use trust::{
 use crate::decoders::{Decoder, HSS_MESSAGE};
 use crate::fixture::{APPLICATION, CLASS, Cast, MUD_FILE, NOW, key};
 
+/// What clients in use send first: TLS 1.3, TLS 1.2, DTLS 1.2.
+const CLIENT_HELLOS: [&[u8]; 3] = [
+    include_bytes!("../../protocols/mud/tests/data/tls/gnutls-tls13.bin"),
+    include_bytes!("../../protocols/mud/tests/data/tls/openssl-tls12.bin"),
+    include_bytes!("../../protocols/mud/tests/data/tls/openssl-dtls12.bin"),
+];
+
 /// All inputs for a decoder, with names.
 pub(crate) fn seeds(decoder: &Decoder) -> Vec<(String, Vec<u8>)> {
     let mut seeds = own(decoder.name);
@@ -149,6 +156,17 @@ fn own(decoder: &str) -> Vec<(String, Vec<u8>)> {
             vec![signed.unverified().sign_jwt(&cast.verifier, b"verifier").expect("a result").into_bytes()]
         }
         "mud" => vec![MUD_FILE.to_vec()],
+        "mud_announcement" => {
+            let url = b"https://maker.example/cam.json";
+            let length = url.len() as u8;
+            let heads: [&[u8]; 3] =
+                [&[161, length], &[0, 112, 0, length], &[0xfe, length + 4, 0x00, 0x00, 0x5e, 1]];
+            let label = "[)>\u{1e}06\u{1d}12NB000Maker\u{1f}B002MC-2\u{1f}M180https://maker.example/\u{1f}\u{1e}\u{4}";
+            let mut made = heads.map(|head| [head, url].concat()).to_vec();
+            made.push(label.as_bytes().to_vec());
+            made
+        }
+        "mud_client_hello" => CLIENT_HELLOS.map(<[u8]>::to_vec).to_vec(),
         "trust_override" => vec![signed_override(), an_override().encode(), an_approval(cast).encode()],
         "trust_scan" => vec![a_scan(cast).sign(&key(7)), a_scan(cast).encode()],
         "trust_policy" => {

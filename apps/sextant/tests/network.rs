@@ -9,10 +9,74 @@ fn shows_what_a_file_permits() {
     let desk = author_desk();
     desk.golden("mud-compile.txt", &desk.done("mud compile welcome-cam.json"));
     desk.golden("mud-lint.txt", &desk.done("mud lint welcome-cam.json"));
-    let whole = desk.done("mud compile welcome-cam.json --json");
-    serde_json::from_str::<serde_json::Value>(&whole).expect("JSON");
-    let run = desk.run("mud lint welcome-cam.json --strict");
-    assert!(run.status <= 1);
+    let resolve = "--resolve name:api.northlight.example=203.0.113.5 --resolve local=192.168.7.0/24";
+    let whole = desk.done(&format!("mud compile welcome-cam.json {resolve} --json"));
+    desk.golden("mud-compile.json", &whole);
+    let whole: serde_json::Value = serde_json::from_str(&whole).expect("JSON");
+    let digest = crypto::Digest::of(crypto::HashAlgorithm::Sha256, &desk.read("welcome-cam.json"));
+    assert_eq!(whole["digest"], digest.to_string());
+    assert_eq!((&whole["ordered"], &whole["left-out"]), (&false.into(), &serde_json::json!([])));
+}
+
+/// What extensions say is shown with the file.
+#[test]
+fn shows_what_extensions_say() {
+    let desk = author_desk();
+    let text = String::from_utf8(desk.read("welcome-cam.json")).expect("text");
+    let nodes = r#""extensions": ["transparency", "ietf-mud-rats", "ol", "reporter", "nist-mud"],
+        "ietf-mud-transparency:transparency": {"sboms": [{"version-info": "3.0", "sbom-url": "https://m.example/s"}],
+            "sbom-archive-list": "https://m.example/all", "vuln-contact-uri": "mailto:psirt@m.example"},
+        "ietf-mud-rats:ras": {"ras-uris": ["https://v.example/"]},
+        "ol": {"owners": ["Northlight\u202e"], "spdx-tag": "0BSD"},
+        "ietf-mud-reporter-extension:reporter": {"report-uri": "https://m.example/reports"},
+        "nist-mud:quarantined-device-policy": {"enabled-ace-names": [{"ace-name": "api-fr"}]},
+        "is-supported""#;
+    desk.write("extended.json", text.replacen("\"is-supported\"", nodes, 1));
+    let told = desk.done("inspect extended.json");
+    for line in [
+        "url: https://m.example/s",
+        "sbom archive: https://m.example/all",
+        "vulnerability contact: mailto:psirt@m.example",
+        "- https://v.example/",
+        "- Northlight",
+        "licence: 0BSD",
+        "reports to: https://m.example/reports",
+        "- api-fr",
+    ] {
+        assert!(
+            told.lines().any(|found| found.trim() == line || found.trim() == format!("- {line}")),
+            "{line}\n{told}"
+        );
+    }
+}
+
+/// What a program needs to know about a file that is worth a second look: the answer is no, with breadth and findings.
+#[test]
+fn lint_says_no_to_what_waits_for_a_person() {
+    let desk = author_desk();
+    let clean: serde_json::Value =
+        serde_json::from_str(&desk.done("mud lint welcome-cam.json --json")).expect("JSON");
+    assert_eq!((&clean["ok"], &clean["breadth"]), (&true.into(), &30.into()));
+    desk.done("mud lint welcome-cam.json --strict");
+    let text = String::from_utf8(desk.read("welcome-cam.json")).expect("text");
+    let broad = |file: &str, text: String, code: &str| {
+        desk.write(file, text);
+        let run = desk.run(&format!("mud lint {file} --json"));
+        assert_eq!(run.status, 1, "{}", run.stderr);
+        let whole: serde_json::Value = serde_json::from_str(&run.stdout).expect("JSON");
+        assert!(run.stdout.contains(code), "{code}\n{}", run.stdout);
+        whole["breadth"].as_u64().expect("a number")
+    };
+    let name = "\"ietf-acldns:dst-dnsname\": \"api.northlight.example\"";
+    assert!(text.contains(name));
+    // An entry that is not understood is left out, which makes a file no broader.
+    assert_eq!(broad("other.json", text.replacen(name, "\"x\": 1", 1), "unknown-match"), 30);
+    let all = text.replacen(name, "\"destination-ipv4-network\": \"0.0.0.0/0\"", 1);
+    assert!(broad("all.json", all, "any-remote") >= 60);
+    // Every deviation is a warning at least: enough for --strict.
+    desk.write("old.json", text.replace("\"is-supported\": true", "\"is-supported\": false"));
+    desk.done("mud lint old.json");
+    assert_eq!(desk.run("mud lint old.json --strict").status, 1);
 }
 
 #[test]
@@ -54,6 +118,43 @@ fn judges_packets() {
     desk.failed(&oracle("sideways tcp x".into()), "from-device|to-device");
 }
 
+/// The answer names the file and its entry: the one that decides, the one that lets only the other end start, or the one
+/// that comes closest.
+#[test]
+fn says_which_entry_of_which_file_decides_about_a_packet() {
+    let desk = author_desk();
+    let oracle = |packet: &str| format!("mud oracle welcome-cam.json {packet}");
+    let api = "--proto tcp --remote-name api.northlight.example";
+    desk.golden("mud-oracle-passes.txt", &desk.done(&oracle(&format!("--from-device {api} --dport 443"))));
+    let refused = desk.refused(&oracle(&format!("--from-device {api} --dport 80")), "not-in-policy");
+    desk.golden("mud-oracle-nearest.txt", &refused);
+    let wrong = desk.refused(&oracle(&format!("--to-device {api} --sport 443")), "wrong-initiator");
+    desk.golden("mud-oracle-initiator.txt", &wrong);
+    desk.done(&oracle(&format!("--from-device {api} --dport 443 --ipv6")));
+    desk.done(&oracle(&format!("--to-device {api} --sport 443 --state established")));
+    let local = "--to-device --proto tcp --remote 192.168.7.9 --dport 554";
+    desk.refused(&oracle(local), "not-in-policy");
+    desk.done(&oracle(&format!("{local} --resolve local=192.168.7.0/24")));
+    let ping = "--to-device --proto icmp --remote 192.168.7.9 --icmp-type 8 --resolve local=192.168.7.0/24";
+    desk.done(&oracle(ping));
+
+    let run = desk.run(&oracle(&format!("--from-device {api} --dport 80 --json")));
+    let whole: serde_json::Value = serde_json::from_str(&run.stdout).expect("JSON");
+    assert_eq!((run.status, &whole["ok"], &whole["code"]), (1, &false.into(), &"not-in-policy".into()));
+    assert_eq!(whole["differs"], serde_json::json!(["remote port"]));
+    assert_eq!(whole["url"], "https://mud.northlight.example/welcome-cam/v3.json");
+
+    desk.failed(&oracle("--from-device --proto tcp --dport 443"), "who the other end is");
+    desk.failed(&oracle("--from-device --proto tcp --remote 192.0.2.1 --to-device"), "cannot be used with");
+    desk.failed(&oracle("--proto tcp --remote 192.0.2.1"), "--from-device");
+    desk.failed(&oracle("--from-device"), "--packet");
+    desk.failed(
+        &oracle("--from-device --proto tcp --remote 192.0.2.1 --packet 'from-device tcp x'"),
+        "cannot be used with",
+    );
+    desk.failed(&oracle("--from-device --proto tcp --remote 192.0.2.1 --state asleep"), "established");
+}
+
 #[test]
 fn says_when_a_new_file_permits_more() {
     let desk = author_desk();
@@ -62,6 +163,19 @@ fn says_when_a_new_file_permits_more() {
     desk.done("mud diff welcome-cam.json welcome-cam.json");
     let told = desk.refused("mud diff welcome-cam.json other.json", "wider");
     assert!(told.contains("gained:") && told.contains("8443"), "{told}");
+
+    let relay = "relay.northlight.example";
+    desk.write("moved.json", old.replace(relay, "relay.elsewhere.example"));
+    desk.golden("mud-diff.txt", &desk.refused("mud diff welcome-cam.json moved.json", "wider"));
+    desk.write("closed.json", old.replace("\"accept\"", "\"drop\""));
+    let change = |line: &str| {
+        let whole: serde_json::Value = serde_json::from_str(&desk.run(line).stdout).expect("JSON");
+        whole["change"].as_str().expect("a word").to_owned()
+    };
+    assert_eq!(change("mud diff welcome-cam.json welcome-cam.json --json"), "equal");
+    assert_eq!(change("mud diff welcome-cam.json closed.json --json"), "narrower");
+    assert_eq!(change("mud diff closed.json welcome-cam.json --json"), "wider");
+    assert_eq!(change("mud diff welcome-cam.json moved.json --json"), "wider and narrower");
 }
 
 #[test]

@@ -149,8 +149,8 @@ pub(crate) fn is_internal(address: IpAddr) -> bool {
                 // Shared address space, RFC 6598.
                 || (first == 100 && second & 0xc0 == 64)
         }
-        IpAddr::V6(a) => match a.to_ipv4_mapped() {
-            Some(mapped) => is_internal(IpAddr::V4(mapped)),
+        IpAddr::V6(a) => match embedded(a) {
+            Some(embedded) => is_internal(IpAddr::V4(embedded)),
             None => {
                 a.is_loopback()
                     || a.is_unspecified()
@@ -159,6 +159,17 @@ pub(crate) fn is_internal(address: IpAddr) -> bool {
                     || a.is_unicast_link_local()
             }
         },
+    }
+}
+
+/// The IPv4 address that an IPv6 address stands for: mapped, behind a translator (RFC 6052, section 2.1), or behind 6to4
+/// (RFC 3056, section 2).
+fn embedded(address: Ipv6Addr) -> Option<Ipv4Addr> {
+    let segments = address.segments();
+    let of = |high: u16, low: u16| Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low));
+    match segments {
+        [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => Some(of(high, low)),
+        _ => address.to_ipv4_mapped(),
     }
 }
 

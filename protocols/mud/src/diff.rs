@@ -1,8 +1,9 @@
 //! What a new version of a policy permits that the old one did not, and the other way round.
 
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
-use crate::policy::{Entry, Policy, Verdict};
+use crate::policy::{Entry, Policy, Remote, Verdict};
 
 /// The difference between two policies. Errs on one side: what may have been gained counts as gained.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -11,6 +12,10 @@ pub struct PolicyDiff {
     pub gained: Vec<Entry>,
     /// Entries of the old policy that permitted something the new one may not permit.
     pub lost: Vec<Entry>,
+    /// Remotes to or from which only the new policy lets flows start, each once.
+    pub remotes_gained: Vec<Remote>,
+    /// Remotes to or from which only the old policy lets flows start, each once.
+    pub remotes_lost: Vec<Remote>,
 }
 
 impl PolicyDiff {
@@ -32,7 +37,18 @@ impl PolicyDiff {
 
 /// Compares two policies.
 pub fn diff(old: &Policy, new: &Policy) -> PolicyDiff {
-    PolicyDiff { gained: beyond(old, new), lost: beyond(new, old) }
+    PolicyDiff {
+        gained: beyond(old, new),
+        lost: beyond(new, old),
+        remotes_gained: reached(new).difference(&reached(old)).map(|remote| (*remote).clone()).collect(),
+        remotes_lost: reached(old).difference(&reached(new)).map(|remote| (*remote).clone()).collect(),
+    }
+}
+
+/// Remotes of the entries that accept.
+fn reached(policy: &Policy) -> BTreeSet<&Remote> {
+    let accepts = policy.entries.iter().filter(|entry| entry.verdict == Verdict::Accept);
+    accepts.map(|entry| &entry.remote).collect()
 }
 
 /// Accepting entries of `new` whose packets `old` does not surely accept.

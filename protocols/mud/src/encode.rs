@@ -7,7 +7,8 @@ use alloc::vec::Vec;
 
 use crate::address::Family;
 use crate::extensions::{
-    Ownership, SbomRetrieval, TlsProfile, TlsVersion, Transparency, VulnerabilityRetrieval,
+    AttestationResources, Ownership, SbomRetrieval, TlsProfile, TlsVersion, Transparency,
+    VulnerabilityRetrieval,
 };
 use crate::json::JsonWriter;
 use crate::model::{
@@ -63,6 +64,13 @@ impl MudFile {
         if let Some(uri) = &self.report_uri {
             let name = "ietf-mud-reporter-extension:reporter";
             w.member(name).object(|w| w.member("report-uri").string(uri));
+        }
+        if let Some(resources) = &self.attestation {
+            for ((container, leaf), uris) in AttestationResources::LISTS.into_iter().zip(resources.lists()) {
+                if !uris.is_empty() {
+                    w.member(&format!("ietf-mud-rats:{container}")).object(|w| w.member(leaf).strings(uris));
+                }
+            }
         }
         for (name, policy) in
             [("from-device-policy", &self.from_device_policy), ("to-device-policy", &self.to_device_policy)]

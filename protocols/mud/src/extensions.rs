@@ -13,6 +13,8 @@ pub(crate) const OWNERSHIP: &str = "ol";
 pub(crate) const REPORTER: &str = "reporter";
 /// Name of NIST's private extension for quarantine.
 pub(crate) const QUARANTINE: &str = "nist-mud";
+/// Names under which draft-ietf-iotops-mud-rats may be declared; the draft registers none.
+pub(crate) const ATTESTATION: [&str; 2] = ["ietf-mud-rats", "mud-rats"];
 /// Name of the onboarding hint of BRSKI, which concerns other software.
 pub(crate) const MASA: &str = "masa";
 
@@ -65,6 +67,32 @@ pub struct Ownership {
     pub spdx_tag: Option<String>,
 }
 
+/// Where what attestation of the device takes is found (draft-ietf-iotops-mud-rats, module `ietf-mud-rats`). What lies
+/// there has to be signed by itself: these are places, and no reason to believe anything.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AttestationResources {
+    /// `ras/ras-uris`: verifiers that can appraise evidence of the device.
+    pub verifiers: Vec<String>,
+    /// `rim/rim-uris`: reference values.
+    pub reference_values: Vec<String>,
+    /// `edt/edt-uris`: endorsements.
+    pub endorsements: Vec<String>,
+}
+
+/// The lists of places, by container and leaf name: one table for reading and writing.
+impl AttestationResources {
+    pub(crate) const LISTS: [(&str, &str); 3] =
+        [("ras", "ras-uris"), ("rim", "rim-uris"), ("edt", "edt-uris")];
+
+    pub(crate) fn lists(&self) -> [&Vec<String>; 3] {
+        [&self.verifiers, &self.reference_values, &self.endorsements]
+    }
+
+    pub(crate) fn lists_mut(&mut self) -> [&mut Vec<String>; 3] {
+        [&mut self.verifiers, &mut self.reference_values, &mut self.endorsements]
+    }
+}
+
 /// What the handshakes of a device look like (RFC 9761, module `ietf-acl-tls`). An empty list does not restrict.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TlsProfile {
@@ -114,6 +142,24 @@ impl TlsProfile {
         "signature-algorithm-cert",
         "signature-algorithm",
         "cert-compression-algorithm",
+    ];
+
+    /// Names that the example of RFC 9761 gives to nodes of the module, which calls them otherwise.
+    pub(crate) const EXAMPLE_NAMES: [(&str, &str); 14] = [
+        ("client-profiles", "client-profile"),
+        ("tls-dtls-profile", "tls-dtls-profiles"),
+        ("supported-tls-version", "supported-tls-versions"),
+        ("supported-dtls-version", "supported-dtls-versions"),
+        ("cipher-suite", "cipher-suites"),
+        ("extension-type", "extension-types"),
+        ("accept-list-ta-cert", "accept-list-ta-certs"),
+        ("psk-key-exchange-mode", "psk-key-exchange-modes"),
+        ("supported-group", "supported-groups"),
+        ("signature-algorithm-cert", "signature-algorithms-cert"),
+        ("signature-algorithm", "signature-algorithms"),
+        ("application-protocol", "application-protocols"),
+        ("cert-compression-algorithm", "cert-compression-algorithms"),
+        ("certificate-authorities", "certificate-authority"),
     ];
 
     pub(crate) fn number_lists(&self) -> [&Vec<u16>; 6] {

@@ -113,6 +113,10 @@ rules! {
     UNDECLARED_EXTENSION = "extension-undeclared", Warning, "RFC 8520, sections 3.9 and 14";
     /// An extension that this implementation does not know.
     UNKNOWN_EXTENSION = "extension-unknown", Warning, "RFC 8520, section 14";
+    /// A node of a TLS profile has the name that the example of the RFC gives it.
+    TLS_NODE_NAME = "tls-node-name", Warning, "RFC 9761, sections 5 and 7";
+    /// Places for attestation in a file without `mud-signature`: nothing from there may be used.
+    UNSIGNED_RESOURCES = "rats-unsigned", Warning, "mud-rats draft, section 3";
     /// An extension that is no standard.
     PRIVATE_EXTENSION = "extension-private", Warning, "RFC 8520, sections 14 and 17.8";
     /// The hint is meant for other software and ignored.
@@ -196,8 +200,29 @@ rules! {
 #[cfg(test)]
 mod tests {
     use alloc::collections::BTreeSet;
+    use alloc::format;
 
-    use super::rules;
+    use super::{Severity, rules};
+
+    /// The page that explains the rules names each, with its weight and source, and no other.
+    #[test]
+    fn every_rule_is_documented() {
+        let page = include_str!("../../../docs/mud.md");
+        let table = page.split_once("## Rules").expect("a table of the rules").1;
+        for rule in rules::ALL {
+            let weight = match rule.severity {
+                Severity::Note => "note",
+                Severity::Warning => "warning",
+                Severity::AceRefused => "entry refused",
+                Severity::NeedsApproval => "needs approval",
+            };
+            let (head, tail) = (format!("| `{}` | {weight} | ", rule.code), format!(" | {} |", rule.source));
+            let row = table.lines().find(|line| line.starts_with(&head));
+            assert!(row.is_some_and(|row| row.ends_with(&tail)), "{head}...{tail}");
+        }
+        let rows = table.lines().filter(|line| line.starts_with("| `")).count();
+        assert_eq!(rows, rules::ALL.len());
+    }
 
     #[test]
     fn codes_are_unique() {

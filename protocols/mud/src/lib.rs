@@ -6,6 +6,10 @@
 //! addresses, and [`oracle`] gives the verdict on a packet, as every enforcer has to give it. [`diff`] and
 //! [`Policy::breadth`] tell a person what a new version would permit.
 //!
+//! Around it stand the decisions of a manager: what a device announces ([`announced_url`]), when a file is fetched
+//! ([`MudFile::check`]), whether it is read ([`admit`]) and may follow the one in force ([`Lineage`]); and whether a TLS
+//! handshake keeps to the profile in a file ([`TlsStart`], [`judge`]).
+//!
 //! ```
 //! # use sextant_mud as mud;
 //! # fn main() -> Result<(), mud::Error> {
@@ -43,12 +47,15 @@ mod extensions;
 mod finding;
 mod json;
 mod lint;
+mod manager;
 mod model;
 mod oracle;
 mod policy;
 mod ports;
+mod report;
 mod site;
 mod time;
+mod tls;
 mod url;
 
 // Public interface
@@ -59,22 +66,37 @@ pub use decode::{Addresses, Context, MAX_ACES, MAX_ACLS, MAX_ENTRIES, MAX_NAMES,
 pub use diff::{PolicyDiff, diff};
 pub use error::{Error, Limit, SchemaFault};
 pub use extensions::{
-    Ownership, Sbom, SbomRetrieval, TlsProfile, TlsVersion, Transparency, VulnerabilityRetrieval,
+    AttestationResources, Ownership, Sbom, SbomRetrieval, TlsProfile, TlsVersion, Transparency,
+    VulnerabilityRetrieval,
 };
 pub use finding::{Finding, Rule, Severity, rules};
 pub use json::{JsonFault, MAX_FILE_BYTES, MAX_NESTING};
 pub use lint::worst;
+pub use manager::{
+    Admission, AnnouncementFault, Announcer, Check, Doubt, Freshness, Label, Lineage, MAX_REDIRECTS,
+    MAX_REFRESH_SECONDS, MIN_REFRESH_SECONDS, Offer, Redirect, RedirectFault, Reservation, Retrieval,
+    Signature, Signer, SignerChange, SignerPin, SiteMode, StandingApproval, Succession, UrlChange, admit,
+    announced_by_dhcp, announced_url, is_public, redirect,
+};
 pub use model::{
     Ace, AceBody, Acl, AclType, DEFAULT_CACHE_VALIDITY, Direction, EthMatch, Forwarding, IcmpMatch, IpMatch,
     MacAddress, Matches, MudFile, MudMatch, PortMatch, PortOperator, TCP_FLAGS, TcpMatch, TransportMatch,
     UdpMatch, displayable,
 };
-pub use oracle::{ConnState, Decision, Packet, PacketFields, Reason, Resolved, oracle};
+pub use oracle::{
+    ConnState, Decision, Difference, End, NearMiss, Packet, PacketFields, Reason, Resolved, nearest, oracle,
+    oracle_between,
+};
 pub use policy::{
     AceId, CONTROLLER_DNS, CONTROLLER_MANAGEMENT, CONTROLLER_NTP, Entry, ExtraMatch, Policy, Protocol,
     Remote, Verdict,
 };
 pub use ports::Ports;
-pub use site::{MAX_ADDRESSES_PER_NAME, Member, Site, Strength};
+pub use report::{DropCount, DropReason, MatchCount, Population, Report, ReportRecord};
+pub use site::{MAX_ADDRESSES_PER_NAME, Member, Site, Strength, WeakAccess};
 pub use time::DateTime;
+pub use tls::{
+    ClientHello, DtlsStart, EncryptedClientHello, FlowFault, HelloFault, MAX_CLIENT_HELLO_BYTES, NameCheck,
+    Progress, TlsStart, TlsVerdict, Transport, Violation, judge,
+};
 pub use url::{Authority, Host, MAX_URL_BYTES, MudUrl};

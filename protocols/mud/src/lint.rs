@@ -49,6 +49,11 @@ impl Linter<'_> {
     }
 
     fn signature(&mut self) {
+        if self.file.mud_signature.is_none() && self.file.attestation.is_some() {
+            let message =
+                "places for attestation in a file without mud-signature: nothing from there may be used";
+            self.mud(&rules::UNSIGNED_RESOURCES, "", message);
+        }
         if self.file.mud_signature.is_none() {
             self.mud(&rules::NO_SIGNATURE, "", "no mud-signature: only other means can vouch for the file");
         } else if self.file.signature_url().is_none() {
@@ -95,7 +100,7 @@ impl Linter<'_> {
             let name = name.as_str();
             let rule = if STANDARD_EXTENSIONS.contains(&name) {
                 continue;
-            } else if PRIVATE_EXTENSIONS.contains(&name) {
+            } else if PRIVATE_EXTENSIONS.contains(&name) || extensions::ATTESTATION.contains(&name) {
                 &rules::PRIVATE_EXTENSION
             } else {
                 &rules::UNKNOWN_EXTENSION

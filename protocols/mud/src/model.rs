@@ -5,7 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::address::{Family, IpPrefix};
-use crate::extensions::{Ownership, TlsProfile, Transparency};
+use crate::extensions::{AttestationResources, Ownership, TlsProfile, Transparency};
 use crate::time::DateTime;
 use crate::url::{Host, MudUrl};
 
@@ -53,6 +53,8 @@ pub struct MudFile {
     pub quarantine: Option<Vec<String>>,
     /// `report-uri` of the reporter extension (draft-lear-opsawg-mud-reporter).
     pub report_uri: Option<String>,
+    /// `ras`, `rim` and `edt`: where what attestation takes is found (draft-ietf-iotops-mud-rats).
+    pub attestation: Option<AttestationResources>,
     /// The access control lists, in file order.
     pub acls: Vec<Acl>,
 }

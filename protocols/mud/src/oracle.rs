@@ -9,9 +9,9 @@ use crate::address::{Family, IpPrefix};
 use crate::model::{Direction, MacAddress};
 use crate::policy::{Entry, ExtraMatch, Policy, Protocol, Remote, Verdict, protocols};
 
-const SYN: u8 = 0x02;
+pub(crate) const SYN: u8 = 0x02;
 /// FIN, SYN, RST and ACK: the flags that tell the first packet of a connection.
-const STATE_FLAGS: u8 = 0x17;
+pub(crate) const STATE_FLAGS: u8 = 0x17;
 
 /// A packet, seen from the device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,7 +70,7 @@ pub enum ConnState {
 pub struct Decision {
     /// What happens to the packet.
     pub verdict: Verdict,
-    /// Index of the entry that decided.
+    /// Index of the entry that decided; of the one that lets the other end start, where that is the reason.
     pub entry: Option<usize>,
     /// Why.
     pub reason: Reason,
@@ -147,10 +147,117 @@ pub fn oracle(policy: &Policy, resolved: &Resolved, packet: &Packet, state: Conn
         return Decision { verdict: entry.verdict, entry: Some(index), reason: Reason::Entry };
     }
     let mirrored = Packet { direction: packet.direction.opposite(), ..*packet };
-    let wrong = packet.protocol == protocols::TCP
-        && first_match(policy, resolved, &mirrored)
-            .is_some_and(|(_, entry)| entry.verdict == Verdict::Accept);
-    decided(Verdict::Drop, if wrong { Reason::WrongInitiator } else { Reason::NoMatch })
+    match first_match(policy, resolved, &mirrored) {
+        Some((index, entry)) if packet.protocol == protocols::TCP && entry.verdict == Verdict::Accept => {
+            Decision { verdict: Verdict::Drop, entry: Some(index), reason: Reason::WrongInitiator }
+        }
+        _ => decided(Verdict::Drop, Reason::NoMatch),
+    }
+}
+
+/// A device with a policy, as one end of a flow.
+#[derive(Clone, Copy, Debug)]
+pub struct End<'e> {
+    /// Its policy.
+    pub policy: &'e Policy,
+    /// What the remotes of the policy stand for.
+    pub resolved: &'e Resolved,
+    /// Its address.
+    pub address: IpAddr,
+}
+
+/// The verdicts of both ends on a packet from one device with a policy to another: it passes only if both accept. The
+/// packet is as the sender sees it; who sends it and to whom is taken from the ends.
+pub fn oracle_between(
+    sender: End<'_>,
+    receiver: End<'_>,
+    packet: &Packet,
+    state: ConnState,
+) -> [Decision; 2] {
+    let out = Packet { direction: Direction::FromDevice, remote: receiver.address, ..*packet };
+    let inward = Packet {
+        direction: Direction::ToDevice,
+        remote: sender.address,
+        remote_port: out.device_port,
+        device_port: out.remote_port,
+        // The other end of the receiver is another machine.
+        fields: PacketFields { remote_mac: None, ..out.fields },
+        ..out
+    };
+    [
+        oracle(sender.policy, sender.resolved, &out, state),
+        oracle(receiver.policy, receiver.resolved, &inward, state),
+    ]
+}
+
+/// The accepting entry that comes closest to a packet which none matches, for people who wonder why: of the packet's
+/// direction, with the fewest differences, and none when all of it differs.
+pub fn nearest(policy: &Policy, resolved: &Resolved, packet: &Packet) -> Option<NearMiss> {
+    let candidates = policy
+        .entries
+        .iter()
+        .enumerate()
+        .filter(|(_, entry)| entry.verdict == Verdict::Accept && entry.direction == packet.direction);
+    let compared = candidates
+        .map(|(entry, candidate)| NearMiss { entry, differences: differences(candidate, resolved, packet) });
+    compared.filter(|miss| miss.differences.len() < MAX_DIFFERENCES).min_by_key(|miss| miss.differences.len())
+}
+
+/// An entry that nearly matches a packet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NearMiss {
+    /// Its index.
+    pub entry: usize,
+    /// What differs.
+    pub differences: Vec<Difference>,
+}
+
+/// A part of an entry that a packet does not match.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Difference {
+    /// The address is of the other family.
+    Family,
+    /// The address is none of the remote's.
+    Remote,
+    /// The protocol, or the type of the ICMP message.
+    Protocol,
+    /// The port of the other end.
+    RemotePort,
+    /// The port of the device.
+    DevicePort,
+    /// A further condition.
+    Condition,
+}
+
+impl Difference {
+    /// The word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Family => "family",
+            Self::Remote => "remote",
+            Self::Protocol => "protocol",
+            Self::RemotePort => "remote port",
+            Self::DevicePort => "device port",
+            Self::Condition => "condition",
+        }
+    }
+}
+
+/// An entry that differs in so much has nothing to do with the packet.
+const MAX_DIFFERENCES: usize = 3;
+
+fn differences(entry: &Entry, resolved: &Resolved, packet: &Packet) -> Vec<Difference> {
+    [
+        (Difference::Family, entry.family == Family::of(packet.remote)),
+        (Difference::Remote, resolved.contains(&entry.remote, packet.remote)),
+        (Difference::Protocol, protocol_matches(entry, packet)),
+        (Difference::RemotePort, entry.remote_ports.contains(packet.remote_port)),
+        (Difference::DevicePort, entry.device_ports.contains(packet.device_port)),
+        (Difference::Condition, entry.extra.is_none_or(|extra| extra_matches(extra, entry.verdict, packet))),
+    ]
+    .into_iter()
+    .filter_map(|(difference, holds)| (!holds).then_some(difference))
+    .collect()
 }
 
 fn first_match<'p>(policy: &'p Policy, resolved: &Resolved, packet: &Packet) -> Option<(usize, &'p Entry)> {

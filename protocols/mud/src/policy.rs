@@ -179,9 +179,17 @@ impl Policy {
     /// The part of the policy that comes from the named entries, with everything that drops: what stays permitted in
     /// quarantine, where a file says so ([`crate::MudFile::quarantine`]).
     pub fn only(&self, aces: &[String]) -> Self {
-        let kept = |entry: &&Entry| {
-            entry.verdict != Verdict::Accept || (!entry.default && aces.contains(&entry.ace.ace))
-        };
+        self.kept(|entry| !entry.default && aces.contains(&entry.ace.ace))
+    }
+
+    /// The part of the policy that every device has unless its file says otherwise, with everything that drops: what is
+    /// left of a file that may not give anything.
+    pub fn defaults_only(&self) -> Self {
+        self.kept(|entry| entry.default)
+    }
+
+    fn kept(&self, accept: impl Fn(&Entry) -> bool) -> Self {
+        let kept = |entry: &&Entry| entry.verdict != Verdict::Accept || accept(entry);
         Self { entries: self.entries.iter().filter(kept).cloned().collect() }
     }
 

@@ -22,6 +22,16 @@ pub enum Strength {
     Strong,
 }
 
+/// What a device whose URL was learned by weak means gets from its file (RFC 8520, section 16).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WeakAccess {
+    /// No more than a device without a file: what every device has by default, less what the file drops.
+    #[default]
+    NoMore,
+    /// What its file permits.
+    AsFile,
+}
+
 /// A device of the site, as far as classes are concerned.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Member {
@@ -51,9 +61,20 @@ pub struct Site {
     pub internal_names: BTreeSet<String>,
     /// Devices.
     pub members: Vec<Member>,
+    /// What devices get that could have said anything about themselves.
+    pub weak_access: WeakAccess,
 }
 
 impl Site {
+    /// The part of its file's policy that a device gets at this site. A weakly identified device that may not gain by its
+    /// file still loses what the file drops: that is narrower, and the author's word.
+    pub fn grant(&self, policy: &Policy, device: &Member) -> Policy {
+        match (device.strength, self.weak_access) {
+            (Strength::Strong, _) | (Strength::Weak, WeakAccess::AsFile) => policy.clone(),
+            (Strength::Weak, WeakAccess::NoMore) => policy.defaults_only(),
+        }
+    }
+
     /// Resolves the remotes of a policy for one device. A remote without members stays empty, and entries about it
     /// match nothing.
     pub fn resolve(&self, policy: &Policy, device: &Member) -> Resolved {

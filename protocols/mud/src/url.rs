@@ -84,7 +84,12 @@ impl MudUrl {
     /// True when the URLs are equal up to their last path segment, which is how a manufacturer publishes a file for
     /// another version (acceptable-urls draft).
     pub fn same_folder(&self, other: &Self) -> bool {
-        self.folder() == other.folder()
+        let tail = |url: &Self| {
+            let path = url.text.split(['?', '#']).next().unwrap_or_default();
+            url.text.get(path.len()..).map(ToOwned::to_owned)
+        };
+        let plain = |url: &Self| url.last_segment().is_some_and(is_plain_segment);
+        self.folder() == other.folder() && tail(self) == tail(other) && plain(self) && plain(other)
     }
 
     /// Resolves a reference such as `mud-signature`, relative to this URL (RFC 3986, section 5). `None` when the result
@@ -119,6 +124,10 @@ impl MudUrl {
             Some(slash) if slash >= self.origin => path.get(..=slash).unwrap_or_default(),
             _ => self.origin(),
         }
+    }
+
+    fn last_segment(&self) -> Option<&str> {
+        self.text.split(['?', '#']).next()?.get(self.folder().len()..)
     }
 
     fn without_dot_segments(self) -> Option<Self> {
@@ -198,6 +207,12 @@ pub(crate) fn domain_name(text: &str) -> Option<String> {
     };
     let numeric = name.rsplit('.').next().is_some_and(|last| last.bytes().all(|b| b.is_ascii_digit()));
     (name.len() <= 253 && !numeric && name.split('.').all(label)).then(|| name.to_ascii_lowercase())
+}
+
+/// False for a path segment that some reader could take for a way up: dots, and dots and slashes behind percent signs.
+pub(crate) fn is_plain_segment(segment: &str) -> bool {
+    let lower = segment.to_ascii_lowercase();
+    !matches!(segment, "." | "..") && !["%2e", "%2f", "%5c"].iter().any(|code| lower.contains(code))
 }
 
 fn normal_host(host: &str) -> Option<String> {
@@ -322,6 +337,10 @@ mod tests {
         assert!(!old.same_folder(&url("https://maker.example/v3.json")));
         assert!(!old.same_folder(&url("https://other.example/cam/v2.json")));
         assert!(!old.same_folder(&url("https://maker.example:8443/cam/v2.json")));
+        assert!(!old.same_folder(&url("https://maker.example/cam/v3.json?x")));
+        assert!(!old.same_folder(&url("https://maker.example/cam/..")));
+        assert!(!old.same_folder(&url("https://maker.example/cam/..%2Fv1.json")));
+        assert!(!url("https://maker.example/cam/..").same_folder(&old));
     }
 
     #[test]

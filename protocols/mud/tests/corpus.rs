@@ -1,59 +1,10 @@
-//! Files from the field, and broken ones, read from the shared test vectors.
+//! Files from the field: what has to hold for all of them. What becomes of each is held by `vectors.rs`.
 
 mod common;
 
-use std::collections::BTreeMap;
-
 use common::{PERMISSIVE, findings, json_files, parse_and_compile, read};
-use mud::{Context, Error, SchemaFault, Severity, compile, parse, worst};
+use mud::{Context, Severity, compile, parse};
 use sextant_mud as mud;
-
-/// Runs one file through everything and names the result in the words of the manifest.
-fn outcome(bytes: &[u8]) -> String {
-    let context = Context { fetched_url: Some("https://maker.example/sensor/v2.json"), ..PERMISSIVE };
-    let parsed = match parse(bytes, &context) {
-        Ok(parsed) => parsed,
-        Err(Error::Moved { .. }) => {
-            let authorised = Context { move_authorised: true, ..context };
-            assert!(parse(bytes, &authorised).is_ok(), "an authorised move is accepted");
-            return "reject-unless-authorised".to_owned();
-        }
-        Err(_) => return "reject-file".to_owned(),
-    };
-    let compiled = compile(&parsed.file);
-    match worst(findings(&parsed, &compiled)) {
-        None | Some(Severity::Note) => "accept",
-        Some(Severity::Warning) => "accept-with-warning",
-        Some(Severity::AceRefused) => "reject-ace",
-        Some(Severity::NeedsApproval) => "accept-only-by-operator",
-    }
-    .to_owned()
-}
-
-/// `"file"` and `"expect"` of each case in the manifest.
-fn cases(manifest: &str) -> Vec<(String, String)> {
-    let field = |case: &str, name: &str| {
-        let rest = case.split_once(&format!("\"{name}\":"))?.1;
-        Some(rest.split('"').nth(1)?.to_owned())
-    };
-    let cases = manifest.split_once("\"cases\"").expect("a list of cases").1;
-    cases.split('{').filter_map(|case| Some((field(case, "file")?, field(case, "expect")?))).collect()
-}
-
-#[test]
-fn broken_files_meet_the_fate_the_manifest_gives_them() {
-    let Some(vectors) = testkit::vectors("mud") else { return };
-    let folder = vectors.join("negative");
-    let manifest = String::from_utf8(read(&folder.join("MANIFEST.json"))).expect("text");
-    let cases = cases(&manifest);
-    assert_eq!(cases.len() + 1, json_files(&folder).len(), "each file has a case");
-    let wrong: Vec<_> = cases
-        .iter()
-        .map(|(file, expected)| (file, expected, outcome(&read(&folder.join(file)))))
-        .filter(|(_, expected, found)| *expected != found)
-        .collect();
-    assert!(wrong.is_empty(), "file, expected, found: {wrong:#?}");
-}
 
 #[test]
 fn every_profile_of_the_unsw_study_compiles() {
@@ -73,42 +24,6 @@ fn every_profile_of_the_unsw_study_compiles() {
     }
     // An IPv4 address in the place of an IPv6 prefix.
     assert_eq!(refused, [("augustdoorbellcamMud.json".into(), "other-family")]);
-}
-
-/// Every other MUD file of the corpus parses, except those named here with the reason.
-#[test]
-fn files_of_other_projects_parse() {
-    let Some(vectors) = testkit::vectors("mud") else { return };
-    let mut refused = BTreeMap::new();
-    let mut parsed = 0;
-    for folder in ["cisco", "daq", "mudmaker", "namib", "nist", "osmud", "other", "visualizer", "signed"] {
-        for path in json_files(&vectors.join(folder)) {
-            let bytes = read(&path);
-            if !String::from_utf8_lossy(&bytes).contains("\"ietf-mud:mud\"") {
-                continue;
-            }
-            match parse(&bytes, &Context::default()) {
-                Ok(file) => {
-                    compile(&file.file);
-                    parsed += 1;
-                }
-                Err(Error::Schema { fault, .. }) => {
-                    refused.insert(format!("{folder}/{}", path.file_name().expect("name").display()), fault);
-                }
-                Err(error) => panic!("{}: {error}", path.display()),
-            }
-        }
-    }
-    let expected = [
-        ("daq/default.json".to_owned(), SchemaFault::Missing("mud-url")),
-        ("namib/MUD-Profile-example.json".to_owned(), SchemaFault::DuplicateKey("myman1-todev".into())),
-        (
-            "visualizer/tester_local_network3_udp.json".to_owned(),
-            SchemaFault::DuplicateKey("mud-35723-v4fr".into()),
-        ),
-    ];
-    assert_eq!(refused, BTreeMap::from(expected));
-    assert_eq!(parsed, 35);
 }
 
 #[test]

@@ -6,6 +6,7 @@
 mod common;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use common::{parse_and_compile, read};
 use mud::{
@@ -17,30 +18,34 @@ use sextant_mud as mud;
 /// One rule in the words of FAUCET: key and value as written, without quotes.
 type Rule = BTreeMap<String, String>;
 
-/// Reads the lists of a rule file; it knows just the part of YAML that the vectors are written in.
-fn read_rules(yaml: &str) -> BTreeMap<Direction, Vec<Rule>> {
-    let mut lists: BTreeMap<Direction, Vec<Rule>> = BTreeMap::new();
-    let mut direction = None;
+/// Reads the lists of a rule file by name; it knows just the part of YAML that the vectors are written in.
+fn read_rules(yaml: &str) -> BTreeMap<String, Vec<Rule>> {
+    let mut lists: BTreeMap<String, Vec<Rule>> = BTreeMap::new();
+    let mut list = String::new();
     for line in yaml.lines() {
-        let Some((key, value)) = line.trim().split_once(": ").or_else(|| line.trim().split_once(':')) else {
+        let text = line.trim();
+        // Names of lists stand right below the root.
+        if line.starts_with("  ") && !line.starts_with("   ") && !text.starts_with('-') {
+            list = text.trim_end_matches(" []").trim_end_matches(':').trim_matches('\'').to_owned();
+            lists.entry(list.clone()).or_default();
             continue;
-        };
+        }
+        let Some((key, value)) = text.split_once(": ").or_else(|| text.split_once(':')) else { continue };
         let value = value.trim().trim_matches('"').to_owned();
         match key.trim_start_matches("- ") {
-            key if key.starts_with("'@from") => direction = Some(Direction::FromDevice),
-            key if key.starts_with("'@to") => direction = Some(Direction::ToDevice),
-            "rule" => lists.entry(direction.expect("a list")).or_default().push(Rule::new()),
+            "rule" => lists.get_mut(&list).expect("a list").push(Rule::new()),
             "acls" | "actions" | "allow" => {}
             key => {
-                let rules = lists.get_mut(&direction.expect("a list")).expect("a rule");
-                rules.last_mut().expect("a rule").insert(key.to_owned(), value);
+                let rule = lists.get_mut(&list).and_then(|rules| rules.last_mut()).expect("a rule");
+                rule.insert(key.to_owned(), value);
             }
-        }
-        if let Some(direction) = direction {
-            lists.entry(direction).or_default();
         }
     }
     lists
+}
+
+fn rule_file(folder: &Path, name: &str) -> BTreeMap<String, Vec<Rule>> {
+    read_rules(&String::from_utf8(read(&folder.join(name))).expect("text"))
 }
 
 /// The rules that the entries of a file stand for.
@@ -91,9 +96,10 @@ fn entries_say_what_the_other_project_expects() {
     let Some(vectors) = testkit::vectors("mud") else { return };
     for name in ["bacnet", "bacnet_frdev", "lightbulb", "telnet"] {
         let folder = vectors.join("daq");
-        let yaml =
-            String::from_utf8(read(&folder.join(format!("{name}.expected-faucet-acl.yaml")))).expect("text");
-        let expected = read_rules(&yaml);
+        let mut lists = rule_file(&folder, &format!("{name}.expected-faucet-acl.yaml"));
+        let mut list = |side: &str| lists.remove(&format!("@{side}:template_{name}_acl")).expect("a list");
+        let expected =
+            BTreeMap::from([(Direction::FromDevice, list("from")), (Direction::ToDevice, list("to"))]);
         let (parsed, compiled) =
             parse_and_compile(&read(&folder.join(format!("{name}.json"))), &Context::default());
         for direction in [Direction::FromDevice, Direction::ToDevice] {
@@ -139,4 +145,58 @@ fn expected_line(direction: Direction, rule: &Rule) -> String {
     let near = port(near).map(|p| format!(", device port {p}")).unwrap_or_default();
     let preposition = if from { "to" } else { "from" };
     format!("{} ipv4 {word} {preposition} {remote}{far}{near}: accept", direction.name())
+}
+
+/// The rules of a whole switch: those of the profiles with the addresses of its devices, and those every device has.
+#[test]
+fn the_rules_of_a_switch_are_those_of_the_profiles_on_it() {
+    let Some(vectors) = testkit::vectors("mud") else { return };
+    let folder = vectors.join("daq");
+    let devices: serde_json::Value =
+        serde_json::from_slice(&read(&folder.join("devices.json"))).expect("JSON");
+    let devices = devices["macAddrs"].as_object().expect("devices");
+    let mac =
+        |kind: &str| devices.iter().find(|(_, device)| device["type"] == kind).expect("a device").0.clone();
+    let other = |kind: &str| {
+        let other = devices.values().find(|device| device["type"] != kind && device["ipAddr"].is_string());
+        other.expect("the controller").get("ipAddr").expect("address").as_str().expect("text").to_owned()
+    };
+    let baseline = rule_file(&folder, "template_baseline_acl.yaml").remove("@from:template_baseline_acl");
+    let baseline = baseline.expect("a list");
+    assert_eq!(
+        rule_file(&folder, "template_raw_acl.yaml")["@from:template_raw_acl"],
+        baseline[baseline.len() - 1..]
+    );
+    assert!(rule_file(&folder, "default.expected-faucet-acl.yaml").values().all(Vec::is_empty));
+
+    let mut of_profiles = 0;
+    for port in ["dp_sec_port_1_acl", "dp_sec_port_2_acl", "dp_sec_upstream"] {
+        let rules = rule_file(&folder, &format!("{port}.yaml")).remove(port).expect("a list");
+        let (profiles, common): (Vec<_>, Vec<_>) =
+            rules.into_iter().partition(|rule| rule["description"].starts_with("type "));
+        assert!(common == baseline || (common.is_empty() && port == "dp_sec_upstream"), "{port}");
+        for rule in profiles {
+            let kind = rule["description"].split(' ').nth(1).expect("a type").to_owned();
+            let bytes = read(&folder.join(format!("{kind}.json")));
+            let (parsed, _) = parse_and_compile(&bytes, &Context::default());
+            let own = [Direction::FromDevice, Direction::ToDevice]
+                .map(|direction| rules_of(&parsed.file, &kind, direction))
+                .concat();
+            // The same entry stands in both lists of a profile, once for each direction.
+            let fits = |ours: &Rule| {
+                ours.len() == rule.len()
+                    && ours.iter().all(|(key, value)| match (value.split_once(':'), rule.get(key)) {
+                        (_, None) => false,
+                        (_, Some(theirs)) if theirs == value => true,
+                        (Some(("@mac", of)), Some(theirs)) => *theirs == mac(of),
+                        (Some(("@dns", _)), Some(theirs)) => theirs == "127.0.1.1",
+                        (Some(("@ctrl", _)), Some(theirs)) => *theirs == other(&kind),
+                        _ => false,
+                    })
+            };
+            assert_eq!(own.iter().filter(|ours| fits(ours)).count(), 1, "{port}: {rule:?}");
+            of_profiles += 1;
+        }
+    }
+    assert_eq!(of_profiles, 8);
 }

@@ -10,7 +10,7 @@ use common::{findings, fixture, parse_and_compile};
 use mud::{
     CONTROLLER_DNS, CONTROLLER_MANAGEMENT, CONTROLLER_NTP, ConnState, Context, Direction, IpPrefix,
     MAX_ADDRESSES_PER_NAME, Member, MudUrl, Packet, PacketFields, Policy, Reason, Remote, Resolved, Site,
-    Strength, Verdict, diff, oracle,
+    Strength, Verdict, WeakAccess, diff, oracle,
 };
 use sextant_mud as mud;
 
@@ -173,7 +173,7 @@ fn packets_of_the_camera_meet_the_expected_verdict() {
         let decision = oracle(&policy, &resolved, &packet, ConnState::New);
         assert_eq!(decision.reason, reason, "{packet:?}");
         assert_eq!(decision.verdict == Verdict::Accept, reason == Entry, "{packet:?}");
-        assert_eq!(decision.entry.is_some(), reason == Entry, "{packet:?}");
+        assert_eq!(decision.entry.is_some(), matches!(reason, Entry | WrongInitiator), "{packet:?}");
     }
 }
 
@@ -247,6 +247,72 @@ fn only_a_syn_starts_a_connection() {
     }
 }
 
+/// A camera and a plug of the same maker: what the camera may send, the plug has to take.
+#[test]
+fn both_ends_have_to_permit_a_flow_between_devices() {
+    let (camera, plug) = (policy("welcome-cam.json"), policy("smart-plug.json"));
+    let mut site = site();
+    let devices = [
+        member("cam", CAMERA, Strength::Strong, &["192.168.7.21"]),
+        member("plug", PLUG, Strength::Strong, &["192.168.7.40"]),
+    ];
+    site.members = devices.to_vec();
+    let resolve = |policy, index: usize| site.resolve(policy, &devices[index]);
+    let ends = [resolve(&camera, 0), resolve(&camera, 1), resolve(&plug, 1)];
+    let end = |policy, resolved: usize, device: usize| mud::End {
+        policy,
+        resolved: &ends[resolved],
+        address: devices[device].addresses[0],
+    };
+    let (cam, other_cam, plug) = (end(&camera, 0, 0), end(&camera, 1, 1), end(&plug, 2, 1));
+    let coap = packet(FROM, 17, "0.0.0.0", 5683, 50000);
+    let reasons = |sender, receiver| {
+        mud::oracle_between(sender, receiver, &coap, ConnState::New).map(|decision| decision.reason)
+    };
+    // The camera may ask devices of its maker by CoAP; a plug takes none, and another camera does.
+    assert_eq!(reasons(cam, plug), [Reason::Entry, Reason::NoMatch]);
+    assert_eq!(reasons(plug, cam), [Reason::NoMatch, Reason::Entry]);
+    assert_eq!(reasons(cam, other_cam), [Reason::Entry, Reason::Entry]);
+    let answers = mud::oracle_between(plug, cam, &coap, ConnState::Established);
+    assert!(answers.iter().all(|decision| decision.verdict == Verdict::Accept));
+}
+
+#[test]
+fn the_nearest_entry_says_what_is_wrong_with_a_packet() {
+    use mud::Difference::{DevicePort, Family, Protocol, Remote as Far, RemotePort};
+    let policy = policy("welcome-cam.json");
+    let mut resolved = Resolved::default();
+    resolved.insert(Remote::Name("api.northlight.example".into()), [prefix("203.0.113.5/32")]);
+    resolved.insert(Remote::LocalNetworks, [prefix("192.168.7.0/24")]);
+    let nearest = |packet: &Packet| {
+        mud::nearest(&policy, &resolved, packet)
+            .map(|miss| (policy.entries[miss.entry].to_string(), miss.differences))
+    };
+    let api =
+        |family: &str| format!("from-device {family} tcp to name api.northlight.example port 443: accept");
+    for (packet, expected) in [
+        (packet(FROM, 6, "203.0.113.5", 80, 40000), Some((api("ipv4"), vec![RemotePort]))),
+        (packet(FROM, 6, "203.0.113.9", 443, 40000), Some((api("ipv4"), vec![Far]))),
+        (packet(FROM, 17, "203.0.113.5", 443, 40000), Some((api("ipv4"), vec![Protocol]))),
+        (packet(FROM, 6, "2001:db8::9", 443, 40000), Some((api("ipv6"), vec![Far]))),
+        (
+            packet(TO, 6, "192.168.7.9", 40000, 22),
+            Some((
+                "to-device ipv4 tcp from local-networks, device port 554: accept".into(),
+                vec![DevicePort],
+            )),
+        ),
+    ] {
+        assert_eq!(nearest(&packet), expected, "{packet:?}");
+    }
+    assert_eq!(mud::nearest(&Policy::default(), &resolved, &packet(FROM, 6, "203.0.113.5", 80, 1)), None);
+    let only_v4 = Policy { entries: policy.entries[..1].to_vec() };
+    let far = packet(FROM, 6, "2001:db8::9", 443, 40000);
+    let miss = mud::nearest(&only_v4, &resolved, &far).expect("close");
+    assert_eq!(miss.differences, [Family, Far]);
+    assert_eq!(mud::nearest(&only_v4, &resolved, &packet(FROM, 17, "2001:db8::9", 9, 1)), None);
+}
+
 #[test]
 fn a_remote_without_members_matches_nothing() {
     let policy = policy("welcome-cam.json");
@@ -290,6 +356,23 @@ fn weak_devices_share_classes_with_weak_ones_only() {
     assert_eq!(resolved.members(&Remote::SameManufacturer), [prefix("192.168.7.31/32")]);
 }
 
+/// A device that only claims to be a camera gains nothing by the camera's file, unless the site wants it.
+#[test]
+fn weak_devices_get_what_every_device_gets() {
+    let plug = policy("smart-plug.json");
+    let mut site = site();
+    let member = |strength| member("claimed", PLUG, strength, &["192.168.7.40"]);
+    let lines = |policy: &Policy| policy.entries.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let least = site.grant(&plug, &member(Strength::Weak));
+    assert!(least.entries.iter().all(|entry| entry.default || entry.verdict != Verdict::Accept));
+    assert!(lines(&least)[0].ends_with("port 53: drop"), "what the file drops stays dropped");
+    assert!(lines(&least).iter().any(|line| line.contains(CONTROLLER_NTP)));
+    assert!(!diff(&plug, &least).is_wider());
+    assert_eq!(site.grant(&plug, &member(Strength::Strong)), plug);
+    site.weak_access = WeakAccess::AsFile;
+    assert_eq!(site.grant(&plug, &member(Strength::Weak)), plug);
+}
+
 #[test]
 fn a_diff_shows_what_was_gained_and_lost() {
     let old = policy("welcome-cam.json");
@@ -300,6 +383,15 @@ fn a_diff_shows_what_was_gained_and_lost() {
     let change = diff(&old, &fewer);
     assert!(change.is_narrower() && !change.is_wider());
     assert_eq!(change.lost, std::slice::from_ref(&lost));
+    // The name is still reached over IPv6.
+    assert!(change.remotes_lost.is_empty() && change.remotes_gained.is_empty());
+    let mut elsewhere = old.clone();
+    let other = Remote::Name("other.example".into());
+    elsewhere.entries[1].remote = other.clone();
+    elsewhere.entries[9].remote = other.clone();
+    let change = diff(&old, &elsewhere);
+    assert_eq!((&*change.remotes_gained, change.gained.len()), (&[other][..], 2));
+    assert_eq!(change.remotes_lost, [Remote::Name("events.northlight.example".into())]);
     assert_eq!(diff(&fewer, &old).gained, std::slice::from_ref(&lost));
 
     // A wider port range is a gain; dropping first makes it none.

@@ -16,6 +16,47 @@ pub(super) fn mud(bytes: &[u8]) -> bool {
     true
 }
 
+/// The beginning of a flow, as TLS and as DTLS. However it is cut into segments, it is the same.
+pub(super) fn mud_client_hello(bytes: &[u8]) -> bool {
+    let whole = mud::TlsStart::new().push(bytes);
+    let (first, second) = bytes.split_at(bytes.len() / 2);
+    let pieces = match mud::TlsStart::new().push(first) {
+        Ok(mud::Progress::More(start)) => start.push(second),
+        done => done,
+    };
+    let datagram = mud::DtlsStart::new().push(bytes);
+    let hello = match (whole, datagram) {
+        (Ok(mud::Progress::Hello(hello)), _) => {
+            assert_eq!(pieces, Ok(mud::Progress::Hello(hello.clone())));
+            hello
+        }
+        (_, Ok(mud::Progress::Hello(hello))) => hello,
+        _ => return false,
+    };
+    let profile =
+        mud::TlsProfile { cipher_suites: hello.cipher_suites.clone(), ..mud::TlsProfile::default() };
+    let verdict = mud::judge(&hello, std::slice::from_ref(&profile), |_, _| false);
+    let inner = hello.encrypted == mud::EncryptedClientHello::Inner;
+    assert_eq!(verdict == mud::TlsVerdict::Follows(&profile), !inner);
+    true
+}
+
+/// A device's announcement of its URL, wherever it may stand.
+pub(super) fn mud_announcement(bytes: &[u8]) -> bool {
+    let read = |announcer| mud::announced_url(announcer, bytes);
+    let read = [mud::Announcer::DhcpV4, mud::Announcer::DhcpV6, mud::Announcer::Lldp].map(read);
+    let label = std::str::from_utf8(bytes).ok().map(mud::Label::decode);
+    if let Some(Ok(label)) = &label {
+        assert!(!label.url.is_internal() && !label.company.is_empty());
+        return true;
+    }
+    for url in read.iter().flatten() {
+        assert_eq!(mud::MudUrl::parse(url.as_str()).as_ref(), Some(url));
+        assert!(!url.is_internal());
+    }
+    read.iter().any(Result::is_ok)
+}
+
 pub(super) fn trust_override(bytes: &[u8]) -> bool {
     assert!(SignedOverride::verify(bytes, &TrustAnchors::default()).is_err());
     let Ok(content) = Override::decode(bytes) else { return false };

@@ -341,6 +341,20 @@ pub(crate) const DECODERS: &[Decoder] = &[
         folders: &["fdo/vouchers", "fdo/capture-fdo-rs"],
     },
     Decoder {
+        name: "mud_client_hello",
+        read: decision::mud_client_hello,
+        loose_end: true,
+        levels: 0,
+        folders: &[],
+    },
+    Decoder {
+        name: "mud_announcement",
+        read: decision::mud_announcement,
+        loose_end: true,
+        levels: 0,
+        folders: &[],
+    },
+    Decoder {
         name: "trust_override",
         read: decision::trust_override,
         loose_end: false,

@@ -10,9 +10,10 @@ use core::net::IpAddr;
 use crate::address::{Family, IpPrefix};
 use crate::finding::{Rule, rules};
 use crate::model::{
-    Ace, Acl, Direction, EthMatch, Forwarding, IpMatch, MacAddress, Matches, MudMatch, PortMatch,
+    Ace, Acl, AclType, Direction, EthMatch, Forwarding, IpMatch, MacAddress, Matches, MudMatch, PortMatch,
     TransportMatch,
 };
+use crate::oracle::{STATE_FLAGS, SYN};
 use crate::policy::{AceId, Entry, ExtraMatch, Protocol, Remote, Verdict};
 use crate::ports::Ports;
 use crate::url::Host;
@@ -43,7 +44,7 @@ pub(super) fn starts(
     matches: &Matches,
     direction: Direction,
 ) -> Result<Starts, Refusal> {
-    let families = families(acl, matches)?;
+    let families = families(acl, matches, ace.forwarding != Forwarding::Accept)?;
     if families.is_empty() {
         return Ok(Starts::LinkLayer);
     }
@@ -77,22 +78,27 @@ pub(super) fn starts(
         });
     }
     // Asked last, so that what is wrong with an entry shows even if it starts nothing.
-    if let Some(TransportMatch::Tcp(tcp)) = &matches.transport
-        && tcp.direction_initiated.is_some_and(|initiator| initiator != direction)
-    {
-        entries.clear();
+    if let Some(TransportMatch::Tcp(tcp)) = &matches.transport {
+        let other_starts = tcp.direction_initiated.is_some_and(|initiator| initiator != direction);
+        // Packets in the middle of a connection pass by its state.
+        let midway = tcp.flags.is_some_and(|flags| flags & STATE_FLAGS & !SYN != 0);
+        if other_starts || (midway && verdict == Verdict::Accept) {
+            entries.clear();
+        }
     }
     Ok(Starts::Entries(entries))
 }
 
 /// The families an entry is about: that of its container, else those of the list's type, as far as the ethertype
 /// agrees. None at all when it matches frames without IP.
-fn families(acl: &Acl, matches: &Matches) -> Result<Vec<Family>, Refusal> {
+fn families(acl: &Acl, matches: &Matches, deny: bool) -> Result<Vec<Family>, Refusal> {
     let ethertype = matches.eth.and_then(|eth| eth.ethertype);
     let candidates = match (&matches.ip, acl.acl_type) {
         (Some(ip), _) => vec![ip.family],
-        // Every frame, so both families among them.
-        (None, Some(acl_type)) if acl_type.allows_eth() && matches.eth.is_some() => {
+        // Every frame, so both families among them. A list that is about one family lets nothing of the other pass.
+        (None, Some(acl_type))
+            if matches.eth.is_some() && (acl_type == AclType::Eth || acl_type.allows_eth() && deny) =>
+        {
             vec![Family::V4, Family::V6]
         }
         (None, Some(acl_type)) => {
@@ -220,17 +226,17 @@ fn ports(matches: &Matches, direction: Direction) -> (Ports, Ports) {
     }
 }
 
-/// The rarer conditions, or a refusal when packet filters have no expression for one.
+/// The rarer conditions, or a refusal when nothing about a flow as a whole says whether one holds: what is different in
+/// each packet cannot be asked of the first one only, for that would let all the others pass.
 fn extra(matches: &Matches, direction: Direction, remote: &Remote) -> Result<Option<ExtraMatch>, Refusal> {
     let mut extra = ExtraMatch::default();
     if let Some(ip) = &matches.ip {
-        let odd = [
-            ("ihl", ip.ihl.is_some()),
-            ("flags", ip.flags.is_some()),
-            ("offset", ip.offset.is_some()),
-            ("identification", ip.identification.is_some()),
-        ];
+        let odd = [("ihl", ip.ihl.is_some()), ("identification", ip.identification.is_some())];
         enforceable(&odd)?;
+        if ip.flags.is_some() || ip.offset.is_some() {
+            let message = "fragments are put together before packets are filtered";
+            return refuse(&rules::NOT_ENFORCEABLE, message);
+        }
         extra.dscp = ip.dscp;
         extra.ecn = ip.ecn;
         extra.ttl = ip.ttl;
@@ -249,7 +255,8 @@ fn extra(matches: &Matches, direction: Direction, remote: &Remote) -> Result<Opt
                 ("options", tcp.options.is_some()),
             ];
             enforceable(&odd)?;
-            extra.tcp_flags = tcp.flags;
+            // Nothing but a SYN starts a connection.
+            extra.tcp_flags = tcp.flags.filter(|flags| *flags != SYN);
         }
         Some(TransportMatch::Udp(udp)) => enforceable(&[("length", udp.length.is_some())])?,
         Some(TransportMatch::Icmp(icmp)) => {
@@ -265,7 +272,10 @@ fn extra(matches: &Matches, direction: Direction, remote: &Remote) -> Result<Opt
 
 fn enforceable(leaves: &[(&str, bool)]) -> Result<(), Refusal> {
     match leaves.iter().find(|(_, used)| *used) {
-        Some((name, _)) => refuse(&rules::NOT_ENFORCEABLE, format!("no enforcer matches on `{name}`")),
+        Some((name, _)) => {
+            let message = format!("`{name}` differs from packet to packet, and a policy is about flows");
+            refuse(&rules::NOT_ENFORCEABLE, message)
+        }
         None => Ok(()),
     }
 }

@@ -144,6 +144,15 @@ fn leaves_out_what_it_cannot_mean() {
             "device-side-name",
         ),
         (r#""ipv4":{"ihl":5} => accept"#, "not-enforceable"),
+        (r#""ipv4":{"flags":"more"} => accept"#, "not-enforceable"),
+        (r#""ipv4":{"offset":20} => accept"#, "not-enforceable"),
+        (r#""ipv4":{"identification":1} => accept"#, "not-enforceable"),
+        (r#""tcp":{"sequence-number":1} => accept"#, "not-enforceable"),
+        (r#""tcp":{"acknowledgement-number":1} => accept"#, "not-enforceable"),
+        (r#""tcp":{"data-offset":5} => accept"#, "not-enforceable"),
+        (r#""tcp":{"reserved":0} => accept"#, "not-enforceable"),
+        (r#""tcp":{"urgent-pointer":1} => accept"#, "not-enforceable"),
+        (r#""tcp":{"options":"AQ=="} => accept"#, "not-enforceable"),
         (r#""tcp":{"window-size":1} => accept"#, "not-enforceable"),
         (r#""udp":{"length":1} => accept"#, "not-enforceable"),
         (r#""icmp":{"rest-of-header":"AAAA"} => accept"#, "not-enforceable"),
@@ -235,12 +244,43 @@ fn families_come_from_the_container_or_the_type() {
         assert_eq!(compiled(acl_type, &[class], &[]).0, expected, "{acl_type}");
     }
     assert_eq!(compiled("eth-acl-type", &[class], &[]), (vec![], vec!["no-family"]));
+    // Frames of the other family are let through by no list that is about one, and stopped by any.
+    let frames = r#""eth":{},"ietf-mud:mud":{"my-controller":[null]} => accept"#;
+    let no_frames = frames.replace("accept", "drop");
+    let dropped = |family: &str| line(family).replace("accept", "drop");
+    for (acl_type, expected) in [
+        ("eth-acl-type", vec![line("ipv4"), line("ipv6")]),
+        ("mixed-eth-ipv4-acl-type", vec![line("ipv4")]),
+        ("mixed-eth-ipv6-acl-type", vec![line("ipv6")]),
+    ] {
+        assert_eq!(compiled(acl_type, &[frames], &[]).0, expected, "{acl_type}");
+        let both = [dropped("ipv4"), dropped("ipv6")];
+        assert_eq!(compiled(acl_type, &[&no_frames], &[]).0, both, "{acl_type}");
+    }
     // An echo request has another number in each version, so its entry has to say which one it means.
     let echo = r#""ietf-mud:mud":{"my-controller":[null]},"icmp":{"type":8} => accept"#;
     assert_eq!(compiled("mixed-eth-ipv4-ipv6-acl-type", &[echo], &[]), (vec![], vec!["no-family"]));
     assert_eq!(compiled("mixed-eth-ipv4-acl-type", &[echo], &[]).0.len(), 1);
     let v6_only = r#""ipv6":{},"ietf-mud:mud":{"my-controller":[null]} => accept"#;
     assert_eq!(compiled("mixed-eth-ipv4-ipv6-acl-type", &[v6_only], &[]).0, [line("ipv6")]);
+}
+
+/// One list for both directions is compiled once for each.
+#[test]
+fn a_list_may_serve_both_directions() {
+    let ace = r#""ietf-mud:mud":{"my-controller":[null]},"tcp":{"destination-port":{"port":80}} => accept"#;
+    let json = file("ipv4-acl-type", &[ace], &[]).replace(r#"[{"name":"to"}]"#, r#"[{"name":"fr"}]"#);
+    let parsed = parse(json.as_bytes(), &Context::default()).expect("file");
+    let compiled = compile(&parsed.file);
+    let lines: Vec<_> =
+        compiled.policy.entries.iter().filter(|e| !e.default).map(ToString::to_string).collect();
+    assert_eq!(
+        lines,
+        [
+            "from-device ipv4 tcp to my-controller port 80: accept",
+            "to-device ipv4 tcp from my-controller, device port 80: accept"
+        ]
+    );
 }
 
 #[test]
@@ -277,9 +317,36 @@ fn an_open_remote_needs_approval() {
 
 #[test]
 fn rare_matches_become_conditions() {
-    let ace = r#""ipv4":{"dscp":46,"ttl":255,"ietf-acldns:dst-dnsname":"x.example"},"tcp":{"flags":"syn"} => accept"#;
-    let json = file("ipv4-acl-type", &[ace], &[]);
-    let policy = compile(&parse(json.as_bytes(), &Context::default()).expect("file").file).policy;
-    let extra = policy.entries[0].extra.expect("conditions");
-    assert_eq!((extra.dscp, extra.ttl, extra.tcp_flags, extra.ecn), (Some(46), Some(255), Some(2), None));
+    let extra = |acl_type: &str, ace: &str| {
+        let json = file(acl_type, &[ace], &[]);
+        compile(&parse(json.as_bytes(), &Context::default()).expect("file").file).policy.entries[0].extra
+    };
+    let found = extra("ipv4-acl-type", r#""ipv4":{"dscp":46,"ecn":1,"ttl":255,"length":60} => accept"#);
+    let found = found.expect("conditions");
+    assert_eq!((found.dscp, found.ecn, found.ttl, found.length), (Some(46), Some(1), Some(255), Some(60)));
+    let found = extra("ipv6-acl-type", r#""ipv6":{"flow-label":7} => accept"#).expect("conditions");
+    assert_eq!((found.flow_label, found.dscp), (Some(7), None));
+    let found = extra("ipv4-acl-type", r#""tcp":{"flags":"syn ece cwr"} => accept"#).expect("conditions");
+    assert_eq!(found.tcp_flags, Some(0xc2));
+}
+
+/// Nothing but a SYN starts a connection, so asking for one asks for nothing; what asks for more than that starts nothing.
+#[test]
+fn tcp_flags_say_whether_an_entry_starts_anything() {
+    let ace = |flags: &str, verdict: &str| format!(r#""tcp":{{"flags":"{flags}"}} => {verdict}"#);
+    let line =
+        |conditions: &str, verdict: &str| vec![format!("from-device ipv4 tcp to any{conditions}: {verdict}")];
+    for (flags, verdict, expected) in [
+        ("syn", "accept", line("", "accept")),
+        ("ack", "accept", vec![]),
+        ("syn ack", "accept", vec![]),
+        ("rst", "accept", vec![]),
+        ("fin psh", "accept", vec![]),
+        ("psh", "accept", line(", conditions", "accept")),
+        // What should be dropped stays in the way.
+        ("ack", "drop", line(", conditions", "drop")),
+        ("syn", "drop", line("", "drop")),
+    ] {
+        assert_eq!(compiled("ipv4-acl-type", &[&ace(flags, verdict)], &[]).0, expected, "{flags} {verdict}");
+    }
 }

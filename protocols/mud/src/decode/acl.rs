@@ -76,7 +76,7 @@ impl Reading<'_, '_> {
     }
 
     fn acl_type(&mut self, field: &Field<'_, '_>) -> Result<AclType, Error> {
-        let name = field.identity()?;
+        let name = field.identity(Module::Acl)?;
         if let Some(acl_type) = AclType::ALL.into_iter().find(|t| t.name() == name) {
             return Ok(acl_type);
         }
@@ -124,7 +124,7 @@ impl Reading<'_, '_> {
     fn actions(&mut self, field: &Field<'_, '_>) -> Result<Forwarding, Error> {
         let mut object = field.object(Module::Acl)?;
         let field = object.need(&mut self.findings, Module::Acl, "forwarding")?;
-        let forwarding = match field.identity()? {
+        let forwarding = match field.identity(Module::Acl)? {
             "accept" => Forwarding::Accept,
             "drop" => Forwarding::Drop,
             "reject" => Forwarding::Reject,
@@ -134,7 +134,7 @@ impl Reading<'_, '_> {
             self.findings.add(&rules::REJECT, &field.path, "an author should use accept and drop only");
         }
         if let Some(logging) = object.take(&mut self.findings, Module::Acl, "logging")?
-            && logging.identity()? != "log-none"
+            && logging.identity(Module::Acl)? != "log-none"
         {
             self.findings.add(&rules::OTHER_ACTION, &logging.path, "logging is the site's choice; ignored");
         }

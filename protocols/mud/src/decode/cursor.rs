@@ -26,6 +26,7 @@ pub(super) enum Module {
     Transparency,
     Nist,
     Reporter,
+    Rats,
 }
 
 impl Module {
@@ -40,6 +41,7 @@ impl Module {
             Self::Transparency => "ietf-mud-transparency",
             Self::Nist => "nist-mud",
             Self::Reporter => "ietf-mud-reporter-extension",
+            Self::Rats => "ietf-mud-rats",
         }
     }
 
@@ -49,6 +51,7 @@ impl Module {
             Self::Acl => "acl",
             Self::AclTls => "acl-tls",
             Self::Transparency => "mudtx",
+            Self::Rats => "mud-rats",
             _ => self.name(),
         }
     }
@@ -209,10 +212,13 @@ impl<'p, 'a> Field<'p, 'a> {
         Ok(true)
     }
 
-    /// An identity of the list module, with or without its module name (RFC 7951, section 6.8).
-    pub(super) fn identity(&self) -> Result<&'p str, Error> {
+    /// An identity of a module, with or without the module's name or prefix (RFC 7951, section 6.8).
+    pub(super) fn identity(&self, module: Module) -> Result<&'p str, Error> {
         let text = self.text()?;
-        Ok(text.strip_prefix(Module::Acl.name()).and_then(|t| t.strip_prefix(':')).unwrap_or(text))
+        Ok(match text.split_once(':') {
+            Some((prefix, name)) if prefix == module.name() || prefix == module.yang_prefix() => name,
+            _ => text,
+        })
     }
 }
 

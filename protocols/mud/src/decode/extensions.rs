@@ -8,7 +8,8 @@ use super::cursor::{Field, Module, Object};
 use super::{Reading, Refusal};
 use crate::error::{Error, SchemaFault};
 use crate::extensions::{
-    Ownership, Sbom, SbomRetrieval, TlsProfile, TlsVersion, Transparency, VulnerabilityRetrieval,
+    AttestationResources, Ownership, Sbom, SbomRetrieval, TlsProfile, TlsVersion, Transparency,
+    VulnerabilityRetrieval,
 };
 use crate::finding::{Finding, rules};
 use crate::url::MAX_URL_BYTES;
@@ -28,7 +29,7 @@ impl Reading<'_, '_> {
         let sbom = match (sboms, local, contact) {
             (None, None, None) => None,
             (Some(sboms), None, None) => Some(SbomRetrieval::Cloud(self.sboms(&sboms)?)),
-            (None, Some(local), None) => match local.identity()? {
+            (None, Some(local), None) => match local.identity(Module::Transparency)? {
                 scheme @ ("http" | "https" | "coap" | "coaps") => {
                     Some(SbomRetrieval::LocalWellKnown(scheme.into()))
                 }
@@ -45,7 +46,7 @@ impl Reading<'_, '_> {
         let vulnerabilities = match (urls, contact) {
             (None, None) => None,
             (Some(urls), None) => {
-                let urls = urls.entries()?.map(|url| with_scheme(&url, SBOM_SCHEMES));
+                let urls = urls.entries()?.map(|url| with_scheme(&url, WEB_SCHEMES));
                 Some(VulnerabilityRetrieval::Cloud(urls.collect::<Result<_, _>>()?))
             }
             (None, Some(contact)) => {
@@ -55,7 +56,7 @@ impl Reading<'_, '_> {
             _ => return Err(object.error(SchemaFault::TwoCases("vuln-url and vuln-contact-uri"))),
         };
         object.ignore_rest(&mut self.findings, &rules::UNKNOWN_NODE);
-        let archive_list = archive.map(|field| with_scheme(&field, SBOM_SCHEMES)).transpose()?;
+        let archive_list = archive.map(|field| with_scheme(&field, WEB_SCHEMES)).transpose()?;
         Ok(Transparency { sbom, archive_list, vulnerabilities })
     }
 
@@ -70,7 +71,7 @@ impl Reading<'_, '_> {
                 return Err(key.error(SchemaFault::DuplicateKey(version_info)));
             }
             let sbom_url =
-                self.tx(&mut entry, "sbom-url")?.map(|url| with_scheme(&url, SBOM_SCHEMES)).transpose()?;
+                self.tx(&mut entry, "sbom-url")?.map(|url| with_scheme(&url, WEB_SCHEMES)).transpose()?;
             entry.ignore_rest(&mut self.findings, &rules::UNKNOWN_NODE);
             sboms.push(Sbom { version_info, sbom_url });
         }
@@ -123,12 +124,38 @@ impl Reading<'_, '_> {
         uri.map(|uri| with_scheme(&uri, &["https", "http", "coap", "coaps"])).transpose()
     }
 
+    /// `ras`, `rim` and `edt` (draft-ietf-iotops-mud-rats). Gives nothing when none of them is there.
+    pub(super) fn attestation(
+        &mut self,
+        mud: &mut Object<'_, '_>,
+        declared: bool,
+    ) -> Result<Option<AttestationResources>, Error> {
+        let mut resources = AttestationResources::default();
+        let mut present = false;
+        for ((container, leaf), uris) in AttestationResources::LISTS.into_iter().zip(resources.lists_mut()) {
+            let Some(field) = mud.take(&mut self.findings, Module::Rats, container)? else { continue };
+            if !present && !declared {
+                let message =
+                    "places for attestation are given, but no extension for them is listed in `extensions`";
+                self.findings.add(&rules::UNDECLARED_EXTENSION, &field.path, message);
+            }
+            present = true;
+            let mut object = field.object(Module::Rats)?;
+            if let Some(list) = object.take(&mut self.findings, Module::Rats, leaf)? {
+                *uris =
+                    list.entries()?.map(|uri| with_scheme(&uri, WEB_SCHEMES)).collect::<Result<_, _>>()?;
+            }
+            object.ignore_rest(&mut self.findings, &rules::UNKNOWN_NODE);
+        }
+        Ok(Some(resources).filter(|resources| *resources != AttestationResources::default()))
+    }
+
     /// `client-profiles` (RFC 9761). A node inside that is not understood could restrict further, so the entry that
     /// carries it is refused.
     pub(super) fn tls_profiles(&mut self, field: &Field<'_, '_>) -> Result<Vec<TlsProfile>, Refusal> {
         let mut object = field.object(Module::AclTls)?;
         let mut profiles: Vec<TlsProfile> = Vec::new();
-        if let Some(list) = object.take(&mut self.findings, Module::AclTls, "tls-dtls-profile")? {
+        if let Some(list) = self.tls_node(&mut object, "tls-dtls-profile")? {
             for entry in list.entries()? {
                 let profile = self.tls_profile(&entry)?;
                 if profiles.iter().any(|p| p.name == profile.name) {
@@ -165,20 +192,38 @@ impl Reading<'_, '_> {
         Ok(profile)
     }
 
+    /// A node by the name in the module, or that in the example of the RFC, which authors copy.
+    pub(super) fn tls_node<'p, 'a>(
+        &mut self,
+        object: &mut Object<'p, 'a>,
+        name: &'static str,
+    ) -> Result<Option<Field<'p, 'a>>, Error> {
+        let found = object.take(&mut self.findings, Module::AclTls, name)?;
+        let Some((_, other)) = TlsProfile::EXAMPLE_NAMES.into_iter().find(|(known, _)| *known == name) else {
+            return Ok(found);
+        };
+        let Some(copied) = object.take(&mut self.findings, Module::AclTls, other)? else { return Ok(found) };
+        if found.is_some() {
+            return Err(copied.error(SchemaFault::DuplicateMember(name)));
+        }
+        self.findings.add(&rules::TLS_NODE_NAME, &copied.path, alloc::format!("the node is called `{name}`"));
+        Ok(Some(copied))
+    }
+
     fn leaf_list<T>(
         &mut self,
         object: &mut Object<'_, '_>,
         name: &'static str,
         read: impl Fn(&Field<'_, '_>) -> Result<T, Error>,
     ) -> Result<Vec<T>, Error> {
-        match object.take(&mut self.findings, Module::AclTls, name)? {
+        match self.tls_node(object, name)? {
             Some(list) => list.entries()?.map(|field| read(&field)).collect(),
             None => Ok(Vec::new()),
         }
     }
 }
 
-const SBOM_SCHEMES: &[&str] = &["coap", "coaps", "http", "https"];
+const WEB_SCHEMES: &[&str] = &["coap", "coaps", "http", "https"];
 
 fn version(field: &Field<'_, '_>, family: &str) -> Result<TlsVersion, Error> {
     let text = field.text()?;

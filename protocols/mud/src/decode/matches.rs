@@ -9,7 +9,7 @@ use super::extensions::{all_understood, base64_length};
 use super::{MAX_NAMES, Reading, Refusal};
 use crate::address::{Family, IpPrefix};
 use crate::error::{Error, Limit, SchemaFault};
-use crate::finding::{Finding, Rule, rules};
+use crate::finding::{Finding, Rule, Severity, rules};
 use crate::model::{
     AclType, Direction, EthMatch, IPV4_FLAGS, IcmpMatch, IpMatch, MacAddress, Matches, MudMatch, PortMatch,
     PortOperator, TCP_FLAGS, TcpMatch, TransportMatch, UdpMatch,
@@ -37,10 +37,15 @@ impl Reading<'_, '_> {
         }
         matches.ip = self.ip_choice(&mut object, acl_type)?;
         matches.transport = self.transport_choice(&mut object)?;
+        if matches.transport.is_some() && acl_type == Some(AclType::Eth) {
+            let message = "transport matches in a list for frames";
+            let finding = Finding::new(&rules::TYPE_MISMATCH, field.path.pointer(), message.into());
+            return Err(Refusal::Ace(finding.weighing(Severity::AceRefused)));
+        }
         if let Some(mud) = object.take(&mut self.findings, Module::Mud, "mud")? {
             matches.mud = self.abstractions(&mud)?;
         }
-        if let Some(tls) = object.take(&mut self.findings, Module::AclTls, "client-profiles")? {
+        if let Some(tls) = self.tls_node(&mut object, "client-profiles")? {
             matches.tls = self.tls_profiles(&tls)?;
         }
         for name in ["egress-interface", "ingress-interface"] {
@@ -388,7 +393,7 @@ fn protocol_agrees(matches: &Matches, path: &Path<'_>) -> Result<(), Refusal> {
 
 fn port_operator(field: &Field<'_, '_>) -> Result<PortOperator, Error> {
     let all = [PortOperator::Lte, PortOperator::Gte, PortOperator::Eq, PortOperator::Neq];
-    let name = field.identity()?;
+    let name = field.identity(Module::Acl)?;
     all.into_iter().find(|o| o.name() == name).ok_or_else(|| field.expected("lte, gte, eq or neq"))
 }
 

@@ -62,6 +62,7 @@ impl Reading<'_, '_> {
             ownership: None,
             quarantine: None,
             report_uri: None,
+            attestation: None,
             acls: Vec::new(),
         };
         self.extensions(&mut mud, &mut file)?;
@@ -90,6 +91,8 @@ impl Reading<'_, '_> {
             self.declared(file, &field, extensions::REPORTER);
             file.report_uri = self.reporter(&field)?;
         }
+        let declared = file.extensions.iter().any(|name| extensions::ATTESTATION.contains(&name.as_str()));
+        file.attestation = self.attestation(mud, declared)?;
         if let Some(field) = mud.take_local(&mut self.findings, "masa-server") {
             self.findings.add(&rules::IGNORED_EXTENSION, &field.path, "an onboarding hint, not used here");
         }

@@ -7,6 +7,7 @@ use crate::finding::Severity;
 use crate::model::{AceBody, AclType, Matches, TransportMatch};
 
 mod advice;
+mod extensions;
 mod refusals;
 
 /// A file without findings, on which each row below changes one thing.

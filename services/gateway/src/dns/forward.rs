@@ -12,7 +12,7 @@ use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::time::timeout;
 
 use super::answer::{
-    addresses, hints_addresses, is_address, is_private, matches, plain, question, release, without_data,
+    addresses, hints_addresses, is_address, matches, plain, question, release, without_data,
 };
 use super::{Names, Standing};
 use crate::{DeviceId, Event, Observer};
@@ -139,7 +139,7 @@ impl Forwarder {
         if is_address(question.query_type) {
             let (found, lifetime) = addresses(question, &answer);
             if let Some(address) =
-                found.iter().copied().find(|a| is_private(*a) && !self.may_be_private(&name))
+                found.iter().copied().find(|a| !mud::is_public(*a) && !self.may_be_private(&name))
             {
                 self.observer.observe(Event::PrivateAnswer { device, name, address });
                 return without_data(query, ResponseCode::Refused);

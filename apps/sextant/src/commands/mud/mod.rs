@@ -18,7 +18,7 @@ use crate::{
 };
 
 pub(crate) use packet::{FlowText, flow};
-use packet::{Query, query};
+use packet::{Header, Query, query};
 
 /// Check, sign and compile manufacturer usage descriptions.
 #[derive(Debug, Subcommand)]
@@ -99,6 +99,9 @@ pub(crate) struct Verify {
 pub(crate) struct Compile {
     #[command(flatten)]
     source: Source,
+    /// Addresses that a remote of the file stands for, as for `oracle`; repeatable
+    #[arg(long = "resolve", value_name = "REMOTE=PREFIX", value_parser = packet::resolution)]
+    resolved: Vec<(Remote, mud::IpPrefix)>,
 }
 
 #[derive(Debug, Args)]
@@ -114,8 +117,10 @@ pub(crate) struct Oracle {
     #[command(flatten)]
     source: Source,
     /// The packet, such as `from-device tcp 203.0.113.5:443` or `to-device udp [2001:db8::1]:53 established`
-    #[arg(long, value_parser = query)]
-    packet: Query,
+    #[arg(long, value_parser = query, required_unless_present = "proto", conflicts_with = "header")]
+    packet: Option<Query>,
+    #[command(flatten)]
+    header: Header,
     /// Addresses that a remote of the file stands for, such as `name:api.maker.example=203.0.113.5`,
     /// `controller:CLASS=PREFIX`, `my-controller=PREFIX`, `local=PREFIX`; repeatable
     #[arg(long = "resolve", value_name = "REMOTE=PREFIX", value_parser = packet::resolution)]
@@ -127,35 +132,78 @@ pub(crate) fn run(command: Mud, printer: &Printer) -> Result<Answer, Failure> {
         Mud::Lint(command) => lint(&command, printer),
         Mud::Sign(command) => sign(&command, printer),
         Mud::Verify(command) => verify(&command, printer),
-        Mud::Compile(Compile { source }) => {
-            let (_, compiled) = compile(&source)?;
-            let whole: serde_json::Value = serde_json::from_str(&compiled.policy.encode_json())
-                .map_err(|error| Failure::new("the policy is not JSON").because(&error))?;
-            printer.lines(&compiled.policy.entries, &whole);
-            Ok(Answer::Yes)
-        }
+        Mud::Compile(command) => show_policy(&command, printer),
         Mud::Diff(command) => diff(&command, printer),
         Mud::Oracle(command) => oracle(&command, printer),
     }
 }
 
 fn lint(command: &Lint, printer: &Printer) -> Result<Answer, Failure> {
-    let (parsed, compiled) = compile(&command.source)?;
+    let File { parsed, compiled, .. } = compile(&command.source)?;
     let findings = || parsed.findings.iter().chain(&compiled.findings);
     let limit = if command.strict { Severity::Warning } else { Severity::AceRefused };
-    let clean = mud::worst(findings()).is_none_or(|worst| worst < limit);
+    let breadth = compiled.policy.breadth();
+    let clean = mud::worst(findings()).is_none_or(|worst| worst < limit) && !breadth.needs_approval();
     let rows: Vec<_> = findings()
         .map(|finding| {
             let severity = show::mud::severity(finding.severity).to_owned();
             vec![severity, finding.code.to_owned(), finding.path.clone(), finding.message.clone()]
         })
         .collect();
+    let broadest = breadth.entry.and_then(|index| compiled.policy.entries.get(index));
     let whole = Map::new()
         .with("ok", clean)
-        .with("breadth", compiled.policy.breadth().score)
+        .with("breadth", breadth.score)
+        .with("approval_from", mud::APPROVAL_BREADTH)
+        .maybe("broadest", broadest.map(show::mud::entry))
         .with("findings", show::mud::findings(findings()));
     printer.table(&["severity", "rule", "path", "message"], &rows, &Node::from(whole));
+    if !printer.is_json() {
+        let broadest = broadest.map(|entry| format!(", for {entry}")).unwrap_or_default();
+        let (score, from) = (breadth.score, mud::APPROVAL_BREADTH);
+        printer.lines(&[format!("breadth {score} of 100, approval from {from}{broadest}")], &Node::Null);
+    }
     Ok(Answer::from(clean))
+}
+
+/// Flows for people; for programs all that an enforcer needs, under the digest that policies are kept by.
+fn show_policy(command: &Compile, printer: &Printer) -> Result<Answer, Failure> {
+    let File { input, parsed, compiled } = compile(&command.source)?;
+    let policy = &compiled.policy;
+    let mut resolved = Resolved::default();
+    for (remote, prefix) in &command.resolved {
+        resolved.insert(remote.clone(), [*prefix]);
+    }
+    let mut whole: serde_json::Value = serde_json::from_str(&policy.encode_json())
+        .map_err(|error| Failure::new("the policy is not JSON").because(&error))?;
+    let remotes: Vec<_> = policy
+        .remotes()
+        // Prefixes speak for themselves.
+        .filter(|remote| !matches!(remote, Remote::Any | Remote::Prefix(_)))
+        .map(|remote| {
+            let members: Vec<_> = resolved.members(remote).iter().map(ToString::to_string).collect();
+            serde_json::json!({ "remote": remote.to_string(), "addresses": members })
+        })
+        .collect();
+    let refused: Vec<_> = parsed
+        .findings
+        .iter()
+        .chain(&compiled.findings)
+        .filter(|finding| finding.severity == Severity::AceRefused)
+        .map(|finding| serde_json::json!({ "path": finding.path, "rule": finding.code }))
+        .collect();
+    let digest = crypto::Digest::of(crypto::HashAlgorithm::Sha256, &input.bytes);
+    if let Some(members) = whole.as_object_mut() {
+        members.insert("url".into(), parsed.file.mud_url.as_str().into());
+        members.insert("digest".into(), digest.to_string().into());
+        members.insert("last-update".into(), parsed.file.last_update.as_str().into());
+        members.insert("ordered".into(), (!policy.is_unordered()).into());
+        members.insert("breadth".into(), policy.breadth().score.into());
+        members.insert("remotes".into(), remotes.into());
+        members.insert("left-out".into(), refused.into());
+    }
+    printer.lines(&policy.entries, &whole);
+    Ok(Answer::Yes)
 }
 
 fn sign(command: &Sign, printer: &Printer) -> Result<Answer, Failure> {
@@ -203,30 +251,51 @@ fn verify(command: &Verify, printer: &Printer) -> Result<Answer, Failure> {
 fn diff(command: &Diff, printer: &Printer) -> Result<Answer, Failure> {
     let policy = |path: &Path| {
         let source = Source { file: path.to_owned(), url: None };
-        compile(&source).map(|(_, compiled)| compiled.policy)
+        compile(&source).map(|file| file.compiled.policy)
     };
     let diff = mud::diff(&policy(&command.old)?, &policy(&command.new)?);
-    let verdict = match (diff.is_wider(), diff.is_equal()) {
-        (true, _) => Verdict::no("wider", "the new file permits more"),
-        (false, true) => Verdict::yes("both files permit the same"),
-        (false, false) => Verdict::yes("the new file permits less, and nothing more"),
+    let (verdict, change) = match (diff.is_wider(), diff.lost.is_empty()) {
+        (true, true) => (Verdict::no("wider", "the new file permits more"), "wider"),
+        (true, false) => {
+            (Verdict::no("wider", "the new file permits more, and some things no more"), "wider and narrower")
+        }
+        (false, true) => (Verdict::yes("both files permit the same"), "equal"),
+        (false, false) => (Verdict::yes("the new file permits less, and nothing more"), "narrower"),
     };
-    Ok(printer.answer(verdict.with(show::mud::diff(&diff))))
+    let facts = Map::new().with("change", change).then(show::mud::diff(&diff));
+    Ok(printer.answer(verdict.with(facts)))
 }
 
 fn oracle(command: &Oracle, printer: &Printer) -> Result<Answer, Failure> {
-    let (_, compiled) = compile(&command.source)?;
+    let described = command.header.query().map_err(Failure::new)?;
+    let Some(query) = command.packet.as_ref().or(described.as_ref()) else {
+        return Err(Failure::new("no packet is described"));
+    };
+    let File { input, parsed, compiled } = compile(&command.source)?;
+    let policy = &compiled.policy;
     let mut resolved = Resolved::default();
-    for (remote, prefix) in command.packet.resolved.iter().chain(&command.resolved) {
+    for (remote, prefix) in query.resolved.iter().chain(&command.resolved) {
         resolved.insert(remote.clone(), [*prefix]);
     }
-    let decision = mud::oracle(&compiled.policy, &resolved, &command.packet.packet, command.packet.state);
-    let entry = decision.entry.and_then(|index| compiled.policy.entries.get(index));
-    let unfilled: Vec<_> = resolved.unfilled(&compiled.policy).collect();
+    let decision = mud::oracle(policy, &resolved, &query.packet, query.state);
+    let unfilled: Vec<_> = resolved.unfilled(policy).collect();
     if decision.verdict != Fate::Accept && !unfilled.is_empty() {
         printer.note(format!("{} remotes of the file have no addresses here; see --resolve", unfilled.len()));
     }
-    let facts = Map::new().maybe("entry", entry.map(Node::shown));
+    let at = |index: usize| policy.entries.get(index);
+    let digest = crypto::Digest::of(crypto::HashAlgorithm::Sha256, &input.bytes);
+    let mut facts = Map::new()
+        .with("file", input.name.as_str())
+        .with("url", parsed.file.mud_url.as_str())
+        .with("digest", digest.to_string())
+        .maybe("entry", decision.entry.and_then(at).map(show::mud::entry));
+    if decision.reason == mud::Reason::NoMatch
+        && let Some(miss) = mud::nearest(policy, &resolved, &query.packet)
+        && let Some(entry) = at(miss.entry)
+    {
+        let differs = Node::list(miss.differences.iter().map(|difference| difference.name()));
+        facts = facts.with("nearest", show::mud::entry(entry)).with("differs", differs);
+    }
     let (code, words) = reason(decision.reason);
     let verdict = match decision.verdict {
         Fate::Accept => Verdict::yes(format!("the packet passes: {words}")),
@@ -247,11 +316,18 @@ const fn reason(reason: mud::Reason) -> (&'static str, &'static str) {
     }
 }
 
-fn compile(source: &Source) -> Result<(Parsed, Compiled), Failure> {
+/// A file that was read and compiled.
+struct File {
+    input: Input,
+    parsed: Parsed,
+    compiled: Compiled,
+}
+
+fn compile(source: &Source) -> Result<File, Failure> {
     let input = Input::read(&source.file)?;
     let parsed = parse(&input, source.url.as_deref())?;
     let compiled = mud::compile(&parsed.file);
-    Ok((parsed, compiled))
+    Ok(File { input, parsed, compiled })
 }
 
 fn parse(input: &Input, url: Option<&str>) -> Result<Parsed, Failure> {

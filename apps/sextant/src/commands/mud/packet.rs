@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use clap::Args;
 use mud::{ConnState, Direction, Family, IpPrefix, Packet, PacketFields, Protocol, Remote};
 
 /// Stands for the address of a remote that is given by name: from the blocks for documentation (RFC 5737, RFC 3849).
@@ -21,6 +22,72 @@ pub(crate) struct Query {
     pub(super) state: ConnState,
     /// What the name in it stands for.
     pub(super) resolved: Vec<(Remote, IpPrefix)>,
+}
+
+/// A packet in single options, for those who do not care for the sentence. Ports are those in its header.
+#[derive(Debug, Args)]
+#[group(id = "header")]
+pub(super) struct Header {
+    /// The device sends it
+    #[arg(long, group = "sender")]
+    from_device: bool,
+    /// The other end sends it
+    #[arg(long, group = "sender")]
+    to_device: bool,
+    /// tcp, udp, icmp or a number
+    #[arg(long, value_name = "PROTOCOL", requires = "sender")]
+    proto: Option<String>,
+    /// Its source port
+    #[arg(long, value_name = "PORT", requires = "proto")]
+    sport: Option<u16>,
+    /// Its destination port
+    #[arg(long, value_name = "PORT", requires = "proto")]
+    dport: Option<u16>,
+    /// Address of the other end
+    #[arg(long, value_name = "ADDRESS", requires = "proto")]
+    remote: Option<IpAddr>,
+    /// Name of the other end
+    #[arg(long, value_name = "NAME", requires = "proto", conflicts_with = "remote")]
+    remote_name: Option<String>,
+    /// Type of the ICMP message
+    #[arg(long, value_name = "N", requires = "proto")]
+    icmp_type: Option<u8>,
+    /// Code of the ICMP message
+    #[arg(long, value_name = "N", requires = "icmp_type")]
+    icmp_code: Option<u8>,
+    /// The name's IPv6 address is meant
+    #[arg(long, requires = "remote_name")]
+    ipv6: bool,
+    /// State of its flow
+    #[arg(long, value_name = "STATE", requires = "proto", value_parser = state)]
+    state: Option<ConnState>,
+}
+
+impl Header {
+    /// The packet, if one is described.
+    pub(super) fn query(&self) -> Result<Option<Query>, String> {
+        let Some(protocol) = &self.proto else { return Ok(None) };
+        let (address, resolved) = match (&self.remote, &self.remote_name) {
+            (Some(address), _) => (*address, Vec::new()),
+            (None, Some(name)) => named(name, self.ipv6),
+            (None, None) => return Err("say who the other end is: --remote or --remote-name".to_owned()),
+        };
+        let (direction, remote_port, device_port) = match self.from_device {
+            true => (Direction::FromDevice, self.dport, self.sport),
+            false => (Direction::ToDevice, self.sport, self.dport),
+        };
+        let packet = Packet {
+            direction,
+            remote: address,
+            protocol: protocol_number(protocol, Family::of(address))?,
+            remote_port: remote_port.unwrap_or(SOME_PORT),
+            device_port: device_port.unwrap_or(SOME_PORT),
+            icmp: self.icmp_type.map(|icmp_type| (icmp_type, self.icmp_code.unwrap_or_default())),
+            tcp_flags: None,
+            fields: PacketFields::default(),
+        };
+        Ok(Some(Query { packet, state: self.state.unwrap_or(ConnState::New), resolved }))
+    }
 }
 
 /// A flow to allow or deny.
@@ -49,26 +116,17 @@ pub(crate) fn query(text: &str) -> Result<Query, String> {
         match *word {
             "ipv6" => family_v6 = true,
             "ipv4" => family_v6 = false,
-            "new" => state = ConnState::New,
-            "established" => state = ConnState::Established,
-            "related" => state = ConnState::Related,
-            "invalid" => state = ConnState::Invalid,
             "device-port" => device_port = number()?,
             "type" => icmp_type = Some(u8::try_from(number()?).map_err(|_| EXPECTED)?),
             "code" => icmp_code = Some(u8::try_from(number()?).map_err(|_| EXPECTED)?),
-            _ => return Err(format!("`{word}` is not understood; {EXPECTED}")),
+            word => {
+                state = self::state(word).map_err(|_| format!("`{word}` is not understood; {EXPECTED}"))?;
+            }
         }
     }
-    let mut resolved = Vec::new();
-    let address = match host.parse::<IpAddr>() {
-        Ok(address) => address,
-        Err(_) => {
-            let name = Remote::Name(host.to_ascii_lowercase());
-            for address in [NAMED_V4, NAMED_V6] {
-                resolved.push((name.clone(), IpPrefix::host(address)));
-            }
-            if family_v6 { NAMED_V6 } else { NAMED_V4 }
-        }
+    let (address, resolved) = match host.parse::<IpAddr>() {
+        Ok(address) => (address, Vec::new()),
+        Err(_) => named(host, family_v6),
     };
     let packet = Packet {
         direction,
@@ -81,6 +139,23 @@ pub(crate) fn query(text: &str) -> Result<Query, String> {
         fields: PacketFields::default(),
     };
     Ok(Query { packet, state, resolved })
+}
+
+/// An address for a name, and what the name stands for.
+fn named(name: &str, ipv6: bool) -> (IpAddr, Vec<(Remote, IpPrefix)>) {
+    let remote = Remote::Name(name.trim_end_matches('.').to_ascii_lowercase());
+    let resolved = [NAMED_V4, NAMED_V6].map(|address| (remote.clone(), IpPrefix::host(address)));
+    (if ipv6 { NAMED_V6 } else { NAMED_V4 }, resolved.into())
+}
+
+fn state(word: &str) -> Result<ConnState, String> {
+    match word {
+        "new" => Ok(ConnState::New),
+        "established" => Ok(ConnState::Established),
+        "related" => Ok(ConnState::Related),
+        "invalid" => Ok(ConnState::Invalid),
+        _ => Err("expected new, established, related or invalid".to_owned()),
+    }
 }
 
 /// Reads a flow, such as `from-device tcp 203.0.113.0/24:443` or `from-device udp time.example:123 ipv6`.
