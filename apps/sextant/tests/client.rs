@@ -408,6 +408,41 @@ fn gives_and_takes_back_an_advisory() {
 }
 
 #[test]
+fn compares_two_manifests_that_the_server_has() {
+    use corim::{Class, ClassId, Comid, Corim, CoswidTriple, Environment, Tag, TagId, TagIdentity, Triples};
+
+    let manifest = |tag: &str| {
+        let class = Class { id: Some(ClassId::Bytes(vec![0x11; 2])), ..Class::default() };
+        let environment = Environment { class: Some(class), ..Environment::default() };
+        let coswid = vec![CoswidTriple { environment, tags: vec![TagId::Text(tag.into())] }];
+        let identity = TagIdentity { id: TagId::Text("comid".into()), version: 0 };
+        let comid = Comid::new(identity, Triples { coswid, ..Triples::default() });
+        Corim::new(TagId::Text("maker".into()), vec![Tag::Comid(comid)]).build().expect("a manifest")
+    };
+    let desk = Desk::new();
+    let (old, new) = (manifest("camera-1"), manifest("camera-2"));
+    let answers = [
+        (200, old.clone()),
+        (200, new),
+        (200, old.clone()),
+        (200, old),
+        (200, vec![0xa0]),
+        (200, vec![0xa0]),
+    ];
+    let server = Server::start(&desk, &answers);
+    let differs = server.run(&desk, "endorsement diff sha256:00aa 00bb --json");
+    assert_eq!(differs.status, 1, "{}", differs.stderr);
+    let told: serde_json::Value = serde_json::from_str(&differs.stdout).expect("JSON");
+    let tag = &told["coswid_triples"][0];
+    assert_eq!((&tag["old"], &tag["new"]), (&"camera-1".into(), &"camera-2".into()));
+    assert_eq!(server.run(&desk, "endorsement diff 00aa 00aa").status, 0);
+    assert_eq!(server.run(&desk, "endorsement diff 00aa 00cc").status, 2);
+    let asked = server.asked();
+    assert!(asked[0].line.starts_with("GET /api/v1/endorsements/00aa/object "), "{:?}", asked[0]);
+    assert!(asked[1].line.starts_with("GET /api/v1/endorsements/00bb/object "), "{:?}", asked[1]);
+}
+
+#[test]
 fn asks_what_endorsers_say_and_believes_only_the_answer_to_its_question() {
     use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
     use corim::{
