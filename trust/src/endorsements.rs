@@ -10,7 +10,8 @@ use corim::{
     StateSet, TagId, VerifiedCorim,
 };
 use coswid::{Tag, TagKind};
-use crypto::{Digest, PublicKey};
+use crypto::{Digest, PublicKey, RsaPublicKey};
+use eat::TpmKey;
 use x509::Certificate;
 
 use crate::{Code, Measured, Reason, corroborate};
@@ -53,11 +54,20 @@ enum About {
     Other,
 }
 
-/// A key with which a device attests.
+/// A public key with which a device attests.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AttestationKey {
+    /// One that signs tokens and quotes.
+    Signature(PublicKey),
+    /// One of RSA, which signs quotes of TPMs alone.
+    Rsa(RsaPublicKey),
+}
+
+/// A key with which a device attests, and whose it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EndorsedKey {
     /// The key.
-    pub key: PublicKey,
+    pub key: AttestationKey,
     /// What the endorsement says whose it is: it may know more of the device than evidence tells.
     pub environment: Environment,
     /// The manifest that says so; none where the operator's own authorities certified it.
@@ -136,7 +146,7 @@ impl Endorsements {
                     self.authorities.entry(instance).or_default().push(authority);
                 }
                 None => {
-                    let Some(key) = key.public_key() else { continue };
+                    let Some(key) = AttestationKey::named(key) else { continue };
                     let key = EndorsedKey { key, environment, manifest: Some(digest) };
                     self.keys.entry(instance).or_default().push(key);
                 }
@@ -270,6 +280,39 @@ impl Endorsements {
     pub fn authorities(&self, environment: &Environment, now: i64) -> Vec<&EndorsedAuthority> {
         let authorities = bound(&self.authorities, environment, |authority| &authority.environment);
         authorities.filter(|authority| self.counts(&authority.manifest, now)).take(MAX_ATTEST_KEYS).collect()
+    }
+}
+
+impl AttestationKey {
+    /// The key that an endorsement names; nothing where it cannot be read, or is only named by a digest or identifier.
+    fn named(key: &CryptoKey) -> Option<Self> {
+        key.public_key().map(Self::Signature).or_else(|| key.rsa_public_key().map(Self::Rsa))
+    }
+
+    /// The forms in which it is named as an authority.
+    pub(crate) fn authority(&self) -> Vec<CryptoKey> {
+        match self {
+            Self::Signature(key) => CryptoKey::of_public_key(key),
+            Self::Rsa(key) => CryptoKey::of_rsa_public_key(key),
+        }
+    }
+}
+
+impl EndorsedKey {
+    /// The key where it is one that signs tokens.
+    pub(crate) fn for_tokens(&self) -> Option<&PublicKey> {
+        match &self.key {
+            AttestationKey::Signature(key) => Some(key),
+            AttestationKey::Rsa(_) => None,
+        }
+    }
+
+    /// The key as one of a TPM.
+    pub(crate) fn for_quotes(&self) -> Option<TpmKey> {
+        Some(match &self.key {
+            AttestationKey::Signature(key) => key.clone().into(),
+            AttestationKey::Rsa(key) => key.clone().into(),
+        })
     }
 }
 

@@ -47,7 +47,8 @@ pub use decide::{
 };
 pub use distribution::{Answer, MAX_ASKED, MAX_SOURCES};
 pub use endorsements::{
-    EndorsedAuthority, EndorsedKey, Endorsements, MAX_ATTEST_KEYS, MAX_ENDORSING, verify_manifest,
+    AttestationKey, EndorsedAuthority, EndorsedKey, Endorsements, MAX_ATTEST_KEYS, MAX_ENDORSING,
+    verify_manifest,
 };
 pub use flow::Flow;
 pub use hold::{Hold, Restriction};

@@ -142,6 +142,22 @@ fn says_what_changes_from_one_manifest_to_another() {
 }
 
 #[test]
+fn a_recipe_may_name_the_rsa_key_of_a_tpm() {
+    // A public key of 2048 bits, whose private key nobody kept.
+    const AK: &str = include_str!("data/ak-rsa.pem");
+    let desk = desk();
+    let recipe = RECIPE.replace("author.key.pub", "ak.pem").replace("profile", "# profile");
+    desk.write("ak.pem", AK).write("tpm.toml", recipe);
+    desk.done("corim build tpm.toml -o tpm.corim");
+    let told: serde_json::Value =
+        serde_json::from_str(&desk.done("--json corim inspect tpm.corim")).expect("JSON");
+    let keys = told["tags"][1]["attest_keys"].as_array().or(told["tags"][0]["attest_keys"].as_array());
+    assert_eq!(keys.expect("a CoMID with keys")[0]["keys"][0], AK);
+    desk.write("ak.pem", AK.replace("BEGIN PUBLIC KEY", "BEGIN SOMETHING"));
+    assert_eq!(desk.run("corim build tpm.toml -o other.corim").status, 2);
+}
+
+#[test]
 fn refuses_a_recipe_that_its_profile_would_refuse() {
     let desk = desk();
     let rows = [

@@ -214,7 +214,7 @@ pub(crate) struct Members<'b> {
     pub(crate) kid: Option<&'b [u8]>,
     pub(crate) alg: Option<i64>,
     pub(crate) key_ops: Option<Vec<i64>>,
-    /// -1: the curve, a symmetric key, or an HSS-LMS public key.
+    /// -1: the curve, a symmetric key, an HSS-LMS public key, or a modulus.
     first: Option<Reader<'b>>,
     x: Option<Reader<'b>>,
     y: Option<Reader<'b>>,
@@ -281,6 +281,13 @@ impl<'b> Members<'b> {
             return Err(Feature::Curve(curve).into());
         }
         self.coordinates()
+    }
+
+    /// Modulus and exponent of an RSA key.
+    pub(crate) fn rsa(&self) -> Result<(&'b [u8], &'b [u8]), Error> {
+        let modulus = self.first.clone().ok_or_else(|| missing(labels::KEY_RSA_N))?.bytes()?;
+        let exponent = self.x.clone().ok_or_else(|| missing(labels::KEY_RSA_E))?.bytes()?;
+        Ok((modulus, exponent))
     }
 
     /// The private part.

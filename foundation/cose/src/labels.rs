@@ -60,10 +60,17 @@ pub const KEY_K: i64 = -1;
 /// Key parameter of HSS/LMS keys: public key (RFC 8778, section 6).
 pub const KEY_PUB: i64 = -1;
 
+/// Key parameter of RSA keys: modulus (RFC 8230, section 4).
+pub const KEY_RSA_N: i64 = -1;
+/// Key parameter of RSA keys: exponent (RFC 8230, section 4).
+pub const KEY_RSA_E: i64 = -2;
+
 /// Key type: octet key pair (RFC 9053, section 7).
 pub const KTY_OKP: i64 = 1;
 /// Key type: elliptic curve with two coordinates (RFC 9053, section 7).
 pub const KTY_EC2: i64 = 2;
+/// Key type: RSA (RFC 8230, section 4).
+pub const KTY_RSA: i64 = 3;
 /// Key type: symmetric (RFC 9053, section 7).
 pub const KTY_SYMMETRIC: i64 = 4;
 /// Key type: HSS/LMS hash-based signatures (RFC 8778, section 6).

@@ -3,7 +3,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::ops::Range;
 
-use crypto::{PublicKey, SignatureAlgorithm};
+use crypto::{PublicKey, RsaPublicKey, SignatureAlgorithm};
 use der::Tag;
 use der::asn1::{BitStringRef, ObjectIdentifier, UintRef};
 
@@ -34,6 +34,8 @@ pub struct Certificate {
     issuer: Name,
     validity: Validity,
     subject: Name,
+    /// Where the SubjectPublicKeyInfo stands.
+    spki: Range<usize>,
     public_key: Option<PublicKey>,
     extensions: Vec<Extension>,
     known: Known,
@@ -109,7 +111,8 @@ impl Certificate {
         let (not_before, not_after) = (validity.element()?.time()?, validity.element()?.time()?);
         validity.finish()?;
         let subject = Name::from_element(&fields.element()?)?;
-        let public_key = decode_public_key(&fields.expect(Tag::Sequence)?)?;
+        let spki = fields.expect(Tag::Sequence)?;
+        let public_key = decode_public_key(&spki)?;
         // issuerUniqueID and subjectUniqueID: nobody may rely on them.
         fields.optional(reader::primitive(1))?;
         fields.optional(reader::primitive(2))?;
@@ -120,6 +123,7 @@ impl Certificate {
         fields.finish()?;
 
         let start = tbs.at - element.at;
+        let spki_start = spki.at - element.at;
         Ok(Self {
             der: element.raw.to_vec(),
             tbs: start..start + tbs.raw.len(),
@@ -129,6 +133,7 @@ impl Certificate {
             issuer,
             validity: Validity { not_before, not_after },
             subject,
+            spki: spki_start..spki_start + spki.raw.len(),
             public_key,
             extensions,
             known,
@@ -163,6 +168,12 @@ impl Certificate {
     /// The subject's key; an error when it is of an algorithm that `crypto` does not implement.
     pub fn public_key(&self) -> Result<&PublicKey, Error> {
         self.public_key.as_ref().ok_or(Error::Unsupported(Feature::KeyAlgorithm))
+    }
+
+    /// The subject's key where it is one of RSA, which nothing here verifies certificates with; an error where it is not.
+    pub fn rsa_public_key(&self) -> Result<RsaPublicKey, Error> {
+        let spki = self.der.get(self.spki.clone()).unwrap_or_default();
+        RsaPublicKey::from_spki_der(spki).map_err(|_| Error::Unsupported(Feature::KeyAlgorithm))
     }
 
     /// All extensions, in their order.

@@ -5,7 +5,7 @@ use alloc::{borrow::Cow, string::String, vec::Vec};
 use corim::{Class, Environment, Instance};
 use x509::{Certificate, KeyUsage, verify_chain};
 
-use crate::{Beliefs, Code, EndorsedKey, Reason, device_name};
+use crate::{AttestationKey, Beliefs, Code, EndorsedKey, Reason, device_name};
 
 /// The keys of an environment, which are endorsed for it, named by the operator, or certified by somebody who may certify
 /// those of its kind.
@@ -18,7 +18,8 @@ pub(super) fn of<'e>(
     let endorsed = beliefs.endorsements.keys(environment, beliefs.now);
     let mut keys: Vec<_> = endorsed.into_iter().map(Cow::Borrowed).collect();
     keys.extend(beliefs.keys.iter().map(|key| {
-        Cow::Owned(EndorsedKey { key: key.clone(), environment: Environment::default(), manifest: None })
+        let key = AttestationKey::Signature(key.clone());
+        Cow::Owned(EndorsedKey { key, environment: Environment::default(), manifest: None })
     }));
     match certified(beliefs, environment, certificates) {
         Ok(key) => keys.extend(key.map(Cow::Owned)),
@@ -56,14 +57,14 @@ fn certified(
     {
         return Err(refused(&"the certificate is not one to sign with"));
     }
-    let key = leaf.public_key().map_err(|error| refused(&error))?;
+    let key = AttestationKey::Signature(leaf.public_key().map_err(|error| refused(&error))?.clone());
     let named = environment.instance.as_ref().filter(|instance| names(leaf, instance));
     let mut refusal = refused(&"the certificate does not name the device");
     if named.is_some() && !beliefs.authorities.is_empty() {
         match verify_chain(leaf, intermediates, beliefs.authorities, beliefs.now) {
             Ok(_) => {
                 let environment = Environment { instance: named.cloned(), ..Environment::default() };
-                return Ok(Some(EndorsedKey { key: key.clone(), environment, manifest: None }));
+                return Ok(Some(EndorsedKey { key, environment, manifest: None }));
             }
             Err(error) => refusal = refused(&error),
         }
@@ -77,7 +78,7 @@ fn certified(
         match verify_chain(leaf, intermediates, anchor, beliefs.now) {
             Ok(_) => {
                 let (environment, manifest) = (authority.environment.clone(), Some(authority.manifest));
-                return Ok(Some(EndorsedKey { key: key.clone(), environment, manifest }));
+                return Ok(Some(EndorsedKey { key, environment, manifest }));
             }
             Err(error) => refusal = refused(&error),
         }
@@ -100,15 +101,18 @@ const RANDOM: u8 = 1;
 /// Bytes of the longest UEID behind its type.
 const LONGEST: usize = 32;
 
-/// The first key that verifies. A nonce that is not ours is told apart from a signature that is not the device's.
-pub(super) fn first<'k, T>(
+/// The first key that verifies, of those that `usable` gives in the form wanted. A nonce that is not ours is told apart from
+/// a signature that is not the device's.
+pub(super) fn first<'k, K, T>(
     keys: &'k [Cow<'_, EndorsedKey>],
-    verify: impl Fn(&EndorsedKey) -> Result<T, eat::Error>,
+    usable: impl Fn(&'k EndorsedKey) -> Option<K>,
+    verify: impl Fn(K) -> Result<T, eat::Error>,
 ) -> Result<(T, &'k EndorsedKey), Reason> {
     let mut refusal = Reason::new(Code::UnknownDevice);
-    for key in keys {
+    for endorsed in keys {
+        let Some(key) = usable(endorsed) else { continue };
         match verify(key) {
-            Ok(verified) => return Ok((verified, key)),
+            Ok(verified) => return Ok((verified, endorsed)),
             Err(error @ eat::Error::Untrusted(eat::Distrust::Nonce)) => return Err(refused(error)),
             Err(error) => refusal = refused(error),
         }

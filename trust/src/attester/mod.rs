@@ -280,11 +280,11 @@ impl Attester {
 
     fn new(name: &str, environment: Environment, elements: Vec<Element>, by: &EndorsedKey) -> Self {
         // What the endorsement says of the device counts as well: evidence need not tell its own class.
-        Self::signed(name, keys::merged(environment, &by.environment), elements, &by.key)
+        Self::signed(name, keys::merged(environment, &by.environment), elements, by)
     }
 
-    fn signed(name: &str, environment: Environment, elements: Vec<Element>, by: &PublicKey) -> Self {
-        Self::of(name, Ect::evidence(environment, elements, CryptoKey::of_public_key(by)))
+    fn signed(name: &str, environment: Environment, elements: Vec<Element>, by: &EndorsedKey) -> Self {
+        Self::of(name, Ect::evidence(environment, elements, by.key.authority()))
     }
 
     /// One that is not believed.

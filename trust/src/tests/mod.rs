@@ -9,5 +9,6 @@ mod fixture;
 mod overlay;
 mod quote;
 mod release;
+mod rsa_quote;
 mod scan;
 mod token;

@@ -20,7 +20,7 @@ const NODE: [u8; 16] = [0x44; 16];
 const QUALIFIED_NAME: [u8; 34] = [9; 34];
 const ENACT_TRUST: &str = "application/vnd.enacttrust.tpm-evidence";
 const PARSEC: &str = "application/vnd.parallaxsecond.key-attestation.tpm";
-const CMW: &str = "application/cmw+cbor";
+pub(super) const CMW: &str = "application/cmw+cbor";
 
 fn nonce() -> Nonce {
     Nonce::new(&[7; 32]).unwrap()
@@ -67,7 +67,7 @@ fn enact_trust(key: &SigningKey, nonce: &[u8], pcrs: &[u8], digest: &Digest) -> 
     [&NODE[..], &sized(&attest), &signature].concat()
 }
 
-fn collection(parts: &[(&str, &[u8])]) -> Vec<u8> {
+pub(super) fn collection(parts: &[(&str, &[u8])]) -> Vec<u8> {
     let entry = |(name, value): &(&str, &[u8])| {
         let record = CmwRecord::new("application/vnd.example.tpm-part", *value).unwrap();
         (CmwKey::Text((*name).into()), Cmw::from(record))
@@ -91,7 +91,7 @@ fn class() -> Environment {
     Environment { class: Some(class), ..Environment::default() }
 }
 
-fn accept(bytes: &[u8]) -> corim::VerifiedCorim {
+pub(super) fn accept(bytes: &[u8]) -> corim::VerifiedCorim {
     match Received::decode(bytes).unwrap() {
         Received::Unsigned(manifest) => manifest.trusted_by_operator("operator", vec![], NOW).unwrap(),
         Received::Signed(_) => panic!("these are unsigned"),
@@ -167,7 +167,7 @@ fn judge(media_type: &str, bytes: &[u8], beliefs: &Beliefs<'_>, nonce: &Nonce) -
 }
 
 /// The reason of the refusal; none where it is affirmed.
-fn found(media_type: &str, bytes: &[u8], endorsements: &Endorsements) -> Option<Code> {
+pub(super) fn found(media_type: &str, bytes: &[u8], endorsements: &Endorsements) -> Option<Code> {
     match judge(media_type, bytes, &beliefs(endorsements), &nonce()) {
         Err(code) => Some(code),
         Ok(appraised) => {

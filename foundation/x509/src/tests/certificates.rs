@@ -237,5 +237,8 @@ fn rsa_certificates_are_read_and_their_key_is_refused_by_name() {
     assert_eq!(rsa.subject(), &name("CN=RSA root"));
     assert!(rsa.basic_constraints().ca);
     assert_eq!(rsa.public_key(), Err(Error::Unsupported(Feature::KeyAlgorithm)));
+    let key = rsa.rsa_public_key().expect("a key of RSA");
+    let spki = key.to_spki_der();
+    assert!(rsa.as_der().windows(spki.len()).any(|part| part == spki));
     assert_eq!(Feature::KeyAlgorithm.to_string() + " not supported", "key algorithm is not supported");
 }
