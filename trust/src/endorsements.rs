@@ -38,6 +38,8 @@ pub struct Endorsements {
     endorsing: BTreeMap<About, BTreeSet<Digest>>,
     /// Where the reference values of a release come from.
     origins: BTreeMap<ReleaseId, Digest>,
+    /// The last seconds of manifests that end, and how many end then.
+    ends: BTreeMap<i64, usize>,
 }
 
 #[derive(Clone, Debug)]
@@ -152,6 +154,9 @@ impl Endorsements {
                 }
             }
         }
+        if let Some(end) = manifest.not_after() {
+            *self.ends.entry(end).or_default() += 1;
+        }
         self.origins.extend(releases.iter().map(|release| (release.clone(), digest)));
         self.manifests.insert(digest, Accepted { manifest, releases });
         digest
@@ -160,6 +165,14 @@ impl Endorsements {
     /// Forgets a manifest and all that it said; says whether it was known.
     pub fn remove(&mut self, digest: &Digest) -> bool {
         let Some(Accepted { manifest, releases }) = self.manifests.remove(digest) else { return false };
+        if let Some(end) = manifest.not_after()
+            && let Some(count) = self.ends.get_mut(&end)
+        {
+            *count -= 1;
+            if *count == 0 {
+                self.ends.remove(&end);
+            }
+        }
         for triple in manifest.comids().flat_map(|comid| &comid.triples.attest_key) {
             let instance = &triple.environment.instance;
             retain(&mut self.keys, instance, |key| key.manifest != Some(*digest));
@@ -191,6 +204,12 @@ impl Endorsements {
     /// Every manifest that was accepted, with the digest by which it is known.
     pub fn manifests(&self) -> impl Iterator<Item = (&Digest, &VerifiedCorim)> {
         self.manifests.iter().map(|(digest, accepted)| (digest, &accepted.manifest))
+    }
+
+    /// The last second of the next manifest to end, of those that have not ended at a time; none where none ends. What is
+    /// judged until then is judged by the same manifests, as far as time goes.
+    pub fn next_end(&self, now: i64) -> Option<i64> {
+        self.ends.range(now..).next().map(|(end, _)| *end)
     }
 
     /// Their reference values.

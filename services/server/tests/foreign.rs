@@ -10,6 +10,7 @@ use common::{
     },
     hex, key, manifest_digest,
 };
+use corim::{Corim, Validity};
 use crypto::{Digest, HashAlgorithm};
 use eat::{SignedResult, Tier};
 use serde_json::{Value, json};
@@ -159,6 +160,48 @@ fn rules_for_all_and_for_the_class_that_evidence_names_are_in_its_result() {
     // What is not believed is nothing for rules.
     revoke(&site, &of_psa);
     site.until("its key counts no more", || codes(&of_media(PSA)) == ["bad-evidence-signature"]);
+}
+
+#[test]
+fn result_follows_the_end_of_a_manifest_by_mere_time_and_over_a_restart() {
+    let (mut site, device) = (Site::new(), key(31));
+    let until = |id: &str, end: i64, content: &str| {
+        let validity = Some(Validity { not_before: None, not_after: NOW + end });
+        Corim { validity, ..manifest(id, &device, content) }.build().unwrap()
+    };
+    // The key outlives the values of both releases.
+    provision(&site, &until("first", 20, "b1"));
+    provision(&site, &until("second", 40, "b2"));
+    provision(&site, &manifest("key", &device, "x").build().unwrap());
+    let (first, second) = (attest(&site, &device, "b1"), attest(&site, &device, "b2"));
+    let now = |of: &Session| {
+        let evidence = &of.evidence;
+        let all = listed(&site);
+        let one = all.iter().find(|one| session(&site, one).evidence == *evidence).unwrap();
+        (one["tier"].as_str().unwrap().to_owned(), codes(one).join(","), one["expires_at"].clone())
+    };
+    let (affirmed, ends) = (("affirming".to_owned(), String::new()), now(&first).2);
+    site.clock.advance_seconds(20);
+    // In its last second it counts; another change has all judged again.
+    provision(&site, &manifest("other", &key(40), "x").build().unwrap());
+    attest(&site, &device, "b2");
+    assert_eq!(
+        [now(&first), now(&second)].map(|(tier, codes, _)| (tier, codes)),
+        [affirmed.clone(), affirmed.clone()]
+    );
+    site.clock.advance_seconds(1);
+    site.until("the first is expected no more", || now(&first).1 == "reference-expired");
+    assert_eq!(now(&first).2, ends);
+    assert_eq!((now(&second).0, now(&second).1), affirmed);
+    assert_eq!(reappraisals(&site), 1);
+
+    // What ends while nobody watches is found at the start.
+    site.stop();
+    site.clock.advance_seconds(20);
+    site.start();
+    let gone = |site: &Site| listed(site).iter().all(|one| codes(one) == ["digest-mismatch"]);
+    site.until("nothing of both is expected", || gone(&site));
+    assert_eq!(reappraisals(&site), 4);
 }
 
 #[test]

@@ -17,6 +17,7 @@ use crate::app::{
     appraisal::verifier,
     attestation::{Open, complete},
     epoch::heard,
+    foreign_again::ForeignRevision,
     reasons,
 };
 
@@ -27,7 +28,7 @@ pub(super) struct Judged {
     /// Which session it answers, and who it is: of evidence that is believed.
     identity: Option<(usize, Digest)>,
     /// What evidence was judged by then.
-    revision: (u64, u64),
+    revision: ForeignRevision,
 }
 
 /// What was made of one part that attests.

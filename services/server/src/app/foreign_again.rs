@@ -1,9 +1,9 @@
-//! Judging evidence of devices that are not enrolled again: when manifests, releases, denied digests or rules change, the
-//! newest result of each session that has not ended is made anew from the evidence that came, without asking anybody.
+//! Judging evidence of devices that are not enrolled again: when manifests, releases, denied digests or rules change, or a
+//! manifest comes to its end, the newest result of each session that has not ended is made anew from the evidence that came, without asking anybody.
 //!
 //! Signatures are verified again as well: whose key counts is among what changes.
 
-use std::sync::atomic::Ordering;
+use std::{sync::atomic::Ordering, time::Duration};
 
 use api::{ForeignResult as Listed, Page};
 use eat::{AttestationResult, SignedResult};
@@ -14,10 +14,32 @@ use crate::app::{App, Failure, attestation::Open, devices::MAX_PAGE, foreign::An
 /// Results read at once.
 const BATCH: u32 = 256;
 
+/// What evidence of devices that are not enrolled is judged by at a time. Where two are the same, the same counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ForeignRevision {
+    /// Counts changes of releases, denied digests and rules.
+    basis: u64,
+    /// Counts changes of manifests.
+    manifests: u64,
+    /// The last second of the next manifest to end: the next one when that has ended.
+    next_end: Option<i64>,
+}
+
 impl App {
-    /// What evidence of devices that are not enrolled is judged by now: counts of all that changes.
-    pub(crate) fn foreign_revision(&self) -> (u64, u64) {
-        (self.basis().revision, self.foreign_revision.load(Ordering::Acquire))
+    /// What evidence of devices that are not enrolled is judged by now.
+    pub(crate) fn foreign_revision(&self) -> ForeignRevision {
+        ForeignRevision {
+            basis: self.basis().revision,
+            manifests: self.foreign_revision.load(Ordering::Acquire),
+            next_end: self.endorsements().next_end(self.now().seconds()),
+        }
+    }
+
+    /// For how long nothing by which such evidence is judged changes by time alone; for ever where that is not said.
+    pub(crate) fn until_a_manifest_ends(&self) -> Option<Duration> {
+        let now = self.now();
+        let past = Timestamp::from_seconds(self.endorsements().next_end(now.seconds())?.checked_add(1)?);
+        Some(Duration::from_micros(past.micros().saturating_sub(now.micros()).unsigned_abs()))
     }
 
     /// Has evidence of devices that are not enrolled judged again when there is time.

@@ -20,7 +20,7 @@ pub(crate) mod enrolment;
 mod epoch;
 pub(crate) mod failure;
 mod foreign;
-mod foreign_again;
+pub(crate) mod foreign_again;
 pub(crate) mod gateways;
 pub(crate) mod holds;
 pub(crate) mod limiter;
@@ -82,7 +82,7 @@ pub(crate) struct App {
     criteria: RwLock<Arc<criteria::Criteria>>,
     /// Counts up whenever releases, denied digests or rules change.
     basis_revision: AtomicU64,
-    /// Counts up whenever something else changes by which evidence of devices that are not enrolled is judged.
+    /// Counts up whenever manifests change, by which evidence of devices that are not enrolled is judged as well.
     foreign_revision: AtomicU64,
     sandbox: Mutex<rules::Sandbox>,
     /// When the rows beside a release were last compared with it, and were the same.

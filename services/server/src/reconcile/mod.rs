@@ -53,9 +53,12 @@ pub(crate) async fn run(app: Arc<App>) {
         let breath = BREATH.max(began.elapsed() * REST).min(app.config.period);
 
         (standings_changed, periodic) = (false, false);
+        // Kept to no period: what endorsers said until then holds not a moment longer.
+        let manifest_ends = app.until_a_manifest_ends().and_then(|left| Instant::now().checked_add(left));
+        let wake = manifest_ends.map_or(period_ends, |ends| ends.min(period_ends));
         loop {
             tokio::select! {
-                () = sleep_until(period_ends) => break,
+                () = sleep_until(wake) => break,
                 () = app.nudge.notified() => break,
                 _ = closing.wait_for(|closing| *closing) => return,
                 change = changes.recv() => match change {
