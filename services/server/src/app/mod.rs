@@ -28,6 +28,7 @@ pub(crate) mod objects;
 pub(crate) mod overrides;
 mod reappraisal;
 pub(crate) mod reasons;
+mod release_rows;
 pub(crate) mod releases;
 pub(crate) mod reports;
 mod scans;

@@ -1,11 +1,7 @@
 //! Releases: verified when they come, verified again whenever they are read, compared with what was extracted from them
 //! before each use. The database is a cache of signed objects, not a source of trust.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, PoisonError},
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use coswid::advisory::Component;
 use crypto::{Digest, HashAlgorithm};
@@ -52,7 +48,7 @@ pub(crate) struct Verified {
     /// What its SBOM tells of: to hold advisories and questions against.
     pub(crate) components: Vec<Component>,
     /// What the store must say of its expected values.
-    rows: Vec<ExpectedValue>,
+    pub(super) rows: Vec<ExpectedValue>,
     /// The envelope as gateways get it.
     pub(crate) stripped: Vec<u8>,
     /// The manifest with what is needed to judge reports and devices: no images.
@@ -60,9 +56,6 @@ pub(crate) struct Verified {
     /// Envelopes among the payloads: what the manifest may depend on.
     inner: Vec<Vec<u8>>,
 }
-
-/// For how long the rows beside a release need not be looked at again.
-const HOLDS: Duration = Duration::from_millis(100);
 
 impl Book {
     /// Every release.
@@ -323,25 +316,6 @@ impl App {
         Ok(())
     }
 
-    /// Whether what is stored beside a release still says what the signed object says. Asked before each use, and answered
-    /// from memory for a moment: what is believed is the signed object in any case.
-    pub(crate) async fn holds(&self, entry: &Entry) -> Result<bool, store::Error> {
-        let Ok(verified) = &entry.verified else { return Ok(false) };
-        let id = entry.record.id;
-        let asked = self.compared.lock().unwrap_or_else(PoisonError::into_inner).get(&id).copied();
-        if asked.is_some_and(|asked| asked.elapsed() < HOLDS) {
-            return Ok(true);
-        }
-        let holds = self.compare_rows(&entry.record, verified.clone()).await?.is_ok();
-        let mut compared = self.compared.lock().unwrap_or_else(PoisonError::into_inner);
-        if holds {
-            compared.insert(id, Instant::now())
-        } else {
-            compared.remove(&id)
-        };
-        Ok(holds)
-    }
-
     /// A release as the API shows it.
     pub(crate) async fn release_view(&self, entry: &Entry) -> Result<api::Release, Failure> {
         let record = &entry.record;
@@ -438,17 +412,6 @@ impl App {
         })
     }
 
-    async fn compare_rows(
-        &self,
-        record: &store::Release,
-        verified: Arc<Verified>,
-    ) -> Result<Result<Arc<Verified>, Reason>, store::Error> {
-        let mut rows = self.store.expected_values(&record.id).await?;
-        rows.sort();
-        let same = rows == verified.rows && record.sequence == verified.release.sequence_number();
-        Ok(if same { Ok(verified) } else { Err(tampered(record, "a stored expected value was altered")) })
-    }
-
     async fn report_standing(
         &self,
         record: &store::Release,
@@ -470,7 +433,7 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn tampered(record: &store::Release, what: &str) -> Reason {
+pub(super) fn tampered(record: &store::Release, what: &str) -> Reason {
     Reason::new(Code::ReferenceTampered)
         .with("release", record.id)
         .with("version", &record.version)
