@@ -88,6 +88,8 @@ pub(crate) struct App {
     sandbox: Mutex<rules::Sandbox>,
     /// When the rows beside a release were last compared with it, and were the same.
     compared: Mutex<BTreeMap<ReleaseId, Instant>>,
+    /// Releases that are not what is stored of them, as somebody found who used them.
+    suspects: Mutex<BTreeSet<ReleaseId>>,
     /// Devices that were judged by what changed meanwhile.
     unsettled: Mutex<BTreeSet<DeviceId>>,
     /// One lock for each share of the devices.
@@ -122,6 +124,7 @@ impl App {
             foreign_revision: AtomicU64::new(0),
             sandbox: Mutex::new(rules::Sandbox::new(config.rules_worker.clone())),
             compared: Mutex::default(),
+            suspects: Mutex::default(),
             unsettled: Mutex::default(),
             devices: std::array::from_fn(|_| tokio::sync::Mutex::default()),
             gateway_state: Mutex::default(),

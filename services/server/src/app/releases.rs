@@ -1,7 +1,7 @@
-//! Releases: verified when they come, verified again whenever they are read, compared with what was extracted from them
-//! before each use. The database is a cache of signed objects, not a source of trust.
+//! Releases: verified when they come and when they are read first, compared with what was extracted from them before each use
+//! and in turn. The database is a cache of signed objects, not a source of trust.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, ops::Bound, sync::Arc};
 
 use coswid::advisory::Component;
 use crypto::{Digest, HashAlgorithm};
@@ -61,6 +61,22 @@ impl Book {
     /// Every release.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Entry> {
         self.entries.values()
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Version of the authority list they were verified with.
+    pub(super) fn authorities(&self) -> i64 {
+        self.authorities
+    }
+
+    /// Every release after one, in the order of their names.
+    pub(super) fn after(&self, after: Option<&ReleaseId>) -> impl Iterator<Item = &Entry> {
+        let from = after.map_or(Bound::Unbounded, |after| Bound::Excluded(*after));
+        self.entries.range((from, Bound::Unbounded)).map(|(_, entry)| entry)
     }
 
     /// Those that hold, to hold evidence against.
@@ -268,25 +284,28 @@ impl App {
         Ok(())
     }
 
-    /// Reads all releases again: each signed object that changed, or whose authorities changed, is verified again.
+    /// Reads all releases again: each signed object that changed, or whose authorities changed, is verified again. What is
+    /// stored beside those that did not change is compared where something speaks against it.
     pub(crate) async fn read_releases(&self) -> Result<(), store::Error> {
         let _one_at_a_time = self.reading.lock().await;
         let (version, authorities) = self.authorities().await?;
         let anchors = self.anchors(authorities).map_err(|_| store::Error::Corrupt("authority list"))?;
         let (before, advisories) = (self.book(), self.advisories());
+        let suspects = self.suspects().clone();
         let mut entries = BTreeMap::new();
         for record in self.store.releases().await? {
             let known = before.get(&record.id);
             let reusable =
                 known.filter(|known| before.authorities == version && known.record.object == record.object);
+            let is_same = known.is_some_and(|known| known.record == record) && !suspects.contains(&record.id);
             let verified = match reusable.map(|known| &known.verified) {
-                Some(Ok(verified)) => Ok(verified.clone()),
+                Some(Ok(verified)) if is_same => Ok(verified.clone()),
+                Some(Ok(verified)) => self.compare_rows(&record, verified.clone()).await?,
                 // What did not hold is looked at again each time.
-                _ => self.verify_stored(&record, &anchors).await?,
-            };
-            let verified = match verified {
-                Ok(verified) => self.compare_rows(&record, verified).await?,
-                refused => refused,
+                _ => match self.verify_stored(&record, &anchors).await? {
+                    Ok(verified) => self.compare_rows(&record, verified).await?,
+                    refused => refused,
+                },
             };
             if known.is_none_or(|known| known.verified.is_ok()) != verified.is_ok() {
                 self.report_standing(&record, verified.as_ref().err()).await?;
@@ -310,6 +329,8 @@ impl App {
         let book = Arc::new(Book { entries, releases, broken, authorities: version, advisories });
         let changed = !book.stands_as(&before);
         *self.book.write().unwrap_or_else(|poisoned| poisoned.into_inner()) = book;
+        // Those that came meanwhile are for the next reading.
+        self.suspects().retain(|suspect| !suspects.contains(suspect));
         if changed {
             self.basis_changed();
         }
@@ -381,7 +402,7 @@ impl App {
         self.store.audit(entry).await
     }
 
-    fn anchors(&self, authorities: Option<AuthorityList>) -> Result<ReleaseAnchors, Failure> {
+    pub(super) fn anchors(&self, authorities: Option<AuthorityList>) -> Result<ReleaseAnchors, Failure> {
         let authorities = match authorities {
             Some(list) => list,
             None => AuthorityList::new(AuthorityPolicy::default(), Vec::new())
@@ -390,7 +411,7 @@ impl App {
         Ok(ReleaseAnchors { authorities, mud_issuers: self.config.mud_issuers.clone() })
     }
 
-    async fn verify_stored(
+    pub(super) async fn verify_stored(
         &self,
         record: &store::Release,
         anchors: &ReleaseAnchors,

@@ -32,14 +32,14 @@ pub(crate) async fn run(app: Arc<App>) {
     let mut closing = app.closing.subscribe();
     let mut changes = app.store.changes();
     let (mut standings_changed, mut periodic) = (true, true);
-    let (mut judged, mut foreign_judged) = (None, None);
+    let (mut progress, mut foreign_judged) = (references::Progress::default(), None);
     let mut next_sweep = app.now();
     // Kept from round to round: nudges that never end must not put it off.
     let mut period_ends = Instant::now() + app.config.period;
     loop {
         let began = Instant::now();
-        let read = standings_changed || periodic;
-        attempt("references", references::reconcile(&app, read, &mut judged)).await;
+        let references = references::reconcile(&app, standings_changed, periodic, &mut progress);
+        attempt("references", references).await;
         attempt("expiry", expiry(&app)).await;
         attempt("cures", cures::reconcile(&app)).await;
         attempt("campaigns", campaigns::reconcile(&app)).await;
