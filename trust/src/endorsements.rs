@@ -72,8 +72,27 @@ pub struct EndorsedKey {
     pub key: AttestationKey,
     /// What the endorsement says whose it is: it may know more of the device than evidence tells.
     pub environment: Environment,
-    /// The manifest that says so; none where the operator's own authorities certified it.
+    /// The manifest that says so, or names who certified it; none where the operator does.
     pub manifest: Option<Digest>,
+    /// Whether a certificate says whose it is.
+    pub certified: bool,
+}
+
+/// What binds the key that signed evidence to a device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyBinding {
+    /// This manifest names it.
+    Manifest(Digest),
+    /// A certificate of it leads to an authority that this manifest names.
+    ManifestAuthority(Digest),
+    /// A certificate of it leads to an authority that the operator names.
+    OperatorAuthority,
+    /// The operator names it.
+    Operator,
+    /// It is that of the token which this is a part of.
+    Whole,
+    /// The platform in the same evidence vouches for it.
+    Platform,
 }
 
 /// Whoever certifies the keys with which devices attest.
@@ -149,7 +168,8 @@ impl Endorsements {
                 }
                 None => {
                     let Some(key) = AttestationKey::named(key) else { continue };
-                    let key = EndorsedKey { key, environment, manifest: Some(digest) };
+                    let manifest = Some(digest);
+                    let key = EndorsedKey { key, environment, manifest, certified: false };
                     self.keys.entry(instance).or_default().push(key);
                 }
             }
@@ -235,6 +255,12 @@ impl Endorsements {
     /// What manifests expect of an environment, for people to compare with what was measured: the name of each release, and
     /// its components.
     pub fn expected(&self, environment: &Environment) -> Vec<(String, Vec<Measured>)> {
+        let releases = self.expected_of(environment).into_iter();
+        releases.map(|(_, name, components)| (name, components)).collect()
+    }
+
+    /// The same with the identifier of each release.
+    pub(crate) fn expected_of(&self, environment: &Environment) -> Vec<(&ReleaseId, String, Vec<Measured>)> {
         let measured = |measurement: &Measurement| {
             let element = Element { key: measurement.key.clone(), values: measurement.values.clone() };
             Measured {
@@ -244,13 +270,14 @@ impl Endorsements {
             }
         };
         let (releases, _) = self.references.about(environment);
-        let each = |release: &Release| {
-            let triples = release.triples.iter();
-            let about = triples.filter(|triple| triple.environment.is_satisfied_by(environment));
+        let mut expected = Vec::new();
+        for release in releases {
+            let about =
+                release.triples.iter().filter(|triple| triple.environment.is_satisfied_by(environment));
             let components = about.flat_map(|triple| &triple.measurements).map(measured).collect();
-            (corroborate::name(&release.id), components)
-        };
-        releases.into_iter().map(each).collect()
+            expected.push((&release.id, corroborate::name(&release.id), components));
+        }
+        expected
     }
 
     /// Adds to what an attester measured whatever valid manifests say is then true of it: endorsed values, and those of
@@ -317,7 +344,39 @@ impl AttestationKey {
     }
 }
 
+impl KeyBinding {
+    /// Its word, as it is written everywhere.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Manifest(_) => "manifest",
+            Self::ManifestAuthority(_) => "manifest-authority",
+            Self::OperatorAuthority => "operator-authority",
+            Self::Operator => "operator",
+            Self::Whole => "whole",
+            Self::Platform => "platform",
+        }
+    }
+
+    /// The manifest that it rests on.
+    pub const fn manifest(self) -> Option<Digest> {
+        match self {
+            Self::Manifest(manifest) | Self::ManifestAuthority(manifest) => Some(manifest),
+            Self::OperatorAuthority | Self::Operator | Self::Whole | Self::Platform => None,
+        }
+    }
+}
+
 impl EndorsedKey {
+    /// What binds it.
+    pub fn binding(&self) -> KeyBinding {
+        match (self.manifest, self.certified) {
+            (Some(manifest), false) => KeyBinding::Manifest(manifest),
+            (Some(manifest), true) => KeyBinding::ManifestAuthority(manifest),
+            (None, true) => KeyBinding::OperatorAuthority,
+            (None, false) => KeyBinding::Operator,
+        }
+    }
+
     /// The key where it is one that signs tokens.
     pub(crate) fn for_tokens(&self) -> Option<&PublicKey> {
         match &self.key {

@@ -14,6 +14,7 @@ mod attester;
 mod author;
 mod bundle;
 mod compare;
+mod compare_attester;
 mod corroborate;
 mod decide;
 mod digest;
@@ -41,13 +42,14 @@ pub use attester::{Attester, Beliefs, EVIDENCE_MEDIA_TYPES, ForeignEvidence, Own
 pub use author::{Brought, DraftError, DraftImage, DraftMud, ReleaseDraft};
 pub use bundle::{Bundle, BundleAnchors, BundledEvidence, BundledRelease, MAX_BUNDLE, Unproven, key_anchors};
 pub use compare::{Against, Agreement, Chosen, Compared, Comparison, compare};
+pub use compare_attester::compare_attester;
 pub use corroborate::{Corroborated, corroborate};
 pub use decide::{
     Broad, Decision, Inputs, Outcome, OverlayInForce, Posture, ReleaseStanding, Standing, Violation, decide,
 };
 pub use distribution::{Answer, MAX_ASKED, MAX_SOURCES};
 pub use endorsements::{
-    AttestationKey, EndorsedAuthority, EndorsedKey, Endorsements, MAX_ATTEST_KEYS, MAX_ENDORSING,
+    AttestationKey, EndorsedAuthority, EndorsedKey, Endorsements, KeyBinding, MAX_ATTEST_KEYS, MAX_ENDORSING,
     verify_manifest,
 };
 pub use flow::Flow;
@@ -62,7 +64,9 @@ pub use policy::{Access, MAX_DURATION, MAX_POLICY_AUTHORITIES, MAX_POLICY_RULES,
 pub use quoted::Quoted;
 pub use reason::{Code, Reason};
 pub use release::{MUD_FILE, MUD_SIGNATURE, NetworkNeeds, Release, ReleaseAnchors, verify_mud};
-pub use result::{Part, SUBMOD, Subject, attestation_result, attestation_result_of, device_name};
+pub use result::{
+    Part, SUBMOD, Subject, attestation_result, attestation_result_of, device_name, key_binding,
+};
 pub use rules::{
     Case, MAX_RULES, NoRules, RulesEngine, Ruling, apply_rules, apply_rules_to_attester, constrain,
     digest_of_rules,

@@ -13,7 +13,7 @@ use eat::{
     VerifiedResult, VerifierId,
 };
 
-use crate::{Appraised, Code, Outcome, Policy, Reason, corroborate::element_name};
+use crate::{Appraised, Code, KeyBinding, Outcome, Policy, Reason, corroborate::element_name};
 
 /// Name of the one appraisal in a result: the device as a whole.
 pub const SUBMOD: &str = "device";
@@ -42,7 +42,13 @@ pub struct Part<'a> {
     pub policy: &'a Policy,
     /// What endorsers say of it.
     pub endorsed: &'a [Element],
+    /// What binds the key to it that signed its evidence; nothing where it is an enrolled device, or not believed.
+    pub binding: Option<KeyBinding>,
 }
+
+/// The claim of a result with what binds the key of its attester: its word and, where it rests on a manifest, behind a space
+/// the digest of that.
+const KEY: &str = "sextant_key";
 
 /// The claim of a result with what endorsers say: an array of maps, each of an element, with texts for keys.
 const ENDORSED: &str = "sextant_endorsed";
@@ -74,7 +80,14 @@ pub fn attestation_result(
     verifier: VerifierId,
     now: i64,
 ) -> AttestationResult {
-    let part = Part { name: SUBMOD, profile: Some(EVIDENCE_PROFILE), appraised, policy, endorsed: &[] };
+    let part = Part {
+        name: SUBMOD,
+        profile: Some(EVIDENCE_PROFILE),
+        appraised,
+        policy,
+        endorsed: &[],
+        binding: None,
+    };
     attestation_result_of(&[part], subject, policy.result_lifetime, verifier, now)
 }
 
@@ -89,7 +102,7 @@ pub fn attestation_result_of(
     let mut result = AttestationResult::new(verifier, now, now.saturating_add(lifetime));
     result.ueid = Some(subject.ueid.clone());
     result.confirmation.clone_from(&subject.key);
-    for Part { name, profile, appraised, policy, endorsed } in parts {
+    for Part { name, profile, appraised, policy, endorsed, binding } in parts {
         let reasons = appraised.reasons.iter().map(|reason| ResultReason {
             code: reason.code.as_str().to_owned(),
             details: reason.detail.iter().cloned().collect(),
@@ -102,12 +115,32 @@ pub fn attestation_result_of(
             profile: profile.map(ToOwned::to_owned),
             release: appraised.release.map(|release| release.as_bytes().to_vec()),
             reasons: reasons.collect(),
-            verifier_claims: endorsed_claim(endorsed).into_iter().collect(),
+            // In the order of their encodings, as they come back from CBOR.
+            verifier_claims: binding.map(binding_claim).into_iter().chain(endorsed_claim(endorsed)).collect(),
             ..Appraisal::new(vector)
         };
         result.submods.insert((*name).to_owned(), appraisal);
     }
     result
+}
+
+fn binding_claim(binding: KeyBinding) -> (ClaimKey, Vec<u8>) {
+    let text = match binding.manifest() {
+        Some(manifest) => format!("{} {manifest}", binding.as_str()),
+        None => binding.as_str().to_owned(),
+    };
+    (ClaimKey::Text(KEY.to_owned()), Writer::encode(|w| _ = w.text(&text)))
+}
+
+/// What a result says of what binds the key of an attester: the word, and the digest of a manifest.
+pub fn key_binding(appraisal: &Appraisal) -> Option<(String, Option<Digest>)> {
+    let is_key = |key: &ClaimKey| matches!(key, ClaimKey::Text(name) if name == KEY);
+    let (_, value) = appraisal.verifier_claims.iter().find(|(key, _)| is_key(key))?;
+    let text = cbor::Reader::new(value).text().ok()?;
+    Some(match text.split_once(' ') {
+        Some((word, manifest)) => (word.to_owned(), manifest.parse().ok()),
+        None => (text.to_owned(), None),
+    })
 }
 
 /// What endorsers say, as a claim of the verifier. Values without a plain form are left out.

@@ -333,6 +333,7 @@ mod tests {
             quoted: None,
             files: [file("app"), file("boot")].into(),
             lifecycle: None,
+            binding: None,
             debug: Some(DebugStatus::Disabled),
             carried: false,
             refused: None,

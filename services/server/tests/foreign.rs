@@ -193,7 +193,8 @@ fn result_follows_the_end_of_a_manifest_by_mere_time_and_over_a_restart() {
     site.until("the first is expected no more", || now(&first).1 == "reference-expired");
     assert_eq!(now(&first).2, ends);
     assert_eq!((now(&second).0, now(&second).1), affirmed);
-    assert_eq!(reappraisals(&site), 1);
+    // Its key is bound by another manifest now, which the results of all three say.
+    site.until("all are judged", || reappraisals(&site) == 3);
 
     // What ends while nobody watches is found at the start.
     site.stop();
@@ -201,7 +202,7 @@ fn result_follows_the_end_of_a_manifest_by_mere_time_and_over_a_restart() {
     site.start();
     let gone = |site: &Site| listed(site).iter().all(|one| codes(one) == ["digest-mismatch"]);
     site.until("nothing of both is expected", || gone(&site));
-    assert_eq!(reappraisals(&site), 4);
+    assert_eq!(reappraisals(&site), 6);
 }
 
 #[test]
@@ -244,6 +245,57 @@ fn result_for_the_nonce_of_another_party_keeps_it() {
     let result = SignedResult::decode_cwt(&cwt).unwrap().unverified().clone();
     assert_eq!(result.nonce.unwrap().as_bytes(), nonce);
     assert_eq!(result.issued_at, NOW);
+}
+
+#[test]
+fn one_result_is_shown_with_its_parts_beside_what_is_expected_of_them() {
+    let (site, device) = (Site::new(), key(31));
+    let id = provision(&site, &manifest("maker", &device, "b1").build().unwrap());
+    attest(&site, &device, "b2");
+    let of = |one: &Value| site.get(&format!("{RESULTS}/{}", one["session"].as_str().unwrap()));
+    let found = listed(&site).remove(0);
+    let bound = json!({ "by": "manifest", "manifest": format!("sha256:{id}") });
+    assert_eq!(found["key"], bound);
+    let shown = of(&found).expect(200).json();
+    for member in ["id", "session", "tier", "reasons", "expires_at", "result", "key"] {
+        assert_eq!(shown[member], found[member], "{member}");
+    }
+    let part = &shown["parts"][0];
+    assert_eq!((shown["parts"].as_array().unwrap().len(), &part["name"]), (1, &json!("PSA_IOT")));
+    assert_eq!(
+        (&part["tier"], codes(part), &part["key"]),
+        (&json!("contraindicated"), vec!["digest-mismatch"], &bound)
+    );
+    assert_eq!(
+        (&part["vector"]["instance-identity"], &part["vector"]["executables"]),
+        (&json!(2), &json!(96))
+    );
+    let comparison = &part["comparison"];
+    assert_eq!(comparison["against"], json!({ "release": id, "version": "maker", "chosen": "nearest" }));
+    let row = &comparison["components"][0];
+    assert_eq!((&row["component"], &row["verdict"]), (&json!("BL"), &json!("differs")));
+    assert_eq!(row["expected"]["digest"], digest("b1").to_string());
+    assert_eq!(row["measured"]["digest"], digest("b2").to_string());
+
+    // Whose key nobody knows has nothing that could be compared.
+    attest(&site, &key(40), "b1");
+    let forged = listed(&site).into_iter().find(|one| one["key"].is_null()).unwrap();
+    let shown = of(&forged).expect(200).json();
+    assert_eq!(
+        (&shown["parts"][0]["name"], codes(&shown["parts"][0])),
+        (&json!("device"), vec!["bad-evidence-signature"])
+    );
+    assert!(shown["parts"][0]["comparison"].is_null());
+
+    // What somebody put there is not believed, nor anything derived of it.
+    let session = found["session"].as_str().unwrap().replace('-', "");
+    edit(&site, &format!("UPDATE results SET evidence = x'00' WHERE session = x'{session}'"));
+    let shown = of(&found).expect(200).json();
+    assert_eq!((&shown["altered"], &shown["parts"], &shown["key"]), (&json!(true), &json!([]), &Value::Null));
+    assert!(listed(&site).iter().any(|one| one["altered"] == true));
+
+    site.get(&format!("{RESULTS}/00000000-0000-0000-0000-000000000000")).expect(404);
+    site.get(&format!("{RESULTS}/x")).expect(404);
 }
 
 #[test]

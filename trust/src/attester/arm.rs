@@ -14,7 +14,7 @@ use super::{
     elements::{component, element, raw},
     keys,
 };
-use crate::{Beliefs, EndorsedKey, Reason};
+use crate::{Beliefs, EndorsedKey, KeyBinding, Reason};
 
 pub(super) fn psa(token: &PsaToken, beliefs: &Beliefs<'_>, nonce: &Nonce) -> Result<Vec<Attester>, Reason> {
     let claims = token.unverified();
@@ -81,5 +81,6 @@ fn realm(claims: &CcaRealmClaims) -> Attester {
     let environment = Environment { class: Some(class), ..Environment::default() };
     let optional = (1..elements.len()).collect();
     let measured = Ect::evidence(environment, elements, CryptoKey::of_public_key(&claims.public_key));
-    Attester { optional, ..Attester::of("CCA_REALM", measured) }
+    let binding = Some(KeyBinding::Platform);
+    Attester { optional, binding, ..Attester::of("CCA_REALM", measured) }
 }

@@ -19,7 +19,7 @@ pub(super) fn of<'e>(
     let mut keys: Vec<_> = endorsed.into_iter().map(Cow::Borrowed).collect();
     keys.extend(beliefs.keys.iter().map(|key| {
         let key = AttestationKey::Signature(key.clone());
-        Cow::Owned(EndorsedKey { key, environment: Environment::default(), manifest: None })
+        Cow::Owned(EndorsedKey { key, environment: Environment::default(), manifest: None, certified: false })
     }));
     match certified(beliefs, environment, certificates) {
         Ok(key) => keys.extend(key.map(Cow::Owned)),
@@ -64,7 +64,7 @@ fn certified(
         match verify_chain(leaf, intermediates, beliefs.authorities, beliefs.now) {
             Ok(_) => {
                 let environment = Environment { instance: named.cloned(), ..Environment::default() };
-                return Ok(Some(EndorsedKey { key, environment, manifest: None }));
+                return Ok(Some(EndorsedKey { key, environment, manifest: None, certified: true }));
             }
             Err(error) => refusal = refused(&error),
         }
@@ -78,7 +78,7 @@ fn certified(
         match verify_chain(leaf, intermediates, anchor, beliefs.now) {
             Ok(_) => {
                 let (environment, manifest) = (authority.environment.clone(), Some(authority.manifest));
-                return Ok(Some(EndorsedKey { key, environment, manifest }));
+                return Ok(Some(EndorsedKey { key, environment, manifest, certified: true }));
             }
             Err(error) => refusal = refused(&error),
         }

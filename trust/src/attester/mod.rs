@@ -22,7 +22,7 @@ use eat::{
 use x509::Certificate;
 
 use crate::{
-    Code, EndorsedKey, Endorsements, Measured, Policy, Reason, Release,
+    Code, EndorsedKey, Endorsements, KeyBinding, Measured, Policy, Reason, Release,
     corroborate::{component, digests},
     quoted::Quoted,
 };
@@ -108,6 +108,8 @@ pub struct Attester {
     pub lifecycle: Option<Lifecycle>,
     /// Whether it can be debugged.
     pub debug: Option<DebugStatus>,
+    /// What binds its key to it; nothing where it is not believed.
+    pub binding: Option<KeyBinding>,
     /// Whether it is part of the claims of another, so that it need not measure anything where nobody expects it to.
     pub carried: bool,
     /// Why it is not believed, though others in the same evidence are.
@@ -280,7 +282,8 @@ impl Attester {
 
     fn new(name: &str, environment: Environment, elements: Vec<Element>, by: &EndorsedKey) -> Self {
         // What the endorsement says of the device counts as well: evidence need not tell its own class.
-        Self::signed(name, keys::merged(environment, &by.environment), elements, by)
+        let environment = keys::merged(environment, &by.environment);
+        Self { binding: Some(by.binding()), ..Self::signed(name, environment, elements, by) }
     }
 
     fn signed(name: &str, environment: Environment, elements: Vec<Element>, by: &EndorsedKey) -> Self {
@@ -303,6 +306,7 @@ impl Attester {
             files: Vec::new(),
             lifecycle: None,
             debug: None,
+            binding: None,
             carried: false,
             refused: None,
         }

@@ -19,7 +19,7 @@ use eat::{
 };
 
 use super::{Attester, arm, elements::element, is_psa, keys, malformed};
-use crate::{Beliefs, Code, EndorsedKey, Measured, Reason};
+use crate::{Beliefs, Code, EndorsedKey, KeyBinding, Measured, Reason};
 
 /// Content-Format of CoSWID (RFC 9393, section 8.2).
 const COSWID_FORMAT: u16 = 258;
@@ -187,7 +187,10 @@ impl Part<'_> {
         let name = called(&self.path);
         let attester = match self.carried {
             // It is of an environment of its own, of which the endorsement of its signer's key says nothing.
-            true => Attester::signed(&name, environment, elements, &self.by),
+            true => Attester {
+                binding: Some(KeyBinding::Whole),
+                ..Attester::signed(&name, environment, elements, &self.by)
+            },
             false => Attester::new(&name, environment, elements, &self.by),
         };
         Ok(Attester { profile, files, debug: self.claims.dbgstat, carried: self.carried, ..attester })

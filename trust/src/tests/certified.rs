@@ -24,7 +24,7 @@ use super::{
     attester::beliefs,
     fixture::{NOW, key},
 };
-use crate::{Beliefs, Code, Endorsements, ForeignEvidence};
+use crate::{Beliefs, Code, Endorsements, ForeignEvidence, KeyBinding};
 
 const MODEL: [u8; 8] = [0x22; 8];
 /// COSE header parameter (RFC 9360).
@@ -104,11 +104,15 @@ fn json_token(device: &SigningKey, told: Option<&[u8]>, chain: &[&Certificate]) 
 }
 
 fn found(bytes: &[u8], beliefs: &Beliefs<'_>) -> Result<Environment, Code> {
+    bound(bytes, beliefs).map(|(environment, _)| environment)
+}
+
+fn bound(bytes: &[u8], beliefs: &Beliefs<'_>) -> Result<(Environment, Option<KeyBinding>), Code> {
     let form = if bytes.starts_with(b"ey") { "application/eat+jwt" } else { "application/eat+cwt" };
     let media_type = MediaType::parse(form).unwrap();
     let evidence = ForeignEvidence::decode(bytes, &media_type).map_err(|reason| reason.code)?;
     let attesters = evidence.verify(beliefs, &nonce()).map_err(|reason| reason.code)?;
-    Ok(attesters[0].measured.environment.clone())
+    Ok((attesters[0].measured.environment.clone(), attesters[0].binding))
 }
 
 fn environment(class: Option<&[u8]>, instance: Option<&[u8]>) -> Environment {
@@ -232,7 +236,14 @@ fn authorities_of_manifests_certify_the_instance_or_class_that_they_are_named_fo
         assert_eq!(found(&own, &beliefs(&endorsements)), Err(Code::UnknownDevice));
     }
     let mut endorsements = naming(&root, environment(Some(&MODEL), None));
+    let told = token(&device, Some(&ueid), &[&named]);
+    let by_manifest = bound(&told, &beliefs(&endorsements)).unwrap().1;
+    let roots = [root.clone()];
+    let nobody = Endorsements::new();
+    let by_operator = bound(&told, &Beliefs { authorities: &roots, ..beliefs(&nobody) }).unwrap().1;
+    assert_eq!(by_operator, Some(KeyBinding::OperatorAuthority));
     let manifest = endorsements.authorities(&environment(Some(&MODEL), None), NOW)[0].manifest;
+    assert_eq!(by_manifest, Some(KeyBinding::ManifestAuthority(manifest)));
     assert!(endorsements.remove(&manifest));
     let bytes = token(&device, Some(&ueid), &[&named]);
     assert_eq!(found(&bytes, &beliefs(&endorsements)), Err(Code::UnknownDevice));

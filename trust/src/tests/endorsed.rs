@@ -255,7 +255,7 @@ fn a_result_repeats_what_endorsers_say() {
     let found = corroborated(None, &[("app", "a1")], &beliefs(&endorsements));
     let (appraised, endorsed) = (&found.appraised, found.endorsed.as_slice());
     let policy = &Policy::default();
-    let part = Part { name: "EAT", profile: None, appraised, policy, endorsed };
+    let part = Part { name: "EAT", profile: None, appraised, policy, endorsed, binding: None };
     let subject = Subject { ueid: Ueid::new(&ueid()).unwrap(), key: None, nonce: Some(nonce()) };
     let verifier = eat::VerifierId { developer: "d".into(), build: "b".into() };
     let result = attestation_result_of(&[part], &subject, policy.result_lifetime, verifier, NOW);

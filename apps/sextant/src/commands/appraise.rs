@@ -9,10 +9,10 @@ use cose::{Purpose, TrustAnchors};
 use crypto::PublicKey;
 use rules::Sandbox;
 use trust::{
-    Attester, Beliefs, Code, Compared, Comparison, Corroborated, Endorsements, Measured, OwnRelease, Part,
-    Policy, Reason, References, Release, ReleaseAnchors, Releases, SUBMOD, Subject, apply_rules,
-    apply_rules_to_attester, attestation_result, attestation_result_of, corroborate, digest_of_rules,
-    refuse_evidence, verify_manifest,
+    Attester, Beliefs, Code, Compared, Comparison, Corroborated, Endorsements, KeyBinding, Measured,
+    OwnRelease, Part, Policy, Reason, References, Release, ReleaseAnchors, Releases, SUBMOD, Subject,
+    apply_rules, apply_rules_to_attester, attestation_result, attestation_result_of, corroborate,
+    digest_of_rules, refuse_evidence, verify_manifest,
 };
 use x509::Certificate;
 
@@ -312,13 +312,13 @@ fn judge_any(
         (Ok(_), None) => Err(Code::ReplayedNonce.into()),
         (Err(reason), _) => Err(reason),
     };
-    let mut judged: Vec<(String, Option<String>, Corroborated)> = Vec::new();
+    let mut judged: Vec<JudgedPart> = Vec::new();
     let mut components = Vec::new();
     let believed = attesters.is_ok();
     match attesters {
         Err(reason) => {
             let nothing = Corroborated { appraised: refuse_evidence(reason), endorsed: Vec::new() };
-            judged.push((SUBMOD.to_owned(), None, nothing));
+            judged.push(JudgedPart { name: SUBMOD.to_owned(), profile: None, found: nothing, binding: None });
         }
         Ok(attesters) => {
             for attester in &attesters {
@@ -345,27 +345,37 @@ fn judge_any(
                 let is_of_class = |release: &&Release| attester.is_of_class(release.class());
                 expected.extend(releases.iter().filter(is_of_class).map(of_release));
                 components.push((attester.name.clone(), compared(&attester.components(), &expected)));
-                judged.push((attester.name, attester.profile, Corroborated { appraised, endorsed }));
+                let found = Corroborated { appraised, endorsed };
+                let Attester { name, profile, binding, .. } = attester;
+                judged.push(JudgedPart { name, profile, found, binding });
             }
         }
     }
-    let parts: Vec<Part<'_>> = judged.iter().map(|judged| part(judged, policy)).collect();
+    let parts: Vec<Part<'_>> = judged.iter().map(|judged| judged.part(policy)).collect();
     let nobody = Ueid::new(&[0; Ueid::MIN_LEN]).expect("a UEID of the shortest length is one");
     let subject = Subject { ueid: nobody, key: None, nonce: nonce.filter(|_| believed) };
     let mut result = attestation_result_of(&parts, &subject, policy.result_lifetime, verifier(), *now);
     // No gateway is to take this for a device of its own.
     result.ueid = None;
     result.nonce.clone_from(&command.presented.nonce);
-    let found = judged.iter().flat_map(|(.., found)| &found.appraised.reasons).next().cloned();
+    let found = judged.iter().flat_map(|judged| &judged.found.appraised.reasons).next().cloned();
     Ok(Judged { result, reason: found, components })
 }
 
-fn part<'j>(
-    (name, profile, found): &'j (String, Option<String>, Corroborated),
-    policy: &'j Policy,
-) -> Part<'j> {
-    let Corroborated { appraised, endorsed } = found;
-    Part { name, profile: profile.as_deref(), appraised, policy, endorsed }
+/// What was made of one part that attests.
+struct JudgedPart {
+    name: String,
+    profile: Option<String>,
+    found: Corroborated,
+    binding: Option<KeyBinding>,
+}
+
+impl JudgedPart {
+    fn part<'j>(&'j self, policy: &'j Policy) -> Part<'j> {
+        let Corroborated { appraised, endorsed } = &self.found;
+        let (name, profile) = (&self.name, self.profile.as_deref());
+        Part { name, profile, appraised, policy, endorsed, binding: self.binding }
+    }
 }
 
 fn source<'r>(rules: &'r [String], digest: &crypto::Digest) -> Option<&'r str> {

@@ -5,11 +5,14 @@
 
 use std::{sync::atomic::Ordering, time::Duration};
 
-use api::{ForeignResult as Listed, Page};
 use eat::{AttestationResult, SignedResult};
-use store::{ForeignResult, ResultId, Timestamp};
+use store::{ForeignResult, Timestamp};
 
-use crate::app::{App, Failure, attestation::Open, devices::MAX_PAGE, foreign::Answered, reasons, rfc3339};
+use crate::app::{
+    App, Failure,
+    attestation::Open,
+    foreign::{Answered, Beside},
+};
 
 /// Results read at once.
 const BATCH: u32 = 256;
@@ -84,7 +87,7 @@ impl App {
             ours: before.nonce.is_none(),
         };
         let sessions = core::slice::from_ref(&open);
-        let judged = self.judge_foreign(&record.evidence, media_type, sessions, None).await?;
+        let judged = self.judge_foreign(&record.evidence, media_type, sessions, None, Beside::Left).await?;
         let result = self.foreign_result(&judged, &open, now)?;
         if says_the_same(&before, &result) {
             return Ok(());
@@ -96,21 +99,6 @@ impl App {
         self.store.judge_foreign_again(earlier, new).await?;
         Ok(())
     }
-
-    /// The newest result of each session with a device that is not enrolled, the last to end first.
-    pub(crate) async fn foreign_views(
-        &self,
-        before: Option<&str>,
-        limit: u32,
-    ) -> Result<Page<Listed>, Failure> {
-        let before = before.map(str::parse).transpose();
-        let before = before.map_err(|_| Failure::Malformed("`after` is no id of a result".to_owned()))?;
-        let limit = limit.clamp(1, MAX_PAGE);
-        let found = self.store.foreign_results(before.map(ResultId), limit).await?;
-        let is_full = u32::try_from(found.len()).is_ok_and(|found| found == limit);
-        let next = found.last().filter(|_| is_full).map(|last| last.record.id.0.to_string());
-        Ok(Page { items: found.into_iter().map(view).collect(), next })
-    }
 }
 
 /// Whether two results say the same but for when, and details such as ages.
@@ -121,20 +109,4 @@ fn says_the_same(before: &AttestationResult, after: &AttestationResult) -> bool 
         submods
     };
     bare(before) == bare(after)
-}
-
-fn view(found: ForeignResult) -> Listed {
-    let record = found.record;
-    Listed {
-        id: record.id.0,
-        session: found.session.to_string(),
-        media_type: record.media_type.unwrap_or_default(),
-        instance: record.device.map(|device| device.to_string()),
-        tier: record.tier,
-        reasons: reasons::from_json(&record.reasons),
-        judged_at: rfc3339(Timestamp::from_seconds(record.issued)),
-        expires_at: rfc3339(Timestamp::from_seconds(record.expires)),
-        again: found.again,
-        result: api::Base64Url(record.cwt),
-    }
 }

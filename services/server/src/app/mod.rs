@@ -21,6 +21,7 @@ mod epoch;
 pub(crate) mod failure;
 mod foreign;
 pub(crate) mod foreign_again;
+mod foreign_views;
 pub(crate) mod gateways;
 pub(crate) mod holds;
 pub(crate) mod limiter;
