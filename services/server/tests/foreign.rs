@@ -2,6 +2,8 @@
 
 mod common;
 
+use std::io::{BufRead as _, BufReader};
+
 use api::Session;
 use common::{
     Maker, NOW, Site, edit,
@@ -296,6 +298,85 @@ fn one_result_is_shown_with_its_parts_beside_what_is_expected_of_them() {
 
     site.get(&format!("{RESULTS}/00000000-0000-0000-0000-000000000000")).expect(404);
     site.get(&format!("{RESULTS}/x")).expect(404);
+}
+
+#[test]
+fn people_see_every_result_and_one_of_them_as_they_are_now() {
+    let (site, device) = (Site::new(), key(31));
+    let form = "application/x-www-form-urlencoded";
+    let body = format!("access={}&next=%2F", site.admin);
+    let reply = site.call("POST", "/login", None, form, Some(body.as_bytes())).expect(303);
+    let cookie = reply.header("set-cookie").split(';').next().unwrap().to_owned();
+    let get = |path: &str| site.call_with("GET", path, None, "", None, &[("cookie", &cookie)]);
+    let list = || get("/attestation").expect(200).text();
+    assert!(list().contains("No evidence of a device that is not enrolled has come yet."));
+
+    // What is open shows the result as it comes, and as it changes.
+    let stream = |on: &str| {
+        let request = ureq::http::Request::builder().uri(site.url(&format!("/events?on={on}")));
+        let response = site.agent().run(request.header("cookie", &cookie).body(()).unwrap()).unwrap();
+        let mut lines = BufReader::new(response.into_body().into_reader()).lines().map_while(Result::ok);
+        // The data of one event after the other.
+        std::iter::from_fn(move || {
+            let mut data = String::new();
+            loop {
+                let line = lines.next()?;
+                match line.strip_prefix("data: ") {
+                    Some(more) => data.push_str(more),
+                    None if line.is_empty() && !data.is_empty() => return Some(data),
+                    None => {}
+                }
+            }
+        })
+    };
+    let mut live = stream("attestation");
+    assert!(live.next().unwrap().contains("has come yet"));
+    attest(&site, &device, "b2");
+    assert!(live.next().unwrap().contains("Contraindicated"));
+    let page = list();
+    for shown in ["01333333…33333333", PSA, "None that counts", "nobody vouches for a key of it"] {
+        assert!(page.contains(shown), "{shown}: {page}");
+    }
+    let href =
+        page.split("href=\"/attestation/results/").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    let path = format!("/attestation/results/{href}");
+    let mut live_one = stream(&format!("result:{href}"));
+    assert!(live_one.next().unwrap().contains("None that counts"));
+
+    let id = provision(&site, &manifest("maker", &device, "b1").build().unwrap());
+    let swapped = live_one.next().unwrap();
+    for shown in ["id=\"verdict\"", "id=\"parts\"", "PSA_IOT", "Named by a manifest", "does not equal"] {
+        assert!(swapped.contains(shown), "{shown}: {swapped}");
+    }
+    assert!(live.next().unwrap().contains("Named by a manifest"));
+    let page = get(&path).expect(200).text();
+    let (short_expected, short_measured) = (digest("b1").to_string(), digest("b2").to_string());
+    for shown in [
+        "BL runs software that no release contains.",
+        "instance-identity 2",
+        "Compared with <b><bdi>maker</bdi></b>",
+        "which comes nearest",
+        "judged again",
+        &id,
+        &short_expected,
+        &short_measured,
+        "Differs",
+        "id=\"evidence\"",
+    ] {
+        assert!(page.contains(shown), "{shown}: {page}");
+    }
+    assert!(page.contains("<h1") && !page.contains(" style="));
+    assert!(page.contains(&format!("data-live=\"/events?on=result:{href}\"")), "{page}");
+    assert!(get("/").expect(200).text().contains("href=\"/attestation\""));
+
+    // Ended ones are told to be so, and what was altered is not believed.
+    site.clock.advance_seconds(301);
+    assert!(list().contains("Ended"));
+    edit(&site, "UPDATE results SET evidence = x'a0'");
+    assert!(list().contains("Altered"));
+    assert!(get(&path).expect(200).text().contains("Nothing of it is believed."));
+    get("/attestation/results/00000000-0000-0000-0000-000000000000").expect(404);
+    get("/attestation/results/x").expect(404);
 }
 
 #[test]
