@@ -130,7 +130,7 @@ fn gives_lists_fetches_and_revokes_manifests() {
     let all = format!("[{listed}]");
     let result = r#"{"items":[{"id":7,"session":"x","media_type":"application/eat+cwt","instance":"01aa","tier":"warning",
         "reasons":[{"code":"release-revoked","detail":{}}],"judged_at":"2026-11-29T08:00:00Z",
-        "expires_at":"2026-11-29T08:05:00Z","again":true,"result":"AA"}]}"#;
+        "expires_at":"2026-11-29T08:05:00Z","again":true,"key":{"by":"manifest-authority","manifest":"sha256:00"},"result":"AA"}]}"#;
     let answers =
         [(201, listed), (422, PROBLEM), (200, all.as_str()), (200, "bytes"), (204, ""), (200, result)];
     let server = Server::start(&desk, &answers);
@@ -143,7 +143,7 @@ fn gives_lists_fetches_and_revokes_manifests() {
     assert_eq!(desk.read("out.cbor"), b"bytes");
     assert_eq!(server.run(&desk, "endorsement revoke 00ff").status, 0);
     let results = server.run(&desk, "endorsement results --limit 3 --after 9").stdout;
-    for words in ["01aa", "warning", "release-revoked", "2026-11-29T08:00:00Z again"] {
+    for words in ["01aa", "warning", "manifest-authority", "release-revoked", "2026-11-29T08:00:00Z again"] {
         assert!(results.contains(words), "{results}");
     }
     let asked = server.asked();

@@ -89,7 +89,7 @@ pub(crate) fn run(command: Endorsement, printer: &Printer) -> Result<Answer, Fai
             server.client()?.get::<Page<ForeignResult>>(&path)?.answer(printer, |page| {
                 let rows: Vec<_> = page.items.iter().map(result_row).collect();
                 printer.table(
-                    &["result", "instance", "tier", "reasons", "judged", "ends", "media type"],
+                    &["result", "instance", "tier", "key", "reasons", "judged", "ends", "media type"],
                     &rows,
                     &page,
                 );
@@ -107,7 +107,8 @@ fn result_row(result: &ForeignResult) -> Vec<String> {
     vec![
         result.id.to_string(),
         result.instance.clone().unwrap_or_else(|| "-".to_owned()),
-        result.tier.clone(),
+        if result.altered { "altered".to_owned() } else { result.tier.clone() },
+        result.key.as_ref().map_or_else(|| "-".to_owned(), |key| key.by.clone()),
         if codes.is_empty() { "-".to_owned() } else { codes.join(", ") },
         judged,
         result.expires_at.clone(),
