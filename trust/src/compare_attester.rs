@@ -1,24 +1,27 @@
 use alloc::{
     collections::{BTreeMap, BTreeSet},
+    format,
     string::String,
     vec::Vec,
 };
 
-use crypto::Digest;
+use corim::{Element, RegisterId};
+use crypto::{Digest, HashAlgorithm};
 
 use crate::{
     Against, Agreement, Attester, Beliefs, Candidate, Chosen, Compared, Comparison, Expected, Measured,
-    corroborate::{component, digests},
+    corroborate::{component, digests, name},
     matching::{Pair, nearest, pairs},
 };
 
-/// Sets what an attester measured beside what is expected of its environment, by manifests or by releases of the operator's
-/// own: by the release that was `found` to cover it, or else the one that comes nearest.
+/// Sets what an attester measured beside what is expected of its environment now, by manifests or by releases of the
+/// operator's own: by the release that was `found` to cover it, or else the one that comes nearest.
 ///
-/// Only what has a digest is set side by side. Where a release names one element several times, as alternatives, it is the
-/// one that agrees, or else the first.
+/// Only what has a digest is set side by side, each integrity register for itself, by an algorithm that both sides have.
+/// Where a release names one element several times, as alternatives, it is the one that agrees, or else the first.
 pub fn compare_attester(attester: &Attester, beliefs: &Beliefs<'_>, found: Option<&Digest>) -> Comparison {
-    let (measured, optional) = measured(attester, beliefs);
+    let releases = releases(attester, beliefs);
+    let (measured, optional) = measured(attester, beliefs, &releases);
     let (mut by_name, mut again) = (BTreeMap::new(), Vec::new());
     for one in &measured {
         match by_name.get(one.name.as_str()) {
@@ -28,8 +31,11 @@ pub fn compare_attester(attester: &Attester, beliefs: &Beliefs<'_>, found: Optio
             None => _ = by_name.insert(one.name.as_str(), one),
         }
     }
-    let manifests = manifests(attester, beliefs, &by_name);
-    let mut candidates: Vec<Candidate<'_>> = manifests.iter().map(Expecting::candidate).collect();
+    let expecting: Vec<_> = releases.iter().map(|release| (release, release.expected(&by_name))).collect();
+    let mut candidates: Vec<Candidate<'_>> = Vec::new();
+    for (release, expected) in &expecting {
+        candidates.push(Candidate { release: release.manifest, version: &release.name, expected });
+    }
     let own = beliefs.releases.iter().filter(|own| attester.is_of_class(own.release.class()));
     candidates.extend(own.map(|own| own.release.candidate()));
     let matched = found.and_then(|found| {
@@ -70,56 +76,99 @@ pub fn compare_attester(attester: &Attester, beliefs: &Beliefs<'_>, found: Optio
     Comparison { against, components }
 }
 
-/// What was measured, and which of it need not be expected. PCRs are in the terms of the first release that names those that
-/// were quoted.
-fn measured(attester: &Attester, beliefs: &Beliefs<'_>) -> (Vec<Measured>, BTreeSet<String>) {
-    let Some(quoted) = &attester.quoted else {
-        let elements = attester.optional.iter().filter_map(|index| attester.measured.elements.get(*index));
-        return (attester.components(), elements.map(component).collect());
+/// A component or integrity register, and its digests by different algorithms.
+struct Digested {
+    name: String,
+    digests: Vec<Digest>,
+}
+
+fn digested(element: &Element) -> Vec<Digested> {
+    let registers = &element.values.integrity_registers;
+    if registers.is_empty() {
+        return Vec::from([Digested { name: component(element), digests: digests(element) }]);
+    }
+    let register = |(id, digests): (&RegisterId, &Vec<corim::Digest>)| Digested {
+        name: match id {
+            RegisterId::Number(number) => format!("register {number}"),
+            RegisterId::Name(name) => name.clone(),
+        },
+        digests: digests.iter().filter_map(corim::Digest::to_crypto).collect(),
     };
-    let forms = quoted.elements(&attester.measured.environment, beliefs.endorsements);
-    let elements = forms.unwrap_or_default().into_iter().next().unwrap_or_default();
-    let one = |element: &corim::Element| {
-        let name = component(element);
-        let digest = digests(element).first().copied();
-        Measured { name, digest, size: None }
-    };
-    (elements.iter().map(one).collect(), BTreeSet::new())
+    registers.iter().map(register).collect()
 }
 
 /// What a release of a manifest expects of an environment.
-struct Expecting {
+struct Release {
     manifest: Digest,
     name: String,
-    expected: Vec<Expected>,
+    components: Vec<Digested>,
 }
 
-impl Expecting {
-    fn candidate(&self) -> Candidate<'_> {
-        Candidate { release: self.manifest, version: &self.name, expected: &self.expected }
-    }
-}
-
-fn manifests(
-    attester: &Attester,
-    beliefs: &Beliefs<'_>,
-    measured: &BTreeMap<&str, &Measured>,
-) -> Vec<Expecting> {
-    let mut all = Vec::new();
-    for (id, name, components) in beliefs.endorsements.expected_of(&attester.measured.environment) {
+impl Release {
+    /// What it expects, each by the algorithm of what was measured.
+    fn expected(&self, measured: &BTreeMap<&str, &Measured>) -> Vec<Expected> {
         let mut expected: Vec<Expected> = Vec::new();
-        for Measured { name, digest, size } in components {
-            let Some(digest) = digest else { continue };
-            let one = Expected { name, digest, size, required: true, version: None };
-            let agrees = measured.get(one.name.as_str()).is_some_and(|found| found.digest == Some(digest));
+        for Digested { name, digests } in &self.components {
+            let found = measured.get(name.as_str()).and_then(|measured| measured.digest);
+            let of = |algorithm: HashAlgorithm| digests.iter().find(|digest| digest.algorithm() == algorithm);
+            let same = found.and_then(|found| of(found.algorithm()));
+            let Some(digest) = same.or(digests.first()).copied() else { continue };
+            let one = Expected { name: name.clone(), digest, size: None, required: true, version: None };
             match expected.iter_mut().find(|other| other.name == one.name) {
-                Some(other) if agrees => *other = one,
+                Some(other) if found == Some(digest) => *other = one,
                 Some(_) => {}
                 None => expected.push(one),
             }
         }
-        let origin = beliefs.endorsements.origin(id).copied();
-        all.extend(origin.map(|manifest| Expecting { manifest, name, expected }));
+        expected
+    }
+}
+
+/// The releases of manifests that say something of the environment and are valid.
+fn releases(attester: &Attester, beliefs: &Beliefs<'_>) -> Vec<Release> {
+    let (endorsements, environment) = (beliefs.endorsements, &attester.measured.environment);
+    let (releases, _) = endorsements.references().about(environment);
+    let mut all = Vec::new();
+    for release in releases {
+        let Some(manifest) = endorsements.origin(&release.id).copied() else { continue };
+        if !endorsements.is_valid(release, beliefs.now) {
+            continue;
+        }
+        let about = release.triples.iter().filter(|triple| triple.environment.is_satisfied_by(environment));
+        let measurements = about.flat_map(|triple| &triple.measurements);
+        let components = measurements.flat_map(|measurement| digested(&measurement.into())).collect();
+        all.push(Release { manifest, name: name(&release.id), components });
     }
     all
+}
+
+/// What was measured, by an algorithm that some release names it by, and which of it need not be expected. PCRs are in the
+/// terms of the first release that names those that were quoted.
+fn measured(
+    attester: &Attester,
+    beliefs: &Beliefs<'_>,
+    releases: &[Release],
+) -> (Vec<Measured>, BTreeSet<String>) {
+    if !attester.files.is_empty() {
+        return (attester.files.clone(), BTreeSet::new());
+    }
+    let mut algorithms: BTreeMap<&str, BTreeSet<HashAlgorithm>> = BTreeMap::new();
+    for one in releases.iter().flat_map(|release| &release.components) {
+        algorithms.entry(&one.name).or_default().extend(one.digests.iter().map(Digest::algorithm));
+    }
+    let one = |Digested { name, digests }: Digested| {
+        let named = |digest: &&Digest| {
+            algorithms.get(name.as_str()).is_some_and(|algorithms| algorithms.contains(&digest.algorithm()))
+        };
+        let digest = digests.iter().find(named).or(digests.first()).copied();
+        Measured { name, digest, size: None }
+    };
+    let Some(quoted) = &attester.quoted else {
+        let optional = attester.optional.iter().filter_map(|index| attester.measured.elements.get(*index));
+        let measured = attester.measured.elements.iter().flat_map(digested).map(one).collect();
+        return (measured, optional.map(component).collect());
+    };
+    let forms = quoted.elements(&attester.measured.environment, beliefs.endorsements);
+    let elements = forms.unwrap_or_default().into_iter().next().unwrap_or_default();
+    (elements.iter().flat_map(digested).map(one).collect(), BTreeSet::new())
 }

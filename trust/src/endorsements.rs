@@ -255,14 +255,8 @@ impl Endorsements {
     /// What manifests expect of an environment, for people to compare with what was measured: the name of each release, and
     /// its components.
     pub fn expected(&self, environment: &Environment) -> Vec<(String, Vec<Measured>)> {
-        let releases = self.expected_of(environment).into_iter();
-        releases.map(|(_, name, components)| (name, components)).collect()
-    }
-
-    /// The same with the identifier of each release.
-    pub(crate) fn expected_of(&self, environment: &Environment) -> Vec<(&ReleaseId, String, Vec<Measured>)> {
         let measured = |measurement: &Measurement| {
-            let element = Element { key: measurement.key.clone(), values: measurement.values.clone() };
+            let element = Element::from(measurement);
             Measured {
                 name: corroborate::component(&element),
                 digest: corroborate::digests(&element).first().copied(),
@@ -270,14 +264,13 @@ impl Endorsements {
             }
         };
         let (releases, _) = self.references.about(environment);
-        let mut expected = Vec::new();
-        for release in releases {
-            let about =
-                release.triples.iter().filter(|triple| triple.environment.is_satisfied_by(environment));
+        let each = |release: &Release| {
+            let triples = release.triples.iter();
+            let about = triples.filter(|triple| triple.environment.is_satisfied_by(environment));
             let components = about.flat_map(|triple| &triple.measurements).map(measured).collect();
-            expected.push((&release.id, corroborate::name(&release.id), components));
-        }
-        expected
+            (corroborate::name(&release.id), components)
+        };
+        releases.into_iter().map(each).collect()
     }
 
     /// Adds to what an attester measured whatever valid manifests say is then true of it: endorsed values, and those of

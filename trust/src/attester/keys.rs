@@ -33,9 +33,9 @@ pub(super) fn of<'e>(
     Ok(keys)
 }
 
-/// The key of the certificate that came with evidence (`x5chain`, RFC 9360; `x5c`, RFC 7515), where it leads to somebody who may certify
-/// this device: the operator's authorities, of devices that their certificates name, and those of manifests, of the
-/// instance or class of the triple that holds them.
+/// The key of the certificate that came with evidence (`x5chain`, RFC 9360; `x5c`, RFC 7515), where it leads to somebody
+/// who may certify this device: the operator's authorities, of devices that their certificates name, and those of
+/// manifests, of the instance or class of the triple that holds them.
 ///
 /// Evidence that tells which device it is from is believed so only where the certificate or the triple says the same.
 fn certified(

@@ -420,6 +420,11 @@ fn components_stand_beside_the_release_that_matches_or_comes_nearest() {
     let nothing = naming(&key(31), Environment { class: None, ..platform_of(instance()) });
     assert_eq!(beside(&[("BL", "b1")], &nothing), (None, vec!["BL unknown-".into()]));
 
+    // What a manifest expected until its end is expected no more.
+    let past = Beliefs { now: NOW + 1001, ..beliefs(&known) };
+    let attesters = verify(&token(&key(31), SECURED, releases[0], &SIGNER), &known, &nonce()).unwrap();
+    assert_eq!(compare_attester(&attesters[0], &past, None).against, None);
+
     // What must not run is told whatever is expected.
     let attesters =
         verify(&token(&key(31), SECURED, &[("BL", "b1"), ("APP", "a1")], &SIGNER), &known, &nonce()).unwrap();

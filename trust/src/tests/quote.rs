@@ -14,7 +14,10 @@ use super::{
     attester::beliefs,
     fixture::{NOW, key},
 };
-use crate::{Appraised, Beliefs, Code, Endorsements, ForeignEvidence, corroborate, unwrap_evidence};
+use crate::{
+    Agreement, Appraised, Beliefs, Code, Endorsements, ForeignEvidence, compare_attester, corroborate,
+    unwrap_evidence,
+};
 
 const NODE: [u8; 16] = [0x44; 16];
 const QUALIFIED_NAME: [u8; 34] = [9; 34];
@@ -352,4 +355,34 @@ fn quotes_of_vectors_are_judged_as_their_index_says() {
         found(CMW, &read("cmw-made/tpm-collection.cbor"), &Endorsements::new()),
         Some(Code::UnknownDevice)
     );
+}
+
+#[test]
+fn quoted_pcrs_stand_beside_what_is_expected_each_for_itself() {
+    let device = key(41);
+    let named = [(0, value(0)), (4, value(4)), (7, value(7))];
+    let rows = [
+        (elements(&named), ["0", "4", "7"]),
+        (registers(&named), ["register 0", "register 4", "register 7"]),
+    ];
+    for (release, names) in rows {
+        let by = Instance::Bytes(QUALIFIED_NAME.into());
+        let endorsements = endorsements(&device, by, &class(), std::slice::from_ref(&release));
+        let beside = |values: &[Digest]| {
+            let media_type = MediaType::parse(CMW).unwrap();
+            let bytes = whole(&device, &[0, 4, 7], values);
+            let evidence = ForeignEvidence::decode(&bytes, &media_type).unwrap();
+            let beliefs = beliefs(&endorsements);
+            let attesters = evidence.verify(&beliefs, &nonce()).unwrap();
+            let found = corroborate(&attesters[0], &beliefs).appraised.release;
+            let rows = compare_attester(&attesters[0], &beliefs, found.as_ref()).components;
+            rows.into_iter().map(|row| (row.name, row.agreement)).collect::<Vec<_>>()
+        };
+        let expected = |last| {
+            let agreements = [Agreement::Same, Agreement::Same, last];
+            names.iter().map(|name| String::from(*name)).zip(agreements).collect::<Vec<_>>()
+        };
+        assert_eq!(beside(&[value(0), value(4), value(7)]), expected(Agreement::Same));
+        assert_eq!(beside(&[value(0), value(4), value(9)]), expected(Agreement::Differs));
+    }
 }

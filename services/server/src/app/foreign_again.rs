@@ -1,5 +1,6 @@
 //! Judging evidence of devices that are not enrolled again: when manifests, releases, denied digests or rules change, or a
-//! manifest comes to its end, the newest result of each session that has not ended is made anew from the evidence that came, without asking anybody.
+//! manifest comes to its end, the newest result of each session that has not ended is made anew from the evidence that came,
+//! without asking anybody.
 //!
 //! Signatures are verified again as well: whose key counts is among what changes.
 
