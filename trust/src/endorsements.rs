@@ -10,7 +10,8 @@ use corim::{
     StateSet, TagId, VerifiedCorim,
 };
 use coswid::{Tag, TagKind};
-use crypto::{Digest, PublicKey};
+use crypto::{Digest, PublicKey, RsaPublicKey};
+use eat::TpmKey;
 use x509::Certificate;
 
 use crate::{Code, KeyBinding, Measured, Reason, corroborate};
@@ -37,6 +38,8 @@ pub struct Endorsements {
     endorsing: BTreeMap<About, BTreeSet<Digest>>,
     /// Where the reference values of a release come from.
     origins: BTreeMap<ReleaseId, Digest>,
+    /// The last seconds of manifests that end, and how many end then.
+    ends: BTreeMap<i64, usize>,
 }
 
 #[derive(Clone, Debug)]
@@ -53,11 +56,20 @@ enum About {
     Other,
 }
 
-/// A key with which a device attests.
+/// A public key with which a device attests.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AttestationKey {
+    /// One that signs tokens and quotes.
+    Signature(PublicKey),
+    /// One of RSA, which signs quotes of TPMs alone.
+    Rsa(RsaPublicKey),
+}
+
+/// A key with which a device attests, and whose it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EndorsedKey {
     /// The key.
-    pub key: PublicKey,
+    pub key: AttestationKey,
     /// What the endorsement says whose it is: it may know more of the device than evidence tells.
     pub environment: Environment,
     /// By what it is known to be the device's.
@@ -136,11 +148,14 @@ impl Endorsements {
                     self.authorities.entry(instance).or_default().push(authority);
                 }
                 None => {
-                    let Some(key) = key.public_key() else { continue };
+                    let Some(key) = AttestationKey::named(key) else { continue };
                     let key = EndorsedKey { key, environment, binding: KeyBinding::Manifest(digest) };
                     self.keys.entry(instance).or_default().push(key);
                 }
             }
+        }
+        if let Some(end) = manifest.not_after() {
+            *self.ends.entry(end).or_default() += 1;
         }
         self.origins.extend(releases.iter().map(|release| (release.clone(), digest)));
         self.manifests.insert(digest, Accepted { manifest, releases });
@@ -150,6 +165,14 @@ impl Endorsements {
     /// Forgets a manifest and all that it said; says whether it was known.
     pub fn remove(&mut self, digest: &Digest) -> bool {
         let Some(Accepted { manifest, releases }) = self.manifests.remove(digest) else { return false };
+        if let Some(end) = manifest.not_after()
+            && let Some(count) = self.ends.get_mut(&end)
+        {
+            *count -= 1;
+            if *count == 0 {
+                self.ends.remove(&end);
+            }
+        }
         for triple in manifest.comids().flat_map(|comid| &comid.triples.attest_key) {
             let instance = &triple.environment.instance;
             retain(&mut self.keys, instance, |key| key.binding != KeyBinding::Manifest(*digest));
@@ -183,6 +206,12 @@ impl Endorsements {
         self.manifests.iter().map(|(digest, accepted)| (digest, &accepted.manifest))
     }
 
+    /// The last second of the next manifest to end, of those that have not ended at a time; none where none ends. What is
+    /// judged until then is judged by the same manifests, as far as time goes.
+    pub fn next_end(&self, now: i64) -> Option<i64> {
+        self.ends.range(now..).next().map(|(end, _)| *end)
+    }
+
     /// Their reference values.
     pub fn references(&self) -> &References {
         &self.references
@@ -207,7 +236,7 @@ impl Endorsements {
     /// its components.
     pub fn expected(&self, environment: &Environment) -> Vec<(String, Vec<Measured>)> {
         let measured = |measurement: &Measurement| {
-            let element = Element { key: measurement.key.clone(), values: measurement.values.clone() };
+            let element = Element::from(measurement);
             Measured {
                 name: corroborate::component(&element),
                 digest: corroborate::digests(&element).first().copied(),
@@ -273,6 +302,39 @@ impl Endorsements {
     pub fn authorities(&self, environment: &Environment, now: i64) -> Vec<&EndorsedAuthority> {
         let authorities = bound(&self.authorities, environment, |authority| &authority.environment);
         authorities.filter(|authority| self.counts(&authority.manifest, now)).take(MAX_ATTEST_KEYS).collect()
+    }
+}
+
+impl AttestationKey {
+    /// The key that an endorsement names; nothing where it cannot be read, or is only named by a digest or identifier.
+    fn named(key: &CryptoKey) -> Option<Self> {
+        key.public_key().map(Self::Signature).or_else(|| key.rsa_public_key().map(Self::Rsa))
+    }
+
+    /// The forms in which it is named as an authority.
+    pub(crate) fn authority(&self) -> Vec<CryptoKey> {
+        match self {
+            Self::Signature(key) => CryptoKey::of_public_key(key),
+            Self::Rsa(key) => CryptoKey::of_rsa_public_key(key),
+        }
+    }
+}
+
+impl EndorsedKey {
+    /// The key where it is one that signs tokens.
+    pub(crate) fn for_tokens(&self) -> Option<&PublicKey> {
+        match &self.key {
+            AttestationKey::Signature(key) => Some(key),
+            AttestationKey::Rsa(_) => None,
+        }
+    }
+
+    /// The key as one of a TPM.
+    pub(crate) fn for_quotes(&self) -> Option<TpmKey> {
+        Some(match &self.key {
+            AttestationKey::Signature(key) => key.clone().into(),
+            AttestationKey::Rsa(key) => key.clone().into(),
+        })
     }
 }
 

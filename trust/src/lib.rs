@@ -12,8 +12,10 @@ extern crate alloc;
 mod appraise;
 mod attester;
 mod author;
+mod binding;
 mod bundle;
 mod compare;
+mod compare_attester;
 mod corroborate;
 mod decide;
 mod digest;
@@ -40,15 +42,18 @@ mod tests;
 pub use appraise::{Appraised, References, appraise, refuse_evidence};
 pub use attester::{Attester, Beliefs, EVIDENCE_MEDIA_TYPES, ForeignEvidence, OwnRelease, unwrap_evidence};
 pub use author::{Brought, DraftError, DraftImage, DraftMud, ReleaseDraft};
+pub use binding::{KeyBinding, ToldBinding, key_binding};
 pub use bundle::{Bundle, BundleAnchors, BundledEvidence, BundledRelease, MAX_BUNDLE, Unproven, key_anchors};
 pub use compare::{Against, Agreement, Chosen, Compared, Comparison, compare};
+pub use compare_attester::compare_attester;
 pub use corroborate::{Corroborated, corroborate};
 pub use decide::{
     Broad, Decision, Inputs, Outcome, OverlayInForce, Posture, ReleaseStanding, Standing, Violation, decide,
 };
 pub use distribution::{Answer, MAX_ASKED, MAX_SOURCES};
 pub use endorsements::{
-    EndorsedAuthority, EndorsedKey, Endorsements, MAX_ATTEST_KEYS, MAX_ENDORSING, verify_manifest,
+    AttestationKey, EndorsedAuthority, EndorsedKey, Endorsements, MAX_ATTEST_KEYS, MAX_ENDORSING,
+    verify_manifest,
 };
 pub use flow::Flow;
 pub use hold::{Hold, Restriction};
@@ -70,4 +75,4 @@ pub use rules::{
 pub use scan::{
     MAX_SCAN_LEN, MAX_SCAN_TEXT, MAX_SCAN_TIME, RequiredScan, Scan, SignedScan, VerifiedScan, check_scans,
 };
-pub use voucher::{KeyBinding, VouchedDevice, VoucherAnchors, Vouchers, admit_voucher};
+pub use voucher::{VouchedDevice, VoucherAnchors, Vouchers, admit_voucher};

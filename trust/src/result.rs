@@ -42,15 +42,12 @@ pub struct Part<'a> {
     pub policy: &'a Policy,
     /// What endorsers say of it.
     pub endorsed: &'a [Element],
-    /// By what its key is known to be its own, where that is not enrolment.
+    /// What binds the key to it that signed its evidence; nothing where it is an enrolled device, or not believed.
     pub binding: Option<KeyBinding>,
 }
 
 /// The claim of a result with what endorsers say: an array of maps, each of an element, with texts for keys.
 const ENDORSED: &str = "sextant_endorsed";
-
-/// The claim of a result with how a key is known to be the device's: a map with texts for keys.
-const BINDING: &str = "sextant_key_binding";
 
 /// How many elements of endorsements one appraisal repeats.
 const MAX_ENDORSED: usize = 64;
@@ -114,7 +111,11 @@ pub fn attestation_result_of(
             profile: profile.map(ToOwned::to_owned),
             release: appraised.release.map(|release| release.as_bytes().to_vec()),
             reasons: reasons.collect(),
-            verifier_claims: endorsed_claim(endorsed).into_iter().chain(binding.map(binding_claim)).collect(),
+            // In the order of their encodings, as they come back from CBOR.
+            verifier_claims: endorsed_claim(endorsed)
+                .into_iter()
+                .chain(binding.map(KeyBinding::claim))
+                .collect(),
             ..Appraisal::new(vector)
         };
         result.submods.insert((*name).to_owned(), appraisal);
@@ -155,22 +156,6 @@ fn endorsed_claim(endorsed: &[Element]) -> Option<(ClaimKey, Vec<u8>)> {
         }
     });
     Some((ClaimKey::Text(ENDORSED.to_owned()), value))
-}
-
-/// By what the key of an attester is known to be its own, as a claim of the verifier.
-fn binding_claim(binding: KeyBinding) -> (ClaimKey, Vec<u8>) {
-    let mut map = MapBuilder::new();
-    map.text("by", |w| _ = w.text(binding.name()));
-    match binding {
-        KeyBinding::Manifest(manifest) | KeyBinding::Certificate(Some(manifest)) => {
-            map.text("manifest", |w| _ = w.text(&manifest.to_string()));
-        }
-        KeyBinding::Voucher(guid) => {
-            map.text("guid", |w| _ = w.text(&guid.to_string()));
-        }
-        KeyBinding::Operator | KeyBinding::Certificate(None) => {}
-    }
-    (ClaimKey::Text(BINDING.to_owned()), map.into_bytes())
 }
 
 impl Outcome {

@@ -6,23 +6,10 @@ use alloc::{
     vec::Vec,
 };
 
-use crypto::{Digest, PublicKey};
+use crypto::PublicKey;
 use fdo::{DeviceChain, Guid, Key, VerifiedVoucher, Voucher};
 
 use crate::{Code, Reason};
-
-/// By what a key is known to be that of the device that attests with it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum KeyBinding {
-    /// A manifest of an endorser names it.
-    Manifest(Digest),
-    /// The operator named it.
-    Operator,
-    /// A certificate, by an authority of the operator or of a manifest.
-    Certificate(Option<Digest>),
-    /// The ownership voucher of the device with this GUID.
-    Voucher(Guid),
-}
 
 /// Whose vouchers count.
 #[derive(Clone, Debug, Default)]
@@ -53,18 +40,6 @@ pub struct VouchedDevice {
 /// Every device whose voucher was accepted.
 #[derive(Clone, Debug, Default)]
 pub struct Vouchers(BTreeMap<Guid, VouchedDevice>);
-
-impl KeyBinding {
-    /// Its word in results.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Manifest(_) => "manifest",
-            Self::Operator => "operator",
-            Self::Certificate(_) => "certificate",
-            Self::Voucher(_) => "voucher",
-        }
-    }
-}
 
 /// Verifies a voucher, and accepts it where a trusted manufacturer made the device and sold it, over whomever, to the operator.
 ///

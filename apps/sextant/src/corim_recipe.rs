@@ -147,11 +147,9 @@ impl ComidRecipe {
             recipes.into_iter().map(compose).collect()
         };
         let key = |recipe: KeyRecipe| {
-            let key = KeyFile::read(&files::beside(path, &recipe.key))?.public;
-            let pem = x509::pem::encode("PUBLIC KEY", &key.to_spki_der());
             Ok(KeyTriple {
                 environment: recipe.environment.compose()?,
-                keys: vec![CryptoKey::PkixKey(pem)],
+                keys: vec![attestation_key(&files::beside(path, &recipe.key))?],
                 element: None,
                 authorized_by: Vec::new(),
             })
@@ -211,6 +209,23 @@ impl MeasurementRecipe {
         });
         Ok(Measurement { key: element, ..Measurement::new(values) })
     }
+}
+
+/// A public key as manifests name it. Of RSA it is one of a TPM, which is good for nothing else here.
+fn attestation_key(path: &Path) -> Result<CryptoKey, Failure> {
+    let input = Input::read(path)?;
+    let text = String::from_utf8_lossy(&input.bytes).into_owned();
+    let forms = [
+        CryptoKey::PkixKey(text.clone()),
+        CryptoKey::PkixCertificate(text),
+        CryptoKey::CoseKey(input.bytes.clone()),
+        CryptoKey::CertificateDer(input.bytes.clone()),
+    ];
+    let spki = match forms.iter().find_map(CryptoKey::rsa_public_key) {
+        Some(key) => key.to_spki_der(),
+        None => KeyFile::decode(&input.bytes).map_err(|error| error.failure(&input))?.public.to_spki_der(),
+    };
+    Ok(CryptoKey::PkixKey(x509::pem::encode("PUBLIC KEY", &spki)))
 }
 
 fn time(text: &str) -> Result<i64, Failure> {

@@ -130,7 +130,7 @@ fn gives_lists_fetches_and_revokes_manifests() {
     let all = format!("[{listed}]");
     let result = r#"{"items":[{"id":7,"session":"x","media_type":"application/eat+cwt","instance":"01aa","tier":"warning",
         "reasons":[{"code":"release-revoked","detail":{}}],"judged_at":"2026-11-29T08:00:00Z",
-        "expires_at":"2026-11-29T08:05:00Z","again":true,"result":"AA"}]}"#;
+        "expires_at":"2026-11-29T08:05:00Z","again":true,"key":{"by":"manifest-authority","manifest":"sha256:00"},"result":"AA"}]}"#;
     let answers =
         [(201, listed), (422, PROBLEM), (200, all.as_str()), (200, "bytes"), (204, ""), (200, result)];
     let server = Server::start(&desk, &answers);
@@ -143,7 +143,7 @@ fn gives_lists_fetches_and_revokes_manifests() {
     assert_eq!(desk.read("out.cbor"), b"bytes");
     assert_eq!(server.run(&desk, "endorsement revoke 00ff").status, 0);
     let results = server.run(&desk, "endorsement results --limit 3 --after 9").stdout;
-    for words in ["01aa", "warning", "release-revoked", "2026-11-29T08:00:00Z again"] {
+    for words in ["01aa", "warning", "manifest-authority", "release-revoked", "2026-11-29T08:00:00Z again"] {
         assert!(results.contains(words), "{results}");
     }
     let asked = server.asked();
@@ -446,6 +446,41 @@ fn gives_and_takes_back_an_advisory() {
     let bad = server.run(&desk, "advisory add bad.json");
     assert_eq!(bad.status, 2);
     assert!(bad.stderr.contains("/id: expected a text"), "{}", bad.stderr);
+}
+
+#[test]
+fn compares_two_manifests_that_the_server_has() {
+    use corim::{Class, ClassId, Comid, Corim, CoswidTriple, Environment, Tag, TagId, TagIdentity, Triples};
+
+    let manifest = |tag: &str| {
+        let class = Class { id: Some(ClassId::Bytes(vec![0x11; 2])), ..Class::default() };
+        let environment = Environment { class: Some(class), ..Environment::default() };
+        let coswid = vec![CoswidTriple { environment, tags: vec![TagId::Text(tag.into())] }];
+        let identity = TagIdentity { id: TagId::Text("comid".into()), version: 0 };
+        let comid = Comid::new(identity, Triples { coswid, ..Triples::default() });
+        Corim::new(TagId::Text("maker".into()), vec![Tag::Comid(comid)]).build().expect("a manifest")
+    };
+    let desk = Desk::new();
+    let (old, new) = (manifest("camera-1"), manifest("camera-2"));
+    let answers = [
+        (200, old.clone()),
+        (200, new),
+        (200, old.clone()),
+        (200, old),
+        (200, vec![0xa0]),
+        (200, vec![0xa0]),
+    ];
+    let server = Server::start(&desk, &answers);
+    let differs = server.run(&desk, "endorsement diff sha256:00aa 00bb --json");
+    assert_eq!(differs.status, 1, "{}", differs.stderr);
+    let told: serde_json::Value = serde_json::from_str(&differs.stdout).expect("JSON");
+    let tag = &told["coswid_triples"][0];
+    assert_eq!((&tag["old"], &tag["new"]), (&"camera-1".into(), &"camera-2".into()));
+    assert_eq!(server.run(&desk, "endorsement diff 00aa 00aa").status, 0);
+    assert_eq!(server.run(&desk, "endorsement diff 00aa 00cc").status, 2);
+    let asked = server.asked();
+    assert!(asked[0].line.starts_with("GET /api/v1/endorsements/00aa/object "), "{:?}", asked[0]);
+    assert!(asked[1].line.starts_with("GET /api/v1/endorsements/00bb/object "), "{:?}", asked[1]);
 }
 
 #[test]

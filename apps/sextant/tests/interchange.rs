@@ -100,6 +100,64 @@ fn builds_shows_and_verifies_a_reference_integrity_manifest() {
 }
 
 #[test]
+fn says_what_changes_from_one_manifest_to_another() {
+    let desk = desk();
+    let newer = RECIPE
+        .replace("1.4.0", "1.5.0")
+        .replace("2036-01-01", "2037-01-01")
+        .replace("app.bin", "new.bin")
+        .replace("key = \"author.key.pub\"", "key = \"other.key.pub\"");
+    desk.write("new.bin", b"another image").write("newer.toml", newer);
+    desk.done("corim build recipe-corim.toml -o old.corim");
+    desk.done("corim build recipe-corim.toml --key author.key --signer Northlight -o signed.corim");
+    desk.done("coswid build --name camera --version 1.5.0 --tag-id northlight.example/camera/1.4.0 --entity northlight.example --file app=new.bin -o camera.coswid");
+    desk.done("corim build newer.toml -o new.corim");
+
+    // Who signed does not change what is said.
+    let same = desk.done("corim diff old.corim signed.corim");
+    assert!(same.contains("yes: both manifests say the same") && same.contains("new: Northlight"), "{same}");
+    let run = desk.run("--json corim diff signed.corim new.corim");
+    assert_eq!(run.status, 1, "{}", run.stderr);
+    let told: serde_json::Value = serde_json::from_str(&run.stdout).expect("JSON");
+    assert_eq!(told["code"], "manifests-differ");
+    assert_eq!(told["message"], "the manifests do not say the same: 0 statements gained, 0 lost, 2 changed");
+    assert_eq!(told["id"]["new"], "northlight/camera/1.5.0");
+    assert_eq!(told["validity"]["old"]["not_after"], "2036-01-01T00:00:00Z");
+    assert_eq!(told["validity"]["new"]["not_after"], "2037-01-01T00:00:00Z");
+    assert!(told.get("profile").is_none() && told.get("entities").is_none());
+    let value = &told["reference_values"][0];
+    assert_eq!((&value["change"], &value["element"]), (&"changed".into(), &"psa.software-component".into()));
+    assert_eq!((&value["old"]["version"], &value["new"]["version"]), (&"1.4.0".into(), &"1.5.0".into()));
+    assert_ne!(value["old"]["digests"], value["new"]["digests"]);
+    assert!(value["environment"]["class_id"].is_string());
+    let key = &told["attest_keys"][0];
+    assert_eq!(key["change"], "changed");
+    assert_ne!(key["old"]["key"], key["new"]["key"]);
+    // The tag is the same, and what it expects is not.
+    let tag = &told["tags"][0];
+    assert_eq!((&tag["change"], &tag["new"]["kind"]), (&"changed".into(), &"CoSWID".into()));
+    assert_eq!(tag["old"]["id"], tag["new"]["id"]);
+    desk.refused("corim diff old.corim new.corim", "manifests-differ");
+    assert_eq!(desk.run("corim diff old.corim app.bin").status, 2);
+}
+
+#[test]
+fn a_recipe_may_name_the_rsa_key_of_a_tpm() {
+    // A public key of 2048 bits, whose private key nobody kept.
+    const AK: &str = include_str!("data/ak-rsa.pem");
+    let desk = desk();
+    let recipe = RECIPE.replace("author.key.pub", "ak.pem").replace("profile", "# profile");
+    desk.write("ak.pem", AK).write("tpm.toml", recipe);
+    desk.done("corim build tpm.toml -o tpm.corim");
+    let told: serde_json::Value =
+        serde_json::from_str(&desk.done("--json corim inspect tpm.corim")).expect("JSON");
+    let keys = told["tags"][1]["attest_keys"].as_array().or(told["tags"][0]["attest_keys"].as_array());
+    assert_eq!(keys.expect("a CoMID with keys")[0]["keys"][0], AK);
+    desk.write("ak.pem", AK.replace("BEGIN PUBLIC KEY", "BEGIN SOMETHING"));
+    assert_eq!(desk.run("corim build tpm.toml -o other.corim").status, 2);
+}
+
+#[test]
 fn refuses_a_recipe_that_its_profile_would_refuse() {
     let desk = desk();
     let rows = [

@@ -1,7 +1,7 @@
 use alloc::vec::Vec;
 
 use cbor::{MapBuilder, Order, Reader, Reason, Type, Writer};
-use crypto::{Digest, HashAlgorithm, PublicKey, RsaPublicKey, SignatureAlgorithm, SigningKey, Zeroizing};
+use crypto::{Digest, HashAlgorithm, PublicKey, SignatureAlgorithm, SigningKey, Zeroizing};
 
 use crate::{Distrust, Error, Feature, labels};
 
@@ -188,15 +188,6 @@ pub fn thumbprint(key: &PublicKey, algorithm: HashAlgorithm) -> Digest {
     Digest::of(algorithm, &members.into_bytes())
 }
 
-/// Thumbprint of an RSA key (RFC 9679, section 4.3).
-pub fn rsa_thumbprint(key: &RsaPublicKey, algorithm: HashAlgorithm) -> Digest {
-    let members = Writer::encode(|w| {
-        w.map(3).int(labels::KEY_KTY).int(labels::KTY_RSA);
-        w.int(labels::KEY_N).bytes(key.modulus()).int(labels::KEY_E).bytes(key.exponent());
-    });
-    Digest::of(algorithm, &members)
-}
-
 fn key_type(key: &PublicKey) -> i64 {
     match key.algorithm() {
         SignatureAlgorithm::Es256 | SignatureAlgorithm::Es384 => labels::KTY_EC2,
@@ -223,7 +214,7 @@ pub(crate) struct Members<'b> {
     pub(crate) kid: Option<&'b [u8]>,
     pub(crate) alg: Option<i64>,
     pub(crate) key_ops: Option<Vec<i64>>,
-    /// -1: the curve, a symmetric key, or an HSS-LMS public key.
+    /// -1: the curve, a symmetric key, an HSS-LMS public key, or a modulus.
     first: Option<Reader<'b>>,
     x: Option<Reader<'b>>,
     y: Option<Reader<'b>>,
@@ -290,6 +281,13 @@ impl<'b> Members<'b> {
             return Err(Feature::Curve(curve).into());
         }
         self.coordinates()
+    }
+
+    /// Modulus and exponent of an RSA key.
+    pub(crate) fn rsa(&self) -> Result<(&'b [u8], &'b [u8]), Error> {
+        let modulus = self.first.clone().ok_or_else(|| missing(labels::KEY_RSA_N))?.bytes()?;
+        let exponent = self.x.clone().ok_or_else(|| missing(labels::KEY_RSA_E))?.bytes()?;
+        Ok((modulus, exponent))
     }
 
     /// The private part.

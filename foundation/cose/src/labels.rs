@@ -61,9 +61,9 @@ pub const KEY_K: i64 = -1;
 pub const KEY_PUB: i64 = -1;
 
 /// Key parameter of RSA keys: modulus (RFC 8230, section 4).
-pub const KEY_N: i64 = -1;
+pub const KEY_RSA_N: i64 = -1;
 /// Key parameter of RSA keys: exponent (RFC 8230, section 4).
-pub const KEY_E: i64 = -2;
+pub const KEY_RSA_E: i64 = -2;
 
 /// Key type: octet key pair (RFC 9053, section 7).
 pub const KTY_OKP: i64 = 1;

@@ -85,6 +85,18 @@ pub(crate) fn write_spki(algorithm: SignatureAlgorithm, key: &[u8]) -> Vec<u8> {
     element(SEQUENCE, &info)
 }
 
+/// Writes a SubjectPublicKeyInfo of an RSA key (RFC 3279, section 2.3.1), from numbers without leading zeros.
+pub(crate) fn write_rsa_spki(modulus: &[u8], exponent: &[u8]) -> Vec<u8> {
+    let mut identifier = element(OBJECT_IDENTIFIER, RSA_ENCRYPTION);
+    push_element(&mut identifier, NULL, &[]);
+    let mut pair = Vec::new();
+    push_unsigned_integer(&mut pair, modulus);
+    push_unsigned_integer(&mut pair, exponent);
+    let mut info = element(SEQUENCE, &identifier);
+    push_bit_string(&mut info, BIT_STRING, &element(SEQUENCE, &pair));
+    element(SEQUENCE, &info)
+}
+
 /// Reads a OneAsymmetricKey, version 1 or 2.
 pub(crate) fn read_pkcs8(pkcs8: &[u8]) -> Result<PrivateKeyParts<'_>, Error> {
     let mut outer = Reader::new(pkcs8);
@@ -297,6 +309,16 @@ fn push_element(out: &mut Vec<u8>, tag: u8, content: &[u8]) {
         len => out.extend_from_slice(&[0x82, (len >> 8) as u8, len as u8]),
     }
     out.extend_from_slice(content);
+}
+
+/// Appends a number that is not negative: one whose first bit is set gets a zero before it.
+fn push_unsigned_integer(out: &mut Vec<u8>, number: &[u8]) {
+    let mut content = Vec::with_capacity(number.len() + 1);
+    if number.first().is_some_and(|byte| byte & 0x80 != 0) {
+        content.push(0);
+    }
+    content.extend_from_slice(number);
+    push_element(out, INTEGER, &content);
 }
 
 fn push_bit_string(out: &mut Vec<u8>, tag: u8, bits: &[u8]) {

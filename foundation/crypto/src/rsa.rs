@@ -50,6 +50,11 @@ impl RsaPublicKey {
         Self::from_components(modulus, exponent)
     }
 
+    /// The SubjectPublicKeyInfo (RFC 3279, section 2.3.1).
+    pub fn to_spki_der(&self) -> Vec<u8> {
+        der::write_rsa_spki(&self.modulus, &self.exponent)
+    }
+
     /// The modulus, big-endian without leading zeros.
     pub fn modulus(&self) -> &[u8] {
         &self.modulus

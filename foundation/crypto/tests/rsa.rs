@@ -88,3 +88,10 @@ fn keys_are_of_usual_size_and_exponent() {
     let other = testkit::read_hex(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/p256.spki.hex"));
     assert_eq!(RsaPublicKey::from_spki_der(&other), Err(Error::UnsupportedAlgorithm));
 }
+
+#[test]
+fn a_key_is_written_as_it_was_read() {
+    for name in ["2048-spki", "3072-spki"] {
+        assert_eq!(key(name).unwrap().to_spki_der(), data(name), "{name}");
+    }
+}

@@ -34,6 +34,7 @@ pub struct Certificate {
     issuer: Name,
     validity: Validity,
     subject: Name,
+    /// Where the SubjectPublicKeyInfo stands.
     spki: Range<usize>,
     public_key: Option<PublicKey>,
     extensions: Vec<Extension>,

@@ -238,7 +238,7 @@ impl Locator {
         Ok(Self { hrefs: wire::required(hrefs, start, locator::HREF)?, thumbprints })
     }
 
-    fn encode(&self, writer: &mut Writer) {
+    pub(crate) fn encode(&self, writer: &mut Writer) {
         let mut map = MapBuilder::new();
         map.int(locator::HREF, |w| {
             wire::write_one_or_some(w, &self.hrefs, |w, href| wire::write_uri(w, href));

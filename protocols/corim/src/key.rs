@@ -1,7 +1,7 @@
 use alloc::{string::String, vec::Vec};
 
 use cbor::{Error, Reader, Reason, Writer};
-use crypto::{HashAlgorithm, PublicKey};
+use crypto::{HashAlgorithm, PublicKey, RsaPublicKey};
 use x509::Certificate;
 
 use crate::{Digest, labels::tag, wire};
@@ -40,6 +40,12 @@ impl CryptoKey {
         Vec::from([Self::CoseKey(cose), Self::KeyThumbprint(thumbprint.into())])
     }
 
+    /// The same of an RSA key.
+    pub fn of_rsa_public_key(key: &RsaPublicKey) -> Vec<Self> {
+        let thumbprint = crypto::Digest::of(HashAlgorithm::Sha256, &key.to_spki_der());
+        Vec::from([Self::CoseKey(cose::encode_rsa_key(key)), Self::KeyThumbprint(thumbprint.into())])
+    }
+
     /// The forms in which a certificate is named as an authority: itself, and by its SHA-256.
     pub fn of_certificate(certificate: &Certificate) -> Vec<Self> {
         let der = certificate.as_der();
@@ -56,6 +62,15 @@ impl CryptoKey {
             Self::PkixKey(pem) => PublicKey::from_spki_der(&block(pem, "PUBLIC KEY")?).ok(),
             Self::CoseKey(key) => Some(cose::Key::decode(key).ok()?.public().clone()),
             _ => self.certificate()?.public_key().ok().cloned(),
+        }
+    }
+
+    /// The same where it is a key of RSA, which only TPMs attest with.
+    pub fn rsa_public_key(&self) -> Option<RsaPublicKey> {
+        match self {
+            Self::PkixKey(pem) => RsaPublicKey::from_spki_der(&block(pem, "PUBLIC KEY")?).ok(),
+            Self::CoseKey(key) => cose::decode_rsa_key(key).ok(),
+            _ => RsaPublicKey::from_spki_der(self.certificate()?.public_key_der()).ok(),
         }
     }
 

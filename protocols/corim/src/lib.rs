@@ -5,7 +5,8 @@
 //! [`SignedCorim::verify`], or an operator who answers by name for an upload, makes a [`VerifiedCorim`].
 //!
 //! Evidence comes as [`Ect`]s. [`References::appraise`] says whether one release covers all of it, and
-//! [`StateSet::augment`] what endorsements add. [`Coserv`] asks for any of these, and answers.
+//! [`StateSet::augment`] what endorsements add. [`Coserv`] asks for any of these, and answers. [`Difference`] says what one
+//! manifest does and another does not.
 //!
 //! It does not read CoSWID tags, which it carries as bytes, follows no link, and knows no form of evidence: whoever does
 //! puts it into [`Ect`]s.
@@ -22,6 +23,7 @@ mod coserv;
 mod cotl;
 mod coverage;
 mod datetime;
+mod difference;
 mod digest;
 mod domain;
 mod ect;
@@ -50,6 +52,7 @@ pub use coserv::{
 };
 pub use cotl::Cotl;
 pub use coverage::{Appraisal, Outcome, Subject};
+pub use difference::{Change, Difference, Statement, StatementChange, StatementKind};
 pub use digest::{Digest, DigestAlgorithm};
 pub use domain::is_acyclic;
 pub use ect::{ClaimKind, Ect, Element};

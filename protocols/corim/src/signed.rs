@@ -293,6 +293,13 @@ impl VerifiedCorim {
         self.digest
     }
 
+    /// The last second in which it counts, of manifest and signature; none where it never ends.
+    pub fn not_after(&self) -> Option<i64> {
+        let manifest = self.corim.validity.map(|validity| validity.not_after);
+        let signature = self.meta.as_ref().and_then(|meta| meta.not_after);
+        manifest.into_iter().chain(signature).min()
+    }
+
     /// Whether it still counts: the validity of the manifest and of its signature.
     pub fn check_validity(&self, now: i64) -> Result<(), Error> {
         if let Some(validity) = &self.corim.validity {

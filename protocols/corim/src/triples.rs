@@ -251,7 +251,7 @@ impl SeriesTriple {
         Ok(Self { environment, measurements, authorized_by, series: wire::some(reader, SeriesItem::decode)? })
     }
 
-    fn encode(&self, writer: &mut Writer) {
+    pub(crate) fn encode(&self, writer: &mut Writer) {
         writer.array(2).array(if self.authorized_by.is_empty() { 2 } else { 3 });
         self.environment.encode(writer);
         encode_measurements(writer, &self.measurements);

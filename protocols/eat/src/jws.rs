@@ -2,7 +2,8 @@
 
 use alloc::{format, string::String, vec::Vec};
 
-use cose::{Distrust, MAX_CANDIDATES, Purpose, TrustAnchor, TrustAnchors};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use cose::{Distrust, MAX_CANDIDATES, MAX_CERTIFICATES, Purpose, TrustAnchor, TrustAnchors};
 use crypto::{HashAlgorithm, SignatureAlgorithm, SigningKey};
 
 use crate::{Error, Feature, JsonError, TokenKey, base64url, json::Value, token::wrong_algorithm};
@@ -17,6 +18,7 @@ pub(crate) struct Jws<'t> {
     algorithm: Algorithm,
     kid: Option<String>,
     cty: Option<String>,
+    certificates: Vec<Vec<u8>>,
     payload: Vec<u8>,
     signature: Vec<u8>,
 }
@@ -62,6 +64,7 @@ impl<'t> Jws<'t> {
             algorithm,
             kid: kid.transpose()?.map(String::from),
             cty: header.get("cty").and_then(Value::as_text).map(String::from),
+            certificates: header.get("x5c").map(certificates).transpose()?.unwrap_or_default(),
             payload: decode(payload)?,
             signature: decode(signature)?,
         })
@@ -83,6 +86,12 @@ impl<'t> Jws<'t> {
     /// Content type of the payload.
     pub(crate) fn cty(&self) -> Option<&str> {
         self.cty.as_deref()
+    }
+
+    /// Certificates of the signer in DER, end entity first (RFC 7515, section 4.1.6); none when absent. All of a header in
+    /// this serialization is signed.
+    pub(crate) fn certificates(&self) -> Vec<&[u8]> {
+        self.certificates.iter().map(Vec::as_slice).collect()
     }
 
     /// The number its algorithm has in COSE.
@@ -142,6 +151,17 @@ impl<'t> Jws<'t> {
         }
         Err(cose::Error::from(refusal).into())
     }
+}
+
+/// The value of `x5c`: texts in base64 with padding, which here is not base64url.
+fn certificates(value: &Value) -> Result<Vec<Vec<u8>>, JsonError> {
+    let malformed = JsonError::member("x5c", "expected certificates in base64, one or more");
+    let texts = value.as_array().filter(|texts| !texts.is_empty()).ok_or(malformed)?;
+    if texts.len() > MAX_CERTIFICATES {
+        return Err(JsonError::member("x5c", "more certificates than are read"));
+    }
+    let der = |text: &Value| STANDARD.decode(text.as_text()?).ok().filter(|der| !der.is_empty());
+    texts.iter().map(|text| der(text).ok_or(malformed)).collect()
 }
 
 pub(crate) fn sign(payload: &str, key: &SigningKey, kid: &[u8]) -> String {

@@ -120,12 +120,12 @@ impl<'b> Token<'b> {
         }
     }
 
-    /// Certificates of the signer in DER, end entity first, as far as a CWT carries them.
-    pub fn certificates(&self) -> Vec<&'b [u8]> {
+    /// Certificates of the signer in DER, end entity first, which nobody vouches for yet; none where it carries none.
+    pub fn certificates(&self) -> Vec<&[u8]> {
         match &self.message {
             Message::Sign1(message) => message.headers().x5chain(),
             Message::Mac0(message) => message.headers().x5chain(),
-            Message::Jwt(_) => Vec::new(),
+            Message::Jwt(message) => message.certificates(),
         }
     }
 

@@ -38,7 +38,7 @@ pub use devices::{
     NetworkState, Page, ResultSummary,
 };
 pub use endorsements::{Endorsement, ProvisioningDiscovery, ProvisioningEndpoints, ProvisioningSession};
-pub use foreign::ForeignResult;
+pub use foreign::{ForeignDetail, ForeignPart, ForeignResult, KeyBinding};
 pub use gateways::{
     Applied, Binding, Gateway, GatewayDevice, GatewayRelease, GatewayReport, GatewayState, Profile, Refused,
     Staged, Violation,

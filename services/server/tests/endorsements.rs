@@ -121,7 +121,10 @@ fn release_of_the_operators_own_is_what_a_token_of_its_class_should_measure() {
     let cwt = good.sextant_result.unwrap().0;
     let result = SignedResult::decode_cwt(&cwt).unwrap();
     let result = result.verify(&key_anchors(&[verifier], &[]), NOW, None).unwrap();
-    let (name, value) = &result.appraisal("EAT").unwrap().verifier_claims[0];
+    let [(name, value), (key, _)] = result.appraisal("EAT").unwrap().verifier_claims.as_slice() else {
+        panic!("{:?}", result.result().submods)
+    };
+    assert_eq!(key, &eat::ClaimKey::Text("sextant_key_binding".into()));
     assert_eq!(name, &eat::ClaimKey::Text("sextant_endorsed".into()));
     assert_eq!(cbor::diagnostic(value).unwrap(), r#"[{"secure": true}]"#);
     let changed = judged(&site, &attest(b"evil"), "EAT");

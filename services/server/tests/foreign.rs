@@ -2,6 +2,8 @@
 
 mod common;
 
+use std::io::{BufRead as _, BufReader};
+
 use api::Session;
 use common::{
     Maker, NOW, Site, edit,
@@ -10,6 +12,7 @@ use common::{
     },
     hex, key, manifest_digest,
 };
+use corim::{Corim, Validity};
 use crypto::{Digest, HashAlgorithm};
 use eat::{SignedResult, Tier};
 use serde_json::{Value, json};
@@ -162,6 +165,49 @@ fn rules_for_all_and_for_the_class_that_evidence_names_are_in_its_result() {
 }
 
 #[test]
+fn result_follows_the_end_of_a_manifest_by_mere_time_and_over_a_restart() {
+    let (mut site, device) = (Site::new(), key(31));
+    let until = |id: &str, end: i64, content: &str| {
+        let validity = Some(Validity { not_before: None, not_after: NOW + end });
+        Corim { validity, ..manifest(id, &device, content) }.build().unwrap()
+    };
+    // The key outlives the values of both releases.
+    provision(&site, &until("first", 20, "b1"));
+    provision(&site, &until("second", 40, "b2"));
+    provision(&site, &manifest("key", &device, "x").build().unwrap());
+    let (first, second) = (attest(&site, &device, "b1"), attest(&site, &device, "b2"));
+    let now = |of: &Session| {
+        let evidence = &of.evidence;
+        let all = listed(&site);
+        let one = all.iter().find(|one| session(&site, one).evidence == *evidence).unwrap();
+        (one["tier"].as_str().unwrap().to_owned(), codes(one).join(","), one["expires_at"].clone())
+    };
+    let (affirmed, ends) = (("affirming".to_owned(), String::new()), now(&first).2);
+    site.clock.advance_seconds(20);
+    // In its last second it counts; another change has all judged again.
+    provision(&site, &manifest("other", &key(40), "x").build().unwrap());
+    attest(&site, &device, "b2");
+    assert_eq!(
+        [now(&first), now(&second)].map(|(tier, codes, _)| (tier, codes)),
+        [affirmed.clone(), affirmed.clone()]
+    );
+    site.clock.advance_seconds(1);
+    site.until("the first is expected no more", || now(&first).1 == "reference-expired");
+    assert_eq!(now(&first).2, ends);
+    assert_eq!((now(&second).0, now(&second).1), affirmed);
+    // Its key is bound by another manifest now, which the results of all three say.
+    site.until("all are judged", || reappraisals(&site) == 3);
+
+    // What ends while nobody watches is found at the start.
+    site.stop();
+    site.clock.advance_seconds(20);
+    site.start();
+    let gone = |site: &Site| listed(site).iter().all(|one| codes(one) == ["digest-mismatch"]);
+    site.until("nothing of both is expected", || gone(&site));
+    assert_eq!(reappraisals(&site), 6);
+}
+
+#[test]
 fn what_ended_or_was_edited_is_not_signed_again() {
     let (mut lifetime, device) = (0, key(31));
     let site = Site::with(|config| lifetime = config.policy.result_lifetime);
@@ -201,6 +247,136 @@ fn result_for_the_nonce_of_another_party_keeps_it() {
     let result = SignedResult::decode_cwt(&cwt).unwrap().unverified().clone();
     assert_eq!(result.nonce.unwrap().as_bytes(), nonce);
     assert_eq!(result.issued_at, NOW);
+}
+
+#[test]
+fn one_result_is_shown_with_its_parts_beside_what_is_expected_of_them() {
+    let (site, device) = (Site::new(), key(31));
+    let id = provision(&site, &manifest("maker", &device, "b1").build().unwrap());
+    attest(&site, &device, "b2");
+    let of = |one: &Value| site.get(&format!("{RESULTS}/{}", one["session"].as_str().unwrap()));
+    let found = listed(&site).remove(0);
+    let bound = json!({ "by": "manifest", "manifest": format!("sha256:{id}") });
+    assert_eq!(found["key"], bound);
+    let shown = of(&found).expect(200).json();
+    for member in ["id", "session", "tier", "reasons", "expires_at", "result", "key"] {
+        assert_eq!(shown[member], found[member], "{member}");
+    }
+    let part = &shown["parts"][0];
+    assert_eq!((shown["parts"].as_array().unwrap().len(), &part["name"]), (1, &json!("PSA_IOT")));
+    assert_eq!(
+        (&part["tier"], codes(part), &part["key"]),
+        (&json!("contraindicated"), vec!["digest-mismatch"], &bound)
+    );
+    assert_eq!(
+        (&part["vector"]["instance-identity"], &part["vector"]["executables"]),
+        (&json!(2), &json!(96))
+    );
+    let comparison = &part["comparison"];
+    assert_eq!(comparison["against"], json!({ "release": id, "version": "maker", "chosen": "nearest" }));
+    let row = &comparison["components"][0];
+    assert_eq!((&row["component"], &row["verdict"]), (&json!("BL"), &json!("differs")));
+    assert_eq!(row["expected"]["digest"], digest("b1").to_string());
+    assert_eq!(row["measured"]["digest"], digest("b2").to_string());
+
+    // Whose key nobody knows has nothing that could be compared.
+    attest(&site, &key(40), "b1");
+    let forged = listed(&site).into_iter().find(|one| one["key"].is_null()).unwrap();
+    let shown = of(&forged).expect(200).json();
+    assert_eq!(
+        (&shown["parts"][0]["name"], codes(&shown["parts"][0])),
+        (&json!("device"), vec!["bad-evidence-signature"])
+    );
+    assert!(shown["parts"][0]["comparison"].is_null());
+
+    // What somebody put there is not believed, nor anything derived of it.
+    let session = found["session"].as_str().unwrap().replace('-', "");
+    edit(&site, &format!("UPDATE results SET evidence = x'00' WHERE session = x'{session}'"));
+    let shown = of(&found).expect(200).json();
+    assert_eq!((&shown["altered"], &shown["parts"], &shown["key"]), (&json!(true), &json!([]), &Value::Null));
+    assert!(listed(&site).iter().any(|one| one["altered"] == true));
+
+    site.get(&format!("{RESULTS}/00000000-0000-0000-0000-000000000000")).expect(404);
+    site.get(&format!("{RESULTS}/x")).expect(404);
+}
+
+#[test]
+fn people_see_every_result_and_one_of_them_as_they_are_now() {
+    let (site, device) = (Site::new(), key(31));
+    let form = "application/x-www-form-urlencoded";
+    let body = format!("access={}&next=%2F", site.admin);
+    let reply = site.call("POST", "/login", None, form, Some(body.as_bytes())).expect(303);
+    let cookie = reply.header("set-cookie").split(';').next().unwrap().to_owned();
+    let get = |path: &str| site.call_with("GET", path, None, "", None, &[("cookie", &cookie)]);
+    let list = || get("/attestation").expect(200).text();
+    assert!(list().contains("No evidence of a device that is not enrolled has come yet."));
+
+    // What is open shows the result as it comes, and as it changes.
+    let stream = |on: &str| {
+        let request = ureq::http::Request::builder().uri(site.url(&format!("/events?on={on}")));
+        let response = site.agent().run(request.header("cookie", &cookie).body(()).unwrap()).unwrap();
+        let mut lines = BufReader::new(response.into_body().into_reader()).lines().map_while(Result::ok);
+        // The data of one event after the other.
+        std::iter::from_fn(move || {
+            let mut data = String::new();
+            loop {
+                let line = lines.next()?;
+                match line.strip_prefix("data: ") {
+                    Some(more) => data.push_str(more),
+                    None if line.is_empty() && !data.is_empty() => return Some(data),
+                    None => {}
+                }
+            }
+        })
+    };
+    let mut live = stream("attestation");
+    assert!(live.next().unwrap().contains("has come yet"));
+    attest(&site, &device, "b2");
+    assert!(live.next().unwrap().contains("Contraindicated"));
+    let page = list();
+    for shown in ["01333333…33333333", PSA, "None that counts", "nobody vouches for a key of it"] {
+        assert!(page.contains(shown), "{shown}: {page}");
+    }
+    let href =
+        page.split("href=\"/attestation/results/").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    let path = format!("/attestation/results/{href}");
+    let mut live_one = stream(&format!("result:{href}"));
+    assert!(live_one.next().unwrap().contains("None that counts"));
+
+    let id = provision(&site, &manifest("maker", &device, "b1").build().unwrap());
+    let swapped = live_one.next().unwrap();
+    for shown in ["id=\"verdict\"", "id=\"parts\"", "PSA_IOT", "Named by a manifest", "does not equal"] {
+        assert!(swapped.contains(shown), "{shown}: {swapped}");
+    }
+    assert!(live.next().unwrap().contains("Named by a manifest"));
+    let page = get(&path).expect(200).text();
+    let (short_expected, short_measured) = (digest("b1").to_string(), digest("b2").to_string());
+    for shown in [
+        "BL runs software that no release contains.",
+        "instance-identity 2",
+        "Compared with <b><bdi>maker</bdi></b>",
+        "which comes nearest",
+        "judged again",
+        &id,
+        &short_expected,
+        &short_measured,
+        "Differs",
+        "id=\"evidence\"",
+    ] {
+        assert!(page.contains(shown), "{shown}: {page}");
+    }
+    assert!(page.contains("<h1") && !page.contains(" style="));
+    assert!(page.contains(&format!("data-live=\"/events?on=result:{href}\"")), "{page}");
+    assert!(get("/").expect(200).text().contains("href=\"/attestation\""));
+
+    // Ended ones are told to be so, and what was altered is not believed.
+    site.clock.advance_seconds(301);
+    assert!(list().contains("Ended"));
+    edit(&site, "UPDATE results SET evidence = x'a0'");
+    assert!(list().contains("Altered"));
+    assert!(get(&path).expect(200).text().contains("Nothing of it is believed."));
+    get("/attestation/results/00000000-0000-0000-0000-000000000000").expect(404);
+    get("/attestation/results/x").expect(404);
 }
 
 #[test]

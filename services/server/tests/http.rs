@@ -23,7 +23,7 @@ const OPEN: [(&str, &str); 5] = [
 ];
 
 /// Every other route.
-const CLOSED: [(&str, &str); 42] = [
+const CLOSED: [(&str, &str); 46] = [
     ("GET", "/"),
     ("GET", "/devices"),
     ("GET", "/devices/01"),
@@ -31,6 +31,8 @@ const CLOSED: [(&str, &str); 42] = [
     ("POST", "/devices/01/hold"),
     ("GET", "/devices/01/quarantine"),
     ("POST", "/devices/01/quarantine"),
+    ("GET", "/attestation"),
+    ("GET", "/attestation/results/00"),
     ("GET", "/events?on=overview"),
     ("POST", "/logout"),
     ("GET", "/api/v1/devices"),
@@ -51,6 +53,8 @@ const CLOSED: [(&str, &str); 42] = [
     ("GET", "/api/v1/campaigns"),
     ("POST", "/api/v1/campaigns"),
     ("POST", "/api/v1/campaigns/1/start"),
+    ("GET", "/api/v1/results/foreign"),
+    ("GET", "/api/v1/results/foreign/00"),
     ("GET", "/api/v1/overrides"),
     ("POST", "/api/v1/overrides"),
     ("GET", "/api/v1/decisions/1"),

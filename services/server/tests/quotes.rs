@@ -83,20 +83,17 @@ fn refused(name: &str, code: &str) -> (String, Tier, Vec<String>) {
     (name.into(), Tier::Contraindicated, vec![code.into()])
 }
 
+fn submit(site: &Site, manifest: &[u8]) {
+    let (path, media_type) = ("/endorsement-provisioning/v1/submit", "application/rim+cbor");
+    let submitted = site.call("POST", path, Some(&site.admin), media_type, Some(manifest));
+    assert_eq!(submitted.expect(200).json()["status"], "success");
+}
+
 #[test]
 fn a_tpm_is_affirmed_until_a_pcr_changes() {
     let Some(tpm) = Tpm::start() else { return };
     let site = Site::new();
-    let submit = |manifest: &[u8]| {
-        let submitted = site.call(
-            "POST",
-            "/endorsement-provisioning/v1/submit",
-            Some(&site.admin),
-            "application/rim+cbor",
-            Some(manifest),
-        );
-        assert_eq!(submitted.expect(200).json()["status"], "success");
-    };
+    let submit = |manifest: &[u8]| submit(&site, manifest);
     tpm.attestation_key("other", "ecc", "ecdsa");
     tpm.attestation_key("ak", "ecc", "ecdsa");
     tpm.extend(7, &"11".repeat(32));
@@ -151,4 +148,37 @@ fn a_tpm_is_affirmed_until_a_pcr_changes() {
     let location = quote("ak", PCRS);
     let changed = answer(&site, &location, ENACT_TRUST, &enact_trust(&tpm));
     assert_eq!(changed, refused("TPM_ENACTTRUST", "digest-mismatch"));
+}
+
+#[test]
+fn a_tpm_with_an_rsa_key_that_a_manifest_names_is_affirmed_and_another_key_is_not() {
+    let Some(tpm) = Tpm::start() else { return };
+    let site = Site::new();
+    for scheme in ["rsassa", "rsapss"] {
+        tpm.attestation_key("other", "rsa", scheme);
+        tpm.attestation_key("ak", "rsa", scheme);
+        let instance = || Instance::Bytes(tpm.read("ak.qname"));
+        submit(&site, &manifest(scheme, instance(), tpm.read("ak.pem"), measurements(&tpm)));
+        let quote = |key: &str| {
+            let (location, session) = site.session();
+            tpm.quote(key, &session.nonce.0, PCRS, scheme);
+            location
+        };
+        let location = quote("ak");
+        assert_eq!(
+            answer(&site, &location, CMW, &collection(&tpm)),
+            ("TPM".into(), Tier::Affirming, vec![]),
+            "{scheme}"
+        );
+        // A node that says to be another, of which the manifest names the key that did not sign.
+        submit(&site, &manifest("node", Instance::Uuid(NODE), tpm.read("other.pem"), measurements(&tpm)));
+        let location = quote("ak");
+        let forged = answer(&site, &location, ENACT_TRUST, &enact_trust(&tpm));
+        assert_eq!(forged, refused("device", "bad-evidence-signature"), "{scheme}");
+        let location = quote("other");
+        assert_eq!(answer(&site, &location, CMW, &collection(&tpm)), refused("device", "unknown-device"));
+        tpm.extend(0, &"11".repeat(32));
+        let location = quote("ak");
+        assert_eq!(answer(&site, &location, CMW, &collection(&tpm)), refused("TPM", "digest-mismatch"));
+    }
 }

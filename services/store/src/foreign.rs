@@ -1,7 +1,7 @@
 use sqlx::{Row, sqlite::SqliteRow};
 
 use crate::{
-    Error, NewResult, ResultId, ResultRecord, SessionId, Store, Timestamp,
+    Change, Error, NewResult, ResultId, ResultRecord, SessionId, Store, Timestamp,
     results::{record, result},
 };
 
@@ -94,10 +94,23 @@ impl Store {
                         .bind(id.0)
                         .execute(&mut transaction.connection)
                         .await?;
+                    transaction.changed(Change::Foreign(session));
                     Ok(Some(id))
                 })
             })
             .await
+    }
+
+    /// The newest result of a session with a device that is not enrolled.
+    pub async fn foreign_result(&self, session: SessionId) -> Result<Option<ForeignResult>, Error> {
+        let row = sqlx::query(
+            "SELECT * FROM results WHERE media_type IS NOT NULL
+             AND id = (SELECT max(id) FROM results WHERE session = $1 OR again_for = $1)",
+        )
+        .bind(session.0.to_vec())
+        .fetch_optional(&self.readers)
+        .await?;
+        row.as_ref().map(foreign).transpose()
     }
 
     /// The newest result that answers a session.

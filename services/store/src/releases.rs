@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use serde_json::json;
 use sqlx::{QueryBuilder, Row, Sqlite, sqlite::SqliteRow};
 
@@ -146,6 +148,49 @@ impl Store {
         rows.iter().map(release).collect()
     }
 
+    /// How many releases there are.
+    pub async fn count_releases(&self) -> Result<u64, Error> {
+        let row = sqlx::query("SELECT count(*) FROM releases").fetch_one(&self.readers).await?;
+        Ok(row.try_get::<i64, _>(0)?.unsigned_abs())
+    }
+
+    /// Those of some releases that are there, each with its extracted expected values, sorted.
+    pub async fn releases_with_values(
+        &self,
+        ids: &[ReleaseId],
+    ) -> Result<BTreeMap<ReleaseId, (Release, Vec<ExpectedValue>)>, Error> {
+        let digits =
+            |id: &ReleaseId| id.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let ids = json!(ids.iter().map(digits).collect::<Vec<_>>()).to_string();
+        let mut found = BTreeMap::new();
+        // In one transaction, so that both are of one moment.
+        let mut reading = self.readers.begin().await?;
+        let rows =
+            sqlx::query("SELECT * FROM releases WHERE digest IN (SELECT unhex(value) FROM json_each($1))")
+                .bind(&ids)
+                .fetch_all(&mut *reading)
+                .await?;
+        for row in &rows {
+            let release = release(row)?;
+            found.insert(release.id, (release, Vec::new()));
+        }
+        let rows = sqlx::query(
+            "SELECT release, component, digest, size, version FROM expected_values
+             WHERE release IN (SELECT unhex(value) FROM json_each($1)) ORDER BY release, component",
+        )
+        .bind(&ids)
+        .fetch_all(&mut *reading)
+        .await?;
+        for row in &rows {
+            let id =
+                ReleaseId::from_bytes(row.try_get("release")?).ok_or(Error::Corrupt("release digest"))?;
+            if let Some((_, values)) = found.get_mut(&id) {
+                values.push(expected_value(row)?);
+            }
+        }
+        Ok(found)
+    }
+
     /// The envelope as received.
     pub async fn envelope(&self, id: &ReleaseId) -> Result<Option<Vec<u8>>, Error> {
         let row = sqlx::query("SELECT bytes FROM envelopes WHERE release = $1")
@@ -174,16 +219,7 @@ impl Store {
         .bind(id.as_bytes())
         .fetch_all(&self.readers)
         .await?;
-        rows.iter()
-            .map(|row| {
-                Ok(ExpectedValue {
-                    component: row.try_get("component")?,
-                    digest: row.try_get("digest")?,
-                    size: row.try_get::<Option<i64>, _>("size")?.map(i64::cast_unsigned),
-                    version: row.try_get("version")?,
-                })
-            })
-            .collect()
+        rows.iter().map(expected_value).collect()
     }
 
     /// Marks a release as not to be run any more; a second time is a conflict.
@@ -223,6 +259,15 @@ impl Store {
             })
             .await
     }
+}
+
+fn expected_value(row: &SqliteRow) -> Result<ExpectedValue, Error> {
+    Ok(ExpectedValue {
+        component: row.try_get("component")?,
+        digest: row.try_get("digest")?,
+        size: row.try_get::<Option<i64>, _>("size")?.map(i64::cast_unsigned),
+        version: row.try_get("version")?,
+    })
 }
 
 fn release(row: &SqliteRow) -> Result<Release, Error> {

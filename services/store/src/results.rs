@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use sqlx::{Row, sqlite::SqliteRow};
 
 use crate::{
-    AuditEntry, DecisionId, Device, DeviceFilter, DeviceId, Error, NewDecision, ReleaseId, ResultId,
+    AuditEntry, Change, DecisionId, Device, DeviceFilter, DeviceId, Error, NewDecision, ReleaseId, ResultId,
     SessionId, Store, Timestamp, decisions, devices::release_column, ids::hex, writer::Transaction,
 };
 
@@ -246,6 +246,9 @@ pub(crate) async fn record(
     let mut rows = rows.iter();
     let id = ResultId(rows.next().ok_or(Error::Corrupt("result id"))?.try_get(0)?);
     tell(transaction, id, &result)?;
+    if let (Some(session), Some(_)) = (result.session, &result.media_type) {
+        transaction.changed(Change::Foreign(session));
+    }
     let decided = match (rows.next(), decision) {
         (Some(row), Some(decision)) => {
             let rests_on: Option<i64> = row.try_get(1)?;

@@ -237,6 +237,12 @@ async fn release_round_trips_with_its_expected_values_and_pieces() {
     for (offset, length, want) in [(0, 10, &envelope[..10]), (4990, 100, &envelope[4990..]), (5000, 1, &[])] {
         assert_eq!(store.envelope_piece(&release_id(5), offset, length).await.unwrap(), want);
     }
+    store.add_release(release(6), "rita", NOW).await.unwrap();
+    assert_eq!(store.count_releases().await.unwrap(), 2);
+    let some = store.releases_with_values(&[release_id(5), release_id(7)]).await.unwrap();
+    let stored = store.release(&release_id(5)).await.unwrap().unwrap();
+    assert_eq!(some.into_iter().collect::<Vec<_>>(), [(release_id(5), (stored, release(5).expected))]);
+    assert_eq!(store.releases_with_values(&[]).await.unwrap().len(), 0);
     store.revoke_release(&release_id(5), "flaw", "rita", NOW).await.unwrap();
     assert!(matches!(store.revoke_release(&release_id(5), "x", "rita", NOW).await, Err(Error::Conflict(_))));
     assert_eq!(store.release(&release_id(5)).await.unwrap().unwrap().revoked, Some((NOW, "flaw".into())));

@@ -6,7 +6,7 @@ use sqlx::{Connection, Row, SqliteConnection};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use crate::{
-    CampaignId, DeviceId, Error, ReleaseId,
+    CampaignId, DeviceId, Error, ReleaseId, SessionId,
     audit::{self, AuditEntry, AuditHead},
 };
 
@@ -25,6 +25,8 @@ pub enum Change {
     Network(DeviceId),
     /// What a device reported of an update. It does not move the revision.
     Report(DeviceId),
+    /// What evidence of a device is worth that is not enrolled, which answered this session. It does not move the revision.
+    Foreign(SessionId),
     /// An override.
     Override,
     /// The list of authorities.
@@ -236,7 +238,12 @@ impl Actor {
 fn moves_revision(change: &Change) -> bool {
     !matches!(
         change,
-        Change::Gateway(_) | Change::Network(_) | Change::Report(_) | Change::Criteria | Change::Advisories
+        Change::Gateway(_)
+            | Change::Network(_)
+            | Change::Report(_)
+            | Change::Foreign(_)
+            | Change::Criteria
+            | Change::Advisories
     )
 }
 

@@ -121,7 +121,12 @@ pub(super) fn cose_key(bytes: &[u8]) -> bool {
         let again = RecipientKey::decode(&recipient.encode()).expect("was written by us");
         assert_eq!((again.algorithm(), again.kid()), (recipient.algorithm(), recipient.kid()));
     }
-    verification_key(bytes) || encrypts
+    let rsa = cose::decode_rsa_key(bytes);
+    if let Ok(rsa) = &rsa {
+        assert_eq!(cose::decode_rsa_key(&cose::encode_rsa_key(rsa)).as_ref(), Ok(rsa));
+        assert_eq!(crypto::RsaPublicKey::from_spki_der(&rsa.to_spki_der()).as_ref(), Ok(rsa));
+    }
+    verification_key(bytes) || encrypts || rsa.is_ok()
 }
 
 fn verification_key(bytes: &[u8]) -> bool {

@@ -94,6 +94,9 @@ pub(super) fn corim(bytes: &[u8]) -> bool {
         }
     };
     assert_eq!(corim::Corim::decode(&manifest.encode()).as_ref(), Ok(&manifest));
+    assert!(corim::Difference::between(&manifest, &manifest).is_empty(), "what it says is what it says");
+    let without = corim::Corim { tags: Vec::new(), ..manifest.clone() };
+    assert!(!corim::Difference::between(&manifest, &without).is_empty(), "a manifest has tags");
     true
 }
 

@@ -14,13 +14,13 @@ use super::{
     elements::{component, element, raw},
     keys,
 };
-use crate::{Beliefs, Reason};
+use crate::{Beliefs, EndorsedKey, KeyBinding, Reason};
 
 pub(super) fn psa(token: &PsaToken, beliefs: &Beliefs<'_>, nonce: &Nonce) -> Result<Vec<Attester>, Reason> {
     let claims = token.unverified();
     let environment = environment(&claims.implementation_id, claims.instance_id.as_bytes());
     let keys = keys::of(beliefs, &environment, &token.certificates())?;
-    let (token, by) = keys::first(&keys, |key| token.clone().verify(&key.key, nonce))?;
+    let (token, by) = keys::first(&keys, EndorsedKey::for_tokens, |key| token.clone().verify(key, nonce))?;
     let claims = token.claims();
     let components = claims.components.iter();
     let elements = components.map(|one| component(PSA_SOFTWARE_COMPONENT, one, None)).collect();
@@ -35,7 +35,7 @@ pub(super) fn cca(token: &CcaToken, beliefs: &Beliefs<'_>, nonce: &Nonce) -> Res
     let claims = token.unverified_platform();
     let environment = environment(&claims.implementation_id, claims.instance_id.as_bytes());
     let keys = keys::of(beliefs, &environment, &token.certificates())?;
-    let (token, by) = keys::first(&keys, |key| token.clone().verify(&key.key, nonce))?;
+    let (token, by) = keys::first(&keys, EndorsedKey::for_tokens, |key| token.clone().verify(key, nonce))?;
     let platform = token.platform();
     let hash = Some(platform.hash_algorithm);
     let components = platform.components.iter();
@@ -81,5 +81,6 @@ fn realm(claims: &CcaRealmClaims) -> Attester {
     let environment = Environment { class: Some(class), ..Environment::default() };
     let optional = (1..elements.len()).collect();
     let measured = Ect::evidence(environment, elements, CryptoKey::of_public_key(&claims.public_key));
-    Attester { optional, ..Attester::of("CCA_REALM", measured) }
+    let binding = Some(KeyBinding::Platform);
+    Attester { optional, binding, ..Attester::of("CCA_REALM", measured) }
 }

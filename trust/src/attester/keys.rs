@@ -5,7 +5,7 @@ use alloc::{borrow::Cow, string::String, vec::Vec};
 use corim::{Class, Environment, Instance};
 use x509::{Certificate, KeyUsage, verify_chain};
 
-use crate::{Beliefs, Code, EndorsedKey, KeyBinding, Reason, device_name};
+use crate::{AttestationKey, Beliefs, Code, EndorsedKey, KeyBinding, Reason, device_name};
 
 /// The keys of an environment, which are endorsed for it, named by the operator, those of ownership vouchers, or certified
 /// by somebody who may certify those of its kind.
@@ -18,8 +18,8 @@ pub(super) fn of<'e>(
     let endorsed = beliefs.endorsements.keys(environment, beliefs.now);
     let mut keys: Vec<_> = endorsed.into_iter().map(Cow::Borrowed).collect();
     keys.extend(beliefs.keys.iter().map(|key| {
-        let (environment, binding) = (Environment::default(), KeyBinding::Operator);
-        Cow::Owned(EndorsedKey { key: key.clone(), environment, binding })
+        let (key, environment) = (AttestationKey::Signature(key.clone()), Environment::default());
+        Cow::Owned(EndorsedKey { key, environment, binding: KeyBinding::Operator })
     }));
     keys.extend(vouched(beliefs, environment).map(Cow::Owned));
     match certified(beliefs, environment, certificates) {
@@ -39,12 +39,13 @@ fn vouched(beliefs: &Beliefs<'_>, environment: &Environment) -> Option<EndorsedK
     let Some(Instance::Ueid(ueid)) = &environment.instance else { return None };
     let device = beliefs.vouchers?.of(ueid)?;
     let environment = Environment { instance: environment.instance.clone(), ..Environment::default() };
-    Some(EndorsedKey { key: device.key.clone(), environment, binding: KeyBinding::Voucher(device.guid) })
+    let key = AttestationKey::Signature(device.key.clone());
+    Some(EndorsedKey { key, environment, binding: KeyBinding::Voucher(device.guid) })
 }
 
-/// The key of the certificate that came with evidence (`x5chain`, RFC 9360), where it leads to somebody who may certify
-/// this device: the operator's authorities, of devices that their certificates name, and those of manifests, of the
-/// instance or class of the triple that holds them.
+/// The key of the certificate that came with evidence (`x5chain`, RFC 9360; `x5c`, RFC 7515), where it leads to somebody
+/// who may certify this device: the operator's authorities, of devices that their certificates name, and those of
+/// manifests, of the instance or class of the triple that holds them.
 ///
 /// Evidence that tells which device it is from is believed so only where the certificate or the triple says the same.
 fn certified(
@@ -66,18 +67,14 @@ fn certified(
     {
         return Err(refused(&"the certificate is not one to sign with"));
     }
-    let key = leaf.public_key().map_err(|error| refused(&error))?;
+    let key = AttestationKey::Signature(leaf.public_key().map_err(|error| refused(&error))?.clone());
     let named = environment.instance.as_ref().filter(|instance| names(leaf, instance));
     let mut refusal = refused(&"the certificate does not name the device");
     if named.is_some() && !beliefs.authorities.is_empty() {
         match verify_chain(leaf, intermediates, beliefs.authorities, beliefs.now) {
             Ok(_) => {
                 let environment = Environment { instance: named.cloned(), ..Environment::default() };
-                return Ok(Some(EndorsedKey {
-                    key: key.clone(),
-                    environment,
-                    binding: KeyBinding::Certificate(None),
-                }));
+                return Ok(Some(EndorsedKey { key, environment, binding: KeyBinding::OperatorAuthority }));
             }
             Err(error) => refusal = refused(&error),
         }
@@ -91,8 +88,8 @@ fn certified(
         match verify_chain(leaf, intermediates, anchor, beliefs.now) {
             Ok(_) => {
                 let environment = authority.environment.clone();
-                let binding = KeyBinding::Certificate(Some(authority.manifest));
-                return Ok(Some(EndorsedKey { key: key.clone(), environment, binding }));
+                let binding = KeyBinding::ManifestAuthority(authority.manifest);
+                return Ok(Some(EndorsedKey { key, environment, binding }));
             }
             Err(error) => refusal = refused(&error),
         }
@@ -115,15 +112,18 @@ const RANDOM: u8 = 1;
 /// Bytes of the longest UEID behind its type.
 const LONGEST: usize = 32;
 
-/// The first key that verifies. A nonce that is not ours is told apart from a signature that is not the device's.
-pub(super) fn first<'k, T>(
+/// The first key that verifies, of those that `usable` gives in the form wanted. A nonce that is not ours is told apart from
+/// a signature that is not the device's.
+pub(super) fn first<'k, K, T>(
     keys: &'k [Cow<'_, EndorsedKey>],
-    verify: impl Fn(&EndorsedKey) -> Result<T, eat::Error>,
+    usable: impl Fn(&'k EndorsedKey) -> Option<K>,
+    verify: impl Fn(K) -> Result<T, eat::Error>,
 ) -> Result<(T, &'k EndorsedKey), Reason> {
     let mut refusal = Reason::new(Code::UnknownDevice);
-    for key in keys {
+    for endorsed in keys {
+        let Some(key) = usable(endorsed) else { continue };
         match verify(key) {
-            Ok(verified) => return Ok((verified, key)),
+            Ok(verified) => return Ok((verified, endorsed)),
             Err(error @ eat::Error::Untrusted(eat::Distrust::Nonce)) => return Err(refused(error)),
             Err(error) => refusal = refused(error),
         }

@@ -110,10 +110,10 @@ pub struct Attester {
     pub lifecycle: Option<Lifecycle>,
     /// Whether it can be debugged.
     pub debug: Option<DebugStatus>,
+    /// What binds its key to it; nothing where it is not believed.
+    pub binding: Option<KeyBinding>,
     /// Whether it is part of the claims of another, so that it need not measure anything where nobody expects it to.
     pub carried: bool,
-    /// By what its key is known to be its own; none where another's key answers for it.
-    pub binding: Option<KeyBinding>,
     /// Why it is not believed, though others in the same evidence are.
     pub refused: Option<Reason>,
 }
@@ -284,12 +284,12 @@ impl Attester {
 
     fn new(name: &str, environment: Environment, elements: Vec<Element>, by: &EndorsedKey) -> Self {
         // What the endorsement says of the device counts as well: evidence need not tell its own class.
-        let attester = Self::signed(name, keys::merged(environment, &by.environment), elements, &by.key);
-        Self { binding: Some(by.binding), ..attester }
+        let environment = keys::merged(environment, &by.environment);
+        Self { binding: Some(by.binding), ..Self::signed(name, environment, elements, by) }
     }
 
-    fn signed(name: &str, environment: Environment, elements: Vec<Element>, by: &PublicKey) -> Self {
-        Self::of(name, Ect::evidence(environment, elements, CryptoKey::of_public_key(by)))
+    fn signed(name: &str, environment: Environment, elements: Vec<Element>, by: &EndorsedKey) -> Self {
+        Self::of(name, Ect::evidence(environment, elements, by.key.authority()))
     }
 
     /// One that is not believed.
@@ -308,8 +308,8 @@ impl Attester {
             files: Vec::new(),
             lifecycle: None,
             debug: None,
-            carried: false,
             binding: None,
+            carried: false,
             refused: None,
         }
     }

@@ -16,7 +16,8 @@ pub(super) fn enact_trust(
 ) -> Result<Vec<Attester>, Reason> {
     let environment = of(Instance::Uuid(token.node));
     let keys = keys::of(beliefs, &environment, &[])?;
-    let (quote, by) = keys::first(&keys, |key| token.quote.clone().verify_signature(&tpm_key(key), nonce))?;
+    let (quote, by) =
+        keys::first(&keys, EndorsedKey::for_quotes, |key| token.quote.clone().verify_signature(&key, nonce))?;
     Ok(Vec::from([attester("TPM_ENACTTRUST", environment, Quoted::new(quote, None), by)]))
 }
 
@@ -28,7 +29,8 @@ pub(super) fn parsec(
 ) -> Result<Vec<Attester>, Reason> {
     let environment = of(Instance::Bytes(attestation.kid().to_owned()));
     let keys = keys::of(beliefs, &environment, &[])?;
-    let (verified, by) = keys::first(&keys, |key| attestation.clone().verify(&tpm_key(key), nonce))?;
+    let (verified, by) =
+        keys::first(&keys, EndorsedKey::for_quotes, |key| attestation.clone().verify(&key, nonce))?;
     Ok(Vec::from([attester("PARSEC_TPM", environment, Quoted::new(verified.quote, None), by)]))
 }
 
@@ -40,8 +42,7 @@ pub(super) fn collection(
 ) -> Result<Vec<Attester>, Reason> {
     let environment = of(Instance::Bytes(collection.quote.unverified().qualified_signer.clone()));
     let keys = keys::of(beliefs, &environment, &[])?;
-    let verify = |key: &EndorsedKey| -> Result<SignedTpmQuote, eat::Error> {
-        let key = tpm_key(key);
+    let verify = |key: TpmKey| -> Result<SignedTpmQuote, eat::Error> {
         if let Some(carried) = &collection.key
             && carried.attestation_key()? != &key
         {
@@ -53,17 +54,13 @@ pub(super) fn collection(
             _ => Ok(quote),
         }
     };
-    let (quote, by) = keys::first(&keys, verify)?;
+    let (quote, by) = keys::first(&keys, EndorsedKey::for_quotes, verify)?;
     let quoted = Quoted::new(quote, collection.values.clone());
     Ok(Vec::from([attester("TPM", environment, quoted, by)]))
 }
 
 fn of(instance: Instance) -> Environment {
     Environment { instance: Some(instance), ..Environment::default() }
-}
-
-fn tpm_key(key: &EndorsedKey) -> TpmKey {
-    key.key.clone().into()
 }
 
 fn attester(name: &str, environment: Environment, quoted: Quoted, by: &EndorsedKey) -> Attester {

@@ -19,7 +19,7 @@ use eat::{
 };
 
 use super::{Attester, arm, elements::element, is_psa, keys, malformed};
-use crate::{Beliefs, Code, EndorsedKey, Measured, Reason};
+use crate::{Beliefs, Code, EndorsedKey, KeyBinding, Measured, Reason};
 
 /// Content-Format of CoSWID (RFC 9393, section 8.2).
 const COSWID_FORMAT: u16 = 258;
@@ -91,7 +91,7 @@ pub(super) fn carried(
     let unprotected = unprotected.map_err(keys::refused)?;
     let environment = environment(unprotected.unverified());
     let keys = keys::of(beliefs, &environment, &[])?;
-    let (_, by) = keys::first(&keys, |key| wrapper.clone().verify(&key.key))?;
+    let (_, by) = keys::first(&keys, EndorsedKey::for_tokens, |key| wrapper.clone().verify(key))?;
     let claims =
         unprotected.carried_by(OuterProtection::SignedEnvelope, Some(nonce)).map_err(keys::refused)?;
     let claims = claims.claims();
@@ -187,7 +187,10 @@ impl Part<'_> {
         let name = called(&self.path);
         let attester = match self.carried {
             // It is of an environment of its own, of which the endorsement of its signer's key says nothing.
-            true => Attester::signed(&name, environment, elements, &self.by.key),
+            true => Attester {
+                binding: Some(KeyBinding::Whole),
+                ..Attester::signed(&name, environment, elements, &self.by)
+            },
             false => Attester::new(&name, environment, elements, &self.by),
         };
         Ok(Attester { profile, files, debug: self.claims.dbgstat, carried: self.carried, ..attester })
@@ -252,7 +255,8 @@ impl TokenKeys for Finder<'_> {
         };
         let mut refusal = none();
         for key in keys {
-            match check((&key.key).into()) {
+            let Some(public) = key.for_tokens() else { continue };
+            match check(public.into()) {
                 Ok(()) => {
                     self.found.borrow_mut().insert(token.path.to_owned(), key.into_owned());
                     return Ok(());

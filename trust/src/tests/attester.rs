@@ -16,8 +16,9 @@ use x509::pem;
 
 use super::fixture::{NOW, key};
 use crate::{
-    Appraised, Attester, Beliefs, Code, Endorsements, ForeignEvidence, Policy, Reason, corroborate,
-    unwrap_evidence,
+    Agreement, Appraised, Attester, Beliefs, Chosen, Code, Compared, Endorsements, ForeignEvidence,
+    KeyBinding, Part, Policy, Reason, Subject, ToldBinding, attestation_result_of, compare_attester,
+    corroborate, key_binding, unwrap_evidence,
 };
 
 const IMPLEMENTATION: [u8; 32] = [0x11; 32];
@@ -375,4 +376,103 @@ fn evidence_and_endorsements_of_veraison_fit_together() {
             attesters.iter().map(|attester| codes(&corroborate(attester, &beliefs).appraised)).collect();
         assert_eq!(found, expected, "{evidence}");
     }
+}
+
+/// Name, verdict and whether something is expected, of every component beside what is expected.
+fn beside(components: Components, endorsements: &Endorsements) -> (Option<(String, Chosen)>, Vec<String>) {
+    let attesters = verify(&token(&key(31), SECURED, components, &SIGNER), endorsements, &nonce()).unwrap();
+    let beliefs = beliefs(endorsements);
+    let found = corroborate(&attesters[0], &beliefs).appraised.release;
+    let comparison = compare_attester(&attesters[0], &beliefs, found.as_ref());
+    let row = |row: &Compared| {
+        let expected = row.expected.as_ref().map_or("-", |_| "+");
+        alloc::format!("{} {}{}", row.name, row.agreement.as_str(), expected)
+    };
+    let against = comparison.against.map(|against| (against.version, against.chosen));
+    (against, comparison.components.iter().map(row).collect())
+}
+
+#[test]
+fn components_stand_beside_the_release_that_matches_or_comes_nearest() {
+    let releases: [Components; 2] = [&[("BL", "b1"), ("APP", "a1")], &[("BL", "b2"), ("APP", "a2")]];
+    let mut known = Endorsements::new();
+    known.add(accept(&manifest("maker", &key(31), &releases, NOW + 1000), NOW));
+    let against = |chosen| Some((String::from("maker"), chosen));
+    let rows: [(Components, _, &[&str]); 7] = [
+        (&[("BL", "b2"), ("APP", "a2")], against(Chosen::Matched), &["BL same+", "APP same+"]),
+        (&[("APP", "a1"), ("BL", "b1")], against(Chosen::Matched), &["BL same+", "APP same+"]),
+        (&[("BL", "b2"), ("APP", "x")], against(Chosen::Nearest), &["BL same+", "APP differs+"]),
+        (&[("BL", "b1")], against(Chosen::Nearest), &["BL same+", "APP missing+"]),
+        (
+            &[("BL", "b1"), ("APP", "a1"), ("NEW", "n")],
+            against(Chosen::Nearest),
+            &["BL same+", "APP same+", "NEW unknown-"],
+        ),
+        (&[("BL", "b1"), ("BL", "b1"), ("APP", "a1")], against(Chosen::Matched), &["BL same+", "APP same+"]),
+        (
+            &[("BL", "b1"), ("BL", "b2"), ("APP", "a1")],
+            against(Chosen::Nearest),
+            &["BL twice+", "APP same+", "BL twice-"],
+        ),
+    ];
+    for (components, expected, each) in rows {
+        assert_eq!(beside(components, &known), (expected, each.iter().map(|row| (*row).into()).collect()));
+    }
+    let nothing = naming(&key(31), Environment { class: None, ..platform_of(instance()) });
+    assert_eq!(beside(&[("BL", "b1")], &nothing), (None, vec!["BL unknown-".into()]));
+
+    // What a manifest expected until its end is expected no more.
+    let past = Beliefs { now: NOW + 1001, ..beliefs(&known) };
+    let attesters = verify(&token(&key(31), SECURED, releases[0], &SIGNER), &known, &nonce()).unwrap();
+    assert_eq!(compare_attester(&attesters[0], &past, None).against, None);
+
+    // What must not run is told whatever is expected.
+    let attesters =
+        verify(&token(&key(31), SECURED, &[("BL", "b1"), ("APP", "a1")], &SIGNER), &known, &nonce()).unwrap();
+    let denied = [digest("a1")];
+    let beliefs = Beliefs { denied: &denied, ..beliefs(&known) };
+    let comparison = compare_attester(&attesters[0], &beliefs, None);
+    let agreements: Vec<_> = comparison.components.iter().map(|row| row.agreement).collect();
+    assert_eq!(agreements, [Agreement::Same, Agreement::Denied]);
+}
+
+fn platform_of(instance: Vec<u8>) -> Environment {
+    Environment { instance: Some(Instance::Ueid(instance)), ..Environment::default() }
+}
+
+#[test]
+fn the_binding_of_a_key_is_told_in_its_result() {
+    let mut known = Endorsements::new();
+    let manifest = known.add(accept(&manifest("maker", &key(31), &[&[("BL", "b1")]], NOW + 1000), NOW));
+    let bytes = token(&key(31), SECURED, &[("BL", "b1")], &SIGNER);
+    let bound = |beliefs: &Beliefs<'_>| {
+        let media_type = MediaType::parse(PSA).unwrap();
+        let evidence = ForeignEvidence::decode(&bytes, &media_type).unwrap();
+        let attesters = evidence.verify(beliefs, &nonce()).unwrap();
+        let found = corroborate(&attesters[0], beliefs);
+        let part = Part {
+            name: "PSA_IOT",
+            profile: None,
+            appraised: &found.appraised,
+            policy: beliefs.policy,
+            endorsed: &found.endorsed,
+            binding: attesters[0].binding,
+        };
+        let subject = Subject { ueid: Ueid::new(&[0; 7]).unwrap(), key: None, nonce: None };
+        let verifier = eat::VerifierId { developer: "d".into(), build: "b".into() };
+        let result = attestation_result_of(&[part], &subject, 60, verifier, NOW);
+        let signed = result.sign_cwt(&key(1), b"k").unwrap();
+        let read = eat::SignedResult::decode_cwt(&signed).unwrap();
+        (attesters[0].binding, key_binding(&read.unverified().submods["PSA_IOT"]))
+    };
+    let told = |by: &str, manifest| Some(ToldBinding { by: by.to_owned(), manifest, guid: None });
+    assert_eq!(
+        bound(&beliefs(&known)),
+        (Some(KeyBinding::Manifest(manifest)), told("manifest", Some(manifest.to_string())))
+    );
+    let (nobody, keys) = (Endorsements::new(), [key(31).public_key().clone()]);
+    assert_eq!(
+        bound(&Beliefs { keys: &keys, ..beliefs(&nobody) }),
+        (Some(KeyBinding::Operator), told("operator", None))
+    );
 }

@@ -1,7 +1,16 @@
 //! Keys that come with evidence as certificates, and whom those bind them to.
 
-use alloc::{vec, vec::Vec};
+use alloc::{
+    format,
+    string::{String, ToString as _},
+    vec,
+    vec::Vec,
+};
 
+use base64::{
+    Engine as _,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
 use corim::{
     Class, ClassId, Comid, Corim, CryptoKey, Environment, Instance, KeyTriple, Received, Tag, TagId,
     TagIdentity, Triples,
@@ -15,7 +24,7 @@ use super::{
     attester::beliefs,
     fixture::{NOW, key},
 };
-use crate::{Beliefs, Code, Endorsements, ForeignEvidence};
+use crate::{Beliefs, Code, Endorsements, ForeignEvidence, KeyBinding};
 
 const MODEL: [u8; 8] = [0x22; 8];
 /// COSE header parameter (RFC 9360).
@@ -53,15 +62,19 @@ fn hex(bytes: &[u8]) -> alloc::string::String {
     crate::device_name(bytes)
 }
 
-/// A token with certificates, of a device and model as told.
-fn token(device: &SigningKey, told: Option<&[u8]>, chain: &[&Certificate]) -> Vec<u8> {
-    let claims = Claims {
+/// Claims of a device and model as told.
+fn claims(told: Option<&[u8]>) -> Claims {
+    Claims {
         nonces: vec![nonce()],
         ueid: told.and_then(Ueid::new),
         oemid: Some(OemId::Pen(1)),
         hwmodel: Some(MODEL.into()),
         ..Claims::default()
-    };
+    }
+}
+
+/// A CWT with certificates, of a device and model as told.
+fn token(device: &SigningKey, told: Option<&[u8]>, chain: &[&Certificate]) -> Vec<u8> {
     let header = cbor::Writer::encode(|w| {
         if let [one] = chain {
             w.bytes(one.as_der());
@@ -72,14 +85,34 @@ fn token(device: &SigningKey, told: Option<&[u8]>, chain: &[&Certificate]) -> Ve
     });
     let builder = Sign1Builder::new();
     let builder = if chain.is_empty() { builder } else { builder.unprotected(X5CHAIN, &header) };
-    builder.sign(device, &claims.encode())
+    builder.sign(device, &claims(told).encode())
+}
+
+/// The same as JWT.
+fn json_token(device: &SigningKey, told: Option<&[u8]>, chain: &[&Certificate]) -> Vec<u8> {
+    let certificates: Vec<String> =
+        chain.iter().map(|certificate| format!("\"{}\"", STANDARD.encode(certificate.as_der()))).collect();
+    let header = match certificates.as_slice() {
+        [] => r#"{"alg":"ES256"}"#.to_string(),
+        some => format!(r#"{{"alg":"ES256","x5c":[{}]}}"#, some.join(",")),
+    };
+    let plain = claims(told).sign_jwt(device, b"kid").unwrap();
+    let payload = plain.split('.').nth(1).unwrap();
+    let signed = format!("{}.{payload}", URL_SAFE_NO_PAD.encode(header));
+    let signature = URL_SAFE_NO_PAD.encode(device.sign(signed.as_bytes()));
+    format!("{signed}.{signature}").into_bytes()
 }
 
 fn found(bytes: &[u8], beliefs: &Beliefs<'_>) -> Result<Environment, Code> {
-    let media_type = MediaType::parse("application/eat+cwt").unwrap();
+    bound(bytes, beliefs).map(|(environment, _)| environment)
+}
+
+fn bound(bytes: &[u8], beliefs: &Beliefs<'_>) -> Result<(Environment, Option<KeyBinding>), Code> {
+    let form = if bytes.starts_with(b"ey") { "application/eat+jwt" } else { "application/eat+cwt" };
+    let media_type = MediaType::parse(form).unwrap();
     let evidence = ForeignEvidence::decode(bytes, &media_type).map_err(|reason| reason.code)?;
     let attesters = evidence.verify(beliefs, &nonce()).map_err(|reason| reason.code)?;
-    Ok(attesters[0].measured.environment.clone())
+    Ok((attesters[0].measured.environment.clone(), attesters[0].binding))
 }
 
 fn environment(class: Option<&[u8]>, instance: Option<&[u8]>) -> Environment {
@@ -108,8 +141,17 @@ fn naming(certificate: &Certificate, environment: Environment) -> Endorsements {
     endorsements
 }
 
+/// Makes a token with certificates.
+type Make = fn(&SigningKey, Option<&[u8]>, &[&Certificate]) -> Vec<u8>;
+
 #[test]
 fn the_operators_authorities_certify_the_devices_that_their_certificates_name() {
+    for token in [token as Make, json_token] {
+        certifies_the_devices_that_certificates_name(token);
+    }
+}
+
+fn certifies_the_devices_that_certificates_name(token: Make) {
     let (device, root) = (key(61), [authority(60)]);
     let nothing = Endorsements::new();
     let beliefs = Beliefs { authorities: &root, ..beliefs(&nothing) };
@@ -185,15 +227,51 @@ fn authorities_of_manifests_certify_the_instance_or_class_that_they_are_named_fo
     ];
     for (bound, told, certificate, expected) in rows {
         let endorsements = naming(&root, bound.clone());
-        let bytes = token(&device, told.map(Vec::as_slice), &[certificate]);
-        assert_eq!(found(&bytes, &beliefs(&endorsements)).map(drop), expected, "{bound:?}");
+        for token in [token as Make, json_token] {
+            let bytes = token(&device, told.map(Vec::as_slice), &[certificate]);
+            assert_eq!(found(&bytes, &beliefs(&endorsements)).map(drop), expected, "{bound:?}");
+        }
         // The authority's own key attests nothing.
         let own = token(&key(60), told.map(Vec::as_slice), &[]);
         assert_eq!(found(&own, &beliefs(&endorsements)), Err(Code::UnknownDevice));
     }
     let mut endorsements = naming(&root, environment(Some(&MODEL), None));
+    let told = token(&device, Some(&ueid), &[&named]);
+    let by_manifest = bound(&told, &beliefs(&endorsements)).unwrap().1;
+    let roots = [root.clone()];
+    let nobody = Endorsements::new();
+    let by_operator = bound(&told, &Beliefs { authorities: &roots, ..beliefs(&nobody) }).unwrap().1;
+    assert_eq!(by_operator, Some(KeyBinding::OperatorAuthority));
     let manifest = endorsements.authorities(&environment(Some(&MODEL), None), NOW)[0].manifest;
+    assert_eq!(by_manifest, Some(KeyBinding::ManifestAuthority(manifest)));
     assert!(endorsements.remove(&manifest));
     let bytes = token(&device, Some(&ueid), &[&named]);
     assert_eq!(found(&bytes, &beliefs(&endorsements)), Err(Code::UnknownDevice));
+}
+
+#[test]
+fn the_certificates_of_a_jwt_cannot_be_exchanged() {
+    let (device, thief, root, ueid) = (key(61), key(64), [authority(60)], ueid());
+    let nothing = Endorsements::new();
+    let beliefs = Beliefs { authorities: &root, ..beliefs(&nothing) };
+    let own = leaf(&device, Some(&hex(&ueid)), 60);
+    let other = leaf(&thief, Some(&hex(&ueid)), 63);
+    let good = json_token(&device, Some(&ueid), &[&own]);
+    assert!(found(&good, &beliefs).is_ok());
+
+    let parts = |token: &[u8]| -> Vec<String> {
+        core::str::from_utf8(token).unwrap().split('.').map(String::from).collect()
+    };
+    // The certificates of the device over what another signed, and none or others over what it signed itself.
+    let stolen = json_token(&thief, Some(&ueid), &[&other]);
+    let (good, stolen, bare) = (parts(&good), parts(&stolen), parts(&json_token(&device, Some(&ueid), &[])));
+    let rows = [
+        ([&good[0], &stolen[1], &stolen[2]], Code::BadEvidenceSignature),
+        ([&stolen[0], &good[1], &good[2]], Code::AttesterCertificate),
+        ([&bare[0], &good[1], &good[2]], Code::UnknownDevice),
+    ];
+    for (parts, expected) in rows {
+        let bytes = parts.map(String::as_str).join(".").into_bytes();
+        assert_eq!(found(&bytes, &beliefs), Err(expected));
+    }
 }

@@ -324,3 +324,43 @@ fn releases_of_the_operators_own_are_expected_values_of_tokens_of_their_class() 
         [Code::ComponentUnknown]
     );
 }
+
+#[test]
+fn the_next_end_is_that_of_the_manifests_that_still_count() {
+    let key = || Triples {
+        attest_key: vec![KeyTriple {
+            environment: environment(),
+            keys: vec![CryptoKey::PkixKey(pem::encode("PUBLIC KEY", &key(71).public_key().to_spki_der()))],
+            element: None,
+            authorized_by: vec![],
+        }],
+        ..Triples::default()
+    };
+    let mut endorsements = Endorsements::new();
+    assert_eq!(endorsements.next_end(NOW), None);
+    for (id, until) in [("one", NOW + 5), ("two", NOW + 5), ("three", NOW + 9)] {
+        add_until(&mut endorsements, id, key(), vec![], until);
+        // The same one twice is one.
+        add_until(&mut endorsements, id, key(), vec![], until);
+    }
+    let ends = |endorsements: &Endorsements| {
+        [0, 5, 6, 9, 10].map(|after| endorsements.next_end(NOW + after).map(|end| end - NOW))
+    };
+    assert_eq!(ends(&endorsements), [Some(5), Some(5), Some(9), Some(9), None]);
+    // In its last second a manifest counts, and then not any more.
+    let counting = |after| endorsements.keys(&environment(), NOW + after).len();
+    assert_eq!([0, 5, 6, 9, 10].map(counting), [3, 3, 1, 1, 0]);
+    let of = |endorsements: &Endorsements, id: &str| {
+        let mut all = endorsements.manifests();
+        *all.find(|(_, manifest)| manifest.corim().id == TagId::Text(id.into())).unwrap().0
+    };
+    for (id, expected) in [
+        ("one", [Some(5), Some(5), Some(9), Some(9), None]),
+        ("two", [Some(9), Some(9), Some(9), Some(9), None]),
+        ("three", [None; 5]),
+    ] {
+        let digest = of(&endorsements, id);
+        assert!(endorsements.remove(&digest));
+        assert_eq!(ends(&endorsements), expected, "{id}");
+    }
+}

@@ -9,6 +9,7 @@ mod fixture;
 mod overlay;
 mod quote;
 mod release;
+mod rsa_quote;
 mod scan;
 mod token;
 mod voucher;

@@ -14,13 +14,16 @@ use super::{
     attester::beliefs,
     fixture::{NOW, key},
 };
-use crate::{Appraised, Beliefs, Code, Endorsements, ForeignEvidence, corroborate, unwrap_evidence};
+use crate::{
+    Agreement, Appraised, Beliefs, Code, Endorsements, ForeignEvidence, compare_attester, corroborate,
+    unwrap_evidence,
+};
 
 const NODE: [u8; 16] = [0x44; 16];
 const QUALIFIED_NAME: [u8; 34] = [9; 34];
 const ENACT_TRUST: &str = "application/vnd.enacttrust.tpm-evidence";
 const PARSEC: &str = "application/vnd.parallaxsecond.key-attestation.tpm";
-const CMW: &str = "application/cmw+cbor";
+pub(super) const CMW: &str = "application/cmw+cbor";
 
 fn nonce() -> Nonce {
     Nonce::new(&[7; 32]).unwrap()
@@ -67,7 +70,7 @@ fn enact_trust(key: &SigningKey, nonce: &[u8], pcrs: &[u8], digest: &Digest) -> 
     [&NODE[..], &sized(&attest), &signature].concat()
 }
 
-fn collection(parts: &[(&str, &[u8])]) -> Vec<u8> {
+pub(super) fn collection(parts: &[(&str, &[u8])]) -> Vec<u8> {
     let entry = |(name, value): &(&str, &[u8])| {
         let record = CmwRecord::new("application/vnd.example.tpm-part", *value).unwrap();
         (CmwKey::Text((*name).into()), Cmw::from(record))
@@ -91,7 +94,7 @@ fn class() -> Environment {
     Environment { class: Some(class), ..Environment::default() }
 }
 
-fn accept(bytes: &[u8]) -> corim::VerifiedCorim {
+pub(super) fn accept(bytes: &[u8]) -> corim::VerifiedCorim {
     match Received::decode(bytes).unwrap() {
         Received::Unsigned(manifest) => manifest.trusted_by_operator("operator", vec![], NOW).unwrap(),
         Received::Signed(_) => panic!("these are unsigned"),
@@ -167,7 +170,7 @@ fn judge(media_type: &str, bytes: &[u8], beliefs: &Beliefs<'_>, nonce: &Nonce) -
 }
 
 /// The reason of the refusal; none where it is affirmed.
-fn found(media_type: &str, bytes: &[u8], endorsements: &Endorsements) -> Option<Code> {
+pub(super) fn found(media_type: &str, bytes: &[u8], endorsements: &Endorsements) -> Option<Code> {
     match judge(media_type, bytes, &beliefs(endorsements), &nonce()) {
         Err(code) => Some(code),
         Ok(appraised) => {
@@ -352,4 +355,34 @@ fn quotes_of_vectors_are_judged_as_their_index_says() {
         found(CMW, &read("cmw-made/tpm-collection.cbor"), &Endorsements::new()),
         Some(Code::UnknownDevice)
     );
+}
+
+#[test]
+fn quoted_pcrs_stand_beside_what_is_expected_each_for_itself() {
+    let device = key(41);
+    let named = [(0, value(0)), (4, value(4)), (7, value(7))];
+    let rows = [
+        (elements(&named), ["0", "4", "7"]),
+        (registers(&named), ["register 0", "register 4", "register 7"]),
+    ];
+    for (release, names) in rows {
+        let by = Instance::Bytes(QUALIFIED_NAME.into());
+        let endorsements = endorsements(&device, by, &class(), std::slice::from_ref(&release));
+        let beside = |values: &[Digest]| {
+            let media_type = MediaType::parse(CMW).unwrap();
+            let bytes = whole(&device, &[0, 4, 7], values);
+            let evidence = ForeignEvidence::decode(&bytes, &media_type).unwrap();
+            let beliefs = beliefs(&endorsements);
+            let attesters = evidence.verify(&beliefs, &nonce()).unwrap();
+            let found = corroborate(&attesters[0], &beliefs).appraised.release;
+            let rows = compare_attester(&attesters[0], &beliefs, found.as_ref()).components;
+            rows.into_iter().map(|row| (row.name, row.agreement)).collect::<Vec<_>>()
+        };
+        let expected = |last| {
+            let agreements = [Agreement::Same, Agreement::Same, last];
+            names.iter().map(|name| String::from(*name)).zip(agreements).collect::<Vec<_>>()
+        };
+        assert_eq!(beside(&[value(0), value(4), value(7)]), expected(Agreement::Same));
+        assert_eq!(beside(&[value(0), value(4), value(9)]), expected(Agreement::Differs));
+    }
 }

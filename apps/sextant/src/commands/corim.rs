@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use corim::{Anchors, Authority, Received, SignerMeta};
+use corim::{Anchors, Authority, Change, Difference, Received, SignerMeta, Statement};
 use cose::Purpose;
 
 use crate::{
@@ -11,6 +11,7 @@ use crate::{
     failure::{Answer, Failure},
     files::{self, Input, Mode},
     keys::{self, KeyFile},
+    node::Map,
     printer::{Printer, Verdict},
     recipe, show,
 };
@@ -24,6 +25,8 @@ pub(crate) enum Corim {
     Inspect(Inspect),
     /// Say whether a signed manifest is by somebody trusted, valid now, and within its profile
     Verify(Verify),
+    /// Say what changes from one manifest to another: no when they do not say the same
+    Diff(Diff),
     /// Ask a server what endorsers say of devices
     Query(Box<corim_query::Query>),
 }
@@ -50,6 +53,15 @@ pub(crate) struct Build {
 pub(crate) struct Inspect {
     /// The manifest
     file: PathBuf,
+}
+
+/// Both are read as they are; only `verify` says whether to believe them.
+#[derive(Debug, Args)]
+pub(crate) struct Diff {
+    /// The manifest before
+    old: PathBuf,
+    /// The manifest after
+    new: PathBuf,
 }
 
 #[derive(Debug, Args)]
@@ -79,6 +91,9 @@ pub(crate) fn run(command: Corim, printer: &Printer) -> Result<Answer, Failure> 
             Ok(Answer::Yes)
         }
         Corim::Verify(command) => verify(&command, printer),
+        Corim::Diff(Diff { old, new }) => {
+            diff(&Input::read(&old)?.binary(), &Input::read(&new)?.binary(), printer)
+        }
         Corim::Query(command) => corim_query::run(&command, printer),
     }
 }
@@ -129,6 +144,49 @@ fn verify(command: &Verify, printer: &Printer) -> Result<Answer, Failure> {
         Err(error) => Verdict::no(error.code(), chain(&error)),
     };
     Ok(printer.answer(verdict))
+}
+
+/// Says what one manifest says and another does not, whoever signed them.
+pub(crate) fn diff(old: &Input, new: &Input, printer: &Printer) -> Result<Answer, Failure> {
+    let (old, new) = (received(old, None)?, received(new, None)?);
+    let difference = Difference::between(content(&old), content(&new));
+    let (old, new) = (signer(&old), signer(&new));
+    let facts = if old == new {
+        Map::new()
+    } else {
+        Map::new().with("signer", Map::new().with("old", old).with("new", new))
+    };
+    let verdict = if difference.is_empty() {
+        Verdict::yes("both manifests say the same")
+    } else {
+        let count = |wanted: fn(&Change<Statement>) -> bool| {
+            difference.statements.iter().filter(|one| wanted(&one.change)).count()
+        };
+        let words = format!(
+            "the manifests do not say the same: {} statements gained, {} lost, {} changed",
+            count(|change| matches!(change, Change::Gained(_))),
+            count(|change| matches!(change, Change::Lost(_))),
+            count(|change| matches!(change, Change::Changed { .. })),
+        );
+        Verdict::no("manifests-differ", words)
+    };
+    Ok(printer.answer(verdict.with(facts.then(show::corim_difference::tree(&difference)))))
+}
+
+/// What a manifest says, whoever signed it.
+fn content<'r>(received: &'r Received<'_>) -> &'r corim::Corim {
+    match received {
+        Received::Signed(signed) => signed.unverified(),
+        Received::Unsigned(unsigned) => unsigned.unverified(),
+    }
+}
+
+/// Who claims to have signed.
+fn signer(received: &Received<'_>) -> String {
+    match received {
+        Received::Signed(signed) => signed.meta().name.clone(),
+        Received::Unsigned(_) => "nobody".to_owned(),
+    }
 }
 
 fn received<'b>(input: &'b Input, content: Option<&'b Input>) -> Result<Received<'b>, Failure> {

@@ -3,7 +3,10 @@ use clap::{Args, Subcommand};
 
 use crate::{
     client::ServerArgs,
-    commands::objects::{self, Add, Fetch, Show},
+    commands::{
+        corim,
+        objects::{self, Add, Fetch, Show},
+    },
     failure::{Answer, Failure},
     files::Input,
     printer::Printer,
@@ -23,10 +26,22 @@ pub(crate) enum Endorsement {
     Show(Show),
     /// Fetch a manifest as it was received
     Fetch(Fetch),
+    /// Say what changes from one manifest to another: no when they do not say the same
+    Diff(Diff),
     /// Take back what a manifest says, for good
     Revoke(Show),
     /// List what evidence of devices that are not enrolled was found to be worth, the last to end first
     Results(Results),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Diff {
+    /// SHA-256 of the manifest before, in hexadecimal digits
+    old: String,
+    /// SHA-256 of the manifest after
+    new: String,
+    #[command(flatten)]
+    server: ServerArgs,
 }
 
 #[derive(Debug, Args)]
@@ -56,6 +71,17 @@ pub(crate) fn run(command: Endorsement, printer: &Printer) -> Result<Answer, Fai
         }
         Endorsement::Show(show) => objects::show::<Listed>(ENDORSEMENTS, &show, printer),
         Endorsement::Fetch(fetch) => objects::fetch(ENDORSEMENTS, &fetch, printer),
+        Endorsement::Diff(Diff { old, new, server }) => {
+            let client = server.client()?;
+            let fetch = |digest: &str| objects::download(ENDORSEMENTS, digest, &client);
+            fetch(&old)?.answer(printer, |before| {
+                fetch(&new)?.answer(printer, |after| {
+                    let (old, new) =
+                        (Input { name: old, bytes: before }, Input { name: new.clone(), bytes: after });
+                    corim::diff(&old, &new, printer)
+                })
+            })
+        }
         Endorsement::Revoke(show) => objects::act(ENDORSEMENTS, &show, "revoke", printer),
         Endorsement::Results(Results { limit, after, server }) => {
             let after = after.map(|after| format!("&after={after}")).unwrap_or_default();
@@ -63,7 +89,7 @@ pub(crate) fn run(command: Endorsement, printer: &Printer) -> Result<Answer, Fai
             server.client()?.get::<Page<ForeignResult>>(&path)?.answer(printer, |page| {
                 let rows: Vec<_> = page.items.iter().map(result_row).collect();
                 printer.table(
-                    &["result", "instance", "tier", "reasons", "judged", "ends", "media type"],
+                    &["result", "instance", "tier", "key", "reasons", "judged", "ends", "media type"],
                     &rows,
                     &page,
                 );
@@ -81,7 +107,8 @@ fn result_row(result: &ForeignResult) -> Vec<String> {
     vec![
         result.id.to_string(),
         result.instance.clone().unwrap_or_else(|| "-".to_owned()),
-        result.tier.clone(),
+        if result.altered { "altered".to_owned() } else { result.tier.clone() },
+        result.key.as_ref().map_or_else(|| "-".to_owned(), |key| key.by.clone()),
         if codes.is_empty() { "-".to_owned() } else { codes.join(", ") },
         judged,
         result.expires_at.clone(),

@@ -7,7 +7,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use ureq::http::Method;
 
 use crate::{
-    client::{ServerArgs, segment, tree},
+    client::{Client, Reply, ServerArgs, segment, tree},
     failure::{Answer, Failure},
     files::{self, Mode},
     printer::Printer,
@@ -73,11 +73,15 @@ pub(crate) fn fetch(
     Fetch { digest, output, server }: &Fetch,
     printer: &Printer,
 ) -> Result<Answer, Failure> {
-    let reply = server.client()?.download(&format!("{}/object", below(path, digest)))?;
-    reply.answer(printer, |bytes| {
+    download(path, digest, &server.client()?)?.answer(printer, |bytes| {
         files::write(output, &bytes, Mode::Public, printer)?;
         Ok(Answer::Yes)
     })
+}
+
+/// The bytes of one of them, as it was received.
+pub(crate) fn download(path: &str, digest: &str, client: &Client) -> Result<Reply<Vec<u8>>, Failure> {
+    client.download(&format!("{}/object", below(path, digest)))
 }
 
 /// Has something done with one of them that is done once, such as to take it back.

@@ -1,7 +1,7 @@
 use corim::{
-    ClassId, Comid, Corim, Cotl, CryptoKey, Digest, DigestAlgorithm, Environment, Group, Instance, KeyTriple,
-    MeasuredElement, Measurement, MeasurementValues, Profile, Received, SignerMeta, Svn, Tag, TagIdentity,
-    ValuesTriple,
+    ClassId, Comid, Corim, Cotl, CryptoKey, Digest, DigestAlgorithm, Entity, Environment, Extensions, Flags,
+    Group, Instance, IntRange, KeyTriple, MeasuredElement, Measurement, MeasurementValues, Profile, RawValue,
+    Received, SignerMeta, Svn, Tag, TagIdentity, ValuesTriple, VersionScheme,
 };
 
 use crate::{
@@ -34,18 +34,21 @@ fn signer(meta: &SignerMeta) -> Map {
 
 /// The content of a manifest.
 pub(crate) fn manifest(corim: &Corim) -> Map {
-    let entities: Vec<Map> = corim
-        .entities
-        .iter()
-        .map(|one| Map::new().with("name", one.name.as_str()).with("roles", Node::list(&one.roles)))
-        .collect();
     Map::new()
         .with("id", Node::shown(&corim.id))
         .maybe("profile", corim.profile.as_ref().map(profile))
         .maybe("not_before", corim.validity.and_then(|validity| validity.not_before).map(clock::date))
         .maybe("not_after", corim.validity.map(|validity| clock::date(validity.not_after)))
-        .unless_empty("entities", entities)
+        .unless_empty("entities", corim.entities.iter().map(entity).collect::<Vec<_>>())
         .with("tags", corim.tags.iter().map(tag).collect::<Vec<_>>())
+}
+
+pub(crate) fn entity(entity: &Entity) -> Map {
+    Map::new()
+        .with("name", entity.name.as_str())
+        .maybe("reg_id", entity.reg_id.as_deref())
+        .with("roles", Node::list(&entity.roles))
+        .unless_empty("unknown", extensions(&entity.extensions))
 }
 
 pub(crate) fn profile(profile: &Profile) -> String {
@@ -55,7 +58,7 @@ pub(crate) fn profile(profile: &Profile) -> String {
     }
 }
 
-fn tag(tag: &Tag) -> Map {
+pub(crate) fn tag(tag: &Tag) -> Map {
     match tag {
         Tag::Comid(comid) => self::comid(comid),
         Tag::Coswid(bytes) => match coswid::Tag::decode(bytes) {
@@ -154,7 +157,17 @@ pub(crate) fn environment(environment: &Environment) -> Map {
 }
 
 pub(crate) fn measurement(measurement: &Measurement) -> Map {
-    let element = measurement.key.as_ref().map(|key| match key {
+    Map::new().maybe("element", measurement.key.as_ref().map(element)).then(claim(measurement))
+}
+
+/// A measurement without the element it is about.
+pub(crate) fn claim(measurement: &Measurement) -> Map {
+    let authorities: Vec<Node> = measurement.authorized_by.iter().map(key).collect();
+    values(&measurement.values).unless_empty("authorized_by", authorities)
+}
+
+pub(crate) fn element(key: &MeasuredElement) -> String {
+    match key {
         MeasuredElement::Oid(oid) => format!("oid {}", hex(oid)),
         MeasuredElement::Uuid(uuid) => suit::Uuid::from(*uuid).to_string(),
         MeasuredElement::Number(number) => number.to_string(),
@@ -162,23 +175,19 @@ pub(crate) fn measurement(measurement: &Measurement) -> Map {
         MeasuredElement::OlderPsaRefvalId { label, version, .. } => {
             format!("{} {}", label.as_deref().unwrap_or("?"), version.as_deref().unwrap_or("?"))
         }
-    });
-    Map::new().maybe("element", element).then(values(&measurement.values))
+    }
 }
 
 fn values(values: &MeasurementValues) -> Map {
+    let version = values.version.as_ref().map(|version| match &version.scheme {
+        Some(VersionScheme::Id(id)) => format!("{} (scheme {id})", version.version),
+        Some(VersionScheme::Name(name)) => format!("{} (scheme {name})", version.version),
+        None => version.version.clone(),
+    });
     let svn = values.svn.map(|svn| match svn {
         Svn::Bare(number) | Svn::Exact(number) => number.to_string(),
         Svn::Min(number) => format!("at least {number}"),
     });
-    let shown = MeasurementValues {
-        version: None,
-        svn: None,
-        digests: Vec::new(),
-        name: None,
-        cryptokeys: Vec::new(),
-        ..values.clone()
-    };
     let registers = values.integrity_registers.iter().fold(Map::new(), |map, (id, digests)| {
         let name = match id {
             corim::RegisterId::Number(number) => number.to_string(),
@@ -186,18 +195,72 @@ fn values(values: &MeasurementValues) -> Map {
         };
         map.with(&name, Node::list(digests.iter().map(digest)))
     });
-    let plain = MeasurementValues { integrity_registers: Default::default(), ..shown };
+    let raw_value = values.raw_value.as_ref().map(|raw| match raw {
+        RawValue::Plain(value) => hex(value),
+        RawValue::Masked { value, mask } | RawValue::OlderMasked { value, mask } => {
+            format!("{} under mask {}", hex(value), hex(mask))
+        }
+    });
+    let range = values.int_range.map(|range| match range {
+        IntRange::Exact(value) => value.to_string(),
+        IntRange::Range(low, high) => {
+            let limit =
+                |limit: Option<i64>| limit.map_or_else(|| "any".to_owned(), |limit| limit.to_string());
+            format!("{} to {}", limit(low), limit(high))
+        }
+    });
+    let hex_of = |bytes: &Option<Vec<u8>>| bytes.as_deref().map(Node::hex);
     Map::new()
         .maybe("name", values.name.as_deref())
-        .maybe("version", values.version.as_ref().map(|version| version.version.as_str()))
+        .maybe("version", version)
         .maybe("svn", svn)
         .unless_empty("digests", Node::list(values.digests.iter().map(digest)))
         .unless_empty("signers", values.cryptokeys.iter().map(key).collect::<Vec<_>>())
         .unless_empty("integrity_registers", registers)
-        .maybe("other_values", (plain != MeasurementValues::default()).then_some(true))
+        .maybe("flags", values.flags.as_ref().map(flags))
+        .maybe("raw_value", raw_value)
+        .maybe("int_range", range)
+        .maybe("mac_addr", hex_of(&values.mac_addr))
+        .maybe("ip_addr", hex_of(&values.ip_addr))
+        .maybe("serial_number", values.serial_number.as_deref())
+        .maybe("ueid", hex_of(&values.ueid))
+        .maybe("uuid", values.uuid.map(|uuid| Node::shown(suit::Uuid::from(uuid))))
+        .unless_empty("unknown_values", extensions(&values.extensions))
 }
 
-fn digest(digest: &Digest) -> String {
+/// What is said of each flag; those that nothing is said of are left out.
+fn flags(flags: &Flags) -> Map {
+    const NAMES: [(u8, &str); 11] = [
+        (Flags::IS_CONFIGURED, "configured"),
+        (Flags::IS_SECURE, "secure"),
+        (Flags::IS_RECOVERY, "recovery"),
+        (Flags::IS_DEBUG, "debug"),
+        (Flags::IS_REPLAY_PROTECTED, "replay_protected"),
+        (Flags::IS_INTEGRITY_PROTECTED, "integrity_protected"),
+        (Flags::IS_RUNTIME_MEASURED, "runtime_measured"),
+        (Flags::IS_IMMUTABLE, "immutable"),
+        (Flags::IS_TCB, "tcb"),
+        (Flags::IS_CONFIDENTIALITY_PROTECTED, "confidentiality_protected"),
+        (Flags::IS_RUNTIME_UPDATABLE, "runtime_updatable"),
+    ];
+    let known =
+        NAMES.iter().fold(Map::new(), |map, (flag, name)| map.maybe(name, flags.known.get(flag).copied()));
+    known.unless_empty("unknown_flags", extensions(&flags.extensions))
+}
+
+/// Entries that nobody here knows, by their keys in diagnostic notation.
+pub(crate) fn extensions(extensions: &Extensions) -> Map {
+    extensions
+        .iter()
+        .fold(Map::new(), |map, (key, value)| map.with(&diagnostic(key), Node::diagnostic(value)))
+}
+
+/// A key of a map in diagnostic notation.
+pub(crate) fn diagnostic(key: &[u8]) -> String {
+    cbor::diagnostic(key).unwrap_or_else(|_| hex(key))
+}
+
+pub(crate) fn digest(digest: &Digest) -> String {
     match digest.to_crypto() {
         Some(digest) => digest.to_string(),
         None => match digest.algorithm() {

@@ -6,6 +6,7 @@ pub(crate) mod authority;
 pub(crate) mod certificate;
 pub(crate) mod cmw;
 pub(crate) mod corim;
+pub(crate) mod corim_difference;
 pub(crate) mod cose;
 pub(crate) mod coserv;
 pub(crate) mod coswid;

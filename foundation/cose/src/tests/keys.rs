@@ -213,3 +213,45 @@ fn secrets_are_not_shown() {
 fn contains(haystack: &[u8], needle: &[u8]) -> bool {
     haystack.windows(needle.len()).any(|window| window == needle)
 }
+
+#[test]
+fn rsa_keys_are_written_and_read_back_and_are_no_others() {
+    let rsa = |members: &[(i64, &[u8])], number: Option<(i64, i64)>| {
+        let mut map = cbor::MapBuilder::new();
+        map.int(1, |w| _ = w.int(3));
+        if let Some((label, value)) = number {
+            map.int(label, |w| _ = w.int(value));
+        }
+        for (label, bytes) in members {
+            map.int(*label, |w| _ = w.bytes(bytes));
+        }
+        map.into_bytes()
+    };
+    let modulus = [0xff; 256];
+    let (n, e) = ((-1, &modulus[..]), (-2, &[1, 0, 1][..]));
+    let bytes = rsa(&[n, e], None);
+    let key = decode_rsa_key(&bytes).expect("a key");
+    assert_eq!((key.modulus(), key.exponent()), (&modulus[..], &[1, 0, 1][..]));
+    assert_eq!(encode_rsa_key(&key), bytes);
+    let longest = rsa(&[(-1, &[0xff; 512]), e], None);
+    assert_eq!(encode_rsa_key(&decode_rsa_key(&longest).expect("a key")), longest);
+
+    let missing = |label| Err(Error::Malformed(cbor::Error::new(0, cbor::Reason::MissingKey(label))));
+    let rows: [(Vec<u8>, Result<(), Error>); 7] = [
+        (rsa(&[e], None), missing(-1)),
+        (rsa(&[n], None), missing(-2)),
+        (rsa(&[(-1, &[0xff; 255]), e], None), Err(Distrust::BadKey.into())),
+        (rsa(&[n, (-2, &[3])], None), Err(Distrust::BadKey.into())),
+        // RS256 is an algorithm of COSE.
+        (rsa(&[n, e], Some((3, -257))), Err(Feature::Algorithm(-257).into())),
+        (hex(THUMBPRINT_KEY), Err(Feature::KeyType(2).into())),
+        (
+            rsa(&[n, (-2, &[0; 800])], None),
+            Err(cbor::Error::new(0, cbor::Reason::TooLong { limit: MAX_KEY_LEN }).into()),
+        ),
+    ];
+    for (bytes, expected) in rows {
+        assert_eq!(decode_rsa_key(&bytes).map(drop), expected);
+    }
+    assert_eq!(Key::decode(&bytes).map(drop), Err(Feature::KeyType(3).into()));
+}

@@ -238,5 +238,7 @@ fn rsa_certificates_are_read_and_their_key_is_refused_by_name() {
     assert_eq!(rsa.subject(), &name("CN=RSA root"));
     assert!(rsa.basic_constraints().ca);
     assert_eq!(rsa.public_key(), Err(Error::Unsupported(Feature::KeyAlgorithm)));
+    let key = crypto::RsaPublicKey::from_spki_der(rsa.public_key_der()).expect("a key of RSA");
+    assert_eq!(rsa.public_key_der(), key.to_spki_der());
     assert_eq!(Feature::KeyAlgorithm.to_string() + " not supported", "key algorithm is not supported");
 }

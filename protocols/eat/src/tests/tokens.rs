@@ -81,6 +81,57 @@ fn a_token_verifies_with_its_key_in_every_form() {
     }
 }
 
+/// A JWT under a header with this value of `x5c`.
+fn jwt_with_certificates(claims: &Claims, x5c: &str) -> Vec<u8> {
+    let encode = |text: &str| base64url::encode(text.as_bytes());
+    let header = format!(r#"{{"alg":"ES256","x5c":{x5c}}}"#);
+    let signed = format!("{}.{}", encode(&header), encode(&claims.encode_json().unwrap()));
+    let signature = base64url::encode(&key(1).sign(signed.as_bytes()));
+    format!("{signed}.{signature}").into_bytes()
+}
+
+#[test]
+fn the_certificates_of_a_jwt_are_read_from_its_signed_header() {
+    let claims = claims(1, []);
+    // Three bytes have no padding, and 0xfb needs a character that base64url does not have.
+    let bytes = jwt_with_certificates(&claims, r#"["+/8=", "AQID"]"#);
+    let token = Token::decode(&bytes).unwrap();
+    assert_eq!(token.certificates(), [&[0xfb, 0xff][..], &[1, 2, 3]]);
+    assert!(token.clone().verify(key(1).public_key(), &nonce(1)).is_ok());
+    assert!(Token::decode(jwt(&claims, 1).as_bytes()).unwrap().certificates().is_empty());
+
+    // Another header over the same signature.
+    let text = String::from_utf8(bytes).unwrap();
+    let (_, rest) = text.split_once('.').unwrap();
+    for header in [r#"{"alg":"ES256","x5c":["AQID"]}"#, r#"{"alg":"ES256"}"#] {
+        let changed = format!("{}.{rest}", base64url::encode(header.as_bytes()));
+        let token = Token::decode(changed.as_bytes()).unwrap();
+        let refused = token.verify(key(1).public_key(), &nonce(1));
+        assert_eq!(refused, Err(distrust(CoseDistrust::BadSignature)));
+    }
+
+    let all = |count: usize| format!("[{}]", vec![r#""AQID""#; count].join(","));
+    let most = jwt_with_certificates(&claims, &all(cose::MAX_CERTIFICATES));
+    assert_eq!(Token::decode(&most).unwrap().certificates().len(), cose::MAX_CERTIFICATES);
+    let malformed = "expected certificates in base64, one or more";
+    let rows = [
+        (all(cose::MAX_CERTIFICATES + 1), "more certificates than are read"),
+        (r#""AQID""#.into(), malformed),
+        ("[]".into(), malformed),
+        ("[7]".into(), malformed),
+        (r#"[""]"#.into(), malformed),
+        // Base64url, without padding, with a line break, with bits beyond the last byte.
+        (r#"["-_8="]"#.into(), malformed),
+        (r#"["+/8"]"#.into(), malformed),
+        (r#"["AQ\nID"]"#.into(), malformed),
+        (r#"["+/9="]"#.into(), malformed),
+    ];
+    for (x5c, rule) in rows {
+        let refused = Token::decode(&jwt_with_certificates(&claims, &x5c)).map(drop);
+        assert_eq!(refused, Err(JsonError::member("x5c", rule).into()), "{x5c}");
+    }
+}
+
 #[test]
 fn nested_tokens_are_verified_each_with_its_own_key() {
     let deepest = claims(1, []);

@@ -179,8 +179,6 @@ impl App {
             if self.holds(entry).await? {
                 return Ok(found);
             }
-            // The reconciler finds out the same, says so, and judges other devices again.
-            self.nudge.notify_one();
             without.extend(digest);
             tampered = Some(
                 Reason::new(Code::ReferenceTampered)

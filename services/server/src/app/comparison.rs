@@ -24,7 +24,7 @@ impl App {
     }
 }
 
-fn view(found: Comparison) -> api::Comparison {
+pub(super) fn view(found: Comparison) -> api::Comparison {
     let component = |row: Compared| api::ComparedComponent {
         component: row.name,
         expected: row.expected.map(|expected| api::ExpectedComponent {

@@ -8,8 +8,9 @@ use crypto::{Digest, HashAlgorithm, hmac, hmac_verify};
 use eat::{AttestationResult, MediaType, Nonce, Ueid};
 use store::{DeviceId, ForeignResult, NewResult, ResultRecord, SessionId, Timestamp};
 use trust::{
-    Attester, Beliefs, Code, Corroborated, ForeignEvidence, OwnRelease, Part, Policy, Reason, SUBMOD,
-    Subject, apply_rules_to_attester, attestation_result_of, corroborate, unwrap_evidence,
+    Attester, Beliefs, Code, Comparison, Corroborated, ForeignEvidence, OwnRelease, Part, Policy, Reason,
+    SUBMOD, Subject, apply_rules_to_attester, attestation_result_of, compare_attester, corroborate,
+    unwrap_evidence,
 };
 
 use crate::app::{
@@ -17,6 +18,7 @@ use crate::app::{
     appraisal::verifier,
     attestation::{Open, complete},
     epoch::heard,
+    foreign_again::ForeignRevision,
     reasons,
 };
 
@@ -27,7 +29,7 @@ pub(super) struct Judged {
     /// Which session it answers, and who it is: of evidence that is believed.
     identity: Option<(usize, Digest)>,
     /// What evidence was judged by then.
-    revision: (u64, u64),
+    revision: ForeignRevision,
 }
 
 /// What was made of one part that attests.
@@ -36,6 +38,22 @@ struct JudgedPart {
     profile: Option<String>,
     policy: Policy,
     corroborated: Corroborated,
+    /// Its components beside what is expected of them, where that was asked for.
+    comparison: Option<Comparison>,
+}
+
+/// Whether components are set beside what is expected of them: for people, and not where evidence comes by the thousand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Beside {
+    Shown,
+    Left,
+}
+
+impl Judged {
+    /// The components of each part beside what is expected of them.
+    pub(super) fn into_comparisons(self) -> impl Iterator<Item = (String, Option<Comparison>)> {
+        self.parts.into_iter().map(|part| (part.name, part.comparison))
+    }
 }
 
 /// Evidence, and the challenge that it answered.
@@ -55,8 +73,9 @@ impl App {
         from: IpAddr,
     ) -> Result<Session, Failure> {
         let open = self.open_unused(id).await?;
-        let judged =
-            self.judge_foreign(&evidence, media_type, core::slice::from_ref(&open), Some(from)).await?;
+        let judged = self
+            .judge_foreign(&evidence, media_type, core::slice::from_ref(&open), Some(from), Beside::Left)
+            .await?;
         self.answer_foreign(open, judged, evidence, media_type).await
     }
 
@@ -68,7 +87,7 @@ impl App {
         from: IpAddr,
     ) -> Result<Session, Failure> {
         let epochs = self.open_epochs();
-        let judged = self.judge_foreign(&evidence, media_type, &epochs, Some(from)).await?;
+        let judged = self.judge_foreign(&evidence, media_type, &epochs, Some(from), Beside::Left).await?;
         let [present, before] = epochs;
         let open = match &judged.identity {
             Some((1, _)) => before,
@@ -195,6 +214,7 @@ impl App {
         media_type: &str,
         sessions: &[Open],
         from: Option<IpAddr>,
+        beside: Beside,
     ) -> Result<Judged, Failure> {
         // Counted before anything is read: what changes meanwhile is judged again.
         let revision = self.foreign_revision();
@@ -204,6 +224,7 @@ impl App {
                 profile: None,
                 policy: self.config.policy.clone(),
                 corroborated: Corroborated::refused(reason),
+                comparison: None,
             }],
             device,
             identity: None,
@@ -269,6 +290,8 @@ impl App {
         let beliefs = Beliefs { releases: &releases, ..beliefs };
         let parts = attesters.into_iter().map(|attester| {
             let mut corroborated = corroborate(&attester, &beliefs);
+            let comparison = (beside == Beside::Shown && attester.refused.is_none())
+                .then(|| compare_attester(&attester, &beliefs, corroborated.appraised.release.as_ref()));
             let class = attester.class();
             let policy = basis.criteria.policy_for_class(policy, class.as_ref());
             if !policy.rules.is_empty() {
@@ -278,7 +301,7 @@ impl App {
                     apply_rules_to_attester(appraised, &attester, given, &policy, &source, sandbox)
                 });
             }
-            JudgedPart { name: attester.name, profile: attester.profile, policy, corroborated }
+            JudgedPart { name: attester.name, profile: attester.profile, policy, corroborated, comparison }
         });
         Ok(Judged { parts: parts.collect(), device, identity, revision })
     }

@@ -1,23 +1,49 @@
-//! Judging evidence of devices that are not enrolled again: when manifests, releases, denied digests or rules change, the
-//! newest result of each session that has not ended is made anew from the evidence that came, without asking anybody.
+//! Judging evidence of devices that are not enrolled again: when manifests, releases, denied digests or rules change, or a
+//! manifest comes to its end, the newest result of each session that has not ended is made anew from the evidence that came,
+//! without asking anybody.
 //!
 //! Signatures are verified again as well: whose key counts is among what changes.
 
-use std::sync::atomic::Ordering;
+use std::{sync::atomic::Ordering, time::Duration};
 
-use api::{ForeignResult as Listed, Page};
 use eat::{AttestationResult, SignedResult};
-use store::{ForeignResult, ResultId, Timestamp};
+use store::{ForeignResult, Timestamp};
 
-use crate::app::{App, Failure, attestation::Open, devices::MAX_PAGE, foreign::Answered, reasons, rfc3339};
+use crate::app::{
+    App, Failure,
+    attestation::Open,
+    foreign::{Answered, Beside},
+};
 
 /// Results read at once.
 const BATCH: u32 = 256;
 
+/// What evidence of devices that are not enrolled is judged by at a time. Where two are the same, the same counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ForeignRevision {
+    /// Counts changes of releases, denied digests and rules.
+    basis: u64,
+    /// Counts changes of manifests.
+    manifests: u64,
+    /// The last second of the next manifest to end: the next one when that has ended.
+    next_end: Option<i64>,
+}
+
 impl App {
-    /// What evidence of devices that are not enrolled is judged by now: counts of all that changes.
-    pub(crate) fn foreign_revision(&self) -> (u64, u64) {
-        (self.basis().revision, self.foreign_revision.load(Ordering::Acquire))
+    /// What evidence of devices that are not enrolled is judged by now.
+    pub(crate) fn foreign_revision(&self) -> ForeignRevision {
+        ForeignRevision {
+            basis: self.basis().revision,
+            manifests: self.foreign_revision.load(Ordering::Acquire),
+            next_end: self.endorsements().next_end(self.now().seconds()),
+        }
+    }
+
+    /// For how long nothing by which such evidence is judged changes by time alone; for ever where that is not said.
+    pub(crate) fn until_a_manifest_ends(&self) -> Option<Duration> {
+        let now = self.now();
+        let past = Timestamp::from_seconds(self.endorsements().next_end(now.seconds())?.checked_add(1)?);
+        Some(Duration::from_micros(past.micros().saturating_sub(now.micros()).unsigned_abs()))
     }
 
     /// Has evidence of devices that are not enrolled judged again when there is time.
@@ -62,7 +88,7 @@ impl App {
             ours: before.nonce.is_none(),
         };
         let sessions = core::slice::from_ref(&open);
-        let judged = self.judge_foreign(&record.evidence, media_type, sessions, None).await?;
+        let judged = self.judge_foreign(&record.evidence, media_type, sessions, None, Beside::Left).await?;
         let result = self.foreign_result(&judged, &open, now)?;
         if says_the_same(&before, &result) {
             return Ok(());
@@ -74,21 +100,6 @@ impl App {
         self.store.judge_foreign_again(earlier, new).await?;
         Ok(())
     }
-
-    /// The newest result of each session with a device that is not enrolled, the last to end first.
-    pub(crate) async fn foreign_views(
-        &self,
-        before: Option<&str>,
-        limit: u32,
-    ) -> Result<Page<Listed>, Failure> {
-        let before = before.map(str::parse).transpose();
-        let before = before.map_err(|_| Failure::Malformed("`after` is no id of a result".to_owned()))?;
-        let limit = limit.clamp(1, MAX_PAGE);
-        let found = self.store.foreign_results(before.map(ResultId), limit).await?;
-        let is_full = u32::try_from(found.len()).is_ok_and(|found| found == limit);
-        let next = found.last().filter(|_| is_full).map(|last| last.record.id.0.to_string());
-        Ok(Page { items: found.into_iter().map(view).collect(), next })
-    }
 }
 
 /// Whether two results say the same but for when, and details such as ages.
@@ -99,20 +110,4 @@ fn says_the_same(before: &AttestationResult, after: &AttestationResult) -> bool 
         submods
     };
     bare(before) == bare(after)
-}
-
-fn view(found: ForeignResult) -> Listed {
-    let record = found.record;
-    Listed {
-        id: record.id.0,
-        session: found.session.to_string(),
-        media_type: record.media_type.unwrap_or_default(),
-        instance: record.device.map(|device| device.to_string()),
-        tier: record.tier,
-        reasons: reasons::from_json(&record.reasons),
-        judged_at: rfc3339(Timestamp::from_seconds(record.issued)),
-        expires_at: rfc3339(Timestamp::from_seconds(record.expires)),
-        again: found.again,
-        result: api::Base64Url(record.cwt),
-    }
 }

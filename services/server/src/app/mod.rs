@@ -20,7 +20,8 @@ pub(crate) mod enrolment;
 mod epoch;
 pub(crate) mod failure;
 mod foreign;
-mod foreign_again;
+pub(crate) mod foreign_again;
+mod foreign_views;
 pub(crate) mod gateways;
 pub(crate) mod holds;
 pub(crate) mod limiter;
@@ -28,6 +29,7 @@ pub(crate) mod objects;
 pub(crate) mod overrides;
 mod reappraisal;
 pub(crate) mod reasons;
+mod release_rows;
 pub(crate) mod releases;
 pub(crate) mod reports;
 mod scans;
@@ -84,11 +86,13 @@ pub(crate) struct App {
     criteria: RwLock<Arc<criteria::Criteria>>,
     /// Counts up whenever releases, denied digests or rules change.
     basis_revision: AtomicU64,
-    /// Counts up whenever something else changes by which evidence of devices that are not enrolled is judged.
+    /// Counts up whenever manifests change, by which evidence of devices that are not enrolled is judged as well.
     foreign_revision: AtomicU64,
     sandbox: Mutex<rules::Sandbox>,
     /// When the rows beside a release were last compared with it, and were the same.
     compared: Mutex<BTreeMap<ReleaseId, Instant>>,
+    /// Releases that are not what is stored of them, as somebody found who used them.
+    suspects: Mutex<BTreeSet<ReleaseId>>,
     /// Devices that were judged by what changed meanwhile.
     unsettled: Mutex<BTreeSet<DeviceId>>,
     /// One lock for each share of the devices.
@@ -124,6 +128,7 @@ impl App {
             foreign_revision: AtomicU64::new(0),
             sandbox: Mutex::new(rules::Sandbox::new(config.rules_worker.clone())),
             compared: Mutex::default(),
+            suspects: Mutex::default(),
             unsettled: Mutex::default(),
             devices: std::array::from_fn(|_| tokio::sync::Mutex::default()),
             gateway_state: Mutex::default(),

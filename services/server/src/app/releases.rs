@@ -1,11 +1,7 @@
-//! Releases: verified when they come, verified again whenever they are read, compared with what was extracted from them
-//! before each use. The database is a cache of signed objects, not a source of trust.
+//! Releases: verified when they come and when they are read first, compared with what was extracted from them before each use
+//! and in turn. The database is a cache of signed objects, not a source of trust.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, PoisonError},
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeMap, ops::Bound, sync::Arc};
 
 use coswid::advisory::Component;
 use crypto::{Digest, HashAlgorithm};
@@ -52,7 +48,7 @@ pub(crate) struct Verified {
     /// What its SBOM tells of: to hold advisories and questions against.
     pub(crate) components: Vec<Component>,
     /// What the store must say of its expected values.
-    rows: Vec<ExpectedValue>,
+    pub(super) rows: Vec<ExpectedValue>,
     /// The envelope as gateways get it.
     pub(crate) stripped: Vec<u8>,
     /// The manifest with what is needed to judge reports and devices: no images.
@@ -61,13 +57,26 @@ pub(crate) struct Verified {
     inner: Vec<Vec<u8>>,
 }
 
-/// For how long the rows beside a release need not be looked at again.
-const HOLDS: Duration = Duration::from_millis(100);
-
 impl Book {
     /// Every release.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Entry> {
         self.entries.values()
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Version of the authority list they were verified with.
+    pub(super) fn authorities(&self) -> i64 {
+        self.authorities
+    }
+
+    /// Every release after one, in the order of their names.
+    pub(super) fn after(&self, after: Option<&ReleaseId>) -> impl Iterator<Item = &Entry> {
+        let from = after.map_or(Bound::Unbounded, |after| Bound::Excluded(*after));
+        self.entries.range((from, Bound::Unbounded)).map(|(_, entry)| entry)
     }
 
     /// Those that hold, to hold evidence against.
@@ -275,25 +284,28 @@ impl App {
         Ok(())
     }
 
-    /// Reads all releases again: each signed object that changed, or whose authorities changed, is verified again.
+    /// Reads all releases again: each signed object that changed, or whose authorities changed, is verified again. What is
+    /// stored beside those that did not change is compared where something speaks against it.
     pub(crate) async fn read_releases(&self) -> Result<(), store::Error> {
         let _one_at_a_time = self.reading.lock().await;
         let (version, authorities) = self.authorities().await?;
         let anchors = self.anchors(authorities).map_err(|_| store::Error::Corrupt("authority list"))?;
         let (before, advisories) = (self.book(), self.advisories());
+        let suspects = self.suspects().clone();
         let mut entries = BTreeMap::new();
         for record in self.store.releases().await? {
             let known = before.get(&record.id);
             let reusable =
                 known.filter(|known| before.authorities == version && known.record.object == record.object);
+            let is_same = known.is_some_and(|known| known.record == record) && !suspects.contains(&record.id);
             let verified = match reusable.map(|known| &known.verified) {
-                Some(Ok(verified)) => Ok(verified.clone()),
+                Some(Ok(verified)) if is_same => Ok(verified.clone()),
+                Some(Ok(verified)) => self.compare_rows(&record, verified.clone()).await?,
                 // What did not hold is looked at again each time.
-                _ => self.verify_stored(&record, &anchors).await?,
-            };
-            let verified = match verified {
-                Ok(verified) => self.compare_rows(&record, verified).await?,
-                refused => refused,
+                _ => match self.verify_stored(&record, &anchors).await? {
+                    Ok(verified) => self.compare_rows(&record, verified).await?,
+                    refused => refused,
+                },
             };
             if known.is_none_or(|known| known.verified.is_ok()) != verified.is_ok() {
                 self.report_standing(&record, verified.as_ref().err()).await?;
@@ -317,29 +329,12 @@ impl App {
         let book = Arc::new(Book { entries, releases, broken, authorities: version, advisories });
         let changed = !book.stands_as(&before);
         *self.book.write().unwrap_or_else(|poisoned| poisoned.into_inner()) = book;
+        // Those that came meanwhile are for the next reading.
+        self.suspects().retain(|suspect| !suspects.contains(suspect));
         if changed {
             self.basis_changed();
         }
         Ok(())
-    }
-
-    /// Whether what is stored beside a release still says what the signed object says. Asked before each use, and answered
-    /// from memory for a moment: what is believed is the signed object in any case.
-    pub(crate) async fn holds(&self, entry: &Entry) -> Result<bool, store::Error> {
-        let Ok(verified) = &entry.verified else { return Ok(false) };
-        let id = entry.record.id;
-        let asked = self.compared.lock().unwrap_or_else(PoisonError::into_inner).get(&id).copied();
-        if asked.is_some_and(|asked| asked.elapsed() < HOLDS) {
-            return Ok(true);
-        }
-        let holds = self.compare_rows(&entry.record, verified.clone()).await?.is_ok();
-        let mut compared = self.compared.lock().unwrap_or_else(PoisonError::into_inner);
-        if holds {
-            compared.insert(id, Instant::now())
-        } else {
-            compared.remove(&id)
-        };
-        Ok(holds)
     }
 
     /// A release as the API shows it.
@@ -407,7 +402,7 @@ impl App {
         self.store.audit(entry).await
     }
 
-    fn anchors(&self, authorities: Option<AuthorityList>) -> Result<ReleaseAnchors, Failure> {
+    pub(super) fn anchors(&self, authorities: Option<AuthorityList>) -> Result<ReleaseAnchors, Failure> {
         let authorities = match authorities {
             Some(list) => list,
             None => AuthorityList::new(AuthorityPolicy::default(), Vec::new())
@@ -416,7 +411,7 @@ impl App {
         Ok(ReleaseAnchors { authorities, mud_issuers: self.config.mud_issuers.clone() })
     }
 
-    async fn verify_stored(
+    pub(super) async fn verify_stored(
         &self,
         record: &store::Release,
         anchors: &ReleaseAnchors,
@@ -436,17 +431,6 @@ impl App {
             }
             Err(_) => Err(tampered(record, "the stored envelope was altered")),
         })
-    }
-
-    async fn compare_rows(
-        &self,
-        record: &store::Release,
-        verified: Arc<Verified>,
-    ) -> Result<Result<Arc<Verified>, Reason>, store::Error> {
-        let mut rows = self.store.expected_values(&record.id).await?;
-        rows.sort();
-        let same = rows == verified.rows && record.sequence == verified.release.sequence_number();
-        Ok(if same { Ok(verified) } else { Err(tampered(record, "a stored expected value was altered")) })
     }
 
     async fn report_standing(
@@ -470,7 +454,7 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn tampered(record: &store::Release, what: &str) -> Reason {
+pub(super) fn tampered(record: &store::Release, what: &str) -> Reason {
     Reason::new(Code::ReferenceTampered)
         .with("release", record.id)
         .with("version", &record.version)

@@ -38,6 +38,7 @@ pub(crate) fn routes() -> Router<Shared> {
         .route("/api/v1/endorsements/{digest}/object", get(object))
         .route("/api/v1/endorsements/{digest}/revoke", post(revoke))
         .route("/api/v1/results/foreign", get(results))
+        .route("/api/v1/results/foreign/{session}", get(result))
 }
 
 async fn discover() -> Response {
@@ -111,6 +112,11 @@ async fn results(
 ) -> Answer<Json<api::Page<api::ForeignResult>>> {
     let limit = query.get("limit").and_then(|limit| limit.parse().ok()).unwrap_or(MAX_PAGE).min(MAX_PAGE);
     Ok(Json(app.foreign_views(query.get("after").map(String::as_str), limit).await?))
+}
+
+/// One of them, with all of its parts.
+async fn result(State(app): State<Shared>, Path(session): Path<String>) -> Answer<Json<api::ForeignDetail>> {
+    Ok(Json(app.foreign_detail(session.parse().map_err(|_| Failure::NotFound)?).await?))
 }
 
 /// An id; what is none names nothing.

@@ -57,6 +57,7 @@ fn describe(change: &Change) -> Event {
         Change::Release(id) => ("release", id.to_string()),
         Change::Campaign(id) => ("campaign", id.to_string()),
         Change::Gateway(name) => ("gateway", name.clone()),
+        Change::Foreign(id) => ("foreign", id.to_string()),
         Change::Override => ("override", String::new()),
         Change::Advisories => ("advisories", String::new()),
         Change::Authorities => ("authorities", String::new()),

@@ -41,6 +41,8 @@ pub(crate) fn routes() -> Router<Shared> {
         .route("/devices", get(devices))
         .route("/devices/{id}", get(device))
         .route("/devices/{id}/{part}", get(device_part).post(act))
+        .route("/attestation", get(results))
+        .route("/attestation/results/{session}", get(result))
         .route("/events", get(live::events))
         .route("/login", get(login).post(sign_in))
         .route("/logout", post(sign_out))
@@ -50,8 +52,9 @@ pub(crate) fn routes() -> Router<Shared> {
 
 /// Whether a path is one for people: then its failures are pages too, and a cookie may change things through forms.
 pub(crate) fn is_page(path: &str) -> bool {
-    matches!(path, "/" | "/devices" | "/events" | "/login" | "/logout" | "/welcome")
+    matches!(path, "/" | "/devices" | "/attestation" | "/events" | "/login" | "/logout" | "/welcome")
         || path.starts_with("/devices/")
+        || path.starts_with("/attestation/")
 }
 
 /// A failure as a page.
@@ -116,6 +119,28 @@ async fn device(
 ) -> Response {
     let visitor = visitor(&app, &who, &headers);
     page(&app, "/devices", views::device(&app, &visitor, &id).await.map(|view| pages::device::page(&view)))
+}
+
+async fn results(
+    State(app): State<Shared>,
+    Extension(who): Extension<Principal>,
+    Query(query): Query<HashMap<String, String>>,
+    headers: HeaderMap,
+) -> Response {
+    let visitor = visitor(&app, &who, &headers);
+    let view = views::results(&app, &visitor, query.get("after").map(String::as_str)).await;
+    page(&app, "/attestation", view.map(|view| pages::attestation::list_page(&view)))
+}
+
+async fn result(
+    State(app): State<Shared>,
+    Extension(who): Extension<Principal>,
+    Path(session): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    let visitor = visitor(&app, &who, &headers);
+    let view = views::result(&app, &visitor, &session).await;
+    page(&app, "/attestation", view.map(|view| pages::attestation::page(&view)))
 }
 
 /// The parts of a device page are places on it until they have pages of their own; risky actions ask first.

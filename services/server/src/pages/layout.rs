@@ -11,6 +11,7 @@ use super::{
 const NAVIGATION: &[(Section, Option<&str>, &str, &str, &str)] = &[
     (Section::Overview, None, "Overview", "/", "o"),
     (Section::Devices, Some("Fleet"), "Devices", "/devices", "d"),
+    (Section::Attestation, None, "Attestation", "/attestation", "e"),
 ];
 
 /// The symbols that `use` elements refer to. A constant of this program, so it needs no escaping.

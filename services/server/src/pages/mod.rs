@@ -7,6 +7,7 @@ pub mod view;
 pub mod words;
 
 pub mod assets;
+pub mod attestation;
 pub mod device;
 pub mod devices;
 pub mod entry;

@@ -17,14 +17,19 @@ pub(super) fn badge(posture: Posture) -> Markup {
     badge_with(posture, posture.word())
 }
 
-/// The look of a posture with another word, for flows.
+/// The look of a posture with another word, for flows and results.
 pub(super) fn badge_with(posture: Posture, word: &str) -> Markup {
     html! { span class={ "pb " (posture.as_str()) } { (icon(posture.as_str())) (word) } }
 }
 
 /// A posture in a title.
 pub(super) fn large_badge(posture: Posture) -> Markup {
-    html! { span class={ "pb lg " (posture.as_str()) } { (icon(posture.as_str())) (posture.word()) } }
+    large_badge_with(posture, posture.word())
+}
+
+/// The look of a posture in a title with another word, for results.
+pub(super) fn large_badge_with(posture: Posture, word: &str) -> Markup {
+    html! { span class={ "pb lg " (posture.as_str()) } { (icon(posture.as_str())) (word) } }
 }
 
 /// What a signature says of itself.

@@ -1,5 +1,6 @@
 //! Made-up views for the tests: a fleet of fifty, a quarantined device, everything a page can hold.
 
+mod attestation;
 mod device;
 
 use crate::pages::{
@@ -12,6 +13,7 @@ use crate::pages::{
     words::{Micros, age, clock, clock_fine, count},
 };
 
+pub(crate) use attestation::{altered_result, result, results};
 pub(crate) use device::{device, new_device};
 
 /// 2026-11-23T14:12:36Z

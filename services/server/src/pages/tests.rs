@@ -2,7 +2,7 @@ use std::collections::HashMap;
 
 use super::{
     assets::{self, ASSETS},
-    device, devices, entry, overview, sample, swap,
+    attestation, device, devices, entry, overview, sample, swap,
     view::{Fleet, Href, OverviewBody, Posture, Text},
 };
 
@@ -18,6 +18,10 @@ fn pages() -> Vec<(String, String)> {
         ("devices-none", devices::page(&sample::wrong_filter())),
         ("device", device::page(&sample::device())),
         ("device-new", device::page(&sample::new_device())),
+        ("results", attestation::list_page(&sample::results(50))),
+        ("results-none", attestation::list_page(&sample::results(0))),
+        ("result", attestation::page(&sample::result())),
+        ("result-altered", attestation::page(&sample::altered_result())),
         ("login", entry::login(&sample::login())),
         ("welcome", entry::welcome(&sample::welcome(true))),
         ("welcome-used", entry::welcome(&sample::welcome(false))),
@@ -149,7 +153,21 @@ fn text_from_outside_is_escaped_wherever_it_stands() {
     if let Some(visitor) = &mut list.frame.visitor {
         visitor.filter = HOSTILE.into();
     }
-    for markup in [device::page(&page), devices::page(&list)] {
+    let mut results = sample::results(1);
+    results.rows[0].name = HOSTILE.into();
+    results.rows[0].kind = HOSTILE.into();
+    let mut result = sample::result();
+    result.frame.title = HOSTILE.into();
+    result.facts = vec![HOSTILE.into()];
+    result.parts[0].name = HOSTILE.into();
+    result.parts[0].facts = vec![("Profile", HOSTILE.into())];
+    let pages = [
+        device::page(&page),
+        devices::page(&list),
+        attestation::list_page(&results),
+        attestation::page(&result),
+    ];
+    for markup in pages {
         let markup = markup.into_string();
         assert!(markup.contains("&lt;script&gt;alert(1)&lt;/script&gt;&quot;"));
         assert!(!markup.contains("<script>") && !markup.contains("<img"));
@@ -196,6 +214,16 @@ fn a_block_is_what_the_page_holds_and_has_its_id() {
         let new = device::block(id, &sample::new_device()).expect(id).into_string();
         assert_eq!(first_id(&new), Some(id), "a block without content keeps its place");
     }
+    let page = attestation::page(&sample::result()).into_string();
+    for id in attestation::BLOCKS {
+        let block = attestation::block(id, &sample::result()).expect(id).into_string();
+        assert!(page.contains(&block) && first_id(&block) == Some(id), "{id}");
+        let altered = attestation::block(id, &sample::altered_result()).expect(id).into_string();
+        assert_eq!(first_id(&altered), Some(id), "a block without content keeps its place");
+    }
+    let list = attestation::list_block("list", &sample::results(3)).expect("the list").into_string();
+    assert!(attestation::list_page(&sample::results(3)).into_string().contains(&list));
+    assert!(attestation::block("no-such-block", &sample::result()).is_none());
     assert!(overview::block("no-such-block", &sample::overview()).is_none());
     assert!(device::block("no-such-block", &sample::device()).is_none());
     let swapped = swap(device::BLOCKS.iter().filter_map(|id| device::block(id, &sample::device())));
@@ -219,6 +247,25 @@ fn expected_stands_above_measured_with_what_they_are_to_each_other_between() {
         assert_eq!(sign.is_some(), between.contains("role=\"img\""), "{name}");
         assert!(sign.is_none_or(|sign| between.contains(sign)), "{name}");
     }
+}
+
+#[test]
+fn a_result_shows_each_part_with_its_verdict_its_reasons_and_what_is_expected_of_it() {
+    let page = attestation::page(&sample::result()).into_string();
+    let parts: Vec<&str> = page.split("<section id=\"part-").skip(1).collect();
+    let rows = [
+        ("EAT", "Contraindicated", "BL runs software that no release contains.", 3),
+        ("EAT/modem", "Contraindicated", "The evidence answers an older question.", 0),
+        ("EAT/radio", "Affirming", "Named by a manifest, ", 3),
+    ];
+    assert_eq!(parts.len(), rows.len());
+    for (part, (name, verdict, says, components)) in parts.into_iter().zip(rows) {
+        assert!(part.contains(&format!("<bdi>{name}</bdi>")) && part.contains(verdict), "{name}");
+        assert!(part.contains(says), "{name}: {part}");
+        assert_eq!(part.split("Expected </span>").count() - 1, components, "{name}");
+    }
+    let altered = attestation::page(&sample::altered_result()).into_string();
+    assert!(altered.contains("Nothing of it is believed.") && !altered.contains("<section id=\"part-"));
 }
 
 fn first_id(block: &str) -> Option<&str> {

@@ -2,10 +2,12 @@
 //!
 //! The application fills these; templates only lay them out. Nothing here refers to the store, the API or a protocol.
 
+mod attestation;
 mod device;
 mod overview;
 mod text;
 
+pub use attestation::{ResultList, ResultPage, ResultPart, ResultRow, Verdict};
 pub use device::{
     ChainBox, ChainOutcome, Comparison, ComponentRow, Components, DevicePage, Dot, Evidence, EvidenceNode,
     Flow, FlowState, Flows, Question, QuestionCard, TimelineEntry, TrustChain, Why,
@@ -114,6 +116,8 @@ pub enum Section {
     Overview,
     /// `/devices` and the pages of a device.
     Devices,
+    /// `/attestation` and the pages of results.
+    Attestation,
 }
 
 /// A link in running text or beside a heading.

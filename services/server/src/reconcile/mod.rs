@@ -32,14 +32,14 @@ pub(crate) async fn run(app: Arc<App>) {
     let mut closing = app.closing.subscribe();
     let mut changes = app.store.changes();
     let (mut standings_changed, mut periodic) = (true, true);
-    let (mut judged, mut foreign_judged) = (None, None);
+    let (mut progress, mut foreign_judged) = (references::Progress::default(), None);
     let mut next_sweep = app.now();
     // Kept from round to round: nudges that never end must not put it off.
     let mut period_ends = Instant::now() + app.config.period;
     loop {
         let began = Instant::now();
-        let read = standings_changed || periodic;
-        attempt("references", references::reconcile(&app, read, &mut judged)).await;
+        let references = references::reconcile(&app, standings_changed, periodic, &mut progress);
+        attempt("references", references).await;
         attempt("expiry", expiry(&app)).await;
         attempt("cures", cures::reconcile(&app)).await;
         attempt("campaigns", campaigns::reconcile(&app)).await;
@@ -53,9 +53,12 @@ pub(crate) async fn run(app: Arc<App>) {
         let breath = BREATH.max(began.elapsed() * REST).min(app.config.period);
 
         (standings_changed, periodic) = (false, false);
+        // Kept to no period: what endorsers said until then holds not a moment longer.
+        let manifest_ends = app.until_a_manifest_ends().and_then(|left| Instant::now().checked_add(left));
+        let wake = manifest_ends.map_or(period_ends, |ends| ends.min(period_ends));
         loop {
             tokio::select! {
-                () = sleep_until(period_ends) => break,
+                () = sleep_until(wake) => break,
                 () = app.nudge.notified() => break,
                 _ = closing.wait_for(|closing| *closing) => return,
                 change = changes.recv() => match change {

@@ -396,11 +396,12 @@ impl Maker {
 }
 
 /// Changes what the server stored, while it runs.
-pub fn edit(site: &Site, statement: &'static str) {
+pub fn edit(site: &Site, statement: &str) {
     use sqlx::Connection;
     site.run(async {
         let url = format!("sqlite://{}", site.database().display());
         let mut connection = sqlx::SqliteConnection::connect(&url).await.unwrap();
+        let statement = sqlx::AssertSqlSafe(statement.to_owned());
         sqlx::query(statement).execute(&mut connection).await.unwrap();
         connection.close().await.unwrap();
     });

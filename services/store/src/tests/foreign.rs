@@ -19,6 +19,7 @@ fn tiers(found: &[ForeignResult]) -> Vec<(&str, bool)> {
 #[tokio::test]
 async fn newest_result_stands_for_its_session_until_that_ends() {
     let (_folder, store) = store().await;
+    let mut changes = store.changes();
     let sessions = [SessionId([1; 16]), SessionId([2; 16])];
     for (session, expires) in [(1, 100), (2, 200)] {
         store.record_result(new(session, expires, "none"), None).await.unwrap();
@@ -46,11 +47,23 @@ async fn newest_result_stands_for_its_session_until_that_ends() {
     store.judge_foreign_again(&now[0], third).await.unwrap().unwrap();
     assert_eq!(store.result_of_session(sessions[0]).await.unwrap().unwrap().tier, "warning");
 
+    let one = store.foreign_result(sessions[0]).await.unwrap().unwrap();
+    assert_eq!((one.record.tier.as_str(), one.session, one.again), ("warning", sessions[0], true));
+    for other in [SessionId([3; 16]), SessionId([9; 16])] {
+        assert_eq!(store.foreign_result(other).await.unwrap(), None);
+    }
+
     let listed = store.foreign_results(None, 10).await.unwrap();
     assert_eq!(tiers(&listed), [("none", false), ("warning", true)]);
     let rest = store.foreign_results(Some(listed[0].record.id), 10).await.unwrap();
     assert_eq!(rest, listed[1..]);
     assert_eq!(store.foreign_results(Some(ResultId(99)), 10).await.unwrap(), []);
+    let mut told = Vec::new();
+    while let Ok(change) = changes.try_recv() {
+        told.push(change);
+    }
+    let of = |session: usize| Change::Foreign(sessions[session]);
+    assert_eq!(told, [of(0), of(1), of(0), of(0)]);
     let records = store.audit_after(0, 10).await.unwrap();
     let again = records.iter().filter(|record| record.record.contains("evidence.reappraise"));
     assert_eq!(again.count(), 2);

@@ -33,6 +33,21 @@ const PAUSE: Duration = Duration::from_millis(250);
 enum On {
     Overview,
     Device(String),
+    Results,
+    /// Of a session with a device that is not enrolled.
+    Result(String),
+}
+
+impl On {
+    fn parse(text: &str) -> Option<Self> {
+        Some(match text.split_once(':') {
+            None if text == "overview" => Self::Overview,
+            None if text == "attestation" => Self::Results,
+            Some(("device", device)) => Self::Device(device.to_owned()),
+            Some(("result", session)) => Self::Result(session.to_owned()),
+            _ => return None,
+        })
+    }
 }
 
 pub(super) async fn events(
@@ -41,13 +56,8 @@ pub(super) async fn events(
     Query(query): Query<HashMap<String, String>>,
     headers: HeaderMap,
 ) -> Response {
-    let on = match query.get("on").map(String::as_str) {
-        Some("overview") => On::Overview,
-        Some(on) => match on.strip_prefix("device:") {
-            Some(device) => On::Device(device.to_owned()),
-            None => return failed(&app, "/", Failure::NotFound),
-        },
-        None => return failed(&app, "/", Failure::NotFound),
+    let Some(on) = query.get("on").and_then(|on| On::parse(on)) else {
+        return failed(&app, "/", Failure::NotFound);
     };
     let viewer = visitor(&app, &who, &headers);
     // Signing out, or the end of the session, closes the stream with the next change.
@@ -95,14 +105,29 @@ async fn render(app: &App, viewer: &Viewer, on: &On) -> Result<String, Failure> 
                 pages::device::BLOCKS.into_iter().filter_map(|id| pages::device::block(id, &view)),
             ))
         }
+        On::Results => {
+            let view = views::results(app, viewer, None).await?;
+            Ok(pages::swap(pages::attestation::list_block("list", &view)))
+        }
+        On::Result(session) => {
+            let view = views::result(app, viewer, session).await?;
+            let ids = pages::attestation::BLOCKS.into_iter();
+            Ok(pages::swap(ids.filter_map(|id| pages::attestation::block(id, &view))))
+        }
     }
 }
 
 /// Whether a change may be seen on a page.
 fn concerns(on: &On, change: &Change) -> bool {
     match (on, change) {
-        (On::Overview, Change::Gateway(_) | Change::Override | Change::Report(_))
-        | (On::Device(_), Change::Gateway(_)) => false,
+        (On::Overview, Change::Gateway(_) | Change::Override | Change::Report(_) | Change::Foreign(_))
+        | (On::Device(_), Change::Gateway(_) | Change::Foreign(_)) => false,
+        (On::Results, change) => matches!(change, Change::Foreign(_)),
+        (On::Result(session), Change::Foreign(id)) => id.to_string() == *session,
+        // What it is compared with changes, which need not change the result.
+        (On::Result(_), change) => {
+            matches!(change, Change::Release(_) | Change::Criteria | Change::Authorities)
+        }
         (On::Device(device), Change::Device(id) | Change::Network(id) | Change::Report(id)) => {
             id.to_string() == *device
         }

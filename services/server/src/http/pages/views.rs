@@ -1,9 +1,11 @@
 //! Fills the structs of the pages. What stands here decides what people see, and asks the application for it.
 
+mod attestation;
 mod device;
 mod fleet;
 mod timeline;
 
+pub(super) use attestation::{result, results};
 pub(super) use device::{confirm_hold, device};
 pub(super) use fleet::{devices, overview};
 

@@ -156,7 +156,7 @@ pub(super) const REASONS: &[(&str, &[&str])] = &[
     ("replayed-nonce", &["The evidence answers an older question."]),
     ("evidence-expired", &["The evidence says of itself that it is past its end."]),
     ("evidence-not-yet-valid", &["The evidence says of itself that it is from the future."]),
-    ("unknown-device", &["No device with this id is enrolled."]),
+    ("unknown-device", &["No device with this id is enrolled, and nobody vouches for a key of it."]),
     (
         "same-key-twice",
         &[

@@ -1,8 +1,8 @@
 //! `/devices/{id}`
 
 mod chain;
-mod components;
-mod evidence;
+pub(super) mod components;
+pub(super) mod evidence;
 mod reports;
 mod six;
 
@@ -63,7 +63,7 @@ pub(in crate::http::pages) async fn device(
         components: components::components(result.is_some(), detail.comparison.as_ref()),
         flows: flows(app, &device, &detail),
         chain: chain::chain(app, &device, &detail, result.as_ref()),
-        evidence: result.as_ref().and_then(evidence::evidence),
+        evidence: result.as_ref().and_then(|result| evidence::evidence(result, "EAT")),
         timeline: events
             .iter()
             .map(|event| timeline::entry(now, event, timeline::words(event).into()))
@@ -120,7 +120,7 @@ pub(in crate::http::pages) async fn confirm_hold(
     })
 }
 
-async fn count(app: &App) -> Result<u64, Failure> {
+pub(super) async fn count(app: &App) -> Result<u64, Failure> {
     Ok(app.store.posture_counts().await?.iter().map(|(_, count)| count).sum())
 }
 

@@ -5,7 +5,10 @@ use crate::pages::{
     words,
 };
 
-pub(super) fn components(attested: bool, comparison: Option<&api::Comparison>) -> Components {
+pub(in crate::http::pages::views) fn components(
+    attested: bool,
+    comparison: Option<&api::Comparison>,
+) -> Components {
     let Some(comparison) = comparison else {
         let says = match attested {
             true => "What it measured cannot be read.",
@@ -21,7 +24,7 @@ pub(super) fn components(attested: bool, comparison: Option<&api::Comparison>) -
 
 fn says(against: Option<&api::ComparedRelease>) -> Sentence {
     let Some(against) = against else {
-        return "Nothing is expected of it: no signed release for its class is left to compare with.".into();
+        return "Nothing is expected of it: there is no signed release left to compare with.".into();
     };
     let sentence = Sentence::from("Compared with ").strong(against.version.as_str());
     let chip = DigestChip::parse(&against.release);

@@ -70,8 +70,8 @@ const MESSAGE: [(&str, Scope); 4] = [
     ("signature", Scope::Plain),
 ];
 
-/// The newest evidence for the page, or nothing when it is not well-formed.
-pub(super) fn evidence(result: &ResultRecord) -> Option<Evidence> {
+/// The evidence of a result for its page, or nothing when it is not well-formed CBOR. `kind` is what it is called.
+pub(in crate::http::pages::views) fn evidence(result: &ResultRecord, kind: &str) -> Option<Evidence> {
     let size = result.evidence.len();
     let shown = size.min(Evidence::MAX_BYTES);
     let mismatches = reasons::from_json(&result.reasons)
@@ -84,7 +84,7 @@ pub(super) fn evidence(result: &ResultRecord) -> Option<Evidence> {
     root.open = true;
     let came = words::clock(result.received_at.micros()).shown;
     Some(Evidence {
-        says: format!("EAT, {}, as received at {came}", words::bytes(size as u64)).into(),
+        says: format!("{kind}, {}, as received at {came}", words::bytes(size as u64)).into(),
         object: None,
         root,
         offset: 0,
