@@ -378,23 +378,19 @@ fn standing(
     Posture::Outdated
 }
 
+/// Whether a device goes where its release does not ask to. It does until a whole window has passed without: let go when the
+/// first of several is old, it would be back with the next.
 fn violating(violations: &[Violation], policy: &Policy, due: &mut Due, reasons: &mut Vec<Reason>) -> bool {
-    let mut count = 0u64;
-    let mut latest: Option<&Violation> = None;
-    for violation in violations {
-        if due.is_ahead(violation.at.saturating_add(policy.violation_window)) {
-            count = count.saturating_add(violation.count);
-            latest = latest.filter(|other| other.at >= violation.at).or(Some(violation));
-        }
+    let Some(latest) = violations.iter().max_by_key(|violation| violation.at) else { return false };
+    let since = latest.at.saturating_sub(policy.violation_window);
+    let lately = violations.iter().filter(|violation| violation.at > since || violation.at == latest.at);
+    let count = lately.fold(0_u64, |count, violation| count.saturating_add(violation.count));
+    if count < policy.violation_threshold || !due.is_ahead(latest.at.saturating_add(policy.violation_window))
+    {
+        return false;
     }
-    match latest {
-        Some(latest) if count >= policy.violation_threshold => {
-            reasons
-                .push(Reason::new(Code::ForbiddenFlow).with("count", count).with("target", &latest.target));
-            true
-        }
-        _ => false,
-    }
+    reasons.push(Reason::new(Code::ForbiddenFlow).with("count", count).with("target", &latest.target));
+    true
 }
 
 /// What a reason in a result makes of the device.

@@ -60,13 +60,13 @@ pub use hold::{Hold, Restriction};
 pub use known::Releases;
 pub use matching::{Candidate, Expected, Measured, find_release};
 pub use overlay::{
-    Approval, Effect, MAX_OVERRIDE_TEXT, MAX_OVERRIDE_TIME, Override, Scope, SignedOverride, last_words,
-    overlay,
+    Approval, Effect, MAX_CLASS_MEMBERS, MAX_OVERRIDE_TEXT, MAX_OVERRIDE_TIME, Override, Scope,
+    SignedOverride, last_words, overlay,
 };
 pub use policy::{Access, MAX_DURATION, MAX_POLICY_AUTHORITIES, MAX_POLICY_RULES, MAX_POLICY_SCANS, Policy};
 pub use quoted::Quoted;
 pub use reason::{Code, Reason};
-pub use release::{MUD_FILE, MUD_SIGNATURE, NetworkNeeds, Release, ReleaseAnchors, verify_mud};
+pub use release::{Explained, MUD_FILE, MUD_SIGNATURE, NetworkNeeds, Release, ReleaseAnchors, verify_mud};
 pub use result::{Part, SUBMOD, Subject, attestation_result, attestation_result_of, device_name};
 pub use rules::{
     Case, MAX_RULES, NoRules, RulesEngine, Ruling, apply_rules, apply_rules_to_attester, constrain,

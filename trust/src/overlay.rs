@@ -1,9 +1,9 @@
-use alloc::{borrow::ToOwned, collections::BTreeMap, format, string::String, vec::Vec};
+use alloc::{borrow::ToOwned, collections::BTreeMap, format, string::String, vec, vec::Vec};
 
 use cbor::{Error as CborError, MapBuilder, Reader, Reason as Malformed};
 use cose::{ContentType, Purpose, Sign1, Sign1Builder, TrustAnchors};
 use crypto::{Digest, HashAlgorithm, SigningKey};
-use mud::{Policy, Verdict};
+use mud::{Entry, IpPrefix, Policy, Remote, Verdict};
 
 use crate::{
     Code, Flow, OverlayInForce, Reason,
@@ -14,6 +14,8 @@ use crate::{
 const CONTENT_TYPE: &str = "application/vnd.sextant.override+cbor";
 /// The longest time an override may last, in seconds: a year.
 pub const MAX_OVERRIDE_TIME: i64 = 366 * 24 * 3600;
+/// Prefixes that an override may give a class.
+pub const MAX_CLASS_MEMBERS: usize = 64;
 /// The longest text in an override, in bytes.
 pub const MAX_OVERRIDE_TEXT: usize = 512;
 
@@ -34,6 +36,7 @@ mod labels {
     pub(super) const EFFECT_ALLOW: u64 = 1;
     pub(super) const EFFECT_IGNORE: u64 = 2;
     pub(super) const EFFECT_APPROVE: u64 = 3;
+    pub(super) const EFFECT_CLASS: u64 = 4;
 }
 
 /// Which devices an override touches.
@@ -60,6 +63,14 @@ pub enum Effect {
         acl: String,
         /// Name of its entry.
         ace: String,
+    },
+    /// Where the MUD file names a class of controllers, these are its members: whatever else the site has in it does not count
+    /// for the devices touched. Without members, entries about the class permit nothing.
+    Class {
+        /// The class, by its URI; `None` is `my-controller` (RFC 8520, sections 4.6 and 4.7).
+        class: Option<String>,
+        /// Who is in it.
+        members: Vec<IpPrefix>,
     },
     /// The network policy of one release may be applied although it asks for much (threat N4). Only for the whole site.
     Approve(Approval),
@@ -190,6 +201,15 @@ impl Override {
             Effect::Ignore { acl, ace } => {
                 w.array(3).uint(EFFECT_IGNORE).text(acl).text(ace);
             }
+            Effect::Class { class, members } => {
+                w.array(3).uint(EFFECT_CLASS);
+                match class {
+                    Some(class) => w.text(class),
+                    None => w.null(),
+                };
+                w.array(members.len());
+                members.iter().for_each(|member| _ = w.text(&format!("{member}")));
+            }
             Effect::Approve(Approval { release, file }) => {
                 encode_digest(w.array(3).uint(EFFECT_APPROVE), release);
                 match file {
@@ -284,6 +304,20 @@ impl Effect {
             (EFFECT_DENY, 2) => Ok(Self::Deny(Flow::decode(reader)?)),
             (EFFECT_ALLOW, 2) => Ok(Self::Allow(Flow::decode(reader)?)),
             (EFFECT_IGNORE, 3) => Ok(Self::Ignore { acl: text(reader)?, ace: text(reader)? }),
+            (EFFECT_CLASS, 3) => {
+                let class = if reader.is_null()? { None } else { Some(text(reader)?) };
+                let at = reader.position();
+                let count = reader.array()?;
+                if count > MAX_CLASS_MEMBERS {
+                    return Err(CborError::new(at, Malformed::TooLong { limit: MAX_CLASS_MEMBERS }));
+                }
+                let member = |reader: &mut Reader<'_>| {
+                    let at = reader.position();
+                    IpPrefix::parse(&text(reader)?).ok_or(CborError::rule(at, "not an address prefix"))
+                };
+                let members = (0..count).map(|_| member(reader)).collect::<Result<_, _>>()?;
+                Ok(Self::Class { class, members })
+            }
             (EFFECT_APPROVE, 3) => {
                 let release = digest(reader)?;
                 let file = if reader.is_null()? { None } else { Some(digest(reader)?) };
@@ -318,6 +352,12 @@ pub fn overlay<'a>(policy: &Policy, overrides: impl IntoIterator<Item = &'a Over
             Effect::Ignore { acl, ace } => {
                 kept.retain(|entry| entry.ace.acl != *acl || entry.ace.ace != *ace)
             }
+            Effect::Class { class, members } => {
+                kept = kept
+                    .into_iter()
+                    .flat_map(|entry| with_members(entry, class.as_deref(), members))
+                    .collect();
+            }
             // It opens nothing by itself: it lets the release's own policy be applied.
             Effect::Approve(_) => {}
         }
@@ -325,6 +365,20 @@ pub fn overlay<'a>(policy: &Policy, overrides: impl IntoIterator<Item = &'a Over
     denied.append(&mut allowed);
     denied.append(&mut kept);
     Policy { entries: denied }
+}
+
+/// An entry as it is, or where it is about the class, one for each member of its family.
+fn with_members(entry: Entry, class: Option<&str>, members: &[IpPrefix]) -> Vec<Entry> {
+    let is_of_class = match (&entry.remote, class) {
+        (Remote::Controller(uri), Some(class)) => uri == class,
+        (Remote::MyController, None) => true,
+        _ => false,
+    };
+    if !is_of_class {
+        return vec![entry];
+    }
+    let of_family = members.iter().filter(|member| member.family() == entry.family);
+    of_family.map(|member| Entry { remote: Remote::Prefix(*member), ..entry.clone() }).collect()
 }
 
 /// A text of bounded length.

@@ -7,7 +7,10 @@ use core::fmt;
 
 use coswid::{Tag, TagKind};
 use crypto::{Digest, HashAlgorithm};
-use mud::{ConnState, Context, IpPrefix, Packet, PolicyDiff, Remote, Resolved, Severity, Verdict, oracle};
+use mud::{
+    ConnState, Context, Difference, Entry, IpPrefix, Packet, PolicyDiff, Remote, Resolved, Severity, Verdict,
+    nearest, oracle,
+};
 use suit::{AuthorityList, ComponentId, Envelope, Image, Signer, VendorId, Verified};
 use x509::{
     Certificate,
@@ -220,15 +223,48 @@ impl Release {
     }
 }
 
+/// What a MUD file says of a flow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Explained<'n> {
+    /// This entry decides about it.
+    Entry(&'n Entry),
+    /// No entry lets it start; this one lets the other end start it.
+    OtherEndStarts(&'n Entry),
+    /// No entry lets it start; the one that comes closest, and what differs.
+    NoEntry(Option<(&'n Entry, Vec<Difference>)>),
+}
+
+/// What is known of the far end of a packet: its address, and the name it was looked up by.
+fn resolved(packet: &Packet, name: Option<&str>) -> Resolved {
+    let mut resolved = Resolved::default();
+    if let Some(name) = name {
+        let name = name.trim_end_matches('.').to_ascii_lowercase();
+        resolved.insert(Remote::Name(name), [IpPrefix::host(packet.remote)]);
+    }
+    resolved
+}
+
 impl NetworkNeeds {
     /// Whether the file lets a flow start with this packet, whose far end was looked up by this name.
     pub fn declare(&self, packet: &Packet, name: Option<&str>) -> bool {
-        let mut resolved = Resolved::default();
-        if let Some(name) = name {
-            let name = name.trim_end_matches('.').to_ascii_lowercase();
-            resolved.insert(Remote::Name(name), [IpPrefix::host(packet.remote)]);
+        oracle(&self.policy, &resolved(packet, name), packet, ConnState::New).verdict == Verdict::Accept
+    }
+
+    /// What the file says of a flow that starts with this packet, whose far end was looked up by this name.
+    pub fn explain(&self, packet: &Packet, name: Option<&str>) -> Explained<'_> {
+        let resolved = resolved(packet, name);
+        let decision = oracle(&self.policy, &resolved, packet, ConnState::New);
+        let decided = decision.entry.and_then(|entry| self.policy.entries.get(entry));
+        match (decision.reason, decided) {
+            (mud::Reason::WrongInitiator, Some(entry)) => Explained::OtherEndStarts(entry),
+            (_, Some(entry)) => Explained::Entry(entry),
+            (_, None) => {
+                let miss = nearest(&self.policy, &resolved, packet);
+                Explained::NoEntry(
+                    miss.and_then(|miss| Some((self.policy.entries.get(miss.entry)?, miss.differences))),
+                )
+            }
         }
-        oracle(&self.policy, &resolved, packet, ConnState::New).verdict == Verdict::Accept
     }
 
     fn verify(

@@ -68,6 +68,24 @@ pub struct GatewayReport {
     /// Devices admitted since the last report.
     #[serde(default)]
     pub bindings: Vec<Binding>,
+    /// Flows that began since the last report, by what permits them.
+    #[serde(default)]
+    pub used: Vec<Used>,
+}
+
+/// Flows that began by one entry of a release's MUD file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Used {
+    /// Manifest digest of the release, hexadecimal.
+    pub manifest_digest: String,
+    /// The list; empty for what every device may do.
+    pub acl: String,
+    /// The entry.
+    pub ace: String,
+    /// How many flows. Entries that name the same service at the same place share a count.
+    pub flows: u64,
+    /// When the count was taken, in milliseconds since 1970.
+    pub last_ms: i64,
 }
 
 /// A release whose policy stands ready.

@@ -11,6 +11,7 @@ mod components;
 mod criteria;
 mod devices;
 mod endorsements;
+mod flows;
 mod foreign;
 mod gateways;
 mod media;
@@ -38,10 +39,11 @@ pub use devices::{
     NetworkState, Page, ResultSummary,
 };
 pub use endorsements::{Endorsement, ProvisioningDiscovery, ProvisioningEndpoints, ProvisioningSession};
+pub use flows::{DeclaredFlow, Dropped, ReleaseFlows, Why};
 pub use foreign::{ForeignDetail, ForeignPart, ForeignResult, KeyBinding};
 pub use gateways::{
     Applied, Binding, Gateway, GatewayDevice, GatewayRelease, GatewayReport, GatewayState, Profile, Refused,
-    Staged, Violation,
+    Staged, Used, Violation,
 };
 pub use media::{
     AUTHORITIES, CHALLENGE_SESSION, COSE, CSV, DISCOVERY, EVIDENCE, PROBLEM, PROVISIONING_SESSION,

@@ -23,7 +23,7 @@ const OPEN: [(&str, &str); 5] = [
 ];
 
 /// Every other route.
-const CLOSED: [(&str, &str); 46] = [
+const CLOSED: [(&str, &str); 47] = [
     ("GET", "/"),
     ("GET", "/devices"),
     ("GET", "/devices/01"),
@@ -49,6 +49,7 @@ const CLOSED: [(&str, &str); 46] = [
     ("GET", "/api/v1/releases"),
     ("POST", "/api/v1/releases"),
     ("GET", "/api/v1/releases/00/envelope"),
+    ("GET", "/api/v1/releases/00/flows"),
     ("POST", "/api/v1/releases/00/revoke"),
     ("GET", "/api/v1/campaigns"),
     ("POST", "/api/v1/campaigns"),

@@ -2,8 +2,8 @@ use serde_json::{Value, json};
 use sqlx::{Row, sqlite::SqliteRow};
 
 use crate::{
-    AuditEntry, Change, DeviceId, Error, Hold, ReleaseId, Store, Timestamp, devices::release_column,
-    holds::hold, writer::Transaction,
+    AuditEntry, Change, DeviceId, Error, FlowUse, Hold, ReleaseId, Store, Timestamp, devices::release_column,
+    flow_uses, holds::hold, writer::Transaction,
 };
 
 /// An enforcement point that was heard of.
@@ -32,6 +32,8 @@ pub struct GatewayReport {
     pub violations: Vec<Violation>,
     /// Devices admitted since the last report.
     pub bindings: Vec<Binding>,
+    /// Flows that began since the last report.
+    pub used: Vec<FlowUse>,
 }
 
 /// A release whose policy stands ready on a gateway.
@@ -161,6 +163,9 @@ impl Store {
                     }
                     for violation in report.violations {
                         violate(transaction, &gateway, violation).await?;
+                    }
+                    for used in report.used {
+                        flow_uses::add(transaction, &gateway, used).await?;
                     }
                     Ok(())
                 })

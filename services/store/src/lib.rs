@@ -15,6 +15,7 @@ mod decisions;
 mod denied;
 mod devices;
 mod error;
+mod flow_uses;
 mod foreign;
 mod gateways;
 mod holds;
@@ -41,6 +42,7 @@ pub use decisions::{DecisionRecord, NewDecision, Redecision};
 pub use denied::Denied;
 pub use devices::{BeforeAttesting, Device, DeviceFilter, NewDevice};
 pub use error::Error;
+pub use flow_uses::{CountedFlows, FlowUse};
 pub use foreign::ForeignResult;
 pub use gateways::{
     Applied, Binding, Gateway, GatewayDevice, GatewayReport, Refused, Staged, StagedRelease, Violation,

@@ -13,6 +13,7 @@ mod advisories;
 mod campaigns;
 mod durability;
 mod endorsements;
+mod flow_uses;
 mod foreign;
 mod holds;
 mod reports;

@@ -193,6 +193,31 @@ fn violations_mark_within_their_window_and_restrict_only_by_policy() {
 }
 
 #[test]
+fn a_device_is_let_go_when_a_whole_window_was_quiet() {
+    let seen = |at: i64| Violation { at, count: 1, target: "203.0.113.9 tcp 23".into() };
+    let outcome = Some(Outcome { expires: NOW + 100_000, ..affirming() });
+    let violations = vec![seen(NOW - 500), seen(NOW - 5)];
+    let mut case = Case { outcome, violations, ..Case::default() };
+    case.policy.result_lifetime = 100_000;
+    (case.policy.violation_threshold, case.policy.restrict_violating) = (2, true);
+    let window = case.policy.violation_window;
+    let decision = case.decide();
+    assert_eq!((decision.access, decision.due), (Access::UpdateOnly, Some(NOW - 5 + window)));
+    // The first is old by then, and the second is not.
+    case.now = NOW - 500 + window;
+    assert_eq!(case.decide().access, Access::UpdateOnly);
+    case.now = NOW - 5 + window;
+    assert_eq!(case.decide().access, Access::Release);
+    // Two that are further apart are not two in a window.
+    case.now = NOW;
+    case.violations = vec![seen(NOW - 5 - window), seen(NOW - 5)];
+    assert!(!case.decide().violating);
+    // A window of no time at all marks nobody.
+    case.policy.violation_window = 0;
+    assert!(!case.decide().violating);
+}
+
+#[test]
 fn a_persons_block_closes_everything_until_its_end() {
     let hold = hold(Restriction::Blocked, Some(NOW + 60));
     let mut case = Case { hold: Some(hold), ..Case::default() };

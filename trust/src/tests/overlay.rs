@@ -4,7 +4,9 @@ use cose::{Purpose, TrustAnchor, TrustAnchors};
 use crypto::{Digest, HashAlgorithm, SignatureAlgorithm, SigningKey};
 use mud::{AceId, Direction, Entry, Family, IpPrefix, Policy, Ports, Protocol, Remote, Verdict};
 
-use crate::{Approval, Code, Effect, Flow, Override, Scope, SignedOverride, last_words, overlay};
+use crate::{
+    Approval, Code, Effect, Flow, MAX_CLASS_MEMBERS, Override, Scope, SignedOverride, last_words, overlay,
+};
 
 const NOW: i64 = 1_800_000_000;
 
@@ -47,6 +49,8 @@ fn a_signed_override_is_believed_from_the_network_operator_only() {
         Effect::Allow(flow(Remote::Prefix(prefix))),
         Effect::Allow(flow(Remote::Name("recorder.site.example".into()))),
         Effect::Ignore { acl: "from".into(), ace: "a1".into() },
+        Effect::Class { class: Some("urn:ietf:params:mud:ntp".into()), members: vec![prefix] },
+        Effect::Class { class: None, members: vec![] },
         approve(None),
         approve(Some(digest("file"))),
     ] {
@@ -175,6 +179,50 @@ fn denials_come_first_then_allowances_then_the_file() {
         [(Verdict::Drop, id.clone()), (Verdict::Accept, id), (Verdict::Accept, "from/a2".to_string())]
     );
     assert_eq!(overlay(&file, []), file);
+}
+
+#[test]
+fn a_class_has_the_members_that_the_operator_says_for_the_devices_touched() {
+    let about = |remote: Remote, family, ace: &str| Entry { remote, family, ..entry(ace) };
+    let ntp = Remote::Controller("urn:ietf:params:mud:ntp".into());
+    let file = Policy {
+        entries: vec![
+            about(ntp.clone(), Family::V4, "ntp4"),
+            about(ntp, Family::V6, "ntp6"),
+            about(Remote::MyController, Family::V4, "mine"),
+            entry("any"),
+        ],
+    };
+    let members = |texts: &[&str]| texts.iter().map(|text| IpPrefix::parse(text).unwrap()).collect();
+    let class =
+        |class: Option<&str>, members| sample(Effect::Class { class: class.map(Into::into), members });
+    let shown = |items: &[Override]| -> alloc::vec::Vec<_> {
+        let policy = overlay(&file, items);
+        policy.entries.iter().map(|entry| format!("{} {}", entry.ace.ace, entry.remote)).collect()
+    };
+    let urn = Some("urn:ietf:params:mud:ntp");
+    let clocks = class(urn, members(&["192.0.2.1", "192.0.2.64/26"]));
+    // No member is of IPv6, so that the entry for it is closed.
+    assert_eq!(
+        shown(&[clocks]),
+        ["ntp4 192.0.2.1/32", "ntp4 192.0.2.64/26", "mine my-controller", "any any"]
+    );
+    let mine = class(None, members(&["2001:db8::1"]));
+    assert_eq!(
+        shown(&[mine]),
+        ["ntp4 controller urn:ietf:params:mud:ntp", "ntp6 controller urn:ietf:params:mud:ntp", "any any"]
+    );
+    assert_eq!(shown(&[class(urn, vec![])]), ["mine my-controller", "any any"]);
+    let other = class(Some("urn:ietf:params:mud:dns"), members(&["192.0.2.1"]));
+    assert_eq!(shown(&[other]).len(), 4);
+}
+
+#[test]
+fn a_class_has_so_many_members_and_no_more() {
+    let members = |count: usize| vec![IpPrefix::parse("192.0.2.0/24").unwrap(); count];
+    let read =
+        |count| Override::decode(&sample(Effect::Class { class: None, members: members(count) }).encode());
+    assert!(read(MAX_CLASS_MEMBERS).is_ok() && read(MAX_CLASS_MEMBERS + 1).is_err());
 }
 
 fn entry(ace: &str) -> Entry {

@@ -6,7 +6,7 @@ use x509::cms;
 
 use super::fixture::{CAM, Maker, NOW, image, key};
 use crate::{
-    Approval, Code, Effect, Expected, MUD_FILE, MUD_SIGNATURE, Override, Release, ReleaseAnchors,
+    Approval, Code, Effect, Expected, Explained, MUD_FILE, MUD_SIGNATURE, Override, Release, ReleaseAnchors,
     ReleaseDraft, ReleaseStanding, Scope, SignedOverride, Standing,
 };
 
@@ -238,4 +238,45 @@ fn a_binding_without_a_file_is_no_network_need() {
     let signer = cose::thumbprint(&mud.signer, HashAlgorithm::Sha256);
     manifest.mud(&MudBinding { url: &mud.url, signer });
     assert_eq!(refused(&sign(&maker, &manifest), &maker.anchors()), Code::MudMissing);
+}
+
+#[test]
+fn a_file_says_why_a_flow_may_or_may_not_start() {
+    let maker = Maker::new();
+    let release = maker.release("1.0.0", 1, b"app");
+    let needs = release.network_needs().unwrap();
+    let packet = |direction, remote: &str, remote_port, device_port| mud::Packet {
+        direction,
+        remote: remote.parse().unwrap(),
+        protocol: 6,
+        remote_port,
+        device_port,
+        icmp: None,
+        tcp_flags: None,
+        fields: mud::PacketFields::default(),
+    };
+    let (from, to) = (mud::Direction::FromDevice, mud::Direction::ToDevice);
+    let api = packet(from, "203.0.113.10", 443, 50_000);
+    let by = Some("API.northlight.example.");
+    let ace = |explained: &Explained<'_>| match explained {
+        Explained::Entry(entry) | Explained::OtherEndStarts(entry) => Some(entry.ace.ace.clone()),
+        Explained::NoEntry(closest) => closest.as_ref().map(|(entry, _)| entry.ace.ace.clone()),
+    };
+    let declared = needs.explain(&api, by);
+    assert!(matches!(declared, Explained::Entry(_)) && ace(&declared).as_deref() == Some("api-fr"));
+    assert!(needs.declare(&api, by) && !needs.declare(&api, None));
+    // The same place by no name, another port, and the other end.
+    let unnamed = needs.explain(&api, None);
+    assert!(
+        matches!(&unnamed, Explained::NoEntry(Some((_, differs))) if *differs == [mud::Difference::Remote])
+    );
+    let port = needs.explain(&packet(from, "203.0.113.10", 444, 50_000), by);
+    assert!(
+        matches!(&port, Explained::NoEntry(Some((_, differs))) if *differs == [mud::Difference::RemotePort])
+    );
+    assert_eq!(ace(&port).as_deref(), Some("api-fr"));
+    let other_end = needs.explain(&packet(to, "203.0.113.10", 443, 50_000), by);
+    assert!(matches!(other_end, Explained::OtherEndStarts(_)), "{other_end:?}");
+    let gre = mud::Packet { protocol: 47, ..packet(to, "2001:db8::1", 0, 0) };
+    assert!(matches!(needs.explain(&gre, None), Explained::NoEntry(_)));
 }

@@ -1,11 +1,12 @@
 use std::path::PathBuf;
 
-use api::{Accepted, Release as Listed, Revoke as Request};
+use api::{Accepted, DeclaredFlow, Dropped, Release as Listed, ReleaseFlows, Revoke as Request, Why};
 use clap::{Args, Subcommand};
 use ureq::http::Method;
 
 use crate::{
     client::{ServerArgs, segment, tree},
+    clock,
     failure::{Answer, Failure},
     files::{self, Input, Mode},
     printer::Printer,
@@ -20,6 +21,8 @@ pub(crate) enum Release {
     Ls(ServerArgs),
     /// Show one release
     Show(Show),
+    /// Show what a release asks of the network, what of it is used, and what its devices were kept from
+    Flows(Show),
     /// Fetch the envelope of a release
     Fetch(Fetch),
     /// Say that a release must not run any more
@@ -99,6 +102,15 @@ pub(crate) fn run(command: Release, printer: &Printer) -> Result<Answer, Failure
                 Ok(Answer::Yes)
             })
         }
+        Release::Flows(Show { digest, server }) => {
+            let path = format!("{}/flows", path(&digest));
+            server.client()?.get::<ReleaseFlows>(&path)?.answer(printer, |release| {
+                let mut rows: Vec<_> = release.flows.iter().map(flow).collect();
+                rows.extend(release.dropped.iter().map(dropped));
+                printer.table(&["entry", "flow", "flows", "last"], &rows, &release);
+                Ok(Answer::Yes)
+            })
+        }
         Release::Fetch(Fetch { digest, output, server }) => {
             let reply = server.client()?.download(&format!("{}/envelope", path(&digest)))?;
             reply.answer(printer, |bytes| {
@@ -117,6 +129,33 @@ pub(crate) fn run(command: Release, printer: &Printer) -> Result<Answer, Failure
 fn path(digest: &str) -> String {
     // The same digest is shown with the name of its algorithm elsewhere.
     format!("/api/v1/releases/{}", segment(digest.strip_prefix("sha256:").unwrap_or(digest)))
+}
+
+fn flow(flow: &DeclaredFlow) -> Vec<String> {
+    let entry = if flow.default { "default".to_owned() } else { flow.ace.clone() };
+    let used = if flow.used == 0 { "unused".to_owned() } else { flow.used.to_string() };
+    vec![entry, flow.flow.clone(), used, flow.last_used.clone().unwrap_or_default()]
+}
+
+fn dropped(dropped: &Dropped) -> Vec<String> {
+    let packets = &dropped.packets;
+    let far = packets.name.as_ref().unwrap_or(&packets.dst);
+    let why = dropped.why.as_ref().map(why).unwrap_or_default();
+    let flow = format!("{} {} to {far} port {}{why}", packets.direction, packets.protocol, packets.dport);
+    let last = clock::date(packets.last_ms / 1000);
+    vec!["dropped".to_owned(), flow, format!("{} packets", packets.count), last]
+}
+
+fn why(why: &Why) -> String {
+    let differs =
+        if why.differs.is_empty() { String::new() } else { format!(" but for {}", why.differs.join(", ")) };
+    match (why.says.as_str(), &why.ace) {
+        ("declared", Some(ace)) => format!(": declared by {ace}, and not let through then"),
+        ("denied", Some(ace)) => format!(": denied by {ace}"),
+        ("wrong-initiator", Some(ace)) => format!(": {ace} lets the other end start it"),
+        (_, Some(ace)) => format!(": no entry; as {ace}{differs}"),
+        _ => ": no entry".to_owned(),
+    }
 }
 
 fn row(release: &Listed) -> Vec<String> {

@@ -9,9 +9,10 @@ use std::net::IpAddr;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use api::{Applied, Profile, Refused, Staged};
+use api::{Applied, Profile, Refused, Staged, Used};
 use crypto::Digest;
-use trust::{Code, Reason};
+use mud::AceId;
+use trust::{Code, Reason, Violation};
 
 use super::admission::Door;
 use super::hex::{self, hex};
@@ -19,7 +20,7 @@ use super::names;
 use super::outbox::{MAX_WAITING, Outbox};
 use super::state::{Assessment, Changed, PolicyKey, State, Target};
 use super::{Anchors, Attested, Journal, Saved, SavedName, SavedPolicy};
-use crate::{Binding, DeviceId, Enforcer, Error, Mac, Observer, PolicyId, Shared, Site, Wanted};
+use crate::{Binding, DeviceId, Enforcer, Error, Flow, Mac, Observer, PolicyId, Shared, Site, Wanted};
 
 /// The one that knows, decides and has it enforced.
 pub struct Controller {
@@ -115,6 +116,18 @@ impl Controller {
         outcome
     }
 
+    /// Notes packets that a device sent and the kernel dropped. Those that its release asks for speak against nobody: they
+    /// are dropped while the device is not trusted.
+    pub fn violated(&self, device: &DeviceId, flow: &Flow, violation: Violation, now: i64) {
+        let mut inner = self.lock();
+        let own = inner.state.own_policy(device, now).and_then(|key| inner.staged.get(&key).copied());
+        let declared = |policy| self.enforcer.with(|enforcer| enforcer.would_permit(device, policy, flow));
+        if !own.is_some_and(declared) {
+            inner.state.violated(device, violation);
+            self.settle(&mut inner, now);
+        }
+    }
+
     /// Waits a moment, or less if something changed, and does what has come due.
     pub fn tick(&self, patience: Duration, now: impl Fn() -> i64) {
         let (mut inner, _timeout) =
@@ -149,6 +162,22 @@ impl Controller {
         if let Err(error) = self.enforcer.with(Enforcer::reconcile) {
             tracing::error!(%error, "the kernel does not hold what it should");
             inner.trouble = true;
+        }
+        self.tell_uses(&inner);
+    }
+
+    /// Tells which entries of releases' files flows began by.
+    fn tell_uses(&self, inner: &Inner) {
+        let mut uses = self.enforcer.with(Enforcer::take_uses);
+        let last_ms = now_ms();
+        for (key, id) in &inner.staged {
+            let Some(starts) = uses.remove(id) else { continue };
+            let entries = inner.state.entries(key);
+            for (start, flows) in starts {
+                let Some(AceId { acl, ace }) = entries.get(start).cloned() else { continue };
+                let manifest_digest = hex(key.release.as_bytes());
+                self.outbox.used(Used { manifest_digest, acl, ace, flows, last_ms });
+            }
         }
     }
 

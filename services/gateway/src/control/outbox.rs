@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-use api::{Applied, Binding, GatewayReport, Refused, Staged, Violation};
+use api::{Applied, Binding, GatewayReport, Refused, Staged, Used, Violation};
 
 use super::State;
 use crate::{DeviceId, ViolationKind};
@@ -27,6 +27,8 @@ struct Waiting {
     applied: VecDeque<Applied>,
     bindings: BTreeMap<String, Binding>,
     violations: BTreeMap<Kind, Counted>,
+    /// Flows by release, list and entry.
+    used: BTreeMap<(String, String, String), Used>,
 }
 
 /// Violations that count as one: the store keeps them apart by the same, with the time of the first.
@@ -76,6 +78,11 @@ impl Outbox {
         });
     }
 
+    /// Flows that began by an entry of a release's file; they add up until they are told.
+    pub fn used(&self, used: Used) {
+        self.with(|waiting| waiting.add(used));
+    }
+
     /// Packets that were dropped; counts of one kind add up from the first of them.
     pub fn violated(&self, violation: Violation) {
         self.with(|waiting| {
@@ -123,9 +130,16 @@ impl Outbox {
         {
             bindings.push(binding);
         }
-        waiting.due = !waiting.applied.is_empty() || !waiting.bindings.is_empty();
+        let mut used = Vec::new();
+        while used.len() < MAX_WAITING
+            && let Some((_, some)) = waiting.used.pop_first()
+        {
+            used.push(some);
+        }
+        let left = waiting.applied.is_empty() && waiting.bindings.is_empty() && waiting.used.is_empty();
+        waiting.due = !left;
         let (staged, refused) = (waiting.staged.clone(), waiting.refused.clone());
-        GatewayReport { gateway: gateway.to_owned(), staged, refused, applied, violations, bindings }
+        GatewayReport { gateway: gateway.to_owned(), staged, refused, applied, violations, bindings, used }
     }
 
     /// Takes back a report that did not arrive. What came since is newer.
@@ -139,6 +153,7 @@ impl Outbox {
             for binding in report.bindings {
                 waiting.bindings.entry(binding.ueid.clone()).or_insert(binding);
             }
+            report.used.into_iter().for_each(|used| waiting.add(used));
             // Totals are still there; those that were sent are sent again with what was added since.
             let lost: Vec<(String, String, u16)> = report
                 .violations
@@ -170,6 +185,19 @@ impl Outbox {
 }
 
 impl Waiting {
+    fn add(&mut self, used: Used) {
+        let key = (used.manifest_digest.clone(), used.acl.clone(), used.ace.clone());
+        match self.used.get_mut(&key) {
+            Some(total) => {
+                total.flows = total.flows.saturating_add(used.flows);
+                total.last_ms = total.last_ms.max(used.last_ms);
+            }
+            // No more than the releases have entries.
+            None => _ = self.used.insert(key, used),
+        }
+        self.due = true;
+    }
+
     /// Kinds that were told and are quiet go first.
     fn make_room(&mut self) {
         while self.violations.len() >= MAX_WAITING {

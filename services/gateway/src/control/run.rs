@@ -299,10 +299,12 @@ fn note(event: Event, names: &Observed, controller: &Controller, outbox: &Outbox
                 _ => violation.flow.destination,
             };
             let told = outbox::violation(&violation, names.name_of(far), now);
-            if let Some(device) = &violation.device {
+            // What others send to a device is not its doing.
+            let by_device = violation.kind != crate::ViolationKind::ToDevice;
+            if let Some(device) = violation.device.as_ref().filter(|_| by_device) {
                 let target = format!("{} {} port {}", told.dst, told.protocol, told.dport);
                 let noted = trust::Violation { at: now / 1000, count: violation.count, target };
-                controller.update(now / 1000, |state| state.violated(device, noted));
+                controller.violated(device, &violation.flow, noted, now / 1000);
             }
             outbox.violated(told);
         }

@@ -8,6 +8,7 @@ mod changes;
 mod names;
 mod reconcile;
 mod shadow;
+mod uses;
 
 pub use names::Shared;
 
@@ -20,13 +21,14 @@ use self::changes::{
     add_devices, change_members, delete_class, delete_devices, delete_policy, elements, link, unlink,
 };
 use self::shadow::{Admitted, Shadow};
+use self::uses::Uses;
 use crate::conntrack::Conntrack;
 use crate::nft::{
     Dropped, Element, Endpoint, Nft, Program, Service, Side, Site, Start, Table, Transaction, bridge,
     class_set, install, read_dropped,
 };
 use crate::radius::{self, Filter};
-use crate::{AddressRange, Binding, Class, DeviceId, Error, Event, Mac, Observer, PolicyId, kernel};
+use crate::{AddressRange, Binding, Class, DeviceId, Error, Event, Flow, Mac, Observer, PolicyId, kernel};
 
 /// The one that writes the kernel's rules. All of it happens in the network namespace of the thread that opened it.
 pub struct Enforcer {
@@ -38,6 +40,7 @@ pub struct Enforcer {
     /// The kernel may not hold what the shadow says.
     doubtful: bool,
     bridge_locked: bool,
+    uses: Uses,
 }
 
 /// What should hold after a start: what was learned before it.
@@ -80,9 +83,11 @@ impl Enforcer {
             next: PolicyId::FIRST_STAGED,
             doubtful: false,
             bridge_locked: false,
+            uses: Uses::default(),
         };
         enforcer.want(wanted)?;
         enforcer.reconcile()?;
+        enforcer.begin_uses();
         // Whoever died between a commit and its cut left flows open that no policy permits any more.
         let devices: Vec<DeviceId> = enforcer.shadow.devices.keys().cloned().collect();
         let _cut = enforcer.cut(&devices)?;
@@ -239,6 +244,15 @@ impl Enforcer {
     /// A device's policy.
     pub fn policy_of(&self, device: &DeviceId) -> Option<PolicyId> {
         self.shadow.devices.get(device).map(|admitted| admitted.policy)
+    }
+
+    /// Whether a policy would let a device start a flow, with the members that its classes and names have now.
+    pub fn would_permit(&self, device: &DeviceId, policy: PolicyId, start: &Flow) -> bool {
+        let admitted = self.shadow.devices.get(device);
+        admitted.is_some_and(|admitted| {
+            let as_if = Admitted { binding: admitted.binding.clone(), policy };
+            self.shadow.permits(&as_if, start)
+        })
     }
 
     /// Every device, the address of its frames, and its policy.

@@ -26,6 +26,7 @@ impl Enforcer {
             Some(_) => return self.rebuild("a table of another version or site".to_owned()),
             None => return self.rebuild("a table that is not ours".to_owned()),
         };
+        self.count_uses(&listing);
         let (tx, changed) = self.difference(&found);
         if !tx.is_empty() {
             tracing::info!("packet filter differs from the wanted state");

@@ -120,14 +120,70 @@ fn read_one_dropped(element: &Value) -> Option<Dropped> {
     Some(Dropped {
         mac: Mac::parse(mac.as_str()?)?,
         remote: remote.as_str()?.parse().ok()?,
-        protocol: match protocol.as_str()? {
-            "tcp" => 6,
-            "udp" => 17,
-            _ => return None,
-        },
+        protocol: number_of(protocol)?,
         port: u16::try_from(port.as_u64()?).ok()?,
-        packets: element.get("elem")?.get("counter")?.get("packets")?.as_u64()?,
+        packets: packets(element.get("elem")?)?,
     })
+}
+
+/// Something of a policy that counts packets: of flows that begin, since all others pass before.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Counter {
+    /// The rule of this number in a chain.
+    Rule(Name, usize),
+    /// An element of a set: an address, or one with protocol and port.
+    Element(Name, IpAddr, Option<(u8, u16)>),
+}
+
+/// Reads what the rules and elements of policies counted; what is not understood is passed over.
+pub(crate) fn read_counters(listing: &Value) -> BTreeMap<Counter, u64> {
+    let mut counters = BTreeMap::new();
+    let mut seen: BTreeMap<Name, usize> = BTreeMap::new();
+    let of_policy = |name: &Name| name.as_str().starts_with('p');
+    for object in listing.get("nftables").and_then(Value::as_array).into_iter().flatten() {
+        if let Some(rule) = object.get("rule")
+            && let Some(chain) = name(rule, "chain").filter(of_policy)
+        {
+            let number = seen.entry(chain.clone()).or_default();
+            let parts = rule.get("expr").and_then(Value::as_array).into_iter().flatten();
+            if let Some(packets) = parts.filter_map(packets).next() {
+                counters.insert(Counter::Rule(chain, *number), packets);
+            }
+            *number += 1;
+        } else if let Some(set) = object.get("set")
+            && let Some(name) = name(set, "name").filter(of_policy)
+        {
+            counters.extend(elements(set).filter_map(|element| {
+                let (address, key) = member(plain(element))?;
+                Some((Counter::Element(name.clone(), address, key), packets(element.get("elem")?)?))
+            }));
+        }
+    }
+    counters
+}
+
+/// An address, or an address with protocol and port.
+fn member(value: &Value) -> Option<(IpAddr, Option<(u8, u16)>)> {
+    if let Some(text) = value.as_str() {
+        return Some((text.parse().ok()?, None));
+    }
+    let [address, protocol, port] = value.get("concat")?.as_array()?.as_slice() else { return None };
+    let address = address.as_str()?.parse().ok()?;
+    Some((address, Some((number_of(protocol)?, u16::try_from(port.as_u64()?).ok()?))))
+}
+
+/// nft writes TCP and UDP by their names.
+fn number_of(protocol: &Value) -> Option<u8> {
+    match protocol.as_str() {
+        Some("tcp") => Some(6),
+        Some("udp") => Some(17),
+        Some(_) => None,
+        None => u8::try_from(protocol.as_u64()?).ok(),
+    }
+}
+
+fn packets(counted: &Value) -> Option<u64> {
+    counted.get("counter")?.get("packets")?.as_u64()
 }
 
 fn elements(set: &Value) -> impl Iterator<Item = &Value> {

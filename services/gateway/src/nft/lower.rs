@@ -42,13 +42,15 @@ pub struct Lowered {
     pub program: Program,
     /// Indices into the policy's entries.
     pub left_out: Vec<usize>,
+    /// Of which entry each start of the program is.
+    pub origins: Vec<usize>,
 }
 
 /// Compiles a policy for the kernel. `dns_over_tcp` adds TCP to the default for the site's resolvers, which
 /// RFC 8520 gives for UDP only; truncated answers need it.
 pub fn lower(policy: &Policy, subject: &Subject, dns_over_tcp: bool) -> Result<Lowered, Error> {
     let mut starts = Vec::with_capacity(policy.entries.len());
-    let mut left_out = Vec::new();
+    let (mut left_out, mut origins) = (Vec::new(), Vec::new());
     for (index, entry) in policy.entries.iter().enumerate() {
         let (Some(start), exact) = lower_entry(entry, subject) else {
             left_out.push(index);
@@ -68,8 +70,9 @@ pub fn lower(policy: &Policy, subject: &Subject, dns_over_tcp: bool) -> Result<L
         });
         starts.push(start);
         starts.extend(over_tcp);
+        origins.resize(starts.len(), index);
     }
-    Ok(Lowered { program: Program::new(starts)?, left_out })
+    Ok(Lowered { program: Program::new(starts)?, left_out, origins })
 }
 
 /// The start, and whether it says exactly what the entry says. What cannot be checked makes an entry narrower: one

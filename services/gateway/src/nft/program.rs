@@ -87,6 +87,20 @@ pub struct Program {
     slots: BTreeMap<String, Vec<Slot>>,
     holders: BTreeMap<Slot, Vec<String>>,
     pub(crate) groups: Vec<Family>,
+    /// Where each start is counted, by its number among those that the program was made of.
+    pub(crate) spots: Vec<(usize, Spot)>,
+}
+
+/// Where the kernel counts the flows that began by a start. Starts of one service to ranges, and those that name the same
+/// address and port, share a count.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Spot {
+    /// The rule of this number.
+    Rule(usize),
+    /// An element of the hash set.
+    Key(Side, Key),
+    /// The addresses of a name at a place.
+    Name(Slot, String),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -152,6 +166,7 @@ impl Program {
             slots: BTreeMap::new(),
             holders: BTreeMap::new(),
             groups: Vec::new(),
+            spots: Vec::new(),
         }
     }
 
@@ -165,9 +180,9 @@ impl Program {
                     Peer::Range(range) => Family::of(range.first()) == family,
                     _ => true,
                 };
-                let way = starts
-                    .iter()
-                    .filter(|start| start.side == side && start.family == family && possible(&start.peer));
+                let way = starts.iter().enumerate().filter(|(_, start)| {
+                    start.side == side && start.family == family && possible(&start.peer)
+                });
                 program.add(side, family, way.collect());
             }
         }
@@ -259,29 +274,32 @@ impl Program {
         self.holders(&slot).iter().any(|name| view.name_has(name, address))
     }
 
-    fn add(&mut self, side: Side, family: Family, way: Vec<&Start>) {
+    fn add(&mut self, side: Side, family: Family, way: Vec<(usize, &Start)>) {
         // Denials after the last accept say what holds anyway.
-        let Some(last) = way.iter().rposition(|start| start.verdict == Verdict::Accept) else { return };
+        let Some(last) = way.iter().rposition(|(_, start)| start.verdict == Verdict::Accept) else { return };
         let way = way.get(..=last).unwrap_or_default();
-        if way.iter().all(|start| start.verdict == Verdict::Accept) {
+        if way.iter().all(|(_, start)| start.verdict == Verdict::Accept) {
             self.add_sets(side, family, way);
         } else {
-            for start in way {
+            for (number, start) in way {
+                self.spots.push((*number, Spot::Rule(self.rules.len())));
                 self.add_rule(side, family, start);
             }
         }
     }
 
     /// Entries whose order does not matter.
-    fn add_sets(&mut self, side: Side, family: Family, way: &[&Start]) {
-        let mut services: BTreeMap<&Service, Vec<&Peer>> = BTreeMap::new();
+    fn add_sets(&mut self, side: Side, family: Family, way: &[(usize, &Start)]) {
+        let mut services: BTreeMap<&Service, Vec<(usize, &Peer)>> = BTreeMap::new();
         let mut keyed = false;
-        for start in way {
+        for (number, start) in way {
             match exact_keys(side, &start.service) {
-                Some((protocol, ports)) if self.add_keys(side, family, &start.peer, protocol, &ports) => {
+                Some((protocol, ports))
+                    if self.add_keys(*number, (side, family), &start.peer, protocol, &ports) =>
+                {
                     keyed = true;
                 }
-                _ => services.entry(&start.service).or_default().push(&start.peer),
+                _ => services.entry(&start.service).or_default().push((*number, &start.peer)),
             }
         }
         if keyed {
@@ -292,14 +310,16 @@ impl Program {
             let mut sets = Vec::new();
             let mut ranges = Vec::new();
             let mut group = None;
-            for peer in peers {
+            for (start, peer) in &peers {
                 match peer {
                     Peer::Any => sets.push(Peers::Any),
                     Peer::Range(range) => ranges.push(*range),
                     Peer::Class(class) => sets.push(Peers::Class(class.clone())),
                     Peer::Name(name) => {
                         let number = *group.get_or_insert_with(|| self.new_group(family));
-                        self.hold(name, slot(side, family, Place::Group(number)));
+                        let slot = slot(side, family, Place::Group(number));
+                        self.hold(name, slot);
+                        self.spots.push((*start, Spot::Name(slot, name.clone())));
                     }
                 }
             }
@@ -313,6 +333,15 @@ impl Program {
                     distinct.push(peers)
                 }
             });
+            for (start, peer) in peers {
+                let is_of = |peers: &Peers| match (peers, peer) {
+                    (Peers::Any, Peer::Any) | (Peers::Ranges(_), Peer::Range(_)) => true,
+                    (Peers::Class(made), Peer::Class(class)) => made == class,
+                    _ => false,
+                };
+                let rule = distinct.iter().position(is_of).map(|position| self.rules.len() + position);
+                self.spots.extend(rule.map(|rule| (start, Spot::Rule(rule))));
+            }
             self.rules.extend(distinct.into_iter().map(|peers| Rule {
                 side,
                 family,
@@ -339,18 +368,30 @@ impl Program {
     }
 
     /// Whether the peer could be expressed by exact keys, which it then is.
-    fn add_keys(&mut self, side: Side, family: Family, peer: &Peer, protocol: u8, ports: &[u16]) -> bool {
+    fn add_keys(
+        &mut self,
+        start: usize,
+        (side, family): (Side, Family),
+        peer: &Peer,
+        protocol: u8,
+        ports: &[u16],
+    ) -> bool {
         match peer {
             Peer::Name(name) => {
                 for port in ports {
-                    self.hold(name, slot(side, family, Place::Key(protocol, *port)));
+                    let slot = slot(side, family, Place::Key(protocol, *port));
+                    self.hold(name, slot);
+                    self.spots.push((start, Spot::Name(slot, name.clone())));
                 }
                 true
             }
             Peer::Range(range) => match range.single() {
                 Some(address) => {
-                    let keys = ports.iter().map(|port| (side, Key { address, protocol, port: *port }));
-                    self.keys.extend(keys);
+                    for port in ports {
+                        let key = Key { address, protocol, port: *port };
+                        self.keys.insert((side, key));
+                        self.spots.push((start, Spot::Key(side, key)));
+                    }
                     true
                 }
                 None => false,

@@ -73,7 +73,7 @@ pub(crate) fn render(names: &PolicyNames, program: &Program, send_errors: bool) 
                 names.keys(side, family),
                 "{ type",
                 address,
-                ". inet_proto . inet_service ; flags timeout ; size 65535 ; }"
+                ". inet_proto . inet_service ; flags timeout ; counter ; size 65535 ; }"
             );
         }
     }
@@ -84,7 +84,7 @@ pub(crate) fn render(names: &PolicyNames, program: &Program, send_errors: bool) 
             names.group(number),
             "{ type",
             address_type(*family),
-            "; flags timeout ; size 65535 ; }"
+            "; flags timeout ; counter ; size 65535 ; }"
         );
     }
     for (side, key) in &program.keys {
@@ -106,8 +106,7 @@ pub(crate) fn render(names: &PolicyNames, program: &Program, send_errors: bool) 
         }
         // Nothing a file denies may cut the way to attestation and update. Where it denies nothing, the order is
         // free, and its own flows are the many.
-        let denies = own().any(|rule| rule.verdict != Verdict::Accept);
-        let (first, second) = if denies { (management, rules) } else { (rules, management) };
+        let (first, second) = if denies(program, side) { (management, rules) } else { (rules, management) };
         tx.append(&first);
         tx.append(&second);
         nft!(tx, RULE, chain, last);
@@ -115,10 +114,19 @@ pub(crate) fn render(names: &PolicyNames, program: &Program, send_errors: bool) 
     tx
 }
 
+fn denies(program: &Program, side: Side) -> bool {
+    program.rules.iter().any(|rule| rule.side == side && rule.verdict != Verdict::Accept)
+}
+
+/// How many rules of a chain stand before those of the program.
+pub(crate) fn rules_before(program: &Program, side: Side) -> usize {
+    if program.management && side == Side::From && denies(program, side) { MANAGEMENT_RULES } else { 0 }
+}
+
 /// How many rules each chain of a program has.
 pub(crate) fn rule_count(program: &Program, side: Side) -> usize {
     let own = program.rules.iter().filter(|rule| rule.side == side).count();
-    own + 1 + if program.management && side == Side::From { 2 } else { 0 }
+    own + 1 + if program.management && side == Side::From { MANAGEMENT_RULES } else { 0 }
 }
 
 /// The address type of a family, as nft calls it.
@@ -228,7 +236,7 @@ impl Part for Judged<'_> {
     fn put(&self, out: &mut Transaction) {
         let Self(rule, send_errors) = self;
         match rule.verdict {
-            Verdict::Accept => "return".put(out),
+            Verdict::Accept => "counter return".put(out),
             Verdict::Reject if *send_errors => "counter reject with icmpx admin-prohibited".put(out),
             Verdict::Drop | Verdict::Reject => "counter drop".put(out),
         }
@@ -249,3 +257,5 @@ fn covers_all(ranges: &[AddressRange]) -> bool {
 }
 
 const RULE: &str = "add rule inet sextant";
+/// One for each family.
+const MANAGEMENT_RULES: usize = 2;

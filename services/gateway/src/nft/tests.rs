@@ -52,20 +52,20 @@ fn accepts_become_sets() {
     assert_eq!(
         text,
         "\
-add set inet sextant P_from4 { type ipv4_addr . inet_proto . inet_service ; flags timeout ; size 65535 ; }
-add set inet sextant P_g0 { type ipv4_addr ; flags timeout ; size 65535 ; }
+add set inet sextant P_from4 { type ipv4_addr . inet_proto . inet_service ; flags timeout ; counter ; size 65535 ; }
+add set inet sextant P_g0 { type ipv4_addr ; flags timeout ; counter ; size 65535 ; }
 add element inet sextant P_from4 { 239.255.255.250 . 17 . 1900 }
 add chain inet sextant P_from
-add rule inet sextant P_from ip daddr . meta l4proto . th dport @P_from4 return
-add rule inet sextant P_from ip daddr @P_g0 meta l4proto 17 th dport { 1000-2000 } return
-add rule inet sextant P_from ip daddr { 10.0.0.0-10.255.255.255 } meta l4proto 17 th dport { 1900 } return
-add rule inet sextant P_from ip6 daddr @CLASS_128 meta l4proto 58 icmpv6 type 128 return
+add rule inet sextant P_from ip daddr . meta l4proto . th dport @P_from4 counter return
+add rule inet sextant P_from ip daddr @P_g0 meta l4proto 17 th dport { 1000-2000 } counter return
+add rule inet sextant P_from ip daddr { 10.0.0.0-10.255.255.255 } meta l4proto 17 th dport { 1900 } counter return
+add rule inet sextant P_from ip6 daddr @CLASS_128 meta l4proto 58 icmpv6 type 128 counter return
 add rule inet sextant P_from ip daddr . meta l4proto . th dport @mgmt4 return
 add rule inet sextant P_from ip6 daddr . meta l4proto . th dport @mgmt6 return
 add rule inet sextant P_from goto violation_from
 add chain inet sextant P_to
-add rule inet sextant P_to ip saddr @CLASS_32 meta l4proto 6 th dport { 80 , 8000-8080 } return
-add rule inet sextant P_to meta nfproto ipv4 meta l4proto 2 return
+add rule inet sextant P_to ip saddr @CLASS_32 meta l4proto 6 th dport { 80 , 8000-8080 } counter return
+add rule inet sextant P_to meta nfproto ipv4 meta l4proto 2 counter return
 add rule inet sextant P_to goto violation_to
 "
     );
@@ -85,12 +85,12 @@ fn denials_before_accepts_become_rules_in_order() {
     assert_eq!(
         text,
         "\
-add set inet sextant P_g0 { type ipv4_addr ; flags timeout ; size 65535 ; }
+add set inet sextant P_g0 { type ipv4_addr ; flags timeout ; counter ; size 65535 ; }
 add chain inet sextant P_from
 add rule inet sextant P_from ip daddr . meta l4proto . th dport @mgmt4 return
 add rule inet sextant P_from ip6 daddr . meta l4proto . th dport @mgmt6 return
 add rule inet sextant P_from ip daddr @P_g0 meta l4proto 6 th dport { 443 } counter drop
-add rule inet sextant P_from meta nfproto ipv4 meta l4proto 6 th dport { 443 } return
+add rule inet sextant P_from meta nfproto ipv4 meta l4proto 6 th dport { 443 } counter return
 add rule inet sextant P_from goto violation_from
 add chain inet sextant P_to
 add rule inet sextant P_to goto violation_to

@@ -226,6 +226,49 @@ fn a_gateway_enforces_what_is_signed_and_needs_no_server_to_go_on() {
 }
 
 #[test]
+fn a_device_that_strays_is_cut_until_it_has_kept_to_its_release_for_a_while() {
+    let Some(lab) = Lab::new(1) else { return };
+    let directory = tempfile::tempdir().unwrap();
+    let config = config(directory.path());
+    let window = 4;
+    let policy = trust::Policy { restrict_violating: true, violation_window: window, ..Default::default() };
+    std::fs::write(config.anchors.join("policy.cbor"), policy.encode()).unwrap();
+    let identity = Identity::new(SERVER, &config.ca);
+    let _service = lab.wan.echo(at("203.0.113.10", 443)).unwrap();
+    let release = Parts { now: now(), ..Parts::of("1.0.0", 1) }.made();
+    let gateway = lab.gw.enter(|| Gateway::start(config.clone()).unwrap());
+    let server = Server::start(&lab.wan, at(SERVER, 8443), &identity);
+    server.say(answer(&[&release], vec![listed(1, None)]));
+    server.hears("the staged policy", |report| (!report.staged.is_empty()).then_some(()));
+    let good = Finding::good(1, &release).at(now()).signed();
+    let door = at("10.77.0.1", Config::ADMISSION_PORT);
+    assert_eq!(come(&lab.devices[0], door, 1, &good), (204, String::new()));
+    server.say(answer(&[&release], vec![listed(1, Some(&good))]));
+    let device = &lab.devices[0];
+    let own = || device.tcp(at("203.0.113.10", 443), SILENCE);
+    assert!(own());
+
+    // Others' packets are dropped and told, and speak against nobody.
+    assert!(!lab.wan.tcp(at(&v4(0).to_string(), 23), SILENCE));
+    server.hears("what came from outside", |report| {
+        report.violations.iter().find(|violation| violation.direction == "to-device").cloned()
+    });
+    assert!(own());
+
+    // It strays and is cut. What it is entitled to is dropped now as well, and does not hold it back.
+    assert!(!device.tcp(at("203.0.113.11", 23), SILENCE));
+    let cut = server.hears("the cut", applied(1, Profile::UpdateOnly));
+    assert!(is_for(&cut, Code::ForbiddenFlow), "{cut:?}");
+    let begin = std::time::Instant::now();
+    while !own() {
+        assert!(begin.elapsed() < Duration::from_secs(20), "it is not let go");
+    }
+    server.hears("its return", applied(1, Profile::Release));
+    drop(server);
+    lab.gw.enter(|| gateway.stop());
+}
+
+#[test]
 fn killed_at_any_moment_a_gateway_goes_on_where_it_was() {
     let Some(lab) = Lab::new(1) else { return };
     let directory = tempfile::tempdir().unwrap();

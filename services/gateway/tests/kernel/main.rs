@@ -10,3 +10,4 @@ mod rules;
 mod scale;
 mod servers;
 mod telemetry;
+mod uses;

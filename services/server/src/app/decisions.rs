@@ -71,7 +71,8 @@ impl App {
 
     /// What decisions about one device or about all depend on.
     pub(crate) async fn around(&self, device: Option<&DeviceId>, now: Timestamp) -> Result<Around, Failure> {
-        let since = now.plus_seconds(-self.config.policy.violation_window);
+        // The latest counts for a window, and with it what came within a window before it.
+        let since = now.plus_seconds(self.config.policy.violation_window.saturating_mul(-2));
         let most = if device.is_some() { MAX_VIOLATIONS } else { u32::MAX };
         let mut violations: BTreeMap<DeviceId, Vec<store::Violation>> = BTreeMap::new();
         for (_, violation) in self.store.violations(device, since, most).await? {

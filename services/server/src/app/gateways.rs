@@ -1,7 +1,9 @@
 use std::{sync::Arc, time::Duration};
 
 use api::{Base64Url, GatewayDevice, GatewayRelease, GatewayState};
-use store::{Applied, Binding, DeviceId, GatewayReport, Refused, ReleaseId, Staged, Timestamp, Violation};
+use store::{
+    Applied, Binding, DeviceId, FlowUse, GatewayReport, Refused, ReleaseId, Staged, Timestamp, Violation,
+};
 
 use crate::app::{
     App, Failure,
@@ -189,6 +191,7 @@ fn read_report(report: api::GatewayReport) -> Result<GatewayReport, Failure> {
         report.applied.len(),
         report.violations.len(),
         report.bindings.len(),
+        report.used.len(),
     ];
     if counts.into_iter().any(|count| count > MAX_ENTRIES) {
         return Err(Failure::Malformed(format!("a report has at most {MAX_ENTRIES} entries of a kind")));
@@ -243,12 +246,22 @@ fn read_report(report: api::GatewayReport) -> Result<GatewayReport, Failure> {
         let addresses = binding.addresses.iter().take(64).map(|address| short(address)).collect();
         Ok(Binding { device: device(&binding.ueid)?, mac: short(&binding.mac), addresses })
     });
+    let used = report.used.into_iter().map(|used| {
+        Ok(FlowUse {
+            release: release(&used.manifest_digest)?,
+            acl: short(&used.acl),
+            ace: short(&used.ace),
+            flows: used.flows,
+            at: Timestamp::from_millis(used.last_ms),
+        })
+    });
     Ok(GatewayReport {
         staged: staged.collect::<Result<_, Failure>>()?,
         refused: refused.collect::<Result<_, Failure>>()?,
         applied: applied.collect::<Result<_, Failure>>()?,
         violations: violations.collect::<Result<_, Failure>>()?,
         bindings: bindings.collect::<Result<_, Failure>>()?,
+        used: used.collect::<Result<_, Failure>>()?,
     })
 }
 

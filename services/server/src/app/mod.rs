@@ -19,6 +19,7 @@ mod endorsements;
 pub(crate) mod enrolment;
 mod epoch;
 pub(crate) mod failure;
+mod flows;
 mod foreign;
 pub(crate) mod foreign_again;
 mod foreign_views;

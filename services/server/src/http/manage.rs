@@ -42,6 +42,7 @@ pub(crate) fn routes() -> Router<Shared> {
         .route("/api/v1/releases", get(releases).post(accept))
         .route("/api/v1/releases/{digest}", get(release))
         .route("/api/v1/releases/{digest}/envelope", get(envelope))
+        .route("/api/v1/releases/{digest}/flows", get(release_flows))
         .route("/api/v1/releases/{digest}/reports", get(release_reports))
         .route("/api/v1/releases/{digest}/revoke", post(revoke))
         .route("/api/v1/campaigns", get(campaigns).post(create_campaign))
@@ -206,6 +207,13 @@ async fn release(State(app): State<Shared>, Path(digest): Path<String>) -> Answe
     let book = app.book();
     let entry = book.get(&release_id(&digest)?).ok_or(Failure::NotFound)?;
     Ok(Json(app.release_view(entry).await?))
+}
+
+async fn release_flows(
+    State(app): State<Shared>,
+    Path(digest): Path<String>,
+) -> Answer<Json<api::ReleaseFlows>> {
+    Ok(Json(app.release_flows(&release_id(&digest)?).await?))
 }
 
 async fn envelope(

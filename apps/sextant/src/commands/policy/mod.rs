@@ -2,7 +2,8 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
 use crypto::{HashAlgorithm, SigningKey};
-use trust::{Access, Approval, Effect, Flow, Override, RequiredScan, Scope};
+use mud::IpPrefix;
+use trust::{Access, Approval, Effect, Flow, MAX_CLASS_MEMBERS, Override, RequiredScan, Scope};
 use ureq::http::Method;
 
 use crate::{
@@ -91,6 +92,9 @@ struct EffectArgs {
     /// Leave one entry of the MUD file out
     #[arg(long, value_name = "ACL/ACE")]
     ignore: Option<String>,
+    /// Say who is in a class of controllers, such as `urn:ietf:params:mud:ntp=192.0.2.1,192.0.2.2` or `my-controller=10.0.0.7`
+    #[arg(long, value_name = "CLASS=PREFIXES", value_parser = class)]
+    class: Option<ClassText>,
 }
 
 #[derive(Debug, Args)]
@@ -320,6 +324,9 @@ fn effect(args: EffectArgs) -> Result<Effect, Failure> {
         let FlowText { direction, protocol, remote, family, ports } = text;
         Flow { direction, family, protocol, remote, ports }
     };
+    if let Some(ClassText { class, members }) = args.class {
+        return Ok(Effect::Class { class, members });
+    }
     match (args.deny, args.allow, args.ignore) {
         (Some(text), ..) => Ok(Effect::Deny(flow(text))),
         (_, Some(text), _) => Ok(Effect::Allow(flow(text))),
@@ -345,6 +352,11 @@ pub(crate) fn tree(content: &Override) -> Map {
         Effect::Deny(flow) => format!("deny {}", flow_words(flow)),
         Effect::Allow(flow) => format!("allow {}", flow_words(flow)),
         Effect::Ignore { acl, ace } => format!("ignore {acl}/{ace}"),
+        Effect::Class { class, members } => {
+            let members: Vec<String> = members.iter().map(IpPrefix::to_string).collect();
+            let members = if members.is_empty() { "nobody".to_owned() } else { members.join(", ") };
+            format!("class {}: {members}", class.as_deref().unwrap_or(MY_CONTROLLER))
+        }
         Effect::Approve(Approval { release, file }) => {
             let file = file.map_or_else(|| "any MUD file".to_owned(), |file| format!("MUD file {file}"));
             format!("approve release {release} with {file}")
@@ -368,6 +380,34 @@ fn flow_words(flow: &Flow) -> String {
     };
     format!("{} {} {} {}{ports}", flow.direction.name(), flow.family.name(), flow.protocol, flow.remote)
 }
+
+/// A class of controllers and its members.
+#[derive(Clone, Debug)]
+struct ClassText {
+    class: Option<String>,
+    members: Vec<IpPrefix>,
+}
+
+fn class(text: &str) -> Result<ClassText, String> {
+    let (class, members) = text.rsplit_once('=').ok_or("expected CLASS=PREFIX[,PREFIX]")?;
+    let named = Some(class.trim()).filter(|class| *class != MY_CONTROLLER);
+    if named == Some("") {
+        return Err("expected a class before the equals sign".to_owned());
+    }
+    let member = |text: &str| {
+        let text = text.trim();
+        IpPrefix::parse(text).ok_or_else(|| format!("`{text}` is no address and no prefix"))
+    };
+    let members = members.split(',').filter(|member| !member.trim().is_empty());
+    let members: Vec<IpPrefix> = members.map(member).collect::<Result<_, _>>()?;
+    if members.len() > MAX_CLASS_MEMBERS {
+        return Err(format!("a class has at most {MAX_CLASS_MEMBERS} members"));
+    }
+    Ok(ClassText { class: named.map(str::to_owned), members })
+}
+
+/// The class of RFC 8520 that has no URI.
+const MY_CONTROLLER: &str = "my-controller";
 
 fn id(text: &str) -> Result<[u8; 16], String> {
     let bytes = crate::node::from_hex(text).and_then(|bytes| bytes.try_into().ok());

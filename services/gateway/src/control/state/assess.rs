@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 
 use crypto::Digest;
+use mud::AceId;
 use trust::{
     Access, Code, Decision, Effect, Hold, Inputs, OverlayInForce, Override, Reason, ReleaseStanding,
     Restriction, Standing, decide, overlay,
 };
 
 use super::{Device, Known, State};
-use crate::{Class, DeviceId, Program, lower};
+use crate::{Class, DeviceId, Lowered, Program, lower};
 
 /// The name of a policy: what it is made of.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -104,6 +105,13 @@ impl State {
         Assessment { target, reasons, release, classes, due }
     }
 
+    /// The policy of the release that a device was last found to run, whatever it may reach now.
+    pub fn own_policy(&self, id: &DeviceId, now: i64) -> Option<PolicyKey> {
+        let release = self.devices.get(id)?.result.as_ref()?.outcome.release?;
+        let url = self.releases.get(&release)?.subject.as_ref()?.url.as_str();
+        Some(PolicyKey { release, overrides: self.in_force(id.as_bytes(), Some(url), now) })
+    }
+
     /// The policies that stand ready before any device has them: each release that is neither revoked nor awaits an
     /// approval, under the overrides that are not about single devices.
     pub fn baselines(&self, now: i64) -> BTreeSet<PolicyKey> {
@@ -135,6 +143,21 @@ impl State {
 
     /// Compiles a policy for the kernel.
     pub fn program(&self, key: &PolicyKey) -> Result<Program, Reason> {
+        let (_, lowered) = self.lowered(key)?;
+        if !lowered.left_out.is_empty() {
+            tracing::warn!(release = %key.release, entries = lowered.left_out.len(), "entries cannot be enforced and stay closed");
+        }
+        Ok(lowered.program)
+    }
+
+    /// The entries that the starts of a policy's program are of.
+    pub fn entries(&self, key: &PolicyKey) -> Vec<AceId> {
+        let Ok((policy, lowered)) = self.lowered(key) else { return Vec::new() };
+        let of = |entry: &usize| policy.entries.get(*entry).map(|entry| entry.ace.clone());
+        lowered.origins.iter().filter_map(of).collect()
+    }
+
+    fn lowered(&self, key: &PolicyKey) -> Result<(mud::Policy, Lowered), Reason> {
         let known = self.releases.get(&key.release).ok_or(Reason::new(Code::NoReference))?;
         let (Some(needs), Some(subject)) = (known.release.network_needs(), &known.subject) else {
             return Err(Reason::new(Code::MudMissing).with("version", known.release.version()));
@@ -152,10 +175,7 @@ impl State {
         let policy = overlay(&needs.policy, chosen);
         let lowered = lower(&policy, subject, true)
             .map_err(|error| Reason::new(Code::MudRefused).with("error", error))?;
-        if !lowered.left_out.is_empty() {
-            tracing::warn!(release = %key.release, entries = lowered.left_out.len(), "entries cannot be enforced and stay closed");
-        }
-        Ok(lowered.program)
+        Ok((policy, lowered))
     }
 
     fn approved(&self, known: &Known, now: i64) -> Result<(), Reason> {

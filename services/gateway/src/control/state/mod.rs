@@ -189,7 +189,7 @@ impl State {
         Ok(())
     }
 
-    /// Notes packets of a device that the kernel dropped.
+    /// Notes packets that a device sent, that the kernel dropped and that its release does not ask for.
     pub fn violated(&mut self, device: &DeviceId, violation: Violation) {
         let Some(known) = self.devices.get_mut(device) else { return };
         while known.violations.len() >= Self::MAX_VIOLATIONS {

@@ -1,0 +1,65 @@
+//! What of a release's network needs is used, over HTTP: gateways count, people read.
+
+mod common;
+
+use common::{Device, Maker, NOW, Site, hex, manifest_digest};
+use serde_json::{Value, json};
+
+fn report(site: &Site, gateway: &str, report: Value) -> common::Reply {
+    let body = report.to_string();
+    site.call("POST", "/api/v1/gateway/report", Some(gateway), "application/json", Some(body.as_bytes()))
+}
+
+#[test]
+fn entries_are_shown_with_the_flows_that_began_by_them_and_what_was_dropped() {
+    let (site, maker, device) = (Site::new(), Maker::new(), Device::new(1));
+    site.put_authorities(&maker);
+    let envelope = maker.release("1.0.0", 1, b"app 1");
+    site.publish(&envelope).expect(201);
+    site.enrol(&[&device]).expect(201);
+    let digest = manifest_digest(&envelope);
+    site.attest(&device, b"app 1", Some(digest));
+    let release = hex(digest.as_bytes());
+    let path = format!("/api/v1/releases/{release}/flows");
+    let shown = site.get(&path).expect(200).json();
+    assert_eq!(shown["mud_url"], "https://mud.northlight.example/welcome-cam/v3.json");
+    let flows = shown["flows"].as_array().unwrap();
+    assert!(flows.iter().all(|flow| flow["used"] == 0 && flow.get("last_used").is_none()));
+    let line = "from-device ipv4 tcp to name api.northlight.example port 443: accept";
+    assert!(flows.iter().any(|flow| flow["ace"] == "api-fr" && flow["flow"] == line), "{shown:#}");
+    assert!(flows.iter().any(|flow| flow["default"] == true && flow["acl"] == ""));
+
+    // Two gateways count; what one counted adds up.
+    let used = |flows: u64, at: i64| json!([{ "manifest_digest": release, "acl": "cam-v4-fr", "ace": "api-fr", "flows": flows, "last_ms": at * 1000 }]);
+    let (first, second) = (site.token("gateway", "gw-1"), site.token("gateway", "gw-2"));
+    report(&site, &first, json!({ "gateway": "gw-1", "used": used(2, NOW) })).expect(204);
+    report(&site, &first, json!({ "gateway": "gw-1", "used": used(3, NOW + 60) })).expect(204);
+    let violation = json!([{
+        "ueid": device.ueid(), "mac": "02:00:5e:00:00:01", "src": "192.0.2.1", "dst": "203.0.113.9", "protocol": "tcp",
+        "sport": 50000, "dport": 23, "direction": "from-device", "group": 10, "count": 4,
+        "first_ms": NOW * 1000, "last_ms": NOW * 1000,
+    }]);
+    report(&site, &second, json!({ "gateway": "gw-2", "used": used(1, NOW + 30), "violations": violation }))
+        .expect(204);
+    let shown = site.get(&path).expect(200).json();
+    let counted: Vec<&Value> =
+        shown["flows"].as_array().unwrap().iter().filter(|flow| flow["used"] != 0).collect();
+    assert!(counted.iter().all(|flow| flow["acl"] == "cam-v4-fr" && flow["ace"] == "api-fr"), "{counted:?}");
+    let api = counted.first().unwrap();
+    assert_eq!((&api["used"], api["last_used"].is_string()), (&json!(6), true));
+    let dropped = &shown["dropped"];
+    assert_eq!(
+        (&dropped[0]["gateway"], &dropped[0]["dport"], &dropped[0]["count"]),
+        (&json!("gw-2"), &json!(23), &json!(4))
+    );
+
+    assert_eq!(dropped[0]["why"]["says"], "no-entry");
+
+    // What is no report changes nothing, and who may not read does not.
+    let nonsense = json!({ "gateway": "gw-1", "used": [{ "manifest_digest": "00", "acl": "", "ace": "", "flows": 1, "last_ms": 0 }] });
+    report(&site, &first, nonsense).expect(400);
+    site.call("GET", &path, None, "", None).expect(401);
+    site.get(&format!("/api/v1/releases/{}/flows", "0".repeat(64))).expect(404);
+    site.get("/api/v1/releases/nonsense/flows").expect(404);
+    assert_eq!(site.get(&path).expect(200).json(), shown);
+}
