@@ -15,6 +15,7 @@ mod device_code;
 #[path = "../../tests/conformance/fixture.rs"]
 mod fixture;
 mod forwarding;
+mod gateways;
 mod https;
 mod lab;
 mod machine;
@@ -55,7 +56,7 @@ impl Effort {
 /// A measurement and its name for `--only`.
 type Measurement = (&'static str, fn(Effort) -> Result<Section>);
 
-const MEASUREMENTS: [Measurement; 12] = [
+const MEASUREMENTS: [Measurement; 13] = [
     ("attestation", attestation::measure),
     ("attestation-peers", attestation_peers::measure),
     ("verifier", verifier::measure),
@@ -66,6 +67,7 @@ const MEASUREMENTS: [Measurement; 12] = [
     ("mud", mud_compile::measure),
     ("policy-move", policy_move::measure),
     ("forwarding", forwarding::measure),
+    ("gateways", gateways::measure),
     ("tamper", tamper::measure),
     ("whole-path", whole_path::measure),
 ];

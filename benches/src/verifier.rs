@@ -33,7 +33,7 @@ pub(crate) fn measure(effort: Effort) -> Result<Section> {
         Err(_) => effort.of(2_000, 100_000),
     };
     let site = Site::start()?;
-    let release = site.publish()?;
+    let release = site.publish_sequence(1)?;
     let fleet: Vec<Device> = (0..devices as u64).map(Device::new).collect();
     site.enrol(&fleet)?;
 
@@ -87,7 +87,7 @@ const METHOD: &str = "A whole server, embedded store on this machine's disk (eac
     the moment that no device is trusted any more.";
 
 /// A server in this process, on a clock that stands still.
-struct Site {
+pub(crate) struct Site {
     runtime: tokio::runtime::Runtime,
     server: Server,
     pinned: Pinned,
@@ -101,7 +101,7 @@ struct Device {
 }
 
 impl Site {
-    fn start() -> Result<Self> {
+    pub(crate) fn start() -> Result<Self> {
         let folder = TempDir::new().context("a folder for the server")?;
         let mut config = Config::new(folder.path().join("data"));
         config.listen = ([127, 0, 0, 1], 0).into();
@@ -114,25 +114,30 @@ impl Site {
         let pem = std::fs::read(server.certificate()).context("the server's certificate")?;
         let pinned = Pinned::new(server.local_addr(), &pem)?;
         let token = std::fs::read_to_string(server.admin_token()).context("the administrator's token")?;
-        Ok(Self { runtime, server, pinned, token, _folder: folder })
+        let site = Self { runtime, server, pinned, token, _folder: folder };
+        let list = Cast::new().authorities().to_bytes();
+        site.admin()?.send("PUT", "/api/v1/authorities", "application/cbor", &list, 204)?;
+        Ok(site)
     }
 
-    fn stop(self) {
+    pub(crate) fn stop(self) {
         self.runtime.block_on(self.server.shutdown());
     }
 
-    fn admin(&self) -> Result<Client> {
-        self.pinned.connect(Some(&self.token))
+    pub(crate) fn admin(&self) -> Result<Client> {
+        self.connect(&self.token)
     }
 
-    fn publish(&self) -> Result<String> {
+    pub(crate) fn connect(&self, token: &str) -> Result<Client> {
+        self.pinned.connect(Some(token))
+    }
+
+    /// Publishes the release of a sequence number; gives its digest.
+    pub(crate) fn publish_sequence(&self, sequence: u64) -> Result<String> {
         let cast = Cast::new();
-        let mut admin = self.admin()?;
-        let list = cast.authorities().to_bytes();
-        admin.send("PUT", "/api/v1/authorities", "application/cbor", &list, 204)?;
-        let envelope = cast.envelope(1, APPLICATION);
-        admin.send("POST", "/api/v1/releases", api::SUIT_ENVELOPE, &envelope, 201)?;
-        let manifest = cast.release(1, APPLICATION).manifest_digest();
+        let envelope = cast.envelope(sequence, APPLICATION);
+        self.admin()?.send("POST", "/api/v1/releases", api::SUIT_ENVELOPE, &envelope, 201)?;
+        let manifest = cast.release(sequence, APPLICATION).manifest_digest();
         Ok(manifest.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect())
     }
 
