@@ -268,6 +268,26 @@ impl Store {
         rows.iter().map(|row| Ok((row.try_get("gateway")?, violation(row)?))).collect()
     }
 
+    /// Packets dropped since a time of the devices in service that run a release, newest first.
+    pub async fn violations_of_release(
+        &self,
+        release: &ReleaseId,
+        since: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<(String, Violation)>, Error> {
+        let rows = sqlx::query(
+            "SELECT v.* FROM devices AS d JOIN violations AS v ON v.device = d.id
+             WHERE d.release = $1 AND d.retired_at IS NULL AND v.last_at >= $2
+             ORDER BY v.last_at DESC LIMIT $3",
+        )
+        .bind(release.as_bytes().to_vec())
+        .bind(since.micros())
+        .bind(limit)
+        .fetch_all(&self.readers)
+        .await?;
+        rows.iter().map(|row| Ok((row.try_get("gateway")?, violation(row)?))).collect()
+    }
+
     /// Every device in service with its newest signed result.
     pub async fn gateway_devices(&self) -> Result<Vec<GatewayDevice>, Error> {
         let rows = sqlx::query(

@@ -1,18 +1,15 @@
 //! What a release asks of the network: what of it is used, and what its devices were kept from.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use api::{DeclaredFlow, Dropped, ReleaseFlows};
 use mud::{Entry, Verdict};
-use store::{DeviceId, ReleaseId, Timestamp};
+use store::{ReleaseId, Timestamp};
 
 use crate::app::{App, Failure, gateways::violation_view, releases::hex, rfc3339, violations::why};
 
 /// Dropped packets that are shown.
-const MAX_DROPPED: usize = 200;
-
-/// Reports that are looked through for them.
-const MAX_REPORTS: u32 = 4096;
+const MAX_DROPPED: u32 = 200;
 
 impl App {
     /// The needs of a release, the flows that began by each, and what its devices were kept from within a day.
@@ -31,19 +28,14 @@ impl App {
             declared(entry, found.copied())
         });
         let since = self.now().plus_seconds(-DAY);
-        let running = self.store.devices_running(id).await?;
-        let running: BTreeSet<DeviceId> = running.into_iter().map(|device| device.id).collect();
-        let dropped = self.store.violations(None, since, MAX_REPORTS).await?;
-        let of_release = dropped
-            .into_iter()
-            .filter(|(_, seen)| seen.device.as_ref().is_some_and(|id| running.contains(id)));
+        let dropped = self.store.violations_of_release(id, since, MAX_DROPPED).await?;
         Ok(ReleaseFlows {
             manifest_digest: id.to_string(),
             mud_url: needs.url.clone(),
             mud_digest: hex(needs.digest.as_bytes()),
             flows: flows.collect(),
-            dropped: of_release
-                .take(MAX_DROPPED)
+            dropped: dropped
+                .into_iter()
                 .map(|(gateway, seen)| {
                     let why = why(&seen, needs);
                     Dropped { gateway, why, packets: violation_view(seen) }
