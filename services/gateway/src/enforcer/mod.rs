@@ -249,10 +249,7 @@ impl Enforcer {
     /// Whether a policy would let a device start a flow, with the members that its classes and names have now.
     pub fn would_permit(&self, device: &DeviceId, policy: PolicyId, start: &Flow) -> bool {
         let admitted = self.shadow.devices.get(device);
-        admitted.is_some_and(|admitted| {
-            let as_if = Admitted { binding: admitted.binding.clone(), policy };
-            self.shadow.permits(&as_if, start)
-        })
+        admitted.is_some_and(|admitted| self.shadow.permits(&admitted.binding, policy, start))
     }
 
     /// Every device, the address of its frames, and its policy.
@@ -308,7 +305,10 @@ impl Enforcer {
                 .filter(|device| wanted.contains(device))
                 .collect();
             let judge = |device: &&DeviceId| {
-                shadow.devices.get(*device).is_some_and(|admitted| shadow.permits(admitted, &start))
+                shadow
+                    .devices
+                    .get(*device)
+                    .is_some_and(|Admitted { binding, policy }| shadow.permits(binding, *policy, &start))
             };
             if let Some(device) = concerned.into_iter().find(|device| !judge(device))
                 && self.conntrack.delete(&entry)?

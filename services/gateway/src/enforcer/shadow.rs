@@ -155,9 +155,9 @@ impl Shadow {
     }
 
     /// Whether the start of a flow would be permitted now, as far as this device is concerned.
-    pub(super) fn permits(&self, device: &Admitted, start: &Flow) -> bool {
-        let Some(staged) = self.policies.get(&device.policy) else { return false };
-        let own = |address: IpAddr| device.binding.addresses.contains(&address);
+    pub(super) fn permits(&self, binding: &Binding, policy: PolicyId, start: &Flow) -> bool {
+        let Some(staged) = self.policies.get(&policy) else { return false };
+        let own = |address: IpAddr| binding.addresses.contains(&address);
         let program = &staged.program;
         if own(start.source) {
             self.is_admission(start)
