@@ -66,7 +66,7 @@ impl Gateway {
         let controller = Arc::new(controller);
         let needed = site.servers.name().map(str::to_owned).into_iter().collect();
         let names = Arc::new(Observed::new(controller.enforcer().clone(), needed, &remembered));
-        let edge = Edge::of(&config, controller.enforcer().clone())?;
+        let edge = Edge::of(&config)?;
         let stop = Arc::new(Stop::default());
         let bell = Arc::new(Bell::default());
         let mut gateway =
@@ -199,10 +199,11 @@ impl Gateway {
     /// Tells those who stand between the devices and the gateway.
     fn open_edge(&mut self, edge: Option<Edge>) -> Result<(), StartError> {
         let Some(mut edge) = edge else { return Ok(()) };
-        let (stop, bell) = (Arc::clone(&self.stop), Arc::clone(&self.bell));
+        let (stop, bell, enforcer) =
+            (Arc::clone(&self.stop), Arc::clone(&self.bell), self.controller.enforcer().clone());
         self.spawn("edge", move || {
             while !stop.is_set() {
-                edge.tell();
+                edge.tell(&enforcer);
                 bell.wait(edge::SWEEP);
             }
         })

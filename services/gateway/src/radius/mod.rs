@@ -10,7 +10,7 @@ mod freeradius;
 mod packet;
 mod rule;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use client::{Answer, DynamicAuthorization, ErrorCause, Session};
 pub use filter::Filter;

@@ -139,10 +139,10 @@ fn secret() -> Secret {
     Secret::new(SECRET).unwrap()
 }
 
-const SECRET: &[u8] = b"sixteen octets or more";
+pub(crate) const SECRET: &[u8] = b"sixteen octets or more";
 
 /// An access server's answer, authenticated as RFC 2865, section 3, and RFC 3579, section 3.2, say.
-fn answer(request: &[u8], code: u8, message_authenticator: bool) -> Vec<u8> {
+pub(crate) fn answer(request: &[u8], code: u8, message_authenticator: bool) -> Vec<u8> {
     let mut answer = vec![code, request[1], 0, 0];
     answer.extend(&request[4..20]);
     answer.extend([101, 6, 0, 0, 1, 0xf7]);

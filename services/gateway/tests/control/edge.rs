@@ -8,9 +8,9 @@ use gateway::control::{Config, EdgeConfig, Gateway};
 use testkit::{FreeRadius, Hostapd};
 
 use crate::lab::{Lab, at, mac};
-use crate::live::{SERVER, applied, come, config, now};
+use crate::live::{SERVER, applied, config, now, trusting};
 use crate::server::{Identity, Server};
-use crate::site::{Finding, Parts, answer, listed};
+use crate::site::{Parts, answer, listed};
 
 #[test]
 fn those_before_the_gateway_are_told_what_it_enforces() {
@@ -30,16 +30,8 @@ fn those_before_the_gateway_are_told_what_it_enforces() {
         access_point: Some(hostapd.socket.clone()),
     };
     let config = Config { edge, ..config(directory.path()) };
-    let identity = Identity::new(SERVER, &config.ca);
     let release = Parts { now: now(), ..Parts::of("1.0.0", 1) }.made();
-    let gateway = lab.gw.enter(|| Gateway::start(config.clone()).unwrap());
-    let server = Server::start(&lab.wan, at(SERVER, 8443), &identity);
-    server.say(answer(&[&release], vec![listed(1, None)]));
-    server.hears("the staged policy", |report| (!report.staged.is_empty()).then_some(()));
-    let good = Finding::good(1, &release).at(now()).signed();
-    let door = at("10.77.0.1", Config::ADMISSION_PORT);
-    assert_eq!(come(&lab.devices[0], door, 1, &good), (204, String::new()));
-    server.say(answer(&[&release], vec![listed(1, Some(&good))]));
+    let (gateway, server, good) = trusting(&lab, &config, &release);
 
     // The release's flow, as the access server and those who ask have it.
     let station = mac(0).0.map(|octet| format!("{octet:02X}")).join("-");
@@ -69,6 +61,18 @@ fn those_before_the_gateway_are_told_what_it_enforces() {
     server.say(answer(&[&release], vec![listed(1, Some(&good))]));
     wait("its return", || ejected().is_empty());
     wait("its rules", || radius.read()[before..].contains(rule));
+
+    // What an earlier process said of a device, the next one takes back.
+    let mut held = listed(1, Some(&good));
+    held.held = Some(Restriction::Blocked);
+    server.say(answer(&[&release], vec![held]));
+    wait("the second block", || ejected() == [mac(0)]);
+    drop(server);
+    lab.gw.enter(|| gateway.stop());
+    let server = Server::start(&lab.wan, at(SERVER, 8443), &Identity::new(SERVER, &config.ca));
+    server.say(answer(&[&release], vec![listed(1, Some(&good))]));
+    let gateway = lab.gw.enter(|| Gateway::start(config.clone()).unwrap());
+    wait("its second return", || ejected().is_empty());
     drop(server);
     lab.gw.enter(|| gateway.stop());
 }

@@ -13,7 +13,9 @@ use trust::Code;
 
 use crate::lab::{ANSWER, Lab, SILENCE, at, ip, marks, v4, v6};
 use crate::server::{Identity, Server, TOKEN};
-use crate::site::{AUTHOR, Finding, Parts, admission, anchors, answer, key, listed, of_device, text, ueid};
+use crate::site::{
+    AUTHOR, Finding, Made, Parts, admission, anchors, answer, key, listed, of_device, text, ueid,
+};
 
 pub(crate) const SERVER: &str = "203.0.113.13";
 
@@ -69,7 +71,7 @@ fn request(device: &Namespace, to: SocketAddr, head: &str, body: &[u8]) -> (u16,
 const PATH: &str = "/.well-known/sextant/admission";
 
 /// A device proves itself; gives the status and the reason code.
-pub(crate) fn come(device: &Namespace, to: SocketAddr, index: u8, result: &[u8]) -> (u16, String) {
+fn come(device: &Namespace, to: SocketAddr, index: u8, result: &[u8]) -> (u16, String) {
     let (status, body) = request(device, to, &format!("GET {PATH}"), b"");
     assert_eq!(status, 200);
     let body: serde_json::Value = serde_json::from_str(&body).unwrap();
@@ -78,6 +80,20 @@ pub(crate) fn come(device: &Namespace, to: SocketAddr, index: u8, result: &[u8])
     let (status, body) = request(device, to, &format!("POST {PATH}"), &message);
     let reason: serde_json::Value = serde_json::from_str(&body).unwrap_or_default();
     (status, reason["code"].as_str().unwrap_or_default().to_owned())
+}
+
+/// A gateway at work behind which the first device runs a release; and its server. The result that says so.
+pub(crate) fn trusting(lab: &Lab, config: &Config, release: &Made) -> (Gateway, Server, Vec<u8>) {
+    let identity = Identity::new(SERVER, &config.ca);
+    let gateway = lab.gw.enter(|| Gateway::start(config.clone()).unwrap());
+    let server = Server::start(&lab.wan, at(SERVER, 8443), &identity);
+    server.say(answer(&[release], vec![listed(1, None)]));
+    server.hears("the staged policy", |report| (!report.staged.is_empty()).then_some(()));
+    let good = Finding::good(1, release).at(now()).signed();
+    let door = at("10.77.0.1", Config::ADMISSION_PORT);
+    assert_eq!(come(&lab.devices[0], door, 1, &good), (204, String::new()));
+    server.say(answer(&[release], vec![listed(1, Some(&good))]));
+    (gateway, server, good)
 }
 
 /// What was applied to a device, when it is this profile.
@@ -233,17 +249,9 @@ fn a_device_that_strays_is_cut_until_it_has_kept_to_its_release_for_a_while() {
     let window = 4;
     let policy = trust::Policy { restrict_violating: true, violation_window: window, ..Default::default() };
     std::fs::write(config.anchors.join("policy.cbor"), policy.encode()).unwrap();
-    let identity = Identity::new(SERVER, &config.ca);
     let _service = lab.wan.echo(at("203.0.113.10", 443)).unwrap();
     let release = Parts { now: now(), ..Parts::of("1.0.0", 1) }.made();
-    let gateway = lab.gw.enter(|| Gateway::start(config.clone()).unwrap());
-    let server = Server::start(&lab.wan, at(SERVER, 8443), &identity);
-    server.say(answer(&[&release], vec![listed(1, None)]));
-    server.hears("the staged policy", |report| (!report.staged.is_empty()).then_some(()));
-    let good = Finding::good(1, &release).at(now()).signed();
-    let door = at("10.77.0.1", Config::ADMISSION_PORT);
-    assert_eq!(come(&lab.devices[0], door, 1, &good), (204, String::new()));
-    server.say(answer(&[&release], vec![listed(1, Some(&good))]));
+    let (gateway, server, _good) = trusting(&lab, &config, &release);
     let device = &lab.devices[0];
     let own = || device.tcp(at("203.0.113.10", 443), SILENCE);
     assert!(own());
