@@ -28,10 +28,23 @@ use crate::{
 };
 
 pub(crate) fn measure(effort: Effort) -> Result<Section> {
-    let devices: usize = match std::env::var("SEXTANT_BENCH_DEVICES") {
-        Ok(text) => text.parse().context("SEXTANT_BENCH_DEVICES")?,
-        Err(_) => effort.of(2_000, 100_000),
+    // One size after another, such as `100000,1000000`.
+    let sizes: Vec<usize> = match std::env::var("SEXTANT_BENCH_DEVICES") {
+        Ok(text) => text
+            .split(',')
+            .map(|size| size.trim().parse().context("SEXTANT_BENCH_DEVICES"))
+            .collect::<Result<_>>()?,
+        Err(_) => vec![effort.of(2_000, 100_000)],
     };
+    let rows: Vec<[Row; 2]> = sizes.into_iter().map(measure_with).collect::<Result<_>>()?;
+    Ok(Section::new(
+        "Attestation over HTTPS, and judging again",
+        METHOD,
+        rows.into_iter().flatten().collect(),
+    ))
+}
+
+fn measure_with(devices: usize) -> Result<[Row; 2]> {
     let site = Site::start()?;
     let release = site.publish_sequence(1)?;
     let fleet: Vec<Device> = (0..devices as u64).map(Device::new).collect();
@@ -75,7 +88,7 @@ pub(crate) fn measure(effort: Effort) -> Result<Section> {
         budget: None,
     };
     site.stop();
-    Ok(Section::new("Attestation over HTTPS, and judging again", METHOD, vec![attesting, revoking]))
+    Ok([attesting, revoking])
 }
 
 /// Connections that devices share.
