@@ -18,6 +18,7 @@ mod dns;
 mod enforcer;
 mod error;
 mod event;
+mod heard;
 mod hostapd;
 mod kernel;
 mod netlink;
@@ -34,6 +35,7 @@ pub use dns::{Forwarder, Names, Standing, Upstream};
 pub use enforcer::{Enforcer, Shared, Status, Wanted, update_only};
 pub use error::Error;
 pub use event::{Event, Flow, Observer, Violation, ViolationKind};
+pub use heard::{Announced, Heard, News};
 pub use hostapd::{AccessPoint, AccessPointError};
 pub use nft::{
     Dropped, Endpoint, Extra, Lowered, Name, Nft, Part, Peer, Program, Service, Side, Site, Start, Subject,
