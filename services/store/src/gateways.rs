@@ -488,11 +488,13 @@ async fn bind(
 }
 
 async fn violate(transaction: &mut Transaction, gateway: &str, violation: Violation) -> Result<(), Error> {
-    // A count that grew since the last report replaces the smaller one.
+    // A count that grew since the last report replaces the smaller one, and the last packet the one before.
     sqlx::query(
         "INSERT INTO violations (gateway, device, mac, src, dst, protocol, sport, dport, direction, log_group, name,
          count, first_at, last_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
          ON CONFLICT (gateway, mac, dst, protocol, dport, direction, first_at) DO UPDATE SET
+         src = iif(excluded.last_at >= last_at, excluded.src, src),
+         sport = iif(excluded.last_at >= last_at, excluded.sport, sport),
          count = max(count, excluded.count), last_at = max(last_at, excluded.last_at),
          name = coalesce(excluded.name, name), device = coalesce(excluded.device, device)",
     )

@@ -332,7 +332,8 @@ async fn growing_count_of_dropped_packets_is_counted_once() {
         src: "10.0.0.2".into(),
         dst: "203.0.113.9".into(),
         protocol: "tcp".into(),
-        sport: 40000,
+        // The last packet is the one that is shown.
+        sport: 40000 + count as u16,
         dport: 6667,
         direction: "from-device".into(),
         group: 10,

@@ -31,7 +31,8 @@ struct Waiting {
     used: BTreeMap<(String, String, String), Used>,
 }
 
-/// Violations that count as one: the store keeps them apart by the same, with the time of the first.
+/// Violations that count as one: the store keeps them apart by the same, with the time of the first. What a stranger sent
+/// is not what a device sent, though both had one MAC address.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Kind {
     mac: String,
@@ -39,6 +40,7 @@ struct Kind {
     protocol: String,
     port: u16,
     direction: String,
+    group: u16,
 }
 
 #[derive(Debug)]
@@ -92,11 +94,14 @@ impl Outbox {
                 protocol: violation.protocol.clone(),
                 port: violation.dport,
                 direction: violation.direction.clone(),
+                group: violation.group,
             };
             if let Some(counted) = waiting.violations.get_mut(&kind) {
                 let total = &mut counted.total;
                 total.count = total.count.saturating_add(violation.count);
                 total.last_ms = violation.last_ms;
+                // The last packet is the one that somebody looks for.
+                (total.src, total.sport) = (violation.src, violation.sport);
                 total.ueid = violation.ueid.or_else(|| total.ueid.take());
                 total.name = violation.name.or_else(|| total.name.take());
                 counted.unsent = true;
@@ -290,6 +295,22 @@ mod tests {
         outbox.violated(dropped("192.0.2.2", 2, 40));
         let report = outbox.collect("gw", Duration::ZERO);
         assert_eq!(report.violations.iter().map(|v| (v.count, v.first_ms)).collect::<Vec<_>>(), [(3, 30)]);
+    }
+
+    #[test]
+    fn the_last_packet_is_told_and_strangers_are_apart() {
+        let outbox = Outbox::default();
+        outbox.violated(Violation { ueid: None, group: 12, ..dropped("192.0.2.1", 1, 10) });
+        outbox.violated(dropped("192.0.2.1", 1, 20));
+        outbox.violated(Violation { sport: 5001, src: "10.0.0.3".into(), ..dropped("192.0.2.1", 1, 30) });
+        let told: Vec<_> = outbox
+            .collect("gw", Duration::ZERO)
+            .violations
+            .into_iter()
+            .map(|v| (v.group, v.src, v.sport, v.count, v.first_ms, v.ueid.is_some()))
+            .collect();
+        let device = (10, "10.0.0.3".to_owned(), 5001, 2, 20, true);
+        assert_eq!(told, [device, (12, "10.0.0.2".to_owned(), 5000, 1, 10, false)]);
     }
 
     #[test]
