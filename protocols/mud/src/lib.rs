@@ -46,6 +46,7 @@ mod error;
 mod extensions;
 mod finding;
 mod json;
+mod learn;
 mod lint;
 mod manager;
 mod model;
@@ -71,6 +72,10 @@ pub use extensions::{
 };
 pub use finding::{Finding, Rule, Severity, rules};
 pub use json::{JsonFault, MAX_FILE_BYTES, MAX_NESTING};
+pub use learn::{
+    Hesitation, LeftOut, MAX_PROPOSED, MAX_PROPOSED_PORTS, Observation, Omission, Proposal, Proposed,
+    Surroundings, propose,
+};
 pub use lint::worst;
 pub use manager::{
     Admission, AnnouncementFault, Announcer, Check, Doubt, Freshness, Label, Lineage, MAX_REDIRECTS,
