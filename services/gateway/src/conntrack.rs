@@ -17,6 +17,10 @@ pub struct Entry {
     pub original: Flow,
     /// As its answers come back: the source is who really answers.
     pub reply: Flow,
+    /// What was sent by whoever began it, and what came back, where the kernel counts.
+    pub traffic: [Traffic; 2],
+    /// The kernel's number of it, while it lives.
+    pub(crate) number: Option<u32>,
     family: u8,
     /// The original tuple as the kernel wrote it, which is how it wants it back.
     tuple: Vec<u8>,
@@ -25,6 +29,11 @@ pub struct Entry {
 }
 
 impl Entry {
+    #[cfg(test)]
+    pub(crate) fn for_tests(original: Flow, reply: Flow, traffic: [Traffic; 2], number: Option<u32>) -> Self {
+        Self { original, reply, traffic, number, family: INET, tuple: Vec::new(), zone: None, id: None }
+    }
+
     /// Both ends, before and after translation.
     pub fn addresses(&self) -> [IpAddr; 4] {
         [self.original.source, self.original.destination, self.reply.source, self.reply.destination]
@@ -41,6 +50,64 @@ impl Entry {
                 TCP | UDP => self.reply.source_port,
                 _ => self.original.destination_port,
             },
+        }
+    }
+}
+
+/// What passed in one direction.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Packets.
+    pub packets: u64,
+    /// Octets of them, with their IP headers.
+    pub octets: u64,
+}
+
+impl Traffic {
+    /// What passed since.
+    pub(crate) fn since(self, before: Self) -> Self {
+        Self {
+            packets: self.packets.saturating_sub(before.packets),
+            octets: self.octets.saturating_sub(before.octets),
+        }
+    }
+
+    /// Both together.
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self {
+            packets: self.packets.saturating_add(other.packets),
+            octets: self.octets.saturating_add(other.octets),
+        }
+    }
+}
+
+/// Connections that ended, as the kernel tells of them, in the network namespace of the thread that opened it.
+#[derive(Debug)]
+pub struct Endings {
+    socket: Socket,
+    buffer: Vec<u8>,
+}
+
+impl Endings {
+    /// Listens, and has the kernel count what passes.
+    pub fn open() -> Result<Self, Error> {
+        crate::kernel::count_traffic()?;
+        let socket = Socket::listening(WAIT, GROUP_DESTROY)?;
+        Ok(Self { socket, buffer: vec![0; netlink::DATAGRAM] })
+    }
+
+    /// Waits a short while for endings. `None` in place of one: some were lost on the way to us.
+    pub fn receive(&mut self) -> Result<Vec<Option<Entry>>, Error> {
+        match self.socket.receive(&mut self.buffer)? {
+            Received::Nothing => Ok(Vec::new()),
+            Received::Overrun => Ok(vec![None]),
+            Received::Datagram(datagram) => {
+                let ended = messages(datagram).filter(|message| message.kind == DELETE);
+                Ok(ended
+                    .filter_map(|message| decode(message.family(), &message.attributes()))
+                    .map(Some)
+                    .collect())
+            }
         }
     }
 }
@@ -74,6 +141,13 @@ impl Conntrack {
         Ok(found)
     }
 
+    /// Everything that is tracked.
+    pub fn all(&mut self) -> Result<Vec<Entry>, Error> {
+        let mut found = Vec::new();
+        self.read(everything(UNSPECIFIED), |_| true, &mut found)?;
+        Ok(found)
+    }
+
     /// Deletes one; `false` when it had ended by itself.
     pub fn delete(&mut self, entry: &Entry) -> Result<bool, Error> {
         let mut request = Request::new(DELETE, netlink::REQUEST | netlink::ACK, entry.family, 0)
@@ -98,6 +172,15 @@ impl Conntrack {
         wanted.sort_unstable();
         let involves =
             |entry: &Entry| entry.addresses().iter().any(|address| wanted.binary_search(address).is_ok());
+        self.read(request, involves, found)
+    }
+
+    fn read(
+        &mut self,
+        request: Request,
+        wanted: impl Fn(&Entry) -> bool,
+        found: &mut Vec<Entry>,
+    ) -> Result<(), Error> {
         self.socket.send(&request.finish())?;
         loop {
             let Received::Datagram(datagram) = self.socket.receive(&mut self.buffer)? else {
@@ -110,7 +193,7 @@ impl Conntrack {
                     None if message.is_done() => return Ok(()),
                     None if message.kind == NEW => {
                         let entry = decode(message.family(), &message.attributes());
-                        found.extend(entry.filter(involves));
+                        found.extend(entry.filter(&wanted));
                     }
                     None => {}
                 }
@@ -153,11 +236,25 @@ fn decode(family: u8, attributes: &Attributes<'_>) -> Option<Entry> {
     Some(Entry {
         original: decode_tuple(tuple)?,
         reply: decode_tuple(attributes.find_kind(CTA_TUPLE_REPLY)?)?,
+        traffic: [CTA_COUNTERS_ORIG, CTA_COUNTERS_REPLY]
+            .map(|kind| attributes.find_kind(kind).map(decode_traffic).unwrap_or_default()),
+        number: attributes.find_kind(CTA_ID).and_then(|id| Some(u32::from_be_bytes(id.try_into().ok()?))),
         family,
         tuple: tuple.to_vec(),
         zone: attributes.find_kind(CTA_ZONE).map(<[u8]>::to_vec),
         id: attributes.find_kind(CTA_ID).map(<[u8]>::to_vec),
     })
+}
+
+fn decode_traffic(bytes: &[u8]) -> Traffic {
+    let counters = attributes(bytes);
+    let count = |kind: u16| {
+        counters
+            .find_kind(kind)
+            .and_then(|bytes| Some(u64::from_be_bytes(bytes.try_into().ok()?)))
+            .unwrap_or(0)
+    };
+    Traffic { packets: count(CTA_COUNTERS_PACKETS), octets: count(CTA_COUNTERS_BYTES) }
 }
 
 fn decode_tuple(bytes: &[u8]) -> Option<Flow> {
@@ -195,6 +292,8 @@ fn decode_tuple(bytes: &[u8]) -> Option<Flow> {
 const ENTRIES_A_WALK: usize = 8192;
 /// `AF_UNSPEC`: both families in one walk.
 const UNSPECIFIED: u8 = 0;
+/// How long one wait for endings is, which bounds how late a shutdown is noticed.
+const WAIT: Duration = Duration::from_millis(250);
 /// How long the kernel may take over one part of an answer.
 const ANSWER_TIME: Duration = Duration::from_secs(5);
 
@@ -210,6 +309,8 @@ const GET: u16 = 0x0101;
 const DELETE: u16 = 0x0102;
 const CTA_TUPLE_ORIG: u16 = 1;
 const CTA_TUPLE_REPLY: u16 = 2;
+const CTA_COUNTERS_ORIG: u16 = 9;
+const CTA_COUNTERS_REPLY: u16 = 10;
 const CTA_ID: u16 = 12;
 const CTA_ZONE: u16 = 18;
 const CTA_FILTER: u16 = 25;
@@ -223,6 +324,8 @@ const CTA_IP_V4_SRC: u16 = 1;
 const CTA_IP_V4_DST: u16 = 2;
 const CTA_IP_V6_SRC: u16 = 3;
 const CTA_IP_V6_DST: u16 = 4;
+const CTA_COUNTERS_PACKETS: u16 = 1;
+const CTA_COUNTERS_BYTES: u16 = 2;
 const CTA_PROTO_NUM: u16 = 1;
 const CTA_PROTO_SRC_PORT: u16 = 2;
 const CTA_PROTO_DST_PORT: u16 = 3;
@@ -230,5 +333,7 @@ const CTA_PROTO_ICMP_TYPE: u16 = 5;
 const CTA_PROTO_ICMP_CODE: u16 = 6;
 const CTA_PROTO_ICMPV6_TYPE: u16 = 8;
 const CTA_PROTO_ICMPV6_CODE: u16 = 9;
+/// The bit of `NFNLGRP_CONNTRACK_DESTROY` (linux/netfilter/nfnetlink_compat.h).
+const GROUP_DESTROY: u32 = 4;
 /// The entry is gone.
 const ENOENT: i32 = 2;

@@ -13,6 +13,11 @@ pub(crate) fn refuse_midstream_pickup() -> Result<(), Error> {
     set("/proc/sys/net/netfilter/nf_conntrack_tcp_loose", "0")
 }
 
+/// Counts packets and octets of connections that begin from now on.
+pub(crate) fn count_traffic() -> Result<(), Error> {
+    set("/proc/sys/net/netfilter/nf_conntrack_acct", "1")
+}
+
 /// Turns forwarding on. Devices of one bridge reach each other through us, so telling them a shorter way
 /// (ICMP redirects) would be telling them round us.
 pub(crate) fn forward(site: &Site) -> Result<(), Error> {

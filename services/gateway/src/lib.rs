@@ -29,7 +29,7 @@ mod telemetry;
 // Public interface
 pub use address::{AddressRange, Interface, Mac};
 pub use class::{Class, Strength};
-pub use conntrack::{Conntrack, Entry};
+pub use conntrack::{Conntrack, Endings, Entry, Traffic};
 pub use device::{Binding, DeviceId, PolicyId};
 pub use dns::{Forwarder, Names, Standing, Upstream};
 pub use enforcer::{Enforcer, Shared, Status, Wanted, update_only};
@@ -41,4 +41,4 @@ pub use nft::{
     Dropped, Endpoint, Extra, Lowered, Name, Nft, Part, Peer, Program, Service, Side, Site, Start, Subject,
     Table, Transaction, lower,
 };
-pub use telemetry::{Aggregate, Listener, Log, read_flow, watch};
+pub use telemetry::{Aggregate, FlowKind, Ledger, Listener, Log, Record, read_flow, watch};

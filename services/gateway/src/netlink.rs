@@ -20,6 +20,11 @@ pub(crate) struct Socket(OwnedFd);
 impl Socket {
     /// Opens one; `timeout` bounds each wait for a datagram.
     pub(crate) fn open(timeout: Duration) -> Result<Self, Error> {
+        Self::listening(timeout, 0)
+    }
+
+    /// Opens one that is told what happens in these groups, as bits.
+    pub(crate) fn listening(timeout: Duration, groups: u32) -> Result<Self, Error> {
         let failed = || Error::errno("opening a netlink socket");
         let fd = socket_with(
             AddressFamily::NETLINK,
@@ -28,7 +33,7 @@ impl Socket {
             Some(netlink::NETFILTER),
         )
         .map_err(failed())?;
-        bind(&fd, &SocketAddrNetlink::new(0, 0)).map_err(failed())?;
+        bind(&fd, &SocketAddrNetlink::new(0, groups)).map_err(failed())?;
         set_socket_timeout(&fd, Timeout::Recv, Some(timeout)).map_err(failed())?;
         set_socket_recv_buffer_size(&fd, RECEIVE_BUFFER).map_err(failed())?;
         Ok(Self(fd))
