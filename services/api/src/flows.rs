@@ -2,6 +2,68 @@ use serde::{Deserialize, Serialize};
 
 use crate::Violation;
 
+/// Flows of a device to or from one place, as gateways counted them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FlowRecord {
+    /// UEID, hexadecimal.
+    pub ueid: String,
+    /// Who began them: `from-device` or `to-device`.
+    pub direction: String,
+    /// Protocol.
+    pub protocol: String,
+    /// Address of the other end.
+    pub remote: String,
+    /// Name by which the device was given the address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Port of the end that was called; of ICMP 256 times the type and the code of the first message.
+    pub port: u16,
+    /// How many began.
+    pub flows: u64,
+    /// Packets that the device sent.
+    pub sent_packets: u64,
+    /// Octets in them, IP headers included.
+    pub sent_octets: u64,
+    /// Packets that it got.
+    pub received_packets: u64,
+    /// Octets in them.
+    pub received_octets: u64,
+    /// When the first was seen, in milliseconds since 1970.
+    pub first_ms: i64,
+    /// When something was last seen of one.
+    pub last_ms: i64,
+    /// What the MUD file of the release that the device runs says of them; the server adds it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<Why>,
+}
+
+impl FlowRecord {
+    /// Adds what was counted of the same flows elsewhere or later.
+    pub fn add(&mut self, other: &Self) {
+        self.flows = self.flows.saturating_add(other.flows);
+        self.sent_packets = self.sent_packets.saturating_add(other.sent_packets);
+        self.sent_octets = self.sent_octets.saturating_add(other.sent_octets);
+        self.received_packets = self.received_packets.saturating_add(other.received_packets);
+        self.received_octets = self.received_octets.saturating_add(other.received_octets);
+        self.first_ms = self.first_ms.min(other.first_ms);
+        if other.last_ms >= self.last_ms {
+            self.last_ms = other.last_ms;
+            self.name = other.name.clone().or_else(|| self.name.take());
+        }
+    }
+}
+
+/// What a device did on the network, and what it was kept from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeviceFlows {
+    /// UEID, hexadecimal.
+    pub ueid: String,
+    /// Flows that it had, those that were seen last first.
+    pub flows: Vec<FlowRecord>,
+    /// What it was kept from within a day, the newest first: 200 at most.
+    pub dropped: Vec<Dropped>,
+}
+
 /// The network needs of a release, and what became of them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReleaseFlows {

@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use crate::{Base64Url, Reason, Restriction};
+use crate::{Base64Url, FlowRecord, Reason, Restriction};
 
 /// What a gateway fetches. It verifies every object in it; what is not signed can only narrow.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,6 +71,9 @@ pub struct GatewayReport {
     /// Flows that began since the last report, by what permits them.
     #[serde(default)]
     pub used: Vec<Used>,
+    /// What devices did since the last report.
+    #[serde(default)]
+    pub flows: Vec<FlowRecord>,
 }
 
 /// Flows that began by one entry of a release's MUD file.

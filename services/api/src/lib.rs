@@ -39,7 +39,7 @@ pub use devices::{
     NetworkState, Page, ResultSummary,
 };
 pub use endorsements::{Endorsement, ProvisioningDiscovery, ProvisioningEndpoints, ProvisioningSession};
-pub use flows::{DeclaredFlow, Dropped, ReleaseFlows, Why};
+pub use flows::{DeclaredFlow, DeviceFlows, Dropped, FlowRecord, ReleaseFlows, Why};
 pub use foreign::{ForeignDetail, ForeignPart, ForeignResult, KeyBinding};
 pub use gateways::{
     Applied, Binding, Gateway, GatewayDevice, GatewayRelease, GatewayReport, GatewayState, Profile, Refused,

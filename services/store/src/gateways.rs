@@ -2,8 +2,8 @@ use serde_json::{Value, json};
 use sqlx::{Row, sqlite::SqliteRow};
 
 use crate::{
-    AuditEntry, Change, DeviceId, Error, FlowUse, Hold, ReleaseId, Store, Timestamp, devices::release_column,
-    flow_uses, holds::hold, writer::Transaction,
+    AuditEntry, Change, DeviceFlow, DeviceId, Error, FlowUse, Hold, ReleaseId, Store, Timestamp,
+    device_flows, devices::release_column, flow_uses, holds::hold, writer::Transaction,
 };
 
 /// An enforcement point that was heard of.
@@ -34,6 +34,8 @@ pub struct GatewayReport {
     pub bindings: Vec<Binding>,
     /// Flows that began since the last report.
     pub used: Vec<FlowUse>,
+    /// What devices did since the last report.
+    pub flows: Vec<DeviceFlow>,
 }
 
 /// A release whose policy stands ready on a gateway.
@@ -167,6 +169,7 @@ impl Store {
                     for used in report.used {
                         flow_uses::add(transaction, &gateway, used).await?;
                     }
+                    device_flows::add(transaction, report.flows).await?;
                     Ok(())
                 })
             })

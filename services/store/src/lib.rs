@@ -13,6 +13,7 @@ mod authorities;
 mod campaigns;
 mod decisions;
 mod denied;
+mod device_flows;
 mod devices;
 mod error;
 mod flow_uses;
@@ -40,6 +41,7 @@ pub use authorities::{AuthorityUpdateRecord, AuthorityVersion, NewAuthorityUpdat
 pub use campaigns::{Campaign, CampaignChange, CampaignDevice, DeviceChange, NewCampaign, Offer, Remainder};
 pub use decisions::{DecisionRecord, NewDecision, Redecision};
 pub use denied::Denied;
+pub use device_flows::{DeviceFlow, MAX_DEVICE_FLOWS};
 pub use devices::{BeforeAttesting, Device, DeviceFilter, NewDevice};
 pub use error::Error;
 pub use flow_uses::{CountedFlows, FlowUse};

@@ -22,6 +22,7 @@ mod outbox;
 mod run;
 mod servers;
 mod state;
+mod traffic;
 mod verify;
 
 pub use admission::{Admission, Answer, Door, MAX_ADMISSION};

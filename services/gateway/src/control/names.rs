@@ -61,6 +61,22 @@ impl Observed {
 }
 
 impl Given {
+    fn remember(&mut self, name: &str, addresses: &[IpAddr], lifetime: u32, capacity: usize) {
+        let now = now_ms() / 1000;
+        if self.names.len() + addresses.len() > capacity {
+            self.forget(now);
+        }
+        let until = now.saturating_add(i64::from(lifetime));
+        for address in addresses {
+            if self.names.len() >= capacity && !self.names.contains_key(address) {
+                continue;
+            }
+            let known = self.names.entry(*address).or_default().entry(name.to_owned()).or_default();
+            *known = until.max(*known);
+            self.unsaved = true;
+        }
+    }
+
     fn forget(&mut self, now: i64) {
         for names in self.names.values_mut() {
             names.retain(|_, until| *until > now);
@@ -76,19 +92,13 @@ impl Names for Observed {
 
     fn learn(&self, name: &str, addresses: &[IpAddr], lifetime: u32) -> Result<(), Error> {
         self.enforcer.learn(name, addresses, lifetime)?;
-        let now = now_ms() / 1000;
-        let mut given = self.given();
-        if given.names.len() + addresses.len() > CAPACITY {
-            given.forget(now);
-        }
-        for address in addresses.iter().filter(|_| given.names.len() < CAPACITY).copied().collect::<Vec<_>>()
-        {
-            let until = now.saturating_add(i64::from(lifetime));
-            let known = given.names.entry(address).or_default().entry(name.to_owned()).or_default();
-            *known = until.max(*known);
-            given.unsaved = true;
-        }
+        self.given().remember(name, addresses, lifetime, CAPACITY);
         Ok(())
+    }
+
+    fn note(&self, name: &str, addresses: &[IpAddr], lifetime: u32) {
+        // Anybody can ask for names that no policy lists, and must not crowd out those that one does.
+        self.given().remember(name, addresses, lifetime, CAPACITY / 2);
     }
 }
 
@@ -114,6 +124,22 @@ const CAPACITY: usize = 16_384;
 mod tests {
     use super::*;
     use crate::DeviceId;
+
+    #[test]
+    fn names_that_no_policy_lists_leave_room_for_those_that_one_does() {
+        let address = |number: u32| IpAddr::from(number.to_be_bytes());
+        let mut given = Given::default();
+        for number in 0..CAPACITY as u32 {
+            given.remember("stray.example", &[address(number)], 300, CAPACITY / 2);
+        }
+        assert_eq!(given.names.len(), CAPACITY / 2);
+        let listed = address(CAPACITY as u32);
+        given.remember("listed.example", &[listed], 300, CAPACITY);
+        assert!(given.names.contains_key(&listed));
+        // One address of many names has room too.
+        given.remember("other.example", &[address(0)], 300, CAPACITY / 2);
+        assert_eq!(given.names[&address(0)].len(), 2);
+    }
 
     #[test]
     fn needed_names_are_for_everybody() {

@@ -4,13 +4,16 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-use api::{Applied, Binding, GatewayReport, Refused, Staged, Used, Violation};
+use api::{Applied, Binding, FlowRecord, GatewayReport, Refused, Staged, Used, Violation};
 
 use super::State;
 use crate::{DeviceId, ViolationKind};
 
 /// Violations that wait, and entries of one sort in one report, at most.
 pub const MAX_WAITING: usize = 4096;
+
+/// Kinds of flows that wait, at most.
+const MAX_FLOWS: usize = 65_536;
 
 /// Reports that wait, and a bell for whoever sends them.
 #[derive(Debug, Default)]
@@ -29,6 +32,8 @@ struct Waiting {
     violations: BTreeMap<Kind, Counted>,
     /// Flows by release, list and entry.
     used: BTreeMap<(String, String, String), Used>,
+    /// What devices did, by device, who began it, protocol, port and the other end.
+    flows: BTreeMap<(String, String, String, u16, String), FlowRecord>,
 }
 
 /// Violations that count as one: the store keeps them apart by the same, with the time of the first. What a stranger sent
@@ -83,6 +88,11 @@ impl Outbox {
     /// Flows that began by an entry of a release's file; they add up until they are told.
     pub fn used(&self, used: Used) {
         self.with(|waiting| waiting.add(used));
+    }
+
+    /// What passed in the flows of a device; it adds up until it is told.
+    pub fn flowed(&self, record: FlowRecord) {
+        self.with(|waiting| waiting.add_flow(record));
     }
 
     /// Packets that were dropped; counts of one kind add up from the first of them.
@@ -141,10 +151,28 @@ impl Outbox {
         {
             used.push(some);
         }
-        let left = waiting.applied.is_empty() && waiting.bindings.is_empty() && waiting.used.is_empty();
+        let mut flows = Vec::new();
+        while flows.len() < MAX_WAITING
+            && let Some((_, some)) = waiting.flows.pop_first()
+        {
+            flows.push(some);
+        }
+        let left = waiting.applied.is_empty()
+            && waiting.bindings.is_empty()
+            && waiting.used.is_empty()
+            && waiting.flows.is_empty();
         waiting.due = !left;
         let (staged, refused) = (waiting.staged.clone(), waiting.refused.clone());
-        GatewayReport { gateway: gateway.to_owned(), staged, refused, applied, violations, bindings, used }
+        GatewayReport {
+            gateway: gateway.to_owned(),
+            staged,
+            refused,
+            applied,
+            violations,
+            bindings,
+            used,
+            flows,
+        }
     }
 
     /// Takes back a report that did not arrive. What came since is newer.
@@ -159,6 +187,7 @@ impl Outbox {
                 waiting.bindings.entry(binding.ueid.clone()).or_insert(binding);
             }
             report.used.into_iter().for_each(|used| waiting.add(used));
+            report.flows.into_iter().for_each(|record| waiting.add_flow(record));
             // Totals are still there; those that were sent are sent again with what was added since.
             let lost: Vec<(String, String, u16)> = report
                 .violations
@@ -199,6 +228,23 @@ impl Waiting {
             }
             // No more than the releases have entries.
             None => _ = self.used.insert(key, used),
+        }
+        self.due = true;
+    }
+
+    fn add_flow(&mut self, record: FlowRecord) {
+        let key = (
+            record.ueid.clone(),
+            record.direction.clone(),
+            record.protocol.clone(),
+            record.port,
+            record.remote.clone(),
+        );
+        if let Some(total) = self.flows.get_mut(&key) {
+            total.add(&record);
+        } else if self.flows.len() < MAX_FLOWS {
+            // Where the server is away for long, this is what can be missed.
+            self.flows.insert(key, record);
         }
         self.due = true;
     }
@@ -244,7 +290,7 @@ pub(super) fn violation(violation: &crate::Violation, name: Option<String>, now_
     }
 }
 
-fn protocol(number: u8) -> String {
+pub(super) fn protocol(number: u8) -> String {
     match number {
         1 => "icmp".to_owned(),
         TCP => "tcp".to_owned(),
@@ -332,6 +378,37 @@ mod tests {
         let report = outbox.collect("gw", Duration::ZERO);
         assert_eq!(report.applied.iter().map(|a| a.ueid.as_str()).collect::<Vec<_>>(), ["01", "02"]);
         assert_eq!(report.violations.iter().map(|v| v.count).collect::<Vec<_>>(), [2]);
+    }
+
+    #[test]
+    fn flows_add_up_until_they_are_told_and_after_a_report_was_lost() {
+        let flow = |remote: &str, flows, last_ms| FlowRecord {
+            ueid: "01".into(),
+            direction: "from-device".into(),
+            protocol: "tcp".into(),
+            remote: remote.into(),
+            name: (last_ms > 10).then(|| "a.example".into()),
+            port: 443,
+            flows,
+            sent_packets: 2 * flows,
+            sent_octets: 200 * flows,
+            received_packets: flows,
+            received_octets: 100 * flows,
+            first_ms: last_ms - 5,
+            last_ms,
+            why: None,
+        };
+        let outbox = Outbox::default();
+        outbox.flowed(flow("192.0.2.1", 1, 10));
+        outbox.flowed(flow("192.0.2.1", 2, 20));
+        let lost = outbox.collect("gw", Duration::ZERO);
+        outbox.flowed(flow("192.0.2.1", 4, 30));
+        outbox.flowed(flow("192.0.2.2", 1, 30));
+        outbox.put_back(lost);
+        let told = outbox.collect("gw", Duration::ZERO).flows;
+        let total = FlowRecord { first_ms: 5, ..flow("192.0.2.1", 7, 30) };
+        assert_eq!(told, [total, flow("192.0.2.2", 1, 30)]);
+        assert_eq!(outbox.collect("gw", Duration::ZERO).flows, []);
     }
 
     #[test]

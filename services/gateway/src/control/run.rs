@@ -17,10 +17,10 @@ use super::edge::{self, Bell, Edge};
 use super::names::Observed;
 use super::outbox::{self, Outbox};
 use super::servers::Servers;
-use super::{Anchors, Client, Config, Journal, StartError, link};
+use super::{Anchors, Client, Config, Journal, StartError, link, traffic};
 use crate::{
-    AddressRange, Class, Endpoint, Event, Forwarder, Interface, Listener, Observer, Site, Upstream, Wanted,
-    watch,
+    AddressRange, Class, Conntrack, Endings, Endpoint, Event, Forwarder, Interface, Listener, Observer, Site,
+    Upstream, Wanted, watch,
 };
 
 /// A gateway at work, in the network namespace of the thread that started it.
@@ -145,6 +145,18 @@ impl Gateway {
         self.spawn("telemetry", move || {
             if let Err(error) = watch(listener, &enforcer, observer.as_ref(), &stop.flag) {
                 tracing::error!(%error, "what the kernel drops is not reported any more");
+            }
+        })?;
+        let tracked = (Endings::open()?, Conntrack::open()?);
+        let (stop, enforcer, outbox, known) = (
+            Arc::clone(&self.stop),
+            self.controller.enforcer().clone(),
+            Arc::clone(&self.outbox),
+            Arc::clone(&names),
+        );
+        self.spawn("traffic", move || {
+            if let Err(error) = traffic::record(tracked, &enforcer, &known, &outbox, &stop.flag) {
+                tracing::error!(%error, "what devices do is not recorded any more");
             }
         })?;
         let (stop, controller, outbox, bell) = (

@@ -144,7 +144,9 @@ impl Forwarder {
                 self.observer.observe(Event::PrivateAnswer { device, name, address });
                 return without_data(query, ResponseCode::Refused);
             }
-            if listed && !found.is_empty() && !self.learn(name, found, lifetime).await {
+            if !listed {
+                self.names.note(&name, &found, lifetime);
+            } else if !found.is_empty() && !self.learn(name, found, lifetime).await {
                 return without_data(query, ResponseCode::ServFail);
             }
         }

@@ -21,6 +21,9 @@ pub trait Names: Send + Sync {
     /// Makes the addresses reachable for whoever's policy lists the name, for at least `lifetime` seconds.
     /// When this returns, the kernel permits them.
     fn learn(&self, name: &str, addresses: &[IpAddr], lifetime: u32) -> Result<(), Error>;
+
+    /// Remembers for which name addresses were given that no policy lists. It opens nothing.
+    fn note(&self, _name: &str, _addresses: &[IpAddr], _lifetime: u32) {}
 }
 
 /// A device's relation to a name.

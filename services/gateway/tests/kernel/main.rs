@@ -3,6 +3,7 @@
 extern crate sextant_gateway as gateway;
 
 mod agreement;
+mod flows;
 mod lab;
 mod names;
 mod restart;

@@ -2,7 +2,8 @@ use std::{sync::Arc, time::Duration};
 
 use api::{Base64Url, GatewayDevice, GatewayRelease, GatewayState};
 use store::{
-    Applied, Binding, DeviceId, FlowUse, GatewayReport, Refused, ReleaseId, Staged, Timestamp, Violation,
+    Applied, Binding, DeviceFlow, DeviceId, FlowUse, GatewayReport, Refused, ReleaseId, Staged, Timestamp,
+    Violation,
 };
 
 use crate::app::{
@@ -16,7 +17,7 @@ pub(crate) const MAX_WAIT: Duration = Duration::from_secs(60);
 /// Entries of one kind in one report.
 const MAX_ENTRIES: usize = 10_000;
 /// Longest text in a report, in characters.
-const MAX_TEXT: usize = 128;
+const MAX_TEXT: usize = 255;
 
 /// The state of one revision, kept because every gateway asks for the same.
 pub(crate) struct Cached {
@@ -192,6 +193,7 @@ fn read_report(report: api::GatewayReport) -> Result<GatewayReport, Failure> {
         report.violations.len(),
         report.bindings.len(),
         report.used.len(),
+        report.flows.len(),
     ];
     if counts.into_iter().any(|count| count > MAX_ENTRIES) {
         return Err(Failure::Malformed(format!("a report has at most {MAX_ENTRIES} entries of a kind")));
@@ -255,6 +257,21 @@ fn read_report(report: api::GatewayReport) -> Result<GatewayReport, Failure> {
             at: Timestamp::from_millis(used.last_ms),
         })
     });
+    let flows = report.flows.into_iter().map(|flow| {
+        Ok(DeviceFlow {
+            device: device(&flow.ueid)?,
+            direction: short(&flow.direction),
+            protocol: short(&flow.protocol),
+            remote: short(&flow.remote),
+            port: flow.port,
+            name: flow.name.as_deref().map(short),
+            flows: flow.flows,
+            sent: (flow.sent_packets, flow.sent_octets),
+            received: (flow.received_packets, flow.received_octets),
+            first: Timestamp::from_millis(flow.first_ms),
+            last: Timestamp::from_millis(flow.last_ms),
+        })
+    });
     Ok(GatewayReport {
         staged: staged.collect::<Result<_, Failure>>()?,
         refused: refused.collect::<Result<_, Failure>>()?,
@@ -262,6 +279,7 @@ fn read_report(report: api::GatewayReport) -> Result<GatewayReport, Failure> {
         violations: violations.collect::<Result<_, Failure>>()?,
         bindings: bindings.collect::<Result<_, Failure>>()?,
         used: used.collect::<Result<_, Failure>>()?,
+        flows: flows.collect::<Result<_, Failure>>()?,
     })
 }
 

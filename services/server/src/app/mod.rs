@@ -13,6 +13,7 @@ mod comparison;
 pub(crate) mod credentials;
 pub(crate) mod criteria;
 pub(crate) mod decisions;
+mod device_flows;
 pub(crate) mod devices;
 pub(crate) mod distribution;
 mod endorsements;

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use api::Why;
 use mud::{Difference, Direction, Entry, Packet, PacketFields, Verdict};
-use store::Violation;
+use store::{DeviceFlow, Violation};
 use trust::{Explained, NetworkNeeds};
 
 /// How gateways write the direction of packets that a device sent.
@@ -23,14 +23,44 @@ pub(crate) fn is_forbidden(violation: &Violation, needs: Option<&NetworkNeeds>) 
 
 /// What the file of the release says of dropped packets.
 pub(crate) fn why(violation: &Violation, needs: &NetworkNeeds) -> Option<Why> {
-    let packet = first_packet(violation)?;
+    Some(explained(&first_packet(violation)?, violation.name.as_deref(), needs))
+}
+
+/// What the file of the release says of flows that a device had.
+pub(crate) fn why_open(flow: &DeviceFlow, needs: &NetworkNeeds) -> Option<Why> {
+    Some(explained(&start_of(flow)?, flow.name.as_deref(), needs))
+}
+
+/// The packet that started flows of this kind, from a port that only those files tell apart which name ports of both ends.
+pub(crate) fn start_of(flow: &DeviceFlow) -> Option<Packet> {
+    let from_device = flow.direction == FROM_DEVICE;
+    let protocol = protocol(&flow.protocol)?;
+    let icmp = matches!(protocol, ICMP | ICMPV6).then(|| {
+        let [icmp_type, code] = flow.port.to_be_bytes();
+        (icmp_type, code)
+    });
+    let called = if icmp.is_some() { 0 } else { flow.port };
+    let caller = if icmp.is_some() { 0 } else { EPHEMERAL };
+    Some(Packet {
+        direction: if from_device { Direction::FromDevice } else { Direction::ToDevice },
+        remote: flow.remote.parse().ok()?,
+        protocol,
+        remote_port: if from_device { called } else { caller },
+        device_port: if from_device { caller } else { called },
+        icmp,
+        tcp_flags: None,
+        fields: PacketFields::default(),
+    })
+}
+
+fn explained(packet: &Packet, name: Option<&str>, needs: &NetworkNeeds) -> Why {
     let told = |says: &str, entry: Option<&Entry>, differs: Vec<Difference>| Why {
         says: says.to_owned(),
         acl: entry.map(|entry| entry.ace.acl.clone()),
         ace: entry.map(|entry| entry.ace.ace.clone()),
         differs: differs.into_iter().map(|difference| difference.name().to_owned()).collect(),
     };
-    Some(match needs.explain(&packet, violation.name.as_deref()) {
+    match needs.explain(packet, name) {
         Explained::Entry(entry) if entry.verdict == Verdict::Accept => {
             told("declared", Some(entry), Vec::new())
         }
@@ -38,7 +68,7 @@ pub(crate) fn why(violation: &Violation, needs: &NetworkNeeds) -> Option<Why> {
         Explained::OtherEndStarts(entry) => told("wrong-initiator", Some(entry), Vec::new()),
         Explained::NoEntry(Some((entry, differs))) => told("no-entry", Some(entry), differs),
         Explained::NoEntry(None) => told("no-entry", None, Vec::new()),
-    })
+    }
 }
 
 /// The packet that would have started the flow, if the report names one.
@@ -51,17 +81,10 @@ fn first_packet(violation: &Violation) -> Option<Packet> {
         (Direction::ToDevice, destination, source)
     };
     let remote: IpAddr = far.0.parse().ok()?;
-    let protocol = match violation.protocol.as_str() {
-        "icmp" => 1,
-        "tcp" => 6,
-        "udp" => 17,
-        "ipv6-icmp" => 58,
-        number => number.parse().ok()?,
-    };
     Some(Packet {
         direction,
         remote,
-        protocol,
+        protocol: protocol(&violation.protocol)?,
         remote_port: far.1,
         device_port: device.1,
         icmp: None,
@@ -69,3 +92,20 @@ fn first_packet(violation: &Violation) -> Option<Packet> {
         fields: PacketFields::default(),
     })
 }
+
+/// The number of a protocol as gateways write it.
+fn protocol(text: &str) -> Option<u8> {
+    Some(match text {
+        "icmp" => ICMP,
+        "tcp" => 6,
+        "udp" => 17,
+        "ipv6-icmp" => ICMPV6,
+        number => number.parse().ok()?,
+    })
+}
+
+// IP protocol numbers (IANA).
+const ICMP: u8 = 1;
+const ICMPV6: u8 = 58;
+/// A port as callers have (RFC 6335, section 6).
+const EPHEMERAL: u16 = 49_152;

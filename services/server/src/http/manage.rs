@@ -33,6 +33,7 @@ pub(crate) fn routes() -> Router<Shared> {
     Router::new()
         .route("/api/v1/devices", get(list_devices).post(enrol))
         .route("/api/v1/devices/{id}", get(device).delete(retire))
+        .route("/api/v1/devices/{id}/flows", get(device_flows))
         .route("/api/v1/devices/{id}/hold", post(hold))
         .route("/api/v1/devices/{id}/release", post(unhold))
         .route("/api/v1/devices/{id}/quarantine", post(quarantine).delete(end_quarantine))
@@ -97,6 +98,10 @@ async fn device(
     let answer = detail.answers.into_iter().find(|answer| answer.question.to_string() == *question);
     let answer = answer.ok_or_else(|| Failure::Malformed("`q` is 1 to 6".to_owned()))?;
     Ok(Json(answer).into_response())
+}
+
+async fn device_flows(State(app): State<Shared>, Path(id): Path<String>) -> Answer<Json<api::DeviceFlows>> {
+    Ok(Json(app.device_flows(&id).await?))
 }
 
 async fn device_reports(State(app): State<Shared>, Path(id): Path<String>) -> Answer<Json<Vec<api::Report>>> {
