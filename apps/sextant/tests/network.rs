@@ -285,3 +285,52 @@ fn writes_policies_that_are_read_back() {
     desk.failed("policy new --result-lifetime 4000d -o q.cbor", "would be refused");
     desk.failed("policy show welcome-cam.json", "not a policy");
 }
+
+/// What a device did, and tried.
+const SEEN: &str = r#"{"ueid":"02020000000001","flows":[
+    {"ueid":"02020000000001","direction":"from-device","protocol":"tcp","remote":"203.0.113.5","name":"api.northlight.example",
+     "port":443,"flows":12,"sent_packets":90,"sent_octets":9000,"received_packets":80,"received_octets":70000,
+     "first_ms":1796050800000,"last_ms":1796054400000},
+    {"ueid":"02020000000001","direction":"from-device","protocol":"udp","remote":"192.168.7.1","port":53,"flows":30,"sent_packets":30,
+     "sent_octets":1800,"received_packets":30,"received_octets":3000,"first_ms":1796050800000,"last_ms":1796054400000},
+    {"ueid":"02020000000001","direction":"to-device","protocol":"tcp","remote":"192.168.7.20","port":554,"flows":3,"sent_packets":900,
+     "sent_octets":900000,"received_packets":400,"received_octets":20000,"first_ms":1796050900000,"last_ms":1796053400000},
+    {"ueid":"02020000000001","direction":"from-device","protocol":"icmp","remote":"192.168.7.20","port":2048,"flows":1,"sent_packets":1,
+     "sent_octets":84,"received_packets":1,"received_octets":84,"first_ms":1796050900000,"last_ms":1796050900000},
+    {"ueid":"02020000000001","direction":"from-device","protocol":"tcp","remote":"203.0.113.99","port":8443,"flows":9,"sent_packets":90,
+     "sent_octets":9000,"received_packets":80,"received_octets":7000,"first_ms":1796050800000,"last_ms":1796054400000}],
+  "dropped":[{"gateway":"gw-1","ueid":"02020000000001","mac":"02:00:00:00:00:01","src":"192.168.7.9","dst":"203.0.113.77",
+     "protocol":"udp","sport":4000,"dport":3478,"direction":"from-device","group":10,"count":1,"first_ms":1796050800000,
+     "last_ms":1796050800000}]}"#;
+
+#[test]
+fn proposes_a_file_from_what_a_device_did() {
+    let desk = author_desk();
+    desk.write("seen.json", SEEN);
+    let line = "mud learn --flows seen.json --url https://mud.northlight.example/learned.json --systeminfo 'A camera' \
+                --local 192.168.7.0/24 --service 192.168.7.1 --leave-out 203.0.113.99 --at 2026-12-01T00:00:00Z -o learned.json";
+    desk.golden("mud-learn.txt", &desk.done(line));
+    desk.golden("mud-learn-lint.txt", &desk.done("mud lint learned.json"));
+    let oracle = |packet: &str| format!("mud oracle learned.json {packet} --resolve local=192.168.7.0/24");
+    desk.done(&oracle("--packet 'from-device tcp api.northlight.example:443'"));
+    desk.done(&oracle("--packet 'to-device tcp 192.168.7.20:40000 device-port 554'"));
+    desk.refused(&oracle("--packet 'from-device tcp 203.0.113.99:8443'"), "not-in-policy");
+    desk.refused(&oracle("--packet 'from-device udp 203.0.113.77:3478'"), "not-in-policy");
+
+    // With what it was kept from, for programs; the proposal is what can be signed.
+    let told = desk.done(&format!("{line} --with-dropped --json"));
+    let told: serde_json::Value = serde_json::from_str(&told).expect("JSON");
+    let tried = told["entries"]
+        .as_array()
+        .expect("entries")
+        .iter()
+        .find(|entry| entry["flow"].as_str().is_some_and(|flow| flow.contains("3478")));
+    assert_eq!(tried.expect("what was dropped")["doubts"], serde_json::json!(["address", "seen-once"]));
+    assert_eq!((&told["left_out"][0]["why"], &told["left_out_by_hand"]), (&"default".into(), &1.into()));
+    desk.done(&oracle("--packet 'from-device udp 203.0.113.77:3478'"));
+
+    desk.failed(&line.replace("https:", "http:"), "https");
+    desk.write("seen.json", "{}");
+    desk.failed(line, "no list of flows");
+    desk.failed("mud learn --url https://a.example/m -o m.json", "required");
+}

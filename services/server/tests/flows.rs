@@ -68,3 +68,53 @@ fn entries_are_shown_with_the_flows_that_began_by_them_and_what_was_dropped() {
     site.get("/api/v1/releases/nonsense/flows").expect(404);
     assert_eq!(site.get(&path).expect(200).json(), shown);
 }
+
+#[test]
+fn what_a_device_did_is_shown_with_the_entry_that_let_it() {
+    let (site, maker, device) = (Site::new(), Maker::new(), Device::new(1));
+    site.put_authorities(&maker);
+    let envelope = maker.release("1.0.0", 1, b"app 1");
+    site.publish(&envelope).expect(201);
+    site.enrol(&[&device]).expect(201);
+    site.attest(&device, b"app 1", Some(manifest_digest(&envelope)));
+    let path = format!("/api/v1/devices/{}/flows", device.name);
+    assert_eq!(
+        site.get(&path).expect(200).json(),
+        json!({ "ueid": device.ueid(), "flows": [], "dropped": [] })
+    );
+
+    let flow = |name: Option<&str>, remote: &str, port: u16, flows: u64, at: i64| {
+        json!({
+        "ueid": device.ueid(), "direction": "from-device", "protocol": "tcp", "remote": remote, "name": name, "port": port,
+        "flows": flows, "sent_packets": 2 * flows, "sent_octets": 100 * flows, "received_packets": flows,
+        "received_octets": 50 * flows, "first_ms": at * 1000, "last_ms": at * 1000,
+        })
+    };
+    let gateway = site.token("gateway", "gw-1");
+    let api = Some("api.northlight.example");
+    let told = [flow(api, "203.0.113.10", 443, 2, NOW), flow(None, "203.0.113.66", 6667, 1, NOW + 1)];
+    report(&site, &gateway, json!({ "gateway": "gw-1", "flows": told })).expect(204);
+    let other = site.token("gateway", "gw-2");
+    report(
+        &site,
+        &other,
+        json!({ "gateway": "gw-2", "flows": [flow(None, "203.0.113.10", 443, 3, NOW + 9)] }),
+    )
+    .expect(204);
+
+    let shown = site.get(&path).expect(200).json();
+    let [used, stray] = shown["flows"].as_array().unwrap().as_slice() else { panic!("{shown:#}") };
+    // The newest first; counts add up over gateways, and a name once known stays.
+    assert_eq!(
+        (&used["flows"], &used["sent_octets"], &used["received_packets"]),
+        (&json!(5), &json!(500), &json!(5))
+    );
+    assert_eq!((&used["name"], &used["first_ms"]), (&json!(api), &json!(NOW * 1000)));
+    assert_eq!((&used["why"]["says"], &used["why"]["ace"]), (&json!("declared"), &json!("api-fr")));
+    assert_eq!((&stray["port"], &stray["why"]["says"]), (&json!(6667), &json!("no-entry")));
+    // By its UEID, and by that of one that is not enrolled.
+    assert_eq!(site.get(&format!("/api/v1/devices/{}/flows", device.ueid())).expect(200).json(), shown);
+    assert_eq!(site.get("/api/v1/devices/02000000000001/flows").expect(200).json()["flows"], json!([]));
+    site.get("/api/v1/devices/nobody/flows").expect(404);
+    site.call("GET", &path, None, "", None).expect(401);
+}

@@ -11,6 +11,7 @@ use super::*;
 
 mod advisories;
 mod campaigns;
+mod device_flows;
 mod durability;
 mod endorsements;
 mod flow_uses;

@@ -1,8 +1,8 @@
 use std::path::PathBuf;
 
 use api::{
-    Device as Listed, DeviceDetail, EnrolDevice, EnrolKey, Enrolled, HoldRequest, Page, Reason, Report,
-    Restriction,
+    Device as Listed, DeviceDetail, DeviceFlows, Dropped, EnrolDevice, EnrolKey, Enrolled, FlowRecord,
+    HoldRequest, Page, Reason, Report, Restriction,
 };
 use clap::{Args, Subcommand};
 use ureq::http::Method;
@@ -10,7 +10,7 @@ use ureq::http::Method;
 use crate::{
     client::{Client, Reply, ServerArgs, segment, tree},
     clock,
-    commands::ear::ueid,
+    commands::{ear::ueid, release},
     failure::{Answer, Failure},
     files::Input,
     keys::KeyFile,
@@ -24,6 +24,8 @@ pub(crate) enum Device {
     Ls(Ls),
     /// Show one device: six questions, answered with evidence
     Show(Show),
+    /// List what a device did on the network and was kept from, and what its release says of each
+    Flows(One),
     /// List what a device reported of its updates
     Reports(One),
     /// Enrol one device, or a list in CSV or JSON
@@ -111,6 +113,7 @@ pub(crate) fn run(command: Device, printer: &Printer) -> Result<Answer, Failure>
             let path = format!("{}/hold", path(&device));
             server.client()?.send::<()>(Method::POST, &path, &request)?.answer(printer, |()| Ok(Answer::Yes))
         }
+        Device::Flows(One { device, server }) => flows(&device, &server, printer),
         Device::Reports(One { device, server }) => reports(&device, &server, printer),
         Device::Release(One { device, server }) => {
             let path = format!("{}/release", path(&device));
@@ -125,6 +128,40 @@ pub(crate) fn run(command: Device, printer: &Printer) -> Result<Answer, Failure>
             reply.answer(printer, |()| Ok(Answer::Yes))
         }
     }
+}
+
+fn flows(device: &str, server: &ServerArgs, printer: &Printer) -> Result<Answer, Failure> {
+    let path = format!("{}/flows", path(device));
+    server.client()?.get::<DeviceFlows>(&path)?.answer(printer, |told| {
+        let mut rows: Vec<_> = told.flows.iter().map(flow_row).collect();
+        rows.extend(told.dropped.iter().map(dropped_row));
+        printer.table(&["flow", "flows", "sent", "received", "last", "because"], &rows, &told);
+        Ok(Answer::Yes)
+    })
+}
+
+fn flow_row(record: &FlowRecord) -> Vec<String> {
+    let far = record.name.as_ref().unwrap_or(&record.remote);
+    let flow = format!("{} {} {far} port {}", record.direction, record.protocol, record.port);
+    let because = record.why.as_ref().map(|why| match (why.says.as_str(), &why.ace) {
+        ("declared", Some(ace)) => format!("declared by {ace}"),
+        _ => "not by its release".to_owned(),
+    });
+    vec![
+        flow,
+        record.flows.to_string(),
+        format!("{} octets", record.sent_octets),
+        format!("{} octets", record.received_octets),
+        clock::date(record.last_ms / 1000),
+        because.unwrap_or_default(),
+    ]
+}
+
+fn dropped_row(dropped: &Dropped) -> Vec<String> {
+    let packets = &dropped.packets;
+    let last = clock::date(packets.last_ms / 1000);
+    let [entry, flow, count] = release::dropped(dropped);
+    vec![flow, entry, count, String::new(), last, String::new()]
 }
 
 fn path(device: &str) -> String {

@@ -106,7 +106,10 @@ pub(crate) fn run(command: Release, printer: &Printer) -> Result<Answer, Failure
             let path = format!("{}/flows", path(&digest));
             server.client()?.get::<ReleaseFlows>(&path)?.answer(printer, |release| {
                 let mut rows: Vec<_> = release.flows.iter().map(flow).collect();
-                rows.extend(release.dropped.iter().map(dropped));
+                rows.extend(release.dropped.iter().map(|seen| {
+                    let [entry, flow, count] = dropped(seen);
+                    vec![entry, flow, count, clock::date(seen.packets.last_ms / 1000)]
+                }));
                 printer.table(&["entry", "flow", "flows", "last"], &rows, &release);
                 Ok(Answer::Yes)
             })
@@ -137,13 +140,13 @@ fn flow(flow: &DeclaredFlow) -> Vec<String> {
     vec![entry, flow.flow.clone(), used, flow.last_used.clone().unwrap_or_default()]
 }
 
-fn dropped(dropped: &Dropped) -> Vec<String> {
+/// That it was dropped, what and why, and how much.
+pub(crate) fn dropped(dropped: &Dropped) -> [String; 3] {
     let packets = &dropped.packets;
     let far = packets.name.as_ref().unwrap_or(&packets.dst);
     let why = dropped.why.as_ref().map(why).unwrap_or_default();
     let flow = format!("{} {} to {far} port {}{why}", packets.direction, packets.protocol, packets.dport);
-    let last = clock::date(packets.last_ms / 1000);
-    vec!["dropped".to_owned(), flow, format!("{} packets", packets.count), last]
+    ["dropped".to_owned(), flow, format!("{} packets", packets.count)]
 }
 
 fn why(why: &Why) -> String {

@@ -1,3 +1,4 @@
+mod learn;
 mod packet;
 
 use std::path::{Path, PathBuf};
@@ -35,6 +36,8 @@ pub(crate) enum Mud {
     Diff(Diff),
     /// Say whether a file lets a packet pass
     Oracle(Oracle),
+    /// Propose a file for a device from what it was seen to do
+    Learn(learn::Learn),
 }
 
 #[derive(Debug, Args)]
@@ -135,6 +138,7 @@ pub(crate) fn run(command: Mud, printer: &Printer) -> Result<Answer, Failure> {
         Mud::Compile(command) => show_policy(&command, printer),
         Mud::Diff(command) => diff(&command, printer),
         Mud::Oracle(command) => oracle(&command, printer),
+        Mud::Learn(command) => learn::run(&command, printer),
     }
 }
 

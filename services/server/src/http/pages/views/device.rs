@@ -3,6 +3,7 @@
 mod chain;
 pub(super) mod components;
 pub(super) mod evidence;
+mod network;
 mod reports;
 mod six;
 
@@ -11,14 +12,11 @@ use trust::Restriction;
 
 use super::{device_href, frame, posture, sentence, timeline};
 use crate::{
-    app::{App, Failure, answers, holds::restriction, reasons},
+    app::{App, Failure, holds::restriction, reasons},
     http::pages::Viewer,
-    pages::{
-        view::{
-            Action, Confirm, DevicePage, DigestChip, Does, Field, Flow, FlowState, Flows, Form, Href, Input,
-            Link, Posture, Section, Sentence, Weight, Why,
-        },
-        words,
+    pages::view::{
+        Action, Confirm, DevicePage, DigestChip, Does, Field, Form, Href, Input, Link, Posture, Section,
+        Sentence, Weight, Why,
     },
 };
 
@@ -61,7 +59,7 @@ pub(in crate::http::pages) async fn device(
         why: why(app, &device, posture),
         six: six::cards(app, &device, &detail, result.as_ref(), posture),
         components: components::components(result.is_some(), detail.comparison.as_ref()),
-        flows: flows(app, &device, &detail),
+        flows: network::flows(app, &device, &detail, &app.device_flows(id).await?),
         chain: chain::chain(app, &device, &detail, result.as_ref()),
         evidence: result.as_ref().and_then(|result| evidence::evidence(result, "EAT")),
         timeline: events
@@ -162,55 +160,4 @@ fn why(app: &App, device: &Device, posture: Posture) -> Option<Why> {
         then: timeline::cure(posture, app.hold_in_force(device)).into(),
         actions: Vec::new(),
     })
-}
-
-fn flows(app: &App, device: &Device, detail: &api::DeviceDetail) -> Flows {
-    let book = app.book();
-    let verified = device.release.as_ref().and_then(|release| book.get(release)?.verified.as_ref().ok());
-    let needs = verified.and_then(|verified| verified.release.network_needs());
-    let open = detail.network.applied.iter().any(|(_, applied)| applied.profile == api::Profile::Release);
-    let cut = match app.hold_in_force(device) {
-        Some(_) => "Cut while a person restricts it.",
-        None => "Cut until it is trusted.",
-    };
-    let mut rows = Vec::new();
-    let accepted = needs
-        .iter()
-        .flat_map(|needs| &needs.policy.entries)
-        .filter(|entry| entry.verdict == mud::Verdict::Accept);
-    for entry in accepted {
-        let ports = [&entry.remote_ports, &entry.device_ports].map(answers::ports_words);
-        let ports = ports.into_iter().find(|ports| !ports.is_empty()).unwrap_or_default();
-        rows.push(Flow {
-            destination: answers::remote_words(&entry.remote).into(),
-            detail: Some(answers::direction_words(entry.direction).into()),
-            service: format!("{} {ports}", answers::protocol_words(entry.protocol)).trim_end().into(),
-            asked_by: if entry.default { "always open".into() } else { entry.ace.ace.as_str().into() },
-            now: if open { FlowState::Allowed } else { FlowState::Cut },
-            used: "".into(),
-            dropped: words::count(0),
-            was_dropped: false,
-            why: if open { "Its release asks for this.".into() } else { cut.into() },
-        });
-    }
-    let unasked = api::Reason { code: "not-in-policy".to_owned(), detail: Default::default() };
-    for (_, violation) in &detail.network.violations {
-        rows.push(Flow {
-            destination: violation.name.as_deref().unwrap_or(&violation.dst).into(),
-            detail: violation.name.as_ref().map(|_| violation.dst.as_str().into()),
-            service: format!("{} {}", violation.protocol, violation.dport).into(),
-            asked_by: "nobody".into(),
-            now: FlowState::Never,
-            used: "".into(),
-            dropped: words::count(violation.count),
-            was_dropped: true,
-            why: sentence(app.now(), &unasked),
-        });
-    }
-    rows.sort_by_key(|row| row.now);
-    let says = match detail.network.applied.first() {
-        Some((gateway, _)) => format!("At {gateway}, last 24 h").into(),
-        None => "No gateway reported yet".into(),
-    };
-    Flows { says, rows }
 }
