@@ -6,5 +6,6 @@
 mod lab;
 mod raw;
 
+mod faults;
 mod matrix;
 mod random;
