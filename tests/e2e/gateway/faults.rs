@@ -166,7 +166,7 @@ fn a_flood_of_forbidden_packets_hides_nobody_elses() {
             // Twenty a second after a first forty.
             assert!(sent > 5000, "a flood of {sent} packets is none");
             assert!((1..400).contains(&of_flood), "{of_flood} of {sent} were told");
-            println!("{sent} forbidden packets: {of_flood} told, and the neighbour's one too");
+            eprintln!("{sent} forbidden packets: {of_flood} told, and the neighbour's one too");
         });
         // The kernel counted what was not told one by one, as far as there was room.
         let counted: u64 =
@@ -239,7 +239,7 @@ fn a_flood_of_queries_keeps_nobody_from_an_answer() {
             let (addresses, tries) = outcome.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             assert_eq!(addresses, [ip(HOST)]);
             assert!(sent > 2000, "a flood of {sent} queries is none");
-            println!("answered at try {tries}, beside {sent} queries of a neighbour");
+            eprintln!("answered at try {tries}, beside {sent} queries of a neighbour");
         });
         // The rules were there before the answer, flood or none.
         assert!(lab.devices[1].tcp(at(HOST, 443), ANSWER));

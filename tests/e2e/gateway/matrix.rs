@@ -303,7 +303,7 @@ fn each_entry_of_a_file_lets_pass_what_it_says_and_nothing_beside_it() {
         enforcer.admit(binding(0), PolicyId::BLOCKED).unwrap();
         let (probes, unreached) = probe(&mut bench, &mut enforcer, "welcome-cam.json", file);
         assert!(probes > 40, "{probes}");
-        println!("{probes} probes, {unreached} entries without a host");
+        eprintln!("{probes} probes, {unreached} entries without a host");
     });
 }
 
@@ -330,5 +330,5 @@ fn each_entry_of_the_corpus_lets_pass_what_it_says_and_nothing_beside_it() {
         }
     });
     assert!(files.len() > 10 && probes > 2000, "{probes} probes of {} files", files.len());
-    println!("{probes} probes of {} files, {unreached} entries without a host", files.len());
+    eprintln!("{probes} probes of {} files, {unreached} entries without a host", files.len());
 }

@@ -237,5 +237,5 @@ fn kernel_and_oracle_agree_on_random_packets() {
         }
     });
     assert!(passed > 300 && dropped > 300, "{passed} passed, {dropped} dropped");
-    println!("{passed} packets passed and {dropped} did not, as the oracle says");
+    eprintln!("{passed} packets passed and {dropped} did not, as the oracle says");
 }
