@@ -136,7 +136,7 @@ fn permitting(last: u16) -> Result<Program> {
 }
 
 const DEVICE: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 77, 0, 11));
-const GATEWAY: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 77, 0, 1));
+pub(crate) const GATEWAY: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 77, 0, 1));
 const REMOTE: IpAddr = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 10));
 const MAC: &str = "02:00:00:00:00:0b";
 const MAC_BYTES: [u8; 6] = [2, 0, 0, 0, 0, 0x0b];

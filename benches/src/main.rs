@@ -18,15 +18,18 @@ mod forwarding;
 mod gateways;
 mod https;
 mod lab;
+mod load;
 mod machine;
 mod mud_compile;
 mod policy_move;
 mod report;
+mod resolver;
 mod sample;
 mod suit_peers;
 mod suit_process;
 mod tamper;
 mod verifier;
+mod violations;
 mod whole_path;
 
 use std::process::ExitCode;
@@ -56,7 +59,7 @@ impl Effort {
 /// A measurement and its name for `--only`.
 type Measurement = (&'static str, fn(Effort) -> Result<Section>);
 
-const MEASUREMENTS: [Measurement; 13] = [
+const MEASUREMENTS: [Measurement; 16] = [
     ("attestation", attestation::measure),
     ("attestation-peers", attestation_peers::measure),
     ("verifier", verifier::measure),
@@ -67,6 +70,9 @@ const MEASUREMENTS: [Measurement; 13] = [
     ("mud", mud_compile::measure),
     ("policy-move", policy_move::measure),
     ("forwarding", forwarding::measure),
+    ("load", load::measure),
+    ("resolver", resolver::measure),
+    ("violations", violations::measure),
     ("gateways", gateways::measure),
     ("tamper", tamper::measure),
     ("whole-path", whole_path::measure),
