@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::net::sockopt::{Timeout, set_socket_recv_buffer_size, set_socket_timeout};
@@ -85,7 +86,7 @@ impl Packet {
         Some(Self { from: self.to, to: self.from, says: Says::Unreachable { tcp, ports }, ..*self })
     }
 
-    fn encode(&self) -> Vec<u8> {
+    pub(crate) fn encode(&self) -> Vec<u8> {
         let mut body = match self.says {
             Says::Tcp { ports, flags } => {
                 let mut body = ports_of(ports);
@@ -154,28 +155,42 @@ impl Packet {
 
 /// Sends packets from a namespace, in order.
 pub(crate) fn send(space: &Namespace, packets: &[Packet]) {
+    let encoded: Vec<_> = packets.iter().map(|packet| (packet.to, packet.encode())).collect();
+    send_bytes(space, &encoded);
+}
+
+/// The same with packets that no [`Packet`] is.
+pub(crate) fn send_bytes(space: &Namespace, packets: &[(IpAddr, Vec<u8>)]) {
     space.enter(|| {
         let open = |family| {
             let raw = Protocol::from_raw(std::num::NonZeroU32::new(255).unwrap());
             socket_with(family, SocketType::RAW, SocketFlags::CLOEXEC, Some(raw)).unwrap()
         };
         let (v4, v6) = (open(AddressFamily::INET), open(AddressFamily::INET6));
-        for packet in packets {
-            let socket = if packet.to.is_ipv4() { &v4 } else { &v6 };
-            sendto(socket, &packet.encode(), SendFlags::empty(), &SocketAddr::new(packet.to, 0)).unwrap();
+        for (to, packet) in packets {
+            let socket = if to.is_ipv4() { &v4 } else { &v6 };
+            sendto(socket, packet, SendFlags::empty(), &SocketAddr::new(*to, 0)).unwrap();
         }
     });
 }
 
-/// Hears every packet of the protocols above that comes to a namespace.
-pub(crate) struct Ear(Vec<(bool, u8, OwnedFd)>);
+/// Hears every packet of some protocols that comes to a namespace.
+pub(crate) struct Ear {
+    sockets: Vec<(bool, u8, OwnedFd)>,
+    /// Packets that nobody who hears could number.
+    others: AtomicUsize,
+}
 
 impl Ear {
+    /// Of the protocols above.
     pub(crate) fn at(space: &Namespace) -> Self {
+        let [one, two] = EXPERIMENTS;
+        Self::of(space, &[TCP, UDP, ICMP, ICMPV6, one, two])
+    }
+
+    pub(crate) fn of(space: &Namespace, protocols: &[u8]) -> Self {
         let sockets = space.enter(|| {
-            let [one, two] = EXPERIMENTS;
-            let protocols = [TCP, UDP, ICMP, ICMPV6, one, two];
-            let all = protocols.into_iter().flat_map(|protocol| [(true, protocol), (false, protocol)]);
+            let all = protocols.iter().flat_map(|protocol| [(true, *protocol), (false, *protocol)]);
             all.filter(|(v4, protocol)| *protocol != if *v4 { ICMPV6 } else { ICMP })
                 .map(|(v4, protocol)| {
                     let family = if v4 { AddressFamily::INET } else { AddressFamily::INET6 };
@@ -187,7 +202,12 @@ impl Ear {
                 })
                 .collect()
         });
-        Self(sockets)
+        Self { sockets, others: AtomicUsize::new(0) }
+    }
+
+    /// How many packets came whose number is not to be known.
+    pub(crate) fn others(&self) -> usize {
+        self.others.load(Ordering::Relaxed)
     }
 
     /// Numbers of the packets that came, once all that are awaited did or a while has passed.
@@ -195,8 +215,13 @@ impl Ear {
         let end = Instant::now() + patience;
         let mut heard = BTreeSet::new();
         loop {
-            for (v4, protocol, socket) in &self.0 {
-                heard.extend(drain(socket).filter_map(|packet| number(&packet, *v4, *protocol)));
+            for (v4, protocol, socket) in &self.sockets {
+                for packet in drain(socket) {
+                    match number(&packet, *v4, *protocol) {
+                        Some(number) => _ = heard.insert(number),
+                        None => _ = self.others.fetch_add(1, Ordering::Relaxed),
+                    }
+                }
             }
             if Instant::now() >= end {
                 return heard;
@@ -227,7 +252,8 @@ fn number(packet: &[u8], v4: bool, protocol: u8) -> Option<u32> {
     let at = match protocol {
         TCP | ICMP | ICMPV6 => 4,
         UDP => 8,
-        _ => 0,
+        _ if EXPERIMENTS.contains(&protocol) => 0,
+        _ => return None,
     };
     Some(u32::from_be_bytes(packet.get(header + at..header + at + 4)?.try_into().ok()?))
 }
