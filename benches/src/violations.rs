@@ -41,7 +41,7 @@ pub(crate) fn measure(effort: Effort) -> Result<Section> {
             time(sample.quantile(0.99)),
             time(sample.quantile(1.0))
         ),
-        beside: "the kernel keeps logged packets back for 100 ms at most".into(),
+        beside: "the kernel keeps logged packets back for 20 ms at most".into(),
         budget: None,
     };
     Ok(Section::new(TITLE, METHOD, vec![row]))

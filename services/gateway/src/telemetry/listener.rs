@@ -86,7 +86,7 @@ const WAIT: Duration = Duration::from_millis(250);
 /// Bytes of a packet that we want.
 const SNAPLEN: u32 = 96;
 /// The kernel keeps packets back for at most this many hundredths of a second.
-const FLUSH: u32 = 10;
+const FLUSH: u32 = 2;
 
 // linux/netfilter/nfnetlink_log.h
 const PACKET: u16 = 0x0400;
