@@ -76,9 +76,9 @@ impl Ledger {
                 self.live.insert(number, Live { told: entry.traffic, round: self.round });
             }
         }
-        // The news that it ended was lost.
+        // Of one that is gone the ending may be on its way to us; by the next look it was lost.
         let round = self.round;
-        self.live.retain(|_, live| live.round == round);
+        self.live.retain(|_, live| live.round + 1 >= round);
     }
 
     /// Takes note of a connection that ended.
@@ -215,7 +215,12 @@ mod tests {
         let mut ledger = Ledger::default();
         ledger.look(&[entry(7, (DEVICE, HOST), 10)], owner, 1000);
         ledger.look(&[], owner, 2000);
-        ledger.ended(&entry(7, (DEVICE, HOST), 3), owner, 3000);
+        ledger.ended(&entry(7, (DEVICE, HOST), 12), owner, 3000);
+        assert_eq!(taken(&mut ledger), [(1, Direction::FromDevice, 1, 12, 6)], "its ending came late");
+        ledger.look(&[entry(7, (DEVICE, HOST), 10)], owner, 4000);
+        ledger.look(&[], owner, 5000);
+        ledger.look(&[], owner, 6000);
+        ledger.ended(&entry(7, (DEVICE, HOST), 3), owner, 7000);
         assert_eq!(taken(&mut ledger), [(1, Direction::FromDevice, 2, 13, 6)]);
     }
 
