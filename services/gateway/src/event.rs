@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::mpsc::Sender;
 use std::time::{Duration, SystemTime};
 
-use crate::{DeviceId, Mac, PolicyId};
+use crate::{DeviceId, Heard, Mac, PolicyId};
 
 /// One thing that happened.
 #[non_exhaustive]
@@ -41,6 +41,8 @@ pub enum Event {
         /// The address.
         address: IpAddr,
     },
+    /// Something was heard on the link, where anybody can say it.
+    Heard(Heard),
     /// The kernel's rules were not ours and have been replaced, in one transaction.
     Rebuilt {
         /// What was found.

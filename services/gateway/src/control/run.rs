@@ -20,7 +20,7 @@ use super::servers::Servers;
 use super::{Anchors, Client, Config, Journal, StartError, link, traffic};
 use crate::{
     AddressRange, Class, Conntrack, Endings, Endpoint, Event, Forwarder, Interface, Listener, Observer, Site,
-    Upstream, Wanted, watch,
+    Upstream, Wanted, hear, watch,
 };
 
 /// A gateway at work, in the network namespace of the thread that started it.
@@ -54,6 +54,7 @@ impl Gateway {
         let (sender, events) = channel();
         let observer: Arc<dyn Observer> = Arc::new(sender);
         let now = now_ms() / 1000;
+        let hearing = site.site.clone();
         let kernel = (site.site, site.wanted);
         let controller = Controller::open(
             anchors,
@@ -72,6 +73,7 @@ impl Gateway {
         let mut gateway =
             Self { controller, outbox, stop, bell, threads: Vec::new(), runtime: Some(runtime()?) };
         gateway.open_services(&config, &site.listen, &lan, &names, &observer)?;
+        gateway.open_hearing(hearing, lan, Arc::clone(&observer))?;
         gateway.open_telemetry(Arc::clone(&names), observer, events)?;
         gateway.open_server(&config, client)?;
         gateway.open_clock(names)?;
@@ -131,6 +133,22 @@ impl Gateway {
             runtime.spawn(Arc::clone(&forwarder).serve_tcp(listener));
         }
         Ok(())
+    }
+
+    /// From the link to whoever makes something of it. A kernel that shows no frames is no reason not to enforce.
+    fn open_hearing(
+        &mut self,
+        site: Site,
+        lan: Interface,
+        observer: Arc<dyn Observer>,
+    ) -> Result<(), StartError> {
+        let stop = Arc::clone(&self.stop);
+        self.spawn("hear", move || {
+            let tell = |heard| observer.observe(Event::Heard(heard));
+            if let Err(error) = hear::listen(site, &|| link::ports(&lan), &tell, &stop.flag) {
+                tracing::warn!(%error, "what devices say on the link is not heard");
+            }
+        })
     }
 
     /// From the kernel's log to the server.
@@ -331,6 +349,7 @@ fn note(event: Event, names: &Observed, controller: &Controller, outbox: &Outbox
         Event::PrivateAnswer { device, name, address } => {
             tracing::warn!(device.id = %device, name, %address, "a public name with a private address was withheld");
         }
+        Event::Heard(heard) => tracing::debug!(mac = %heard.mac, news = ?heard.news, "heard on the link"),
         Event::Rebuilt { reason } => tracing::warn!(reason, "the packet filter was rebuilt"),
         Event::Overflow { packets } => tracing::warn!(packets, "dropped packets are missing from reports"),
     }
