@@ -64,6 +64,9 @@ pub(crate) struct Gateway {
     /// TCP port of the admission service
     #[arg(long, value_name = "PORT", default_value_t = Config::ADMISSION_PORT)]
     admission_port: u16,
+    /// Let admitted devices have addresses that they are heard with, without new proof, where nobody else has them
+    #[arg(long)]
+    follow_addresses: bool,
     /// Access server that takes filters for its sessions by RADIUS (port 3799 unless given)
     #[arg(long, value_name = "ADDR", value_parser = access_server, requires = "access_server_secret")]
     access_server: Option<SocketAddr>,
@@ -100,6 +103,7 @@ pub(crate) fn run(command: Gateway, _printer: &Printer) -> Result<Answer, Failur
         ntp: command.ntp,
         local_networks: command.local_network,
         admission_port: command.admission_port,
+        follow_addresses: command.follow_addresses,
         edge: EdgeConfig {
             access_server: command.access_server.zip(command.access_server_secret),
             named_filter: command.access_server_filter,

@@ -37,6 +37,8 @@ pub struct Config {
     pub local_networks: Vec<(IpAddr, u8)>,
     /// TCP port of the admission service.
     pub admission_port: u16,
+    /// Let admitted devices have addresses that they are heard with and did not prove.
+    pub follow_addresses: bool,
     /// Who stands between the devices and the gateway.
     pub edge: EdgeConfig,
 }

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use crate::{Error, Interface, Mac};
+use crate::{AddressRange, Error, Interface, Mac};
 
 /// Whether there is an interface of this name.
 pub(super) fn exists(interface: &Interface) -> Result<bool, Error> {
@@ -17,6 +17,18 @@ pub(super) fn addresses(interface: &Interface) -> Result<Vec<IpAddr>, Error> {
     let found = ask(&["addr", "show", "dev", interface.as_str()])?;
     let infos = found.iter().filter_map(|link| link.get("addr_info")?.as_array()).flatten();
     Ok(infos.filter_map(|info| info.get("local")?.as_str()?.parse().ok()).collect())
+}
+
+/// Networks of an interface, without those that every link has.
+pub(super) fn networks(interface: &Interface) -> Result<Vec<AddressRange>, Error> {
+    let found = ask(&["addr", "show", "scope", "global", "dev", interface.as_str()])?;
+    let infos = found.iter().filter_map(|link| link.get("addr_info")?.as_array()).flatten();
+    let network = |info: &Value| {
+        let address = info.get("local")?.as_str()?.parse().ok()?;
+        let length = u8::try_from(info.get("prefixlen")?.as_u64()?).ok()?;
+        Some(AddressRange::of_prefix(address, length))
+    };
+    Ok(infos.filter_map(network).collect())
 }
 
 /// Ports of a bridge; none of any other interface.

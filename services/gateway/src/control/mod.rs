@@ -13,6 +13,7 @@ mod client;
 mod config;
 mod controller;
 mod edge;
+mod follow;
 mod hex;
 mod journal;
 mod link;
@@ -34,5 +35,5 @@ pub use journal::{Journal, Saved, SavedDevice, SavedName, SavedPolicy, SavedRele
 pub use nonce::Nonces;
 pub use outbox::{MAX_WAITING, Outbox};
 pub use run::{Gateway, run};
-pub use state::{Assessment, Changed, PolicyKey, State, Target};
+pub use state::{Assessment, Changed, Followed, PolicyKey, State, Target};
 pub use verify::{ADMISSION_CONTEXT, Attested, Presented, attested, presented};

@@ -14,6 +14,7 @@ use tokio::runtime::Runtime;
 use super::admission::Admission;
 use super::controller::{Controller, now_ms};
 use super::edge::{self, Bell, Edge};
+use super::follow::Following;
 use super::names::Observed;
 use super::outbox::{self, Outbox};
 use super::servers::Servers;
@@ -74,7 +75,7 @@ impl Gateway {
             Self { controller, outbox, stop, bell, threads: Vec::new(), runtime: Some(runtime()?) };
         gateway.open_services(&config, &site.listen, &lan, &names, &observer)?;
         gateway.open_hearing(hearing, lan, Arc::clone(&observer))?;
-        gateway.open_telemetry(Arc::clone(&names), observer, events)?;
+        gateway.open_telemetry(site.following, Arc::clone(&names), observer, events)?;
         gateway.open_server(&config, client)?;
         gateway.open_clock(names)?;
         gateway.open_lookup(site.servers)?;
@@ -154,6 +155,7 @@ impl Gateway {
     /// From the kernel's log to the server.
     fn open_telemetry(
         &mut self,
+        following: Following,
         names: Arc<Observed>,
         observer: Arc<dyn Observer>,
         events: Receiver<Event>,
@@ -186,7 +188,7 @@ impl Gateway {
         self.spawn("events", move || {
             while !stop.is_set() {
                 match events.recv_timeout(TICK) {
-                    Ok(event) => note(event, &names, &controller, &outbox, &bell),
+                    Ok(event) => note(event, &following, &names, &controller, &outbox, &bell),
                     Err(RecvTimeoutError::Timeout) => {}
                     Err(RecvTimeoutError::Disconnected) => return,
                 }
@@ -321,7 +323,14 @@ fn send(client: &Client, outbox: &Outbox, name: &str, stop: &Stop) {
 }
 
 /// What an event means to the record, the decisions and the log.
-fn note(event: Event, names: &Observed, controller: &Controller, outbox: &Outbox, bell: &Bell) {
+fn note(
+    event: Event,
+    following: &Following,
+    names: &Observed,
+    controller: &Controller,
+    outbox: &Outbox,
+    bell: &Bell,
+) {
     match event {
         Event::Violation(violation) => {
             let now = now_ms();
@@ -349,7 +358,7 @@ fn note(event: Event, names: &Observed, controller: &Controller, outbox: &Outbox
         Event::PrivateAnswer { device, name, address } => {
             tracing::warn!(device.id = %device, name, %address, "a public name with a private address was withheld");
         }
-        Event::Heard(heard) => tracing::debug!(mac = %heard.mac, news = ?heard.news, "heard on the link"),
+        Event::Heard(heard) => following.heard(controller, &heard, now_ms() / 1000),
         Event::Rebuilt { reason } => tracing::warn!(reason, "the packet filter was rebuilt"),
         Event::Overflow { packets } => tracing::warn!(packets, "dropped packets are missing from reports"),
     }
@@ -360,6 +369,7 @@ struct Place {
     site: Site,
     wanted: Wanted,
     listen: Vec<IpAddr>,
+    following: Following,
     servers: Servers,
 }
 
@@ -407,7 +417,11 @@ impl Place {
         }
         classes.insert(Class::ntp(), config.ntp.iter().map(single).collect());
         let wanted = Wanted { classes, ..Wanted::default() };
-        Ok(Self { site, wanted, listen, servers })
+        let following = match config.follow_addresses {
+            true => Following::within(link::networks(lan)?),
+            false => Following::default(),
+        };
+        Ok(Self { site, wanted, listen, following, servers })
     }
 }
 

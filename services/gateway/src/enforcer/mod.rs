@@ -274,6 +274,26 @@ impl Enforcer {
         Ok(self.nft.list(Table::Inet)?.map(|listing| read_dropped(&listing)).unwrap_or_default())
     }
 
+    /// Whether connections of an address are tracked.
+    pub fn has_flows(&mut self, address: IpAddr) -> Result<bool, Error> {
+        Ok(!self.conntrack.entries(&[address])?.is_empty())
+    }
+
+    /// Whether an address is more than a place where a device may be: the gateway's own, a server's, a member of a class that the
+    /// operator fills, or one that some policy names or knows by a name.
+    pub fn is_reserved(&self, address: IpAddr) -> bool {
+        let Shadow { site, named, names, policies, .. } = &self.shadow;
+        let endpoints = site.management.iter().chain(&site.basics);
+        let classes = named.iter().filter(|(class, _)| **class != Class::LocalNetworks);
+        site.own.contains(&address)
+            || endpoints.into_iter().any(|endpoint| endpoint.address == address)
+            || classes.flat_map(|(_, members)| members).any(|range| range.contains(address))
+            || names.values().flatten().any(|known| known.address == address)
+            || policies
+                .values()
+                .any(|staged| staged.program.keys.iter().any(|(_, key)| key.address == address))
+    }
+
     /// How the gateway stands.
     pub fn status(&self) -> Status {
         Status {

@@ -48,6 +48,7 @@ pub(crate) fn config(directory: &Path) -> Config {
         ntp: vec![],
         local_networks: vec![],
         admission_port: Config::ADMISSION_PORT,
+        follow_addresses: false,
         edge: EdgeConfig::default(),
     }
 }

@@ -1,6 +1,6 @@
 //! What the kernel shows of a link, on a bridge and on a plain interface, and what is made of it.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
@@ -9,71 +9,8 @@ use gateway::hear::listen;
 use gateway::{Announced, Heard, Mac, News, Site};
 use sim::netns::Namespace;
 
+use crate::frames::{URL, grant, lldp, request, solicit};
 use crate::lab::{Lab, ip, mac, send_frame};
-
-const URL: &[u8] = b"https://maker.example/sensor/v2.json";
-
-fn framed(source: Mac, ethertype: u16, payload: &[u8]) -> Vec<u8> {
-    [&[0xff; 6][..], &source.0, &ethertype.to_be_bytes(), payload].concat()
-}
-
-fn udp(source: u16, destination: u16, content: &[u8]) -> Vec<u8> {
-    let length = (8 + content.len()) as u16;
-    [&source.to_be_bytes()[..], &destination.to_be_bytes(), &length.to_be_bytes(), &[0, 0], content].concat()
-}
-
-fn over_v4(source: u16, destination: u16, content: &[u8]) -> Vec<u8> {
-    let datagram = udp(source, destination, content);
-    let mut head = vec![0x45, 0, 0, 0, 0, 1, 0, 0, 64, 17, 0, 0, 0, 0, 0, 0, 255, 255, 255, 255];
-    head[2..4].copy_from_slice(&(20 + datagram.len() as u16).to_be_bytes());
-    let sum: u32 = head.chunks(2).map(|pair| u32::from(u16::from_be_bytes([pair[0], pair[1]]))).sum();
-    let sum = !((sum & 0xffff) + (sum >> 16)) as u16;
-    head[10..12].copy_from_slice(&sum.to_be_bytes());
-    [head, datagram].concat()
-}
-
-fn over_v6(next: u8, source: Ipv6Addr, content: &[u8]) -> Vec<u8> {
-    let to: Ipv6Addr = "ff02::1".parse().unwrap();
-    let length = (content.len() as u16).to_be_bytes();
-    [&[0x60, 0, 0, 0, length[0], length[1], next, 255], &source.octets()[..], &to.octets(), content].concat()
-}
-
-/// A message of DHCP for IPv4 about a client.
-fn dhcp4(client: Mac, operation: u8, gives: [u8; 4], options: &[u8]) -> Vec<u8> {
-    let mut bytes = vec![0; 240];
-    bytes[..8].copy_from_slice(&[operation, 1, 6, 0, 0xca, 0xfe, 0, 1]);
-    bytes[16..20].copy_from_slice(&gives);
-    bytes[28..34].copy_from_slice(&client.0);
-    bytes[236..].copy_from_slice(&[99, 130, 83, 99]);
-    [&bytes, options, &[255]].concat()
-}
-
-pub(crate) fn request(client: Mac, mud: bool) -> Vec<u8> {
-    let mud = if mud { [&[161, URL.len() as u8], URL].concat() } else { vec![] };
-    let message = dhcp4(client, 1, [0; 4], &[&[53, 1, 3], &mud[..]].concat());
-    framed(client, 0x0800, &over_v4(68, 67, &message))
-}
-
-pub(crate) fn grant(client: Mac, gives: [u8; 4], seconds: u32) -> Vec<u8> {
-    let message = dhcp4(client, 2, gives, &[&[53, 1, 5, 51, 4][..], &seconds.to_be_bytes()].concat());
-    framed(Mac([2, 0, 0, 0, 0x77, 1]), 0x0800, &over_v4(67, 68, &message))
-}
-
-fn solicit(client: Mac) -> Vec<u8> {
-    let url = [&[0, 112, 0, URL.len() as u8], URL].concat();
-    let message = [&[1, 0, 0, 9, 0, 1, 0, 10, 0, 3, 0, 1], &client.0[..], &url].concat();
-    framed(client, 0x86dd, &over_v6(17, "fe80::b".parse().unwrap(), &udp(546, 547, &message)))
-}
-
-fn lldp(source: Mac) -> Vec<u8> {
-    let tlv = |kind: u16, value: &[u8]| [&(kind << 9 | value.len() as u16).to_be_bytes()[..], value].concat();
-    let mud = tlv(127, &[&[0, 0, 0x5e, 1], URL].concat());
-    let tlvs =
-        [&tlv(1, &[4, 2, 0, 0, 0, 0, 11])[..], &tlv(2, b"\x05eth0"), &tlv(3, &[0, 120]), &mud, &[0, 0]];
-    let mut frame = framed(source, 0x88cc, &tlvs.concat());
-    frame[..6].copy_from_slice(&[0x01, 0x80, 0xc2, 0, 0, 0x0e]);
-    frame
-}
 
 /// Hears at a site of the lab while `act` runs in another thread.
 fn hearing(space: &Namespace, site: &Site, act: impl FnOnce(&Receiver<Heard>)) {

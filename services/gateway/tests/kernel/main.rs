@@ -4,6 +4,7 @@ extern crate sextant_gateway as gateway;
 
 mod agreement;
 mod flows;
+mod frames;
 mod hear;
 mod lab;
 mod names;
