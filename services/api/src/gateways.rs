@@ -170,6 +170,13 @@ pub struct Violation {
     pub direction: String,
     /// Log group of the rule.
     pub group: u16,
+    /// What was wrong: `no-match`, `wrong-initiator` (the other end may start this), `unknown-device`, `spoofed-binding` or
+    /// `resolver`. Gateways that do not say leave it empty.
+    #[serde(default)]
+    pub class: String,
+    /// UEID of the device whose address or MAC was used without the other. It speaks not against that device.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub imitated: Option<String>,
     /// How many so far.
     pub count: u64,
     /// When the first was seen, in milliseconds since 1970.

@@ -103,6 +103,10 @@ pub struct Violation {
     pub direction: String,
     /// Log group of the rule that dropped them.
     pub group: u16,
+    /// What was wrong, in a word.
+    pub class: String,
+    /// The device whose address or MAC was used without the other.
+    pub imitated: Option<DeviceId>,
     /// DNS name of the far end, if the gateway saw one.
     pub name: Option<String>,
     /// How many.
@@ -264,6 +268,26 @@ impl Store {
              ORDER BY last_at DESC LIMIT $3",
         )
         .bind(device.map(DeviceId::as_bytes))
+        .bind(since.micros())
+        .bind(limit)
+        .fetch_all(&self.readers)
+        .await?;
+        rows.iter().map(|row| Ok((row.try_get("gateway")?, violation(row)?))).collect()
+    }
+
+    /// Packets dropped since a time, newest first, that a device sent or was sent, or that somebody sent with its MAC or address.
+    pub async fn violations_about(
+        &self,
+        device: &DeviceId,
+        since: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<(String, Violation)>, Error> {
+        let rows = sqlx::query(
+            "SELECT * FROM violations WHERE (device = $1 OR imitated = $1 OR (class = 'spoofed-binding'
+             AND mac IN (SELECT mac FROM bindings WHERE device = $1))) AND last_at >= $2
+             ORDER BY last_at DESC LIMIT $3",
+        )
+        .bind(device.as_bytes())
         .bind(since.micros())
         .bind(limit)
         .fetch_all(&self.readers)
@@ -494,7 +518,8 @@ async fn violate(transaction: &mut Transaction, gateway: &str, violation: Violat
     // A count that grew since the last report replaces the smaller one, and the last packet the one before.
     sqlx::query(
         "INSERT INTO violations (gateway, device, mac, src, dst, protocol, sport, dport, direction, log_group, name,
-         count, first_at, last_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+         count, first_at, last_at, class, imitated)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
          ON CONFLICT (gateway, mac, dst, protocol, dport, direction, first_at) DO UPDATE SET
          src = iif(excluded.last_at >= last_at, excluded.src, src),
          sport = iif(excluded.last_at >= last_at, excluded.sport, sport),
@@ -515,9 +540,11 @@ async fn violate(transaction: &mut Transaction, gateway: &str, violation: Violat
     .bind(violation.count.cast_signed())
     .bind(violation.first.micros())
     .bind(violation.last.micros())
+    .bind(violation.class)
+    .bind(violation.imitated.as_ref().map(|device| device.as_bytes().to_vec()))
     .execute(&mut transaction.connection)
     .await?;
-    if let Some(device) = violation.device {
+    for device in violation.device.into_iter().chain(violation.imitated) {
         transaction.changed(Change::Network(device));
     }
     Ok(())
@@ -539,9 +566,14 @@ fn applied(row: &SqliteRow) -> Result<Applied, Error> {
 }
 
 fn violation(row: &SqliteRow) -> Result<Violation, Error> {
-    let device: Option<Vec<u8>> = row.try_get("device")?;
+    let device = |column| {
+        let id: Option<Vec<u8>> = row.try_get(column)?;
+        id.map(|id| DeviceId::new(&id).ok_or(Error::Corrupt("device id"))).transpose()
+    };
     Ok(Violation {
-        device: device.map(|id| DeviceId::new(&id).ok_or(Error::Corrupt("device id"))).transpose()?,
+        device: device("device")?,
+        class: row.try_get("class")?,
+        imitated: device("imitated")?,
         mac: row.try_get("mac")?,
         src: row.try_get("src")?,
         dst: row.try_get("dst")?,

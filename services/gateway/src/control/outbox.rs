@@ -45,7 +45,7 @@ struct Kind {
     protocol: String,
     port: u16,
     direction: String,
-    group: u16,
+    class: String,
 }
 
 #[derive(Debug)]
@@ -104,7 +104,7 @@ impl Outbox {
                 protocol: violation.protocol.clone(),
                 port: violation.dport,
                 direction: violation.direction.clone(),
-                group: violation.group,
+                class: violation.class.clone(),
             };
             if let Some(counted) = waiting.violations.get_mut(&kind) {
                 let total = &mut counted.total;
@@ -280,9 +280,11 @@ pub(super) fn violation(violation: &crate::Violation, name: Option<String>, now_
         group: match violation.kind {
             ViolationKind::FromDevice => 10,
             ViolationKind::ToDevice => 11,
-            ViolationKind::UnknownDevice => 12,
+            ViolationKind::UnknownDevice | ViolationKind::SpoofedBinding => 12,
             ViolationKind::Resolver => 13,
         },
+        class: violation.class().to_owned(),
+        imitated: violation.imitated.as_ref().map(DeviceId::to_string),
         count: violation.count,
         first_ms: now_ms.saturating_sub(over),
         last_ms: now_ms,
@@ -319,6 +321,8 @@ mod tests {
             dport: 23,
             direction: "from-device".into(),
             group: 10,
+            class: "no-match".into(),
+            imitated: None,
             count,
             first_ms: at,
             last_ms: at,
@@ -346,7 +350,12 @@ mod tests {
     #[test]
     fn the_last_packet_is_told_and_strangers_are_apart() {
         let outbox = Outbox::default();
-        outbox.violated(Violation { ueid: None, group: 12, ..dropped("192.0.2.1", 1, 10) });
+        outbox.violated(Violation {
+            ueid: None,
+            group: 12,
+            class: "unknown-device".into(),
+            ..dropped("192.0.2.1", 1, 10)
+        });
         outbox.violated(dropped("192.0.2.1", 1, 20));
         outbox.violated(Violation { sport: 5001, src: "10.0.0.3".into(), ..dropped("192.0.2.1", 1, 30) });
         let told: Vec<_> = outbox

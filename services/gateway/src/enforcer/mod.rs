@@ -24,7 +24,7 @@ use self::shadow::{Admitted, Shadow};
 use self::uses::Uses;
 use crate::conntrack::Conntrack;
 use crate::nft::{
-    Dropped, Element, Endpoint, Nft, Program, Service, Side, Site, Start, Table, Transaction, bridge,
+    Dropped, Element, Endpoint, Nft, Program, Service, Side, Site, Start, TCP, Table, Transaction, bridge,
     class_set, install, read_dropped,
 };
 use crate::radius::{self, Filter};
@@ -241,6 +241,24 @@ impl Enforcer {
         self.shadow.holders.get(&address)
     }
 
+    /// A device that has a MAC.
+    pub fn device_of(&self, mac: Mac) -> Option<&DeviceId> {
+        self.shadow.macs.get(&mac)?.first()
+    }
+
+    /// Whether a policy would let the other end of a TCP connection start what this end started: the entry is there, in the other
+    /// direction.
+    pub fn would_permit_mirrored(&self, device: &DeviceId, policy: PolicyId, start: &Flow) -> bool {
+        let (Some(admitted), Some(staged)) =
+            (self.shadow.devices.get(device), self.shadow.policies.get(&policy))
+        else {
+            return false;
+        };
+        let from_device = admitted.binding.addresses.contains(&start.source);
+        let side = if from_device { Side::To } else { Side::From };
+        start.protocol == TCP && staged.program.permits(side, &start.mirrored(), &self.shadow)
+    }
+
     /// A device's policy.
     pub fn policy_of(&self, device: &DeviceId) -> Option<PolicyId> {
         self.shadow.devices.get(device).map(|admitted| admitted.policy)
@@ -370,6 +388,12 @@ impl Enforcer {
     fn retire(&mut self, tx: &mut Transaction, device: &DeviceId) -> Option<Binding> {
         let Admitted { binding, .. } = self.shadow.devices.remove(device)?;
         delete_devices(tx, &own_elements(&binding));
+        if let Some(devices) = self.shadow.macs.get_mut(&binding.mac) {
+            devices.remove(device);
+            if devices.is_empty() {
+                self.shadow.macs.remove(&binding.mac);
+            }
+        }
         for address in &binding.addresses {
             self.shadow.holders.remove(address);
             for class in self.shadow.leave(&binding, *address) {
@@ -389,6 +413,7 @@ impl Enforcer {
                 self.change_class(tx, &class, *address, true);
             }
         }
+        self.shadow.macs.entry(binding.mac).or_default().insert(binding.device.clone());
         self.shadow.devices.insert(binding.device.clone(), Admitted { binding, policy });
     }
 

@@ -1,13 +1,14 @@
 //! Frames by hand, as few programs send them.
 
-use std::net::Ipv6Addr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use gateway::Mac;
 
 /// A MUD URL.
 pub(crate) const URL: &[u8] = b"https://maker.example/sensor/v2.json";
 
-fn framed(source: Mac, ethertype: u16, payload: &[u8]) -> Vec<u8> {
+/// A frame to everybody.
+pub(crate) fn framed(source: Mac, ethertype: u16, payload: &[u8]) -> Vec<u8> {
     [&[0xff; 6][..], &source.0, &ethertype.to_be_bytes(), payload].concat()
 }
 
@@ -77,4 +78,28 @@ pub(crate) fn lldp(source: Mac) -> Vec<u8> {
 pub(crate) fn arp(source: Mac, address: [u8; 4]) -> Vec<u8> {
     let arp = [&[0, 1, 8, 0, 6, 4, 0, 1][..], &source.0, &address, &[0; 6], &[10, 77, 0, 1]].concat();
     framed(source, 0x0806, &arp)
+}
+
+/// A datagram to port 9 beyond the gateway, in a frame to it.
+pub(crate) fn datagram(source_mac: Mac, source: IpAddr) -> Vec<u8> {
+    let udp = [0x30, 0x39, 0, 9, 0, 8, 0, 0];
+    let mut frame = match (source, IpAddr::from([203, 0, 113, 10]), "2001:db8:aa::10".parse().unwrap()) {
+        (IpAddr::V4(source), IpAddr::V4(to), _) => {
+            let mut head = vec![0x45, 0, 0, 28, 0, 1, 0, 0, 64, 17, 0, 0];
+            head.extend_from_slice(&source.octets());
+            head.extend_from_slice(&to.octets());
+            let sum: u32 = head.chunks(2).map(|pair| u32::from(u16::from_be_bytes([pair[0], pair[1]]))).sum();
+            let sum = !((sum & 0xffff) + (sum >> 16)) as u16;
+            head[10..12].copy_from_slice(&sum.to_be_bytes());
+            framed(source_mac, 0x0800, &[&head[..], &udp].concat())
+        }
+        (IpAddr::V6(source), _, IpAddr::V6(to)) => {
+            let head = [0x60, 0, 0, 0, 0, 8, 17, 64];
+            framed(source_mac, 0x86dd, &[&head[..], &source.octets(), &to.octets(), &udp].concat())
+        }
+        _ => unreachable!("the families are those of the addresses"),
+    };
+    // For the gateway.
+    frame[..6].copy_from_slice(&[2, 0, 0, 0, 0x77, 1]);
+    frame
 }

@@ -9,7 +9,7 @@ use gateway::hear::listen;
 use gateway::{Announced, Heard, Mac, News, Site};
 use sim::netns::Namespace;
 
-use crate::frames::{URL, grant, lldp, request, solicit};
+use crate::frames::{URL, arp, grant, lldp, request, solicit};
 use crate::lab::{Lab, ip, mac, send_frame};
 
 /// Hears at a site of the lab while `act` runs in another thread.
@@ -74,6 +74,8 @@ fn a_bridge_with_isolated_ports_shows_what_devices_say_of_themselves() {
         device.sysctl("net.ipv6.conf.eth0.accept_dad", "1").unwrap();
         device.ip("addr add 2001:db8:77::abcd/64 dev eth0").unwrap();
         awaits(heard, mac(0), uses("2001:db8:77::abcd"));
+        send_frame(device, "eth0", &arp(mac(0), [10, 77, 0, 70]));
+        awaits(heard, mac(0), uses("10.77.0.70"));
         other.ip("addr add 10.77.0.50/24 dev eth0").unwrap();
         let from = "10.77.0.50";
         other.output("ip", &["route", "replace", "10.77.0.1", "dev", "eth0", "src", from]).unwrap();

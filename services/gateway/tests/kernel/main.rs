@@ -12,5 +12,6 @@ mod restart;
 mod rules;
 mod scale;
 mod servers;
+mod spoofing;
 mod telemetry;
 mod uses;

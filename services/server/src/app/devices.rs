@@ -113,7 +113,7 @@ impl App {
         let since = self.now().plus_seconds(-24 * 3600);
         let applied = self.store.applied_to(&device.id).await?;
         let bindings = self.store.bindings_of(&device.id).await?;
-        let violations = self.store.violations(Some(&device.id), since, VIOLATIONS).await?;
+        let violations = self.store.violations_about(&device.id, since, VIOLATIONS).await?;
         Ok(NetworkState {
             applied: applied
                 .into_iter()

@@ -178,10 +178,21 @@ pub(crate) fn violation_view(violation: Violation) -> api::Violation {
         dport: violation.dport,
         direction: violation.direction,
         group: violation.group,
+        class: violation.class,
+        imitated: violation.imitated.map(|device| device.to_string()),
         count: violation.count,
         first_ms: violation.first.millis(),
         last_ms: violation.last.millis(),
         name: violation.name,
+    }
+}
+
+/// What a gateway that has no word for it means.
+fn class_of(group: u16) -> &'static str {
+    match group {
+        12 => "unknown-device",
+        13 => "resolver",
+        _ => "no-match",
     }
 }
 
@@ -238,6 +249,11 @@ fn read_report(report: api::GatewayReport) -> Result<GatewayReport, Failure> {
             dport: violation.dport,
             direction: short(&violation.direction),
             group: violation.group,
+            class: match violation.class.as_str() {
+                "" => class_of(violation.group).to_owned(),
+                class => short(class),
+            },
+            imitated: violation.imitated.as_deref().map(device).transpose()?,
             name: violation.name.as_deref().map(short),
             count: violation.count.min(i64::MAX.unsigned_abs()),
             first: Timestamp::from_millis(violation.first_ms),
