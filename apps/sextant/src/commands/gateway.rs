@@ -46,6 +46,9 @@ pub(crate) struct Gateway {
     /// Resolver to ask for devices; without one devices get no names
     #[arg(long, value_name = "ADDR", value_parser = resolver)]
     dns_upstream: Vec<SocketAddr>,
+    /// Answer what devices ask other resolvers over port 53, in place of dropping it
+    #[arg(long, requires = "dns_upstream")]
+    dns_redirect: bool,
     /// Domain whose names may have private addresses
     #[arg(long, value_name = "DOMAIN")]
     private_domain: Vec<String>,
@@ -98,6 +101,7 @@ pub(crate) fn run(command: Gateway, _printer: &Printer) -> Result<Answer, Failur
         wan: command.wan,
         lan_addresses: command.lan_address,
         dns_upstream: command.dns_upstream,
+        dns_redirect: command.dns_redirect,
         private_domains: command.private_domain.into_iter().map(dotless).collect(),
         management: command.management,
         ntp: command.ntp,

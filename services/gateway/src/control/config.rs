@@ -27,6 +27,8 @@ pub struct Config {
     pub lan_addresses: Vec<IpAddr>,
     /// Resolvers to ask on behalf of devices. Without any there is no resolver.
     pub dns_upstream: Vec<SocketAddr>,
+    /// Answer devices that ask other resolvers, in their place.
+    pub dns_redirect: bool,
     /// Domains whose names may have private addresses.
     pub private_domains: Vec<String>,
     /// Servers for attestation and update (TCP), open to every device that is not blocked.

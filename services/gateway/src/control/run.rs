@@ -407,6 +407,10 @@ impl Place {
             site.basics.extend(listen.iter().map(service(UDP, DNS)));
             site.basics.extend(listen.iter().map(service(TCP, DNS)));
         }
+        if config.dns_redirect && !config.dns_upstream.is_empty() {
+            let first = |v6: bool| listen.iter().find(move |address| address.is_ipv6() == v6);
+            site.resolvers.extend([false, true].into_iter().filter_map(first));
+        }
         site.basics.extend(config.ntp.iter().map(service(UDP, NTP)));
         let single = |address: &IpAddr| AddressRange::of_prefix(*address, u8::MAX);
         let local =

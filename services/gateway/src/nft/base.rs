@@ -29,6 +29,9 @@ pub struct Site {
     /// DNS and time for those that are not admitted yet: without a name or a clock nobody attests. What an admitted
     /// device may ask is for its policy to say.
     pub basics: Vec<Endpoint>,
+    /// Resolvers of the gateway, one of a family at most, that answer what devices ask others over port 53. Without any, such
+    /// questions are judged as what they are.
+    pub resolvers: Vec<IpAddr>,
     /// Send an ICMP error where a file says `reject`, instead of reading it as `drop` (RFC 8520, section 2).
     pub send_errors: bool,
     /// Turn packet forwarding on once the rules are in force.
@@ -45,6 +48,7 @@ impl Site {
             admission: None,
             management: Vec::new(),
             basics: Vec::new(),
+            resolvers: Vec::new(),
             send_errors: false,
             forwarding: true,
         })
@@ -86,6 +90,7 @@ fn body(site: &Site) -> Transaction {
     forward(&mut tx, site);
     input(&mut tx, site);
     output(&mut tx, site);
+    redirect(&mut tx, site);
     tx
 }
 
@@ -287,6 +292,31 @@ fn input(tx: &mut Transaction, site: &Site) {
 fn output(tx: &mut Transaction, site: &Site) {
     nft!(*tx, "add chain inet sextant output { type filter hook output priority 0 ; policy accept ; }");
     nft!(*tx, "add rule inet sextant output oifname", Lan(&site.lan), "icmpv6 type nd-redirect drop");
+}
+
+/// What devices ask other resolvers goes to ours, and its answers come back from whom they asked. Policies judge it then as what
+/// it has become.
+fn redirect(tx: &mut Transaction, site: &Site) {
+    if site.resolvers.is_empty() {
+        return;
+    }
+    nft!(*tx, "add chain inet sextant resolve { type nat hook prerouting priority -100 ; policy accept ; }");
+    nft!(*tx, "add rule inet sextant resolve iifname !=", Lan(&site.lan), "return");
+    nft!(*tx, "add rule inet sextant resolve fib daddr type local return");
+    for resolver in &site.resolvers {
+        let (family, to) = match resolver {
+            IpAddr::V4(_) => ("meta nfproto ipv4", "counter dnat ip to"),
+            IpAddr::V6(_) => ("meta nfproto ipv6", "counter dnat ip6 to"),
+        };
+        nft!(
+            *tx,
+            "add rule inet sextant resolve",
+            family,
+            "meta l4proto { tcp , udp } th dport 53",
+            to,
+            *resolver
+        );
+    }
 }
 
 /// The second lock: frames between ports of the bridge are dropped even if port isolation is lost. Stateless,

@@ -59,8 +59,13 @@ async fn upstream(socket: std::net::UdpSocket, zone: Zone) {
 
 /// Asks as a device, over UDP or TCP.
 fn ask(device: &Namespace, name: &str, kind: RecordType, tcp: bool) -> Option<Message> {
+    ask_at(device, "10.77.0.1", name, kind, tcp)
+}
+
+/// The same of a resolver, whose answer has to come from where it was asked.
+fn ask_at(device: &Namespace, server: &str, name: &str, kind: RecordType, tcp: bool) -> Option<Message> {
     use std::io::{Read as _, Write as _};
-    let server: SocketAddr = at("10.77.0.1", 53);
+    let server: SocketAddr = at(server, 53);
     let mut query = Message::query();
     query.add_query(Query::query(Name::from_ascii(name).unwrap(), kind));
     let bytes = query.to_vec().unwrap();
@@ -75,9 +80,11 @@ fn ask(device: &Namespace, name: &str, kind: RecordType, tcp: bool) -> Option<Me
             stream.read_exact(&mut buffer[..length]).ok()?;
             buffer.truncate(length);
         } else {
-            let socket = std::net::UdpSocket::bind("0.0.0.0:0").ok()?;
+            let any = if server.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
+            let socket = std::net::UdpSocket::bind(any).ok()?;
+            socket.connect(server).ok()?;
             socket.set_read_timeout(Some(ANSWER)).ok()?;
-            socket.send_to(&bytes, server).ok()?;
+            socket.send(&bytes).ok()?;
             let length = socket.recv(&mut buffer).ok()?;
             buffer.truncate(length);
         }
@@ -130,12 +137,54 @@ fn serve(
     runtime.spawn(upstream(socket, Arc::clone(zone)));
     let servers = Upstream { servers: vec![at("198.51.100.2", 53)], private_domains: vec![] };
     let forwarder = Forwarder::new(names, observer, servers);
-    let (udp, tcp) = runtime.block_on(async {
-        let udp = tokio::net::UdpSocket::bind("10.77.0.1:53").await.unwrap();
-        (udp, tokio::net::TcpListener::bind("10.77.0.1:53").await.unwrap())
-    });
-    runtime.spawn(Arc::clone(&forwarder).serve_udp(udp));
-    runtime.spawn(forwarder.serve_tcp(tcp));
+    for address in ["10.77.0.1:53", "[2001:db8:77::1]:53"] {
+        let (udp, tcp) = runtime.block_on(async {
+            let udp = tokio::net::UdpSocket::bind(address).await.unwrap();
+            (udp, tokio::net::TcpListener::bind(address).await.unwrap())
+        });
+        runtime.spawn(Arc::clone(&forwarder).serve_udp(udp));
+        runtime.spawn(Arc::clone(&forwarder).serve_tcp(tcp));
+    }
+}
+
+#[test]
+fn what_a_device_asks_other_resolvers_is_answered_in_their_place_where_the_site_wants_it() {
+    for redirected in [false, true] {
+        let Some(lab) = Lab::new(1) else { return };
+        let zone: Zone = Arc::new(Mutex::new(vec![("api.maker.example.", None, vec![ip("203.0.113.10")])]));
+        let _secure = lab.wan.echo(at("203.0.113.11", 853)).unwrap();
+        lab.gw.enter(|| {
+            let (sender, _events) = channel();
+            let observer = Arc::new(sender);
+            let own = ["10.77.0.1", "2001:db8:77::1"];
+            let members = own.map(|own| AddressRange::of_prefix(ip(own), u8::MAX));
+            let wanted = Wanted { classes: [(Class::dns(), members.into())].into(), ..Wanted::default() };
+            let device = &lab.devices[0];
+            let mut site = lab.site();
+            if redirected {
+                site.resolvers = own.map(ip).to_vec();
+            }
+            let mut enforcer = Enforcer::open(site, wanted, Arc::clone(&observer) as _).unwrap();
+            let policy = enforcer.stage(policy()).unwrap();
+            enforcer.admit(binding(0), policy).unwrap();
+            let runtime = two_threads();
+            serve(&lab, &runtime, &zone, Arc::new(Shared::new(enforcer)), observer);
+            for (other, tcp) in [
+                ("203.0.113.12", false),
+                ("203.0.113.12", true),
+                ("2001:db8:aa::12", false),
+                ("2001:db8:aa::12", true),
+            ] {
+                let answer = ask_at(device, other, "api.maker.example.", RecordType::A, tcp);
+                let found = answer.map(|answer| addresses(&answer));
+                let expected = redirected.then(|| vec![ip("203.0.113.10")]);
+                assert_eq!(found, expected, "{other} {tcp} {redirected}");
+            }
+            let own = ask(device, "api.maker.example.", RecordType::A, false).expect("an answer");
+            assert_eq!(addresses(&own), [ip("203.0.113.10")]);
+            assert!(!device.tcp(at("203.0.113.11", 853), SILENCE), "DNS over TLS is for policies to permit");
+        });
+    }
 }
 
 #[test]
