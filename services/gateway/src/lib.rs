@@ -33,7 +33,7 @@ pub use address::{AddressRange, Interface, Mac};
 pub use class::{Class, Strength};
 pub use conntrack::{Conntrack, Endings, Entry, Traffic};
 pub use device::{Binding, DeviceId, PolicyId};
-pub use dns::{Forwarder, Names, Standing, Upstream};
+pub use dns::{Asked, Forwarder, Habits, Names, Standing, Upstream};
 pub use enforcer::{Enforcer, Shared, Status, Wanted, update_only};
 pub use error::Error;
 pub use event::{Event, Flow, Observer, Violation, ViolationKind};

@@ -49,6 +49,9 @@ pub(crate) struct Gateway {
     /// Answer what devices ask other resolvers over port 53, in place of dropping it
     #[arg(long, requires = "dns_upstream")]
     dns_redirect: bool,
+    /// List of resolvers over HTTPS that devices may not use: a name, address or prefix a line
+    #[arg(long, value_name = "FILE")]
+    block_doh: Option<PathBuf>,
     /// Domain whose names may have private addresses
     #[arg(long, value_name = "DOMAIN")]
     private_domain: Vec<String>,
@@ -102,6 +105,7 @@ pub(crate) fn run(command: Gateway, _printer: &Printer) -> Result<Answer, Failur
         lan_addresses: command.lan_address,
         dns_upstream: command.dns_upstream,
         dns_redirect: command.dns_redirect,
+        block_doh: command.block_doh,
         private_domains: command.private_domain.into_iter().map(dotless).collect(),
         management: command.management,
         ntp: command.ntp,

@@ -29,6 +29,8 @@ pub struct Config {
     pub dns_upstream: Vec<SocketAddr>,
     /// Answer devices that ask other resolvers, in their place.
     pub dns_redirect: bool,
+    /// A list of resolvers over HTTPS that devices may not use.
+    pub block_doh: Option<PathBuf>,
     /// Domains whose names may have private addresses.
     pub private_domains: Vec<String>,
     /// Servers for attestation and update (TCP), open to every device that is not blocked.

@@ -20,6 +20,7 @@ mod link;
 mod names;
 mod nonce;
 mod outbox;
+mod resolvers;
 mod run;
 mod servers;
 mod state;

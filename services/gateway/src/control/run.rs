@@ -1,6 +1,6 @@
 //! The process: threads around the controller. Each ends with the gateway; the rules stay in the kernel.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -17,6 +17,7 @@ use super::edge::{self, Bell, Edge};
 use super::follow::Following;
 use super::names::Observed;
 use super::outbox::{self, Outbox};
+use super::resolvers::Resolvers;
 use super::servers::Servers;
 use super::{Anchors, Client, Config, Journal, StartError, link, traffic};
 use crate::{
@@ -73,7 +74,7 @@ impl Gateway {
         let bell = Arc::new(Bell::default());
         let mut gateway =
             Self { controller, outbox, stop, bell, threads: Vec::new(), runtime: Some(runtime()?) };
-        gateway.open_services(&config, &site.listen, &lan, &names, &observer)?;
+        gateway.open_services(&config, (&site.listen, site.resolvers), &lan, &names, &observer)?;
         gateway.open_hearing(hearing, lan, Arc::clone(&observer))?;
         gateway.open_telemetry(site.following, Arc::clone(&names), observer, events)?;
         gateway.open_server(&config, client)?;
@@ -102,7 +103,7 @@ impl Gateway {
     fn open_services(
         &mut self,
         config: &Config,
-        listen: &[IpAddr],
+        (listen, resolvers): (&[IpAddr], BTreeSet<String>),
         lan: &Interface,
         names: &Arc<Observed>,
         observer: &Arc<dyn Observer>,
@@ -123,6 +124,7 @@ impl Gateway {
         let upstream = Upstream {
             servers: config.dns_upstream.clone(),
             private_domains: config.private_domains.clone(),
+            resolvers,
         };
         let forwarder =
             Forwarder::new(Arc::clone(names) as Arc<dyn crate::Names>, Arc::clone(observer), upstream);
@@ -370,6 +372,8 @@ struct Place {
     wanted: Wanted,
     listen: Vec<IpAddr>,
     following: Following,
+    /// Names of resolvers that devices may not use.
+    resolvers: BTreeSet<String>,
     servers: Servers,
 }
 
@@ -411,6 +415,8 @@ impl Place {
             let first = |v6: bool| listen.iter().find(move |address| address.is_ipv6() == v6);
             site.resolvers.extend([false, true].into_iter().filter_map(first));
         }
+        let blocked = Resolvers::load(config.block_doh.as_deref())?;
+        site.blocked = blocked.addresses;
         site.basics.extend(config.ntp.iter().map(service(UDP, NTP)));
         let single = |address: &IpAddr| AddressRange::of_prefix(*address, u8::MAX);
         let local =
@@ -425,7 +431,7 @@ impl Place {
             true => Following::within(link::networks(lan)?),
             false => Following::default(),
         };
-        Ok(Self { site, wanted, listen, following, servers })
+        Ok(Self { site, wanted, listen, following, resolvers: blocked.names, servers })
     }
 }
 

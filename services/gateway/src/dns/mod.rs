@@ -6,10 +6,12 @@
 
 mod answer;
 mod forward;
+mod habits;
 
 use std::net::IpAddr;
 
 pub use forward::{Forwarder, Upstream};
+pub use habits::{Asked, Habits};
 
 use crate::{DeviceId, Error};
 

@@ -510,6 +510,11 @@ impl Enforcer {
             self.shadow.make_policy(&mut tx, staged, now);
             link(&mut tx, *id, &staged.names);
         }
+        let known: BTreeSet<IpAddr> =
+            self.shadow.names.values().flatten().map(|known| known.address).collect();
+        for address in known {
+            self.shadow.put_shared(&mut tx, address, now);
+        }
         let devices: Vec<(Element, PolicyId)> = self.wanted_elements().collect();
         add_devices(&mut tx, &devices);
         self.nft.commit(&tx)?;

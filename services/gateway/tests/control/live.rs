@@ -45,6 +45,7 @@ pub(crate) fn config(directory: &Path) -> Config {
         lan_addresses: vec![ip("10.77.0.1"), ip("2001:db8:77::1")],
         dns_upstream: vec![],
         dns_redirect: false,
+        block_doh: None,
         private_domains: vec![],
         management: vec![at("2001:db8:aa::13", 8443)],
         ntp: vec![],
