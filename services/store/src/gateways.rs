@@ -2,8 +2,8 @@ use serde_json::{Value, json};
 use sqlx::{Row, sqlite::SqliteRow};
 
 use crate::{
-    AuditEntry, Change, DeviceFlow, DeviceId, Error, FlowUse, Hold, ReleaseId, Store, Timestamp,
-    device_flows, devices::release_column, flow_uses, holds::hold, writer::Transaction,
+    AuditEntry, Change, DeviceFlow, DeviceId, DnsUse, Error, FlowUse, Hold, ReleaseId, Store, Timestamp,
+    device_flows, devices::release_column, dns_uses, flow_uses, holds::hold, writer::Transaction,
 };
 
 /// An enforcement point that was heard of.
@@ -17,6 +17,8 @@ pub struct Gateway {
     pub last_seen: Timestamp,
     /// The revision it last asked from.
     pub revision: u64,
+    /// How it stands, in JSON.
+    pub status: String,
 }
 
 /// What a gateway says in one report.
@@ -36,6 +38,10 @@ pub struct GatewayReport {
     pub used: Vec<FlowUse>,
     /// What devices did since the last report.
     pub flows: Vec<DeviceFlow>,
+    /// What devices asked since the last report.
+    pub dns: Vec<DnsUse>,
+    /// How it stands, in JSON; nothing if it does not say.
+    pub status: Option<String>,
 }
 
 /// A release whose policy stands ready on a gateway.
@@ -174,6 +180,12 @@ impl Store {
                         flow_uses::add(transaction, &gateway, used).await?;
                     }
                     device_flows::add(transaction, report.flows).await?;
+                    for used in report.dns {
+                        dns_uses::add(transaction, &gateway, used).await?;
+                    }
+                    if let Some(status) = report.status {
+                        stands(transaction, &gateway, status, at).await?;
+                    }
                     Ok(())
                 })
             })
@@ -190,6 +202,7 @@ impl Store {
                     first_seen: Timestamp::from_micros(row.try_get("first_seen")?),
                     last_seen: Timestamp::from_micros(row.try_get("last_seen")?),
                     revision: row.try_get::<i64, _>("revision")?.cast_unsigned(),
+                    status: row.try_get("status")?,
                 })
             })
             .collect()
@@ -546,6 +559,26 @@ async fn violate(transaction: &mut Transaction, gateway: &str, violation: Violat
     .await?;
     for device in violation.device.into_iter().chain(violation.imitated) {
         transaction.changed(Change::Network(device));
+    }
+    Ok(())
+}
+
+/// Remembers how a gateway stands. A change is audited: it may be that somebody opened a way round the rules.
+async fn stands(
+    transaction: &mut Transaction,
+    gateway: &str,
+    status: String,
+    at: Timestamp,
+) -> Result<(), Error> {
+    let changed = sqlx::query("UPDATE gateways SET status = $2 WHERE name = $1 AND status <> $2")
+        .bind(gateway.to_owned())
+        .bind(status.clone())
+        .execute(&mut transaction.connection)
+        .await?
+        .rows_affected();
+    if changed > 0 {
+        let status: Value = serde_json::from_str(&status).map_err(|_| Error::Corrupt("status"))?;
+        transaction.audit(about(at, gateway, "gateway.stands", json!({ "status": status })));
     }
     Ok(())
 }

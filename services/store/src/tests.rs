@@ -12,6 +12,7 @@ use super::*;
 mod advisories;
 mod campaigns;
 mod device_flows;
+mod dns_uses;
 mod durability;
 mod endorsements;
 mod flow_uses;

@@ -37,6 +37,14 @@ pub(super) fn ports(bridge: &Interface) -> Result<Vec<Interface>, Error> {
     found.iter().filter_map(|link| link.get("ifname")?.as_str()).map(Interface::new).collect()
 }
 
+/// Ports of a bridge through which frames pass to other ports of it.
+pub(super) fn open_ports(bridge: &Interface) -> Result<Vec<String>, Error> {
+    let found = ask(&["-details", "link", "show", "master", bridge.as_str()])?;
+    let isolated = |link: &Value| link.get("linkinfo")?.get("info_slave_data")?.get("isolated")?.as_bool();
+    let open = found.iter().filter(|link| isolated(link) != Some(true));
+    Ok(open.filter_map(|link| Some(link.get("ifname")?.as_str()?.to_owned())).collect())
+}
+
 /// The MAC address of a neighbour that we just spoke with.
 pub(super) fn neighbour(interface: &Interface, address: IpAddr) -> Option<Mac> {
     let found = ask(&["neigh", "show", "to", &address.to_string(), "dev", interface.as_str()]).ok()?;

@@ -23,6 +23,7 @@ mod outbox;
 mod resolvers;
 mod run;
 mod servers;
+mod standing;
 mod state;
 mod traffic;
 mod verify;

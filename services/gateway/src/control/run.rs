@@ -19,7 +19,7 @@ use super::names::Observed;
 use super::outbox::{self, Outbox};
 use super::resolvers::Resolvers;
 use super::servers::Servers;
-use super::{Anchors, Client, Config, Journal, StartError, link, traffic};
+use super::{Anchors, Client, Config, Journal, StartError, link, standing, traffic};
 use crate::{
     AddressRange, Class, Conntrack, Endings, Endpoint, Event, Forwarder, Interface, Listener, Observer, Site,
     Upstream, Wanted, hear, watch,
@@ -75,10 +75,10 @@ impl Gateway {
         let mut gateway =
             Self { controller, outbox, stop, bell, threads: Vec::new(), runtime: Some(runtime()?) };
         gateway.open_services(&config, (&site.listen, site.resolvers), &lan, &names, &observer)?;
-        gateway.open_hearing(hearing, lan, Arc::clone(&observer))?;
+        gateway.open_hearing(hearing, lan.clone(), Arc::clone(&observer))?;
         gateway.open_telemetry(site.following, Arc::clone(&names), observer, events)?;
         gateway.open_server(&config, client)?;
-        gateway.open_clock(names)?;
+        gateway.open_clock(lan, names)?;
         gateway.open_lookup(site.servers)?;
         gateway.open_edge(edge)?;
         tracing::info!(lan = config.lan, wan = config.wan, "the gateway enforces");
@@ -128,6 +128,15 @@ impl Gateway {
         };
         let forwarder =
             Forwarder::new(Arc::clone(names) as Arc<dyn crate::Names>, Arc::clone(observer), upstream);
+        let (asked, outbox) = (Arc::clone(&forwarder), Arc::clone(&self.outbox));
+        runtime.spawn(async move {
+            loop {
+                tokio::time::sleep(TELL_QUESTIONS).await;
+                for (device, asked) in asked.take_habits() {
+                    outbox.asked(outbox::asked(&device, asked, now_ms()));
+                }
+            }
+        });
         for address in listen {
             let at = SocketAddr::new(*address, DNS);
             let socket = bind(runtime, UdpSocket::bind(at), "the resolver", at)?;
@@ -145,11 +154,14 @@ impl Gateway {
         lan: Interface,
         observer: Arc<dyn Observer>,
     ) -> Result<(), StartError> {
-        let stop = Arc::clone(&self.stop);
+        let (stop, outbox) = (Arc::clone(&self.stop), Arc::clone(&self.outbox));
         self.spawn("hear", move || {
+            outbox.stands("hearing", "hearing", true, "What devices say on the link is heard.".to_owned());
             let tell = |heard| observer.observe(Event::Heard(heard));
             if let Err(error) = hear::listen(site, &|| link::ports(&lan), &tell, &stop.flag) {
                 tracing::warn!(%error, "what devices say on the link is not heard");
+                let text = "What devices say on the link is not heard.".to_owned();
+                outbox.stands("hearing", "not-hearing", false, text);
             }
         })
     }
@@ -210,8 +222,10 @@ impl Gateway {
     }
 
     /// What happens by itself.
-    fn open_clock(&mut self, names: Arc<Observed>) -> Result<(), StartError> {
-        let (stop, controller) = (Arc::clone(&self.stop), Arc::clone(&self.controller));
+    fn open_clock(&mut self, lan: Interface, names: Arc<Observed>) -> Result<(), StartError> {
+        let (stop, controller, outbox) =
+            (Arc::clone(&self.stop), Arc::clone(&self.controller), Arc::clone(&self.outbox));
+        standing::look(&lan, controller.enforcer(), &outbox);
         self.spawn("clock", move || {
             let (mut looked, mut saved) = (Instant::now(), Instant::now());
             while !stop.is_set() {
@@ -224,6 +238,7 @@ impl Gateway {
                 }
                 if looked.elapsed() >= RECONCILE {
                     controller.reconcile();
+                    standing::look(&lan, controller.enforcer(), &outbox);
                     looked = Instant::now();
                 }
             }
@@ -517,6 +532,8 @@ const TICK: Duration = Duration::from_millis(250);
 const RECONCILE: Duration = Duration::from_secs(120);
 /// How often addresses of names are written down.
 const SAVE_NAMES: Duration = Duration::from_secs(5);
+/// How often the server is told what devices ask.
+const TELL_QUESTIONS: Duration = Duration::from_secs(10);
 /// How long the server hears nothing when there is nothing to tell.
 const HEARTBEAT: Duration = Duration::from_secs(30);
 /// First wait after a failure, and the longest.

@@ -28,7 +28,9 @@ use crate::nft::{
     class_set, install, read_dropped,
 };
 use crate::radius::{self, Filter};
-use crate::{AddressRange, Binding, Class, DeviceId, Error, Event, Flow, Mac, Observer, PolicyId, kernel};
+use crate::{
+    AddressRange, Binding, Class, DeviceId, Error, Event, Flow, Interface, Mac, Observer, PolicyId, kernel,
+};
 
 /// The one that writes the kernel's rules. All of it happens in the network namespace of the thread that opened it.
 pub struct Enforcer {
@@ -532,12 +534,23 @@ impl Enforcer {
         })
     }
 
+    /// Locks the ports that the bridge has now against each other, where the kernel does that. Makes the lock anew, in one
+    /// transaction.
+    pub fn lock_ports(&mut self, ports: Vec<Interface>) {
+        self.shadow.site.ports = ports;
+        self.lock_bridge();
+    }
+
     fn lock_bridge(&mut self) {
-        let Some(tx) = bridge(&self.shadow.site) else { return };
-        match self.nft.commit(&tx) {
-            Ok(()) => self.bridge_locked = true,
-            Err(error) => tracing::warn!(%error, "no second lock between bridge ports"),
+        let Some(tx) = bridge(&self.shadow.site) else {
+            self.bridge_locked = false;
+            return;
+        };
+        let outcome = self.nft.commit(&tx);
+        if let Err(error) = &outcome {
+            tracing::warn!(%error, "no second lock between bridge ports");
         }
+        self.bridge_locked = outcome.is_ok();
     }
 }
 

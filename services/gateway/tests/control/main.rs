@@ -19,3 +19,4 @@ mod restart;
 mod results;
 mod server;
 mod site;
+mod standing;
