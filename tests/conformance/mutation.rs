@@ -1,16 +1,7 @@
 //! Bad input for every decoder, made from good: cut, flipped, doubled, nested, and with lengths that are not there.
 
-use std::sync::LazyLock;
-
-use crate::decoders::{self, Decoder};
+use crate::decoders::{DECODERS, Decoder};
 use crate::seeds::seeds;
-
-/// The decoders of fuzzing, and the gateway's reader of packets, whose crate brings too much to be built for fuzzing.
-static DECODERS: LazyLock<Vec<Decoder>> = LazyLock::new(|| {
-    let read = |bytes: &[u8]| gateway::read_flow(bytes).is_some();
-    let packets = Decoder { name: "gateway_flow", read, loose_end: true, levels: 0, folders: &[] };
-    decoders::DECODERS.iter().copied().chain([packets]).collect()
-});
 
 /// How many changed inputs one decoder gets.
 const BUDGET: usize = 6000;

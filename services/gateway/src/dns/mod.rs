@@ -10,6 +10,7 @@ mod habits;
 
 use std::net::IpAddr;
 
+pub use answer::answered;
 pub use forward::{Forwarder, Upstream};
 pub use habits::{Asked, Habits};
 

@@ -43,11 +43,14 @@ impl Listener {
         match self.socket.receive(&mut self.buffer)? {
             Received::Nothing => Ok(Vec::new()),
             Received::Overrun => Ok(vec![None]),
-            Received::Datagram(datagram) => {
-                Ok(messages(datagram).filter_map(|m| read(&m)).map(Some).collect())
-            }
+            Received::Datagram(datagram) => Ok(read_logs(datagram).into_iter().map(Some).collect()),
         }
     }
+}
+
+/// The packets in a datagram of the kernel's log. What is not well-formed is left out.
+pub fn read_logs(datagram: &[u8]) -> Vec<Log> {
+    messages(datagram).filter_map(|message| read(&message)).collect()
 }
 
 fn read(message: &Message<'_>) -> Option<Log> {
