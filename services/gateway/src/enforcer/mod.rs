@@ -5,6 +5,7 @@
 //! rules or the new ones and never none.
 
 mod changes;
+mod link;
 mod names;
 mod reconcile;
 mod shadow;
@@ -24,13 +25,11 @@ use self::shadow::{Admitted, Shadow};
 use self::uses::Uses;
 use crate::conntrack::Conntrack;
 use crate::nft::{
-    Dropped, Element, Endpoint, Nft, Program, Service, Side, Site, Start, TCP, Table, Transaction, bridge,
-    class_set, install, read_dropped,
+    Dropped, Element, Endpoint, Nft, Program, Service, Side, Site, Start, Table, Transaction, class_set,
+    install, read_dropped,
 };
 use crate::radius::{self, Filter};
-use crate::{
-    AddressRange, Binding, Class, DeviceId, Error, Event, Flow, Interface, Mac, Observer, PolicyId, kernel,
-};
+use crate::{AddressRange, Binding, Class, DeviceId, Error, Event, Flow, Mac, Observer, PolicyId, kernel};
 
 /// The one that writes the kernel's rules. All of it happens in the network namespace of the thread that opened it.
 pub struct Enforcer {
@@ -243,24 +242,6 @@ impl Enforcer {
         self.shadow.holders.get(&address)
     }
 
-    /// A device that has a MAC.
-    pub fn device_of(&self, mac: Mac) -> Option<&DeviceId> {
-        self.shadow.macs.get(&mac)?.first()
-    }
-
-    /// Whether a policy would let the other end of a TCP connection start what this end started: the entry is there, in the other
-    /// direction.
-    pub fn would_permit_mirrored(&self, device: &DeviceId, policy: PolicyId, start: &Flow) -> bool {
-        let (Some(admitted), Some(staged)) =
-            (self.shadow.devices.get(device), self.shadow.policies.get(&policy))
-        else {
-            return false;
-        };
-        let from_device = admitted.binding.addresses.contains(&start.source);
-        let side = if from_device { Side::To } else { Side::From };
-        start.protocol == TCP && staged.program.permits(side, &start.mirrored(), &self.shadow)
-    }
-
     /// A device's policy.
     pub fn policy_of(&self, device: &DeviceId) -> Option<PolicyId> {
         self.shadow.devices.get(device).map(|admitted| admitted.policy)
@@ -292,26 +273,6 @@ impl Enforcer {
     /// bounded, and kept while this process was away. Ten minutes after the last packet of a kind it is forgotten.
     pub fn dropped(&self) -> Result<Vec<Dropped>, Error> {
         Ok(self.nft.list(Table::Inet)?.map(|listing| read_dropped(&listing)).unwrap_or_default())
-    }
-
-    /// Whether connections of an address are tracked.
-    pub fn has_flows(&mut self, address: IpAddr) -> Result<bool, Error> {
-        Ok(!self.conntrack.entries(&[address])?.is_empty())
-    }
-
-    /// Whether an address is more than a place where a device may be: the gateway's own, a server's, a member of a class that the
-    /// operator fills, or one that some policy names or knows by a name.
-    pub fn is_reserved(&self, address: IpAddr) -> bool {
-        let Shadow { site, named, names, policies, .. } = &self.shadow;
-        let endpoints = site.management.iter().chain(&site.basics);
-        let classes = named.iter().filter(|(class, _)| **class != Class::LocalNetworks);
-        site.own.contains(&address)
-            || endpoints.into_iter().any(|endpoint| endpoint.address == address)
-            || classes.flat_map(|(_, members)| members).any(|range| range.contains(address))
-            || names.values().flatten().any(|known| known.address == address)
-            || policies
-                .values()
-                .any(|staged| staged.program.keys.iter().any(|(_, key)| key.address == address))
     }
 
     /// How the gateway stands.
@@ -532,25 +493,6 @@ impl Enforcer {
         self.shadow.devices.values().flat_map(|admitted| {
             own_elements(&admitted.binding).into_iter().map(|element| (element, admitted.policy))
         })
-    }
-
-    /// Locks the ports that the bridge has now against each other, where the kernel does that. Makes the lock anew, in one
-    /// transaction.
-    pub fn lock_ports(&mut self, ports: Vec<Interface>) {
-        self.shadow.site.ports = ports;
-        self.lock_bridge();
-    }
-
-    fn lock_bridge(&mut self) {
-        let Some(tx) = bridge(&self.shadow.site) else {
-            self.bridge_locked = false;
-            return;
-        };
-        let outcome = self.nft.commit(&tx);
-        if let Err(error) = &outcome {
-            tracing::warn!(%error, "no second lock between bridge ports");
-        }
-        self.bridge_locked = outcome.is_ok();
     }
 }
 
