@@ -156,9 +156,17 @@ impl Gateway {
     ) -> Result<(), StartError> {
         let (stop, outbox) = (Arc::clone(&self.stop), Arc::clone(&self.outbox));
         self.spawn("hear", move || {
-            outbox.stands("hearing", "hearing", true, "What devices say on the link is heard.".to_owned());
             let tell = |heard| observer.observe(Event::Heard(heard));
-            if let Err(error) = hear::listen(site, &|| link::ports(&lan), &tell, &stop.flag) {
+            let outcome = hear::Capture::open(&site).and_then(|capture| {
+                outbox.stands(
+                    "hearing",
+                    "hearing",
+                    true,
+                    "What devices say on the link is heard.".to_owned(),
+                );
+                hear::listen(capture, site, &|| link::ports(&lan), &tell, &stop.flag)
+            });
+            if let Err(error) = outcome {
                 tracing::warn!(%error, "what devices say on the link is not heard");
                 let text = "What devices say on the link is not heard.".to_owned();
                 outbox.stands("hearing", "not-hearing", false, text);

@@ -48,15 +48,15 @@ impl Capture {
     }
 }
 
-/// Tells what is heard at a site, until `stop` is set; notices that within a quarter of a second. `ports` says from time to time
+/// Tells what is heard at the site of a capture, until `stop` is set; notices that within a quarter of a second. `ports` says from time to time
 /// which ports the bridge has now.
 pub fn listen(
+    mut capture: Capture,
     mut site: Site,
     ports: &dyn Fn() -> Result<Vec<Interface>, Error>,
     tell: &dyn Fn(Heard),
     stop: &AtomicBool,
 ) -> Result<(), Error> {
-    let mut capture = Capture::open(&site)?;
     let mut ear = Ear::new(site.own.iter().copied());
     let (mut renewed, mut ticked) = (Instant::now(), Instant::now());
     while !stop.load(Ordering::Relaxed) {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-use gateway::hear::listen;
+use gateway::hear::{Capture, listen};
 use gateway::{Announced, Heard, Mac, News, Site};
 use sim::netns::Namespace;
 
@@ -19,7 +19,11 @@ fn hearing(space: &Namespace, site: &Site, act: impl FnOnce(&Receiver<Heard>)) {
         let stop = &stop;
         let listener = scope.spawn(move || {
             let ports = || Ok(site.ports.clone());
-            space.enter(|| listen(site.clone(), &ports, &|heard| sender.send(heard).unwrap(), stop)).unwrap();
+            let tell = |heard| sender.send(heard).unwrap();
+            space.enter(|| {
+                let capture = Capture::open(site).unwrap();
+                listen(capture, site.clone(), &ports, &tell, stop).unwrap();
+            });
         });
         // Until the table is there, nothing is shown.
         let begin = Instant::now();
