@@ -3,6 +3,8 @@
 // By its path, since the fuzz targets take this file by its own.
 #[path = "seeds/evidence.rs"]
 mod evidence;
+#[path = "seeds/gateway.rs"]
+mod gateway_side;
 
 use std::path::{Path, PathBuf};
 
@@ -189,6 +191,10 @@ fn own(decoder: &str) -> Vec<(String, Vec<u8>)> {
             record.truncate(record.len() - HashAlgorithm::Sha256.len());
             vec![record]
         }
+        "gateway_frame" => gateway_side::frames(),
+        "gateway_log" => gateway_side::logs(&PACKETS),
+        "gateway_dns" => vec![gateway_side::answer()],
+        "gateway_radius" => gateway_side::packets(),
         "gateway_flow" => PACKETS.iter().map(|packet| testkit::hex(packet)).collect(),
         other => panic!("{other} has no input of its own"),
     };

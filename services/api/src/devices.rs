@@ -142,6 +142,9 @@ pub struct NetworkState {
     pub bindings: Vec<(String, crate::Binding)>,
     /// By gateway, newest first.
     pub violations: Vec<(String, Violation)>,
+    /// By gateway: what it asked, in all.
+    #[serde(default)]
+    pub dns: Vec<(String, crate::DnsUse)>,
 }
 
 /// Something that happened to a device.

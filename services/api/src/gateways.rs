@@ -74,6 +74,68 @@ pub struct GatewayReport {
     /// What devices did since the last report.
     #[serde(default)]
     pub flows: Vec<FlowRecord>,
+    /// What devices asked its resolver since the last report.
+    #[serde(default)]
+    pub dns: Vec<DnsUse>,
+    /// How it stands: the whole list.
+    #[serde(default)]
+    pub status: Vec<GatewayStatus>,
+}
+
+/// How something stands at a gateway.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct GatewayStatus {
+    /// A word that does not change, as `ports-isolated`.
+    pub code: String,
+    /// Whether it is as it should be.
+    pub good: bool,
+    /// The same for people.
+    pub text: String,
+}
+
+/// What a device asked a gateway's resolver.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DnsUse {
+    /// UEID, hexadecimal.
+    pub ueid: String,
+    /// Questions.
+    pub queries: u64,
+    /// For names that there are not.
+    pub nxdomain: u64,
+    /// For names outside its policy.
+    pub outside: u64,
+    /// Answers withheld, because a public name had a private address.
+    pub private: u64,
+    /// For names of resolvers that the site keeps devices from; refused.
+    pub blocked: u64,
+    /// For long names without pattern, beyond the number under one domain that makes a tunnel likely.
+    pub tunnel: u64,
+    /// The last such domain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub domain: Option<String>,
+    /// When it was last counted, in milliseconds since 1970.
+    pub last_ms: i64,
+}
+
+impl DnsUse {
+    /// Adds what was counted later, or elsewhere.
+    pub fn add(&mut self, other: &Self) {
+        let sums = [
+            (&mut self.queries, other.queries),
+            (&mut self.nxdomain, other.nxdomain),
+            (&mut self.outside, other.outside),
+            (&mut self.private, other.private),
+            (&mut self.blocked, other.blocked),
+            (&mut self.tunnel, other.tunnel),
+        ];
+        for (sum, more) in sums {
+            *sum = sum.saturating_add(more);
+        }
+        if other.domain.is_some() && (other.last_ms >= self.last_ms || self.domain.is_none()) {
+            self.domain.clone_from(&other.domain);
+        }
+        self.last_ms = self.last_ms.max(other.last_ms);
+    }
 }
 
 /// Flows that began by one entry of a release's MUD file.
@@ -170,6 +232,13 @@ pub struct Violation {
     pub direction: String,
     /// Log group of the rule.
     pub group: u16,
+    /// What was wrong: `no-match`, `wrong-initiator` (the other end may start this), `unknown-device`, `spoofed-binding` or
+    /// `resolver`. Gateways that do not say leave it empty.
+    #[serde(default)]
+    pub class: String,
+    /// UEID of the device whose address or MAC was used without the other. It speaks not against that device.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub imitated: Option<String>,
     /// How many so far.
     pub count: u64,
     /// When the first was seen, in milliseconds since 1970.
@@ -207,4 +276,7 @@ pub struct Gateway {
     pub staged: Vec<String>,
     /// What it does not believe.
     pub refused: Vec<Refused>,
+    /// How it stands.
+    #[serde(default)]
+    pub status: Vec<GatewayStatus>,
 }

@@ -42,8 +42,8 @@ pub use endorsements::{Endorsement, ProvisioningDiscovery, ProvisioningEndpoints
 pub use flows::{DeclaredFlow, DeviceFlows, Dropped, FlowRecord, ReleaseFlows, Why};
 pub use foreign::{ForeignDetail, ForeignPart, ForeignResult, KeyBinding};
 pub use gateways::{
-    Applied, Binding, Gateway, GatewayDevice, GatewayRelease, GatewayReport, GatewayState, Profile, Refused,
-    Staged, Used, Violation,
+    Applied, Binding, DnsUse, Gateway, GatewayDevice, GatewayRelease, GatewayReport, GatewayState,
+    GatewayStatus, Profile, Refused, Staged, Used, Violation,
 };
 pub use media::{
     AUTHORITIES, CHALLENGE_SESSION, COSE, CSV, DISCOVERY, EVIDENCE, PROBLEM, PROVISIONING_SESSION,

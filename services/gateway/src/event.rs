@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::mpsc::Sender;
 use std::time::{Duration, SystemTime};
 
-use crate::{DeviceId, Mac, PolicyId};
+use crate::{DeviceId, Heard, Mac, PolicyId};
 
 /// One thing that happened.
 #[non_exhaustive]
@@ -41,6 +41,8 @@ pub enum Event {
         /// The address.
         address: IpAddr,
     },
+    /// Something was heard on the link, where anybody can say it.
+    Heard(Heard),
     /// The kernel's rules were not ours and have been replaced, in one transaction.
     Rebuilt {
         /// What was found.
@@ -66,23 +68,43 @@ pub struct Violation {
     pub mac: Option<Mac>,
     /// The packet, of the first one where there are several.
     pub flow: Flow,
+    /// The device whose address, or else whose MAC, the packet had without being bound to the pair. It may be the sender, or not:
+    /// this says nothing against it.
+    pub imitated: Option<DeviceId>,
+    /// Whether the other end may start what this end started here.
+    pub mirrored: bool,
     /// How many since the last report of the same kind.
     pub count: u64,
     /// Zero for the first report, which is made at once.
     pub over: Duration,
 }
 
-/// Sort of a violation. The kernel says it by the NFLOG group.
+/// Sort of a violation. The kernel says it by the NFLOG group; a stranger's MAC and address say whether it is one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ViolationKind {
     /// A device started something that its policy does not permit.
     FromDevice,
     /// Somebody started something toward a device, which its policy does not permit.
     ToDevice,
-    /// No device has this pair of MAC and address: unknown, or borrowed.
+    /// No device has this MAC, nor this address.
     UnknownDevice,
+    /// A device has the address or the MAC, but not this pair of them.
+    SpoofedBinding,
     /// A device went round our resolver.
     Resolver,
+}
+
+impl Violation {
+    /// The word for what is wrong, as reports have it.
+    pub fn class(&self) -> &'static str {
+        match self.kind {
+            ViolationKind::FromDevice | ViolationKind::ToDevice if self.mirrored => "wrong-initiator",
+            ViolationKind::FromDevice | ViolationKind::ToDevice => "no-match",
+            ViolationKind::UnknownDevice => "unknown-device",
+            ViolationKind::SpoofedBinding => "spoofed-binding",
+            ViolationKind::Resolver => "resolver",
+        }
+    }
 }
 
 /// What a packet says about its flow. Addresses and ports as in the packet.
@@ -98,6 +120,19 @@ pub struct Flow {
     pub source_port: u16,
     /// TCP or UDP destination port; ICMP type and code as `type << 8 | code`; 0 otherwise.
     pub destination_port: u16,
+}
+
+impl Flow {
+    /// The same packet from the other end.
+    pub(crate) fn mirrored(self) -> Self {
+        Self {
+            source: self.destination,
+            destination: self.source,
+            source_port: self.destination_port,
+            destination_port: self.source_port,
+            ..self
+        }
+    }
 }
 
 /// Receives events. Must not block: it is called between a commit and what follows it.

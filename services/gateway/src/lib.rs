@@ -18,10 +18,12 @@ mod dns;
 mod enforcer;
 mod error;
 mod event;
+pub mod hear;
 mod heard;
 mod hostapd;
 mod kernel;
 mod netlink;
+mod nflog;
 mod nft;
 pub mod radius;
 mod telemetry;
@@ -31,7 +33,7 @@ pub use address::{AddressRange, Interface, Mac};
 pub use class::{Class, Strength};
 pub use conntrack::{Conntrack, Endings, Entry, Traffic};
 pub use device::{Binding, DeviceId, PolicyId};
-pub use dns::{Forwarder, Names, Standing, Upstream};
+pub use dns::{Asked, Forwarder, Habits, Names, Standing, Upstream, answered};
 pub use enforcer::{Enforcer, Shared, Status, Wanted, update_only};
 pub use error::Error;
 pub use event::{Event, Flow, Observer, Violation, ViolationKind};
@@ -41,4 +43,4 @@ pub use nft::{
     Dropped, Endpoint, Extra, Lowered, Name, Nft, Part, Peer, Program, Service, Side, Site, Start, Subject,
     Table, Transaction, lower,
 };
-pub use telemetry::{Aggregate, FlowKind, Ledger, Listener, Log, Record, read_flow, watch};
+pub use telemetry::{Aggregate, FlowKind, Ledger, Listener, Log, Record, read_flow, read_logs, watch};

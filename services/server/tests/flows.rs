@@ -118,3 +118,57 @@ fn what_a_device_did_is_shown_with_the_entry_that_let_it() {
     site.get("/api/v1/devices/nobody/flows").expect(404);
     site.call("GET", &path, None, "", None).expect(401);
 }
+
+#[test]
+fn gateways_tell_what_devices_ask_who_was_imitated_and_how_they_stand() {
+    let (site, device, other) = (Site::new(), Device::new(1), Device::new(2));
+    site.enrol(&[&device, &other]).expect(201);
+    let gateway = site.token("gateway", "gw-1");
+    let asked = |queries: u64, at: i64| {
+        json!([{ "ueid": device.ueid(), "queries": queries, "nxdomain": 1, "outside": 2, "private": 0, "blocked": 0,
+            "tunnel": 5, "domain": "evil.example", "last_ms": at * 1000 }])
+    };
+    // The address of one with the MAC of the other.
+    let imitation = json!({
+        "ueid": null, "mac": "02:00:5e:00:00:02", "src": "10.0.0.1", "dst": "203.0.113.9", "protocol": "tcp",
+        "sport": 50000, "dport": 23, "direction": "from-device", "group": 12, "count": 4, "class": "spoofed-binding",
+        "imitated": device.ueid(), "first_ms": NOW * 1000, "last_ms": NOW * 1000,
+    });
+    let bindings = json!([{ "ueid": other.ueid(), "mac": "02:00:5e:00:00:02", "addresses": ["10.0.0.2"] }]);
+    let open = json!([{ "code": "ports-not-isolated", "good": false, "text": "p1 is open." }]);
+    let told = json!({ "gateway": "gw-1", "dns": asked(3, NOW), "violations": [imitation], "bindings": bindings,
+        "status": open });
+    report(&site, &gateway, told).expect(204);
+    // A gateway of an older version says less.
+    let old = json!({ "ueid": other.ueid(), "mac": "02:00:5e:00:00:02", "src": "10.0.0.2", "dst": "192.0.2.53",
+        "protocol": "udp", "sport": 50000, "dport": 53, "direction": "from-device", "group": 13, "count": 1,
+        "first_ms": NOW * 1000, "last_ms": NOW * 1000 });
+    report(&site, &gateway, json!({ "gateway": "gw-1", "dns": asked(4, NOW + 9), "violations": [old] }))
+        .expect(204);
+
+    let network = |device: &Device| {
+        site.get(&format!("/api/v1/devices/{}", device.ueid())).expect(200).json()["network"].clone()
+    };
+    let (first, second) = (network(&device), network(&other));
+    let dns = &first["dns"][0];
+    assert_eq!((&dns[0], &dns[1]["queries"], &dns[1]["tunnel"]), (&json!("gw-1"), &json!(7), &json!(10)));
+    assert_eq!(dns[1]["domain"], "evil.example");
+    let classes = |network: &Value| -> Vec<String> {
+        let violations = network["violations"].as_array().unwrap();
+        let mut classes: Vec<_> =
+            violations.iter().map(|one| one[1]["class"].as_str().unwrap().to_owned()).collect();
+        classes.sort();
+        classes
+    };
+    assert_eq!(classes(&first), ["spoofed-binding"]);
+    assert_eq!(classes(&second), ["resolver", "spoofed-binding"]);
+    assert_eq!(
+        (&first["violations"][0][1]["imitated"], second["dns"].as_array().unwrap().len()),
+        (&json!(device.ueid()), 0)
+    );
+    let page = site.get(&format!("/devices/{}", device.ueid())).expect(200).text();
+    assert!(page.contains("It says nothing against it."), "the page says so");
+
+    let gateways = site.get("/api/v1/gateways").expect(200).json();
+    assert_eq!(gateways[0]["status"], open, "and what it did not say anew it did not change");
+}

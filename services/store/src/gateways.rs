@@ -2,8 +2,8 @@ use serde_json::{Value, json};
 use sqlx::{Row, sqlite::SqliteRow};
 
 use crate::{
-    AuditEntry, Change, DeviceFlow, DeviceId, Error, FlowUse, Hold, ReleaseId, Store, Timestamp,
-    device_flows, devices::release_column, flow_uses, holds::hold, writer::Transaction,
+    AuditEntry, Change, DeviceFlow, DeviceId, DnsUse, Error, FlowUse, Hold, ReleaseId, Store, Timestamp,
+    device_flows, devices::release_column, dns_uses, flow_uses, holds::hold, writer::Transaction,
 };
 
 /// An enforcement point that was heard of.
@@ -17,6 +17,8 @@ pub struct Gateway {
     pub last_seen: Timestamp,
     /// The revision it last asked from.
     pub revision: u64,
+    /// How it stands, in JSON.
+    pub status: String,
 }
 
 /// What a gateway says in one report.
@@ -36,6 +38,10 @@ pub struct GatewayReport {
     pub used: Vec<FlowUse>,
     /// What devices did since the last report.
     pub flows: Vec<DeviceFlow>,
+    /// What devices asked since the last report.
+    pub dns: Vec<DnsUse>,
+    /// How it stands, in JSON; nothing if it does not say.
+    pub status: Option<String>,
 }
 
 /// A release whose policy stands ready on a gateway.
@@ -103,6 +109,10 @@ pub struct Violation {
     pub direction: String,
     /// Log group of the rule that dropped them.
     pub group: u16,
+    /// What was wrong, in a word.
+    pub class: String,
+    /// The device whose address or MAC was used without the other.
+    pub imitated: Option<DeviceId>,
     /// DNS name of the far end, if the gateway saw one.
     pub name: Option<String>,
     /// How many.
@@ -170,6 +180,12 @@ impl Store {
                         flow_uses::add(transaction, &gateway, used).await?;
                     }
                     device_flows::add(transaction, report.flows).await?;
+                    for used in report.dns {
+                        dns_uses::add(transaction, &gateway, used).await?;
+                    }
+                    if let Some(status) = report.status {
+                        stands(transaction, &gateway, status, at).await?;
+                    }
                     Ok(())
                 })
             })
@@ -186,6 +202,7 @@ impl Store {
                     first_seen: Timestamp::from_micros(row.try_get("first_seen")?),
                     last_seen: Timestamp::from_micros(row.try_get("last_seen")?),
                     revision: row.try_get::<i64, _>("revision")?.cast_unsigned(),
+                    status: row.try_get("status")?,
                 })
             })
             .collect()
@@ -264,6 +281,26 @@ impl Store {
              ORDER BY last_at DESC LIMIT $3",
         )
         .bind(device.map(DeviceId::as_bytes))
+        .bind(since.micros())
+        .bind(limit)
+        .fetch_all(&self.readers)
+        .await?;
+        rows.iter().map(|row| Ok((row.try_get("gateway")?, violation(row)?))).collect()
+    }
+
+    /// Packets dropped since a time, newest first, that a device sent or was sent, or that somebody sent with its MAC or address.
+    pub async fn violations_about(
+        &self,
+        device: &DeviceId,
+        since: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<(String, Violation)>, Error> {
+        let rows = sqlx::query(
+            "SELECT * FROM violations WHERE (device = $1 OR imitated = $1 OR (class = 'spoofed-binding'
+             AND mac IN (SELECT mac FROM bindings WHERE device = $1))) AND last_at >= $2
+             ORDER BY last_at DESC LIMIT $3",
+        )
+        .bind(device.as_bytes())
         .bind(since.micros())
         .bind(limit)
         .fetch_all(&self.readers)
@@ -494,7 +531,8 @@ async fn violate(transaction: &mut Transaction, gateway: &str, violation: Violat
     // A count that grew since the last report replaces the smaller one, and the last packet the one before.
     sqlx::query(
         "INSERT INTO violations (gateway, device, mac, src, dst, protocol, sport, dport, direction, log_group, name,
-         count, first_at, last_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+         count, first_at, last_at, class, imitated)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
          ON CONFLICT (gateway, mac, dst, protocol, dport, direction, first_at) DO UPDATE SET
          src = iif(excluded.last_at >= last_at, excluded.src, src),
          sport = iif(excluded.last_at >= last_at, excluded.sport, sport),
@@ -515,10 +553,32 @@ async fn violate(transaction: &mut Transaction, gateway: &str, violation: Violat
     .bind(violation.count.cast_signed())
     .bind(violation.first.micros())
     .bind(violation.last.micros())
+    .bind(violation.class)
+    .bind(violation.imitated.as_ref().map(|device| device.as_bytes().to_vec()))
     .execute(&mut transaction.connection)
     .await?;
-    if let Some(device) = violation.device {
+    for device in violation.device.into_iter().chain(violation.imitated) {
         transaction.changed(Change::Network(device));
+    }
+    Ok(())
+}
+
+/// Remembers how a gateway stands. A change is audited: it may be that somebody opened a way round the rules.
+async fn stands(
+    transaction: &mut Transaction,
+    gateway: &str,
+    status: String,
+    at: Timestamp,
+) -> Result<(), Error> {
+    let changed = sqlx::query("UPDATE gateways SET status = $2 WHERE name = $1 AND status <> $2")
+        .bind(gateway.to_owned())
+        .bind(status.clone())
+        .execute(&mut transaction.connection)
+        .await?
+        .rows_affected();
+    if changed > 0 {
+        let status: Value = serde_json::from_str(&status).map_err(|_| Error::Corrupt("status"))?;
+        transaction.audit(about(at, gateway, "gateway.stands", json!({ "status": status })));
     }
     Ok(())
 }
@@ -539,9 +599,14 @@ fn applied(row: &SqliteRow) -> Result<Applied, Error> {
 }
 
 fn violation(row: &SqliteRow) -> Result<Violation, Error> {
-    let device: Option<Vec<u8>> = row.try_get("device")?;
+    let device = |column| {
+        let id: Option<Vec<u8>> = row.try_get(column)?;
+        id.map(|id| DeviceId::new(&id).ok_or(Error::Corrupt("device id"))).transpose()
+    };
     Ok(Violation {
-        device: device.map(|id| DeviceId::new(&id).ok_or(Error::Corrupt("device id"))).transpose()?,
+        device: device("device")?,
+        class: row.try_get("class")?,
+        imitated: device("imitated")?,
         mac: row.try_get("mac")?,
         src: row.try_get("src")?,
         dst: row.try_get("dst")?,

@@ -12,6 +12,7 @@ use super::*;
 mod advisories;
 mod campaigns;
 mod device_flows;
+mod dns_uses;
 mod durability;
 mod endorsements;
 mod flow_uses;
@@ -338,6 +339,8 @@ async fn growing_count_of_dropped_packets_is_counted_once() {
         dport: 6667,
         direction: "from-device".into(),
         group: 10,
+        class: "no-match".into(),
+        imitated: None,
         name: None,
         count,
         first: NOW,
@@ -350,6 +353,29 @@ async fn growing_count_of_dropped_packets_is_counted_once() {
     let stored = store.violations(Some(&device(1).id), NOW, 10).await.unwrap();
     assert_eq!(stored, [("gw".into(), violation(5))]);
     assert!(store.violations(None, NOW.plus_seconds(6), 10).await.unwrap().is_empty());
+
+    // What somebody sent with the address of one and the MAC of another is seen with both, and is neither's.
+    let spoofed = Violation {
+        device: None,
+        mac: "02:00:00:00:00:02".into(),
+        class: "spoofed-binding".into(),
+        imitated: Some(device(1).id),
+        ..violation(2)
+    };
+    let binding =
+        Binding { device: device(2).id, mac: spoofed.mac.clone(), addresses: vec!["10.0.0.3".into()] };
+    let report = GatewayReport {
+        violations: vec![spoofed.clone()],
+        bindings: vec![binding],
+        ..GatewayReport::default()
+    };
+    store.report("gw", report, NOW).await.unwrap();
+    let found = |told: Vec<(String, Violation)>| told.iter().any(|(_, one)| *one == spoofed);
+    for (index, seen) in [(1, true), (2, true), (3, false)] {
+        let id = device(index).id;
+        assert_eq!(found(store.violations_about(&id, NOW, 10).await.unwrap()), seen, "{index}");
+        assert!(!found(store.violations(Some(&id), NOW, 10).await.unwrap()), "{index}");
+    }
 }
 
 #[tokio::test]

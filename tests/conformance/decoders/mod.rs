@@ -6,6 +6,7 @@
 mod decision;
 mod evidence;
 mod foundation;
+mod gateway;
 mod onboarding;
 mod reference;
 mod update;
@@ -364,6 +365,11 @@ pub(crate) const DECODERS: &[Decoder] = &[
     Decoder { name: "trust_scan", read: decision::trust_scan, loose_end: false, levels: 1, folders: &[] },
     Decoder { name: "trust_policy", read: decision::trust_policy, loose_end: false, levels: 1, folders: &[] },
     Decoder { name: "trust_bundle", read: decision::trust_bundle, loose_end: false, levels: 0, folders: &[] },
+    Decoder { name: "gateway_frame", read: gateway::frame, loose_end: true, levels: 0, folders: &[] },
+    Decoder { name: "gateway_log", read: gateway::log, loose_end: true, levels: 0, folders: &[] },
+    Decoder { name: "gateway_flow", read: gateway::flow, loose_end: true, levels: 0, folders: &[] },
+    Decoder { name: "gateway_dns", read: gateway::dns, loose_end: true, levels: 0, folders: &[] },
+    Decoder { name: "gateway_radius", read: gateway::radius, loose_end: true, levels: 0, folders: &[] },
     Decoder { name: "device_state", read: decision::device_state, loose_end: false, levels: 1, folders: &[] },
 ];
 

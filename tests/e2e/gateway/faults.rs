@@ -213,7 +213,7 @@ fn a_flood_of_queries_keeps_nobody_from_an_answer() {
         enforcer.admit(binding(1), policy).unwrap();
         let shared = Shared::new(enforcer);
         let (sender, _told) = channel();
-        let servers = Upstream { servers: vec![at("198.51.100.2", 53)], private_domains: vec![] };
+        let servers = Upstream { servers: vec![at("198.51.100.2", 53)], ..Upstream::default() };
         let forwarder = Forwarder::new(Arc::new(shared.clone()) as Arc<dyn Names>, Arc::new(sender), servers);
         let socket = runtime.block_on(async { tokio::net::UdpSocket::bind("10.77.0.1:53").await.unwrap() });
         runtime.spawn(forwarder.serve_udp(socket));

@@ -46,6 +46,12 @@ pub(crate) struct Gateway {
     /// Resolver to ask for devices; without one devices get no names
     #[arg(long, value_name = "ADDR", value_parser = resolver)]
     dns_upstream: Vec<SocketAddr>,
+    /// Answer what devices ask other resolvers over port 53, in place of dropping it
+    #[arg(long, requires = "dns_upstream")]
+    dns_redirect: bool,
+    /// List of resolvers over HTTPS that devices may not use: a name, address or prefix a line
+    #[arg(long, value_name = "FILE")]
+    block_doh: Option<PathBuf>,
     /// Domain whose names may have private addresses
     #[arg(long, value_name = "DOMAIN")]
     private_domain: Vec<String>,
@@ -64,6 +70,9 @@ pub(crate) struct Gateway {
     /// TCP port of the admission service
     #[arg(long, value_name = "PORT", default_value_t = Config::ADMISSION_PORT)]
     admission_port: u16,
+    /// Let admitted devices have addresses that they are heard with, without new proof, where nobody else has them
+    #[arg(long)]
+    follow_addresses: bool,
     /// Access server that takes filters for its sessions by RADIUS (port 3799 unless given)
     #[arg(long, value_name = "ADDR", value_parser = access_server, requires = "access_server_secret")]
     access_server: Option<SocketAddr>,
@@ -95,11 +104,14 @@ pub(crate) fn run(command: Gateway, _printer: &Printer) -> Result<Answer, Failur
         wan: command.wan,
         lan_addresses: command.lan_address,
         dns_upstream: command.dns_upstream,
+        dns_redirect: command.dns_redirect,
+        block_doh: command.block_doh,
         private_domains: command.private_domain.into_iter().map(dotless).collect(),
         management: command.management,
         ntp: command.ntp,
         local_networks: command.local_network,
         admission_port: command.admission_port,
+        follow_addresses: command.follow_addresses,
         edge: EdgeConfig {
             access_server: command.access_server.zip(command.access_server_secret),
             named_filter: command.access_server_filter,

@@ -144,7 +144,7 @@ fn flow(flow: &DeclaredFlow) -> Vec<String> {
 pub(crate) fn dropped(dropped: &Dropped) -> [String; 3] {
     let packets = &dropped.packets;
     let far = packets.name.as_ref().unwrap_or(&packets.dst);
-    let why = dropped.why.as_ref().map(why).unwrap_or_default();
+    let why = dropped.why.as_ref().map_or_else(|| packets.class.clone(), why);
     let flow = format!("{} {} to {far} port {}{why}", packets.direction, packets.protocol, packets.dport);
     ["dropped".to_owned(), flow, format!("{} packets", packets.count)]
 }

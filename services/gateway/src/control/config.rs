@@ -27,6 +27,10 @@ pub struct Config {
     pub lan_addresses: Vec<IpAddr>,
     /// Resolvers to ask on behalf of devices. Without any there is no resolver.
     pub dns_upstream: Vec<SocketAddr>,
+    /// Answer devices that ask other resolvers, in their place.
+    pub dns_redirect: bool,
+    /// A list of resolvers over HTTPS that devices may not use.
+    pub block_doh: Option<PathBuf>,
     /// Domains whose names may have private addresses.
     pub private_domains: Vec<String>,
     /// Servers for attestation and update (TCP), open to every device that is not blocked.
@@ -37,6 +41,8 @@ pub struct Config {
     pub local_networks: Vec<(IpAddr, u8)>,
     /// TCP port of the admission service.
     pub admission_port: u16,
+    /// Let admitted devices have addresses that they are heard with and did not prove.
+    pub follow_addresses: bool,
     /// Who stands between the devices and the gateway.
     pub edge: EdgeConfig,
 }

@@ -18,7 +18,7 @@ use super::admission::Door;
 use super::hex::{self, hex};
 use super::names;
 use super::outbox::{MAX_WAITING, Outbox};
-use super::state::{Assessment, Changed, PolicyKey, State, Target};
+use super::state::{Assessment, Changed, Followed, PolicyKey, State, Target};
 use super::{Anchors, Attested, Journal, Saved, SavedName, SavedPolicy};
 use crate::{Binding, DeviceId, Enforcer, Error, Flow, Mac, Observer, PolicyId, Shared, Site, Wanted};
 
@@ -128,6 +128,42 @@ impl Controller {
         }
     }
 
+    /// Lets the device that is heard with an address have it until then, where that takes nothing from anybody.
+    pub(super) fn follow(&self, mac: Mac, address: IpAddr, until: i64, now: i64) -> Followed {
+        let mut inner = self.lock();
+        let outcome = inner.state.follow(mac, address, until, now);
+        if matches!(outcome, Followed::New(_)) {
+            self.settle(&mut inner, now);
+        }
+        outcome
+    }
+
+    /// Takes an address from the device with this MAC, unless somebody uses it still.
+    pub(super) fn release(&self, mac: Mac, address: IpAddr, now: i64) {
+        let mut inner = self.lock();
+        if !self.is_used(address) && inner.state.release(mac, address) {
+            tracing::info!(%mac, %address, "an address was given back, or its lease has ended");
+            self.settle(&mut inner, now);
+        }
+    }
+
+    /// Takes addresses that were not proven from devices that have not been heard with them for long and use them no more.
+    fn forget_outlived(&self, inner: &mut Inner, now: i64) {
+        for (mac, address) in inner.state.outlived(now) {
+            if self.is_used(address) {
+                inner.state.prolong(address, now.saturating_add(IN_USE));
+            } else {
+                tracing::info!(%mac, %address, "a device was not heard with an address for long");
+                inner.state.release(mac, address);
+            }
+        }
+    }
+
+    /// Whether there are flows of an address. Where that is not known, there may be.
+    fn is_used(&self, address: IpAddr) -> bool {
+        self.enforcer.with(|enforcer| enforcer.has_flows(address)).unwrap_or(true)
+    }
+
     /// Waits a moment, or less if something changed, and does what has come due.
     pub fn tick(&self, patience: Duration, now: impl Fn() -> i64) {
         let (mut inner, _timeout) =
@@ -186,6 +222,7 @@ impl Controller {
     }
 
     fn settle(&self, inner: &mut Inner, now: i64) {
+        self.forget_outlived(inner, now);
         let changed = inner.assess(now);
         if let Err(error) = self.save(inner, &changed) {
             tracing::error!(%error, "the journal cannot be written");
@@ -204,7 +241,8 @@ impl Controller {
         }
         self.tell(inner, now);
         inner.overrides_due = inner.state.overrides_due(now);
-        inner.due = inner.assessed.values().filter_map(|made| made.due).chain(inner.overrides_due).min();
+        let others = inner.overrides_due.into_iter().chain(inner.state.follow_due());
+        inner.due = inner.assessed.values().filter_map(|made| made.due).chain(others).min();
         self.bell.notify_all();
     }
 
@@ -484,6 +522,9 @@ impl Inner {
         wanted
     }
 }
+
+/// Seconds for which an address stays that has flows, after which they are looked for again.
+const IN_USE: i64 = 300;
 
 /// Seconds between attempts after the kernel or the journal failed.
 const RETRY: i64 = 2;

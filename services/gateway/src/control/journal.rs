@@ -3,7 +3,7 @@
 //! One file an object, each replaced as a whole: written beside, synchronised, renamed. `site.json` holds what narrows
 //! everywhere and must not be lost; a device or release that cannot be read is left out, which narrows too.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write as _};
 use std::net::IpAddr;
@@ -78,6 +78,9 @@ pub struct SavedDevice {
     pub mac: Option<String>,
     /// Addresses it was admitted from.
     pub addresses: Vec<IpAddr>,
+    /// Those of the addresses that it was only heard with, and until when it has them, in seconds since 1970.
+    #[serde(default)]
+    pub followed: BTreeMap<IpAddr, i64>,
     /// Its newest signed result.
     pub result: Option<Base64Url>,
     /// What a person leaves it.

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use crate::{Error, Interface, Mac};
+use crate::{AddressRange, Error, Interface, Mac};
 
 /// Whether there is an interface of this name.
 pub(super) fn exists(interface: &Interface) -> Result<bool, Error> {
@@ -19,10 +19,30 @@ pub(super) fn addresses(interface: &Interface) -> Result<Vec<IpAddr>, Error> {
     Ok(infos.filter_map(|info| info.get("local")?.as_str()?.parse().ok()).collect())
 }
 
+/// Networks of an interface, without those that every link has.
+pub(super) fn networks(interface: &Interface) -> Result<Vec<AddressRange>, Error> {
+    let found = ask(&["addr", "show", "scope", "global", "dev", interface.as_str()])?;
+    let infos = found.iter().filter_map(|link| link.get("addr_info")?.as_array()).flatten();
+    let network = |info: &Value| {
+        let address = info.get("local")?.as_str()?.parse().ok()?;
+        let length = u8::try_from(info.get("prefixlen")?.as_u64()?).ok()?;
+        Some(AddressRange::of_prefix(address, length))
+    };
+    Ok(infos.filter_map(network).collect())
+}
+
 /// Ports of a bridge; none of any other interface.
 pub(super) fn ports(bridge: &Interface) -> Result<Vec<Interface>, Error> {
     let found = ask(&["link", "show", "master", bridge.as_str()])?;
     found.iter().filter_map(|link| link.get("ifname")?.as_str()).map(Interface::new).collect()
+}
+
+/// Ports of a bridge through which frames pass to other ports of it.
+pub(super) fn open_ports(bridge: &Interface) -> Result<Vec<String>, Error> {
+    let found = ask(&["-details", "link", "show", "master", bridge.as_str()])?;
+    let isolated = |link: &Value| link.get("linkinfo")?.get("info_slave_data")?.get("isolated")?.as_bool();
+    let open = found.iter().filter(|link| isolated(link) != Some(true));
+    Ok(open.filter_map(|link| Some(link.get("ifname")?.as_str()?.to_owned())).collect())
 }
 
 /// The MAC address of a neighbour that we just spoke with.

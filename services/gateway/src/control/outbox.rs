@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-use api::{Applied, Binding, FlowRecord, GatewayReport, Refused, Staged, Used, Violation};
+use api::{
+    Applied, Binding, DnsUse, FlowRecord, GatewayReport, GatewayStatus, Refused, Staged, Used, Violation,
+};
 
 use super::State;
-use crate::{DeviceId, ViolationKind};
+use crate::{Asked, DeviceId, ViolationKind};
 
 /// Violations that wait, and entries of one sort in one report, at most.
 pub const MAX_WAITING: usize = 4096;
@@ -34,6 +36,10 @@ struct Waiting {
     used: BTreeMap<(String, String, String), Used>,
     /// What devices did, by device, who began it, protocol, port and the other end.
     flows: BTreeMap<(String, String, String, u16, String), FlowRecord>,
+    /// What devices asked.
+    dns: BTreeMap<String, DnsUse>,
+    /// How the gateway stands, by what it is about.
+    status: BTreeMap<&'static str, GatewayStatus>,
 }
 
 /// Violations that count as one: the store keeps them apart by the same, with the time of the first. What a stranger sent
@@ -45,7 +51,7 @@ struct Kind {
     protocol: String,
     port: u16,
     direction: String,
-    group: u16,
+    class: String,
 }
 
 #[derive(Debug)]
@@ -95,6 +101,22 @@ impl Outbox {
         self.with(|waiting| waiting.add_flow(record));
     }
 
+    /// What a device asked; it adds up until it is told.
+    pub fn asked(&self, used: DnsUse) {
+        self.with(|waiting| waiting.add_dns(used));
+    }
+
+    /// How something stands; told when it changes.
+    pub fn stands(&self, about: &'static str, code: &str, good: bool, text: String) {
+        self.with(|waiting| {
+            let status = GatewayStatus { code: code.to_owned(), good, text };
+            if waiting.status.get(about) != Some(&status) {
+                waiting.status.insert(about, status);
+                waiting.due = true;
+            }
+        });
+    }
+
     /// Packets that were dropped; counts of one kind add up from the first of them.
     pub fn violated(&self, violation: Violation) {
         self.with(|waiting| {
@@ -104,7 +126,7 @@ impl Outbox {
                 protocol: violation.protocol.clone(),
                 port: violation.dport,
                 direction: violation.direction.clone(),
-                group: violation.group,
+                class: violation.class.clone(),
             };
             if let Some(counted) = waiting.violations.get_mut(&kind) {
                 let total = &mut counted.total;
@@ -157,7 +179,14 @@ impl Outbox {
         {
             flows.push(some);
         }
+        let mut dns = Vec::new();
+        while dns.len() < MAX_WAITING
+            && let Some((_, some)) = waiting.dns.pop_first()
+        {
+            dns.push(some);
+        }
         let left = waiting.applied.is_empty()
+            && waiting.dns.is_empty()
             && waiting.bindings.is_empty()
             && waiting.used.is_empty()
             && waiting.flows.is_empty();
@@ -172,6 +201,8 @@ impl Outbox {
             bindings,
             used,
             flows,
+            dns,
+            status: waiting.status.values().cloned().collect(),
         }
     }
 
@@ -188,6 +219,7 @@ impl Outbox {
             }
             report.used.into_iter().for_each(|used| waiting.add(used));
             report.flows.into_iter().for_each(|record| waiting.add_flow(record));
+            report.dns.into_iter().for_each(|used| waiting.add_dns(used));
             // Totals are still there; those that were sent are sent again with what was added since.
             let lost: Vec<(String, String, u16)> = report
                 .violations
@@ -249,6 +281,15 @@ impl Waiting {
         self.due = true;
     }
 
+    fn add_dns(&mut self, used: DnsUse) {
+        if let Some(total) = self.dns.get_mut(&used.ueid) {
+            total.add(&used);
+        } else if self.dns.len() < State::MAX_DEVICES {
+            self.dns.insert(used.ueid.clone(), used);
+        }
+        self.due = true;
+    }
+
     /// Kinds that were told and are quiet go first.
     fn make_room(&mut self) {
         while self.violations.len() >= MAX_WAITING {
@@ -257,6 +298,25 @@ impl Waiting {
             let Some(oldest) = oldest.map(|(kind, _)| kind.clone()) else { return };
             self.violations.remove(&oldest);
         }
+    }
+}
+
+/// What a device asked, as it is reported.
+pub(super) fn asked(device: &DeviceId, asked: Asked, now_ms: i64) -> DnsUse {
+    if let Some(domain) = &asked.domain {
+        tracing::warn!(device.id = %device, domain, names = asked.tunnel, "questions look like a tunnel");
+    }
+    let Asked { queries, nxdomain, outside, private, blocked, tunnel, domain } = asked;
+    DnsUse {
+        ueid: device.to_string(),
+        queries,
+        nxdomain,
+        outside,
+        private,
+        blocked,
+        tunnel,
+        domain,
+        last_ms: now_ms,
     }
 }
 
@@ -280,9 +340,11 @@ pub(super) fn violation(violation: &crate::Violation, name: Option<String>, now_
         group: match violation.kind {
             ViolationKind::FromDevice => 10,
             ViolationKind::ToDevice => 11,
-            ViolationKind::UnknownDevice => 12,
+            ViolationKind::UnknownDevice | ViolationKind::SpoofedBinding => 12,
             ViolationKind::Resolver => 13,
         },
+        class: violation.class().to_owned(),
+        imitated: violation.imitated.as_ref().map(DeviceId::to_string),
         count: violation.count,
         first_ms: now_ms.saturating_sub(over),
         last_ms: now_ms,
@@ -319,6 +381,8 @@ mod tests {
             dport: 23,
             direction: "from-device".into(),
             group: 10,
+            class: "no-match".into(),
+            imitated: None,
             count,
             first_ms: at,
             last_ms: at,
@@ -346,7 +410,12 @@ mod tests {
     #[test]
     fn the_last_packet_is_told_and_strangers_are_apart() {
         let outbox = Outbox::default();
-        outbox.violated(Violation { ueid: None, group: 12, ..dropped("192.0.2.1", 1, 10) });
+        outbox.violated(Violation {
+            ueid: None,
+            group: 12,
+            class: "unknown-device".into(),
+            ..dropped("192.0.2.1", 1, 10)
+        });
         outbox.violated(dropped("192.0.2.1", 1, 20));
         outbox.violated(Violation { sport: 5001, src: "10.0.0.3".into(), ..dropped("192.0.2.1", 1, 30) });
         let told: Vec<_> = outbox
@@ -378,6 +447,40 @@ mod tests {
         let report = outbox.collect("gw", Duration::ZERO);
         assert_eq!(report.applied.iter().map(|a| a.ueid.as_str()).collect::<Vec<_>>(), ["01", "02"]);
         assert_eq!(report.violations.iter().map(|v| v.count).collect::<Vec<_>>(), [2]);
+    }
+
+    #[test]
+    fn questions_add_up_and_how_it_stands_is_told_with_every_report() {
+        let used = |queries, domain: Option<&str>, last_ms| DnsUse {
+            ueid: "01".into(),
+            queries,
+            tunnel: 1,
+            domain: domain.map(str::to_owned),
+            last_ms,
+            ..DnsUse::default()
+        };
+        let outbox = Outbox::default();
+        outbox.stands("ports", "ports-isolated", true, "p0".into());
+        outbox.asked(used(3, Some("a.example"), 10));
+        let lost = outbox.collect("gw", Duration::ZERO);
+        outbox.asked(used(4, None, 20));
+        outbox.put_back(lost);
+        let told = outbox.collect("gw", Duration::ZERO);
+        let sum = DnsUse {
+            queries: 7,
+            tunnel: 2,
+            domain: Some("a.example".into()),
+            last_ms: 20,
+            ..used(0, None, 0)
+        };
+        assert_eq!((told.dns, told.status.len()), (vec![sum], 1));
+        outbox.stands("ports", "ports-isolated", true, "p0".into());
+        outbox.stands("ports", "ports-not-isolated", false, "p1".into());
+        let told = outbox.collect("gw", Duration::from_secs(60));
+        assert_eq!(
+            told.status.iter().map(|status| status.code.as_str()).collect::<Vec<_>>(),
+            ["ports-not-isolated"]
+        );
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The process: threads around the controller. Each ends with the gateway; the rules stay in the kernel.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -14,13 +14,15 @@ use tokio::runtime::Runtime;
 use super::admission::Admission;
 use super::controller::{Controller, now_ms};
 use super::edge::{self, Bell, Edge};
+use super::follow::Following;
 use super::names::Observed;
 use super::outbox::{self, Outbox};
+use super::resolvers::Resolvers;
 use super::servers::Servers;
-use super::{Anchors, Client, Config, Journal, StartError, link, traffic};
+use super::{Anchors, Client, Config, Journal, StartError, link, standing, traffic};
 use crate::{
     AddressRange, Class, Conntrack, Endings, Endpoint, Event, Forwarder, Interface, Listener, Observer, Site,
-    Upstream, Wanted, watch,
+    Upstream, Wanted, hear, watch,
 };
 
 /// A gateway at work, in the network namespace of the thread that started it.
@@ -54,6 +56,7 @@ impl Gateway {
         let (sender, events) = channel();
         let observer: Arc<dyn Observer> = Arc::new(sender);
         let now = now_ms() / 1000;
+        let hearing = site.site.clone();
         let kernel = (site.site, site.wanted);
         let controller = Controller::open(
             anchors,
@@ -71,10 +74,11 @@ impl Gateway {
         let bell = Arc::new(Bell::default());
         let mut gateway =
             Self { controller, outbox, stop, bell, threads: Vec::new(), runtime: Some(runtime()?) };
-        gateway.open_services(&config, &site.listen, &lan, &names, &observer)?;
-        gateway.open_telemetry(Arc::clone(&names), observer, events)?;
+        gateway.open_services(&config, (&site.listen, site.resolvers), &lan, &names, &observer)?;
+        gateway.open_hearing(hearing, lan.clone(), Arc::clone(&observer))?;
+        gateway.open_telemetry(site.following, Arc::clone(&names), observer, events)?;
         gateway.open_server(&config, client)?;
-        gateway.open_clock(names)?;
+        gateway.open_clock(lan, names)?;
         gateway.open_lookup(site.servers)?;
         gateway.open_edge(edge)?;
         tracing::info!(lan = config.lan, wan = config.wan, "the gateway enforces");
@@ -99,7 +103,7 @@ impl Gateway {
     fn open_services(
         &mut self,
         config: &Config,
-        listen: &[IpAddr],
+        (listen, resolvers): (&[IpAddr], BTreeSet<String>),
         lan: &Interface,
         names: &Arc<Observed>,
         observer: &Arc<dyn Observer>,
@@ -120,9 +124,19 @@ impl Gateway {
         let upstream = Upstream {
             servers: config.dns_upstream.clone(),
             private_domains: config.private_domains.clone(),
+            resolvers,
         };
         let forwarder =
             Forwarder::new(Arc::clone(names) as Arc<dyn crate::Names>, Arc::clone(observer), upstream);
+        let (asked, outbox) = (Arc::clone(&forwarder), Arc::clone(&self.outbox));
+        runtime.spawn(async move {
+            loop {
+                tokio::time::sleep(TELL_QUESTIONS).await;
+                for (device, asked) in asked.take_habits() {
+                    outbox.asked(outbox::asked(&device, asked, now_ms()));
+                }
+            }
+        });
         for address in listen {
             let at = SocketAddr::new(*address, DNS);
             let socket = bind(runtime, UdpSocket::bind(at), "the resolver", at)?;
@@ -133,9 +147,37 @@ impl Gateway {
         Ok(())
     }
 
+    /// From the link to whoever makes something of it. A kernel that shows no frames is no reason not to enforce.
+    fn open_hearing(
+        &mut self,
+        site: Site,
+        lan: Interface,
+        observer: Arc<dyn Observer>,
+    ) -> Result<(), StartError> {
+        let (stop, outbox) = (Arc::clone(&self.stop), Arc::clone(&self.outbox));
+        self.spawn("hear", move || {
+            let tell = |heard| observer.observe(Event::Heard(heard));
+            let outcome = hear::Capture::open(&site).and_then(|capture| {
+                outbox.stands(
+                    "hearing",
+                    "hearing",
+                    true,
+                    "What devices say on the link is heard.".to_owned(),
+                );
+                hear::listen(capture, site, &|| link::ports(&lan), &tell, &stop.flag)
+            });
+            if let Err(error) = outcome {
+                tracing::warn!(%error, "what devices say on the link is not heard");
+                let text = "What devices say on the link is not heard.".to_owned();
+                outbox.stands("hearing", "not-hearing", false, text);
+            }
+        })
+    }
+
     /// From the kernel's log to the server.
     fn open_telemetry(
         &mut self,
+        following: Following,
         names: Arc<Observed>,
         observer: Arc<dyn Observer>,
         events: Receiver<Event>,
@@ -168,7 +210,7 @@ impl Gateway {
         self.spawn("events", move || {
             while !stop.is_set() {
                 match events.recv_timeout(TICK) {
-                    Ok(event) => note(event, &names, &controller, &outbox, &bell),
+                    Ok(event) => note(event, &following, &names, &controller, &outbox, &bell),
                     Err(RecvTimeoutError::Timeout) => {}
                     Err(RecvTimeoutError::Disconnected) => return,
                 }
@@ -188,8 +230,10 @@ impl Gateway {
     }
 
     /// What happens by itself.
-    fn open_clock(&mut self, names: Arc<Observed>) -> Result<(), StartError> {
-        let (stop, controller) = (Arc::clone(&self.stop), Arc::clone(&self.controller));
+    fn open_clock(&mut self, lan: Interface, names: Arc<Observed>) -> Result<(), StartError> {
+        let (stop, controller, outbox) =
+            (Arc::clone(&self.stop), Arc::clone(&self.controller), Arc::clone(&self.outbox));
+        standing::look(&lan, controller.enforcer(), &outbox);
         self.spawn("clock", move || {
             let (mut looked, mut saved) = (Instant::now(), Instant::now());
             while !stop.is_set() {
@@ -202,6 +246,7 @@ impl Gateway {
                 }
                 if looked.elapsed() >= RECONCILE {
                     controller.reconcile();
+                    standing::look(&lan, controller.enforcer(), &outbox);
                     looked = Instant::now();
                 }
             }
@@ -303,7 +348,14 @@ fn send(client: &Client, outbox: &Outbox, name: &str, stop: &Stop) {
 }
 
 /// What an event means to the record, the decisions and the log.
-fn note(event: Event, names: &Observed, controller: &Controller, outbox: &Outbox, bell: &Bell) {
+fn note(
+    event: Event,
+    following: &Following,
+    names: &Observed,
+    controller: &Controller,
+    outbox: &Outbox,
+    bell: &Bell,
+) {
     match event {
         Event::Violation(violation) => {
             let now = now_ms();
@@ -331,6 +383,7 @@ fn note(event: Event, names: &Observed, controller: &Controller, outbox: &Outbox
         Event::PrivateAnswer { device, name, address } => {
             tracing::warn!(device.id = %device, name, %address, "a public name with a private address was withheld");
         }
+        Event::Heard(heard) => following.heard(controller, &heard, now_ms() / 1000),
         Event::Rebuilt { reason } => tracing::warn!(reason, "the packet filter was rebuilt"),
         Event::Overflow { packets } => tracing::warn!(packets, "dropped packets are missing from reports"),
     }
@@ -341,6 +394,9 @@ struct Place {
     site: Site,
     wanted: Wanted,
     listen: Vec<IpAddr>,
+    following: Following,
+    /// Names of resolvers that devices may not use.
+    resolvers: BTreeSet<String>,
     servers: Servers,
 }
 
@@ -378,6 +434,12 @@ impl Place {
             site.basics.extend(listen.iter().map(service(UDP, DNS)));
             site.basics.extend(listen.iter().map(service(TCP, DNS)));
         }
+        if config.dns_redirect && !config.dns_upstream.is_empty() {
+            let first = |v6: bool| listen.iter().find(move |address| address.is_ipv6() == v6);
+            site.resolvers.extend([false, true].into_iter().filter_map(first));
+        }
+        let blocked = Resolvers::load(config.block_doh.as_deref())?;
+        site.blocked = blocked.addresses;
         site.basics.extend(config.ntp.iter().map(service(UDP, NTP)));
         let single = |address: &IpAddr| AddressRange::of_prefix(*address, u8::MAX);
         let local =
@@ -388,7 +450,11 @@ impl Place {
         }
         classes.insert(Class::ntp(), config.ntp.iter().map(single).collect());
         let wanted = Wanted { classes, ..Wanted::default() };
-        Ok(Self { site, wanted, listen, servers })
+        let following = match config.follow_addresses {
+            true => Following::within(link::networks(lan)?),
+            false => Following::default(),
+        };
+        Ok(Self { site, wanted, listen, following, resolvers: blocked.names, servers })
     }
 }
 
@@ -474,6 +540,8 @@ const TICK: Duration = Duration::from_millis(250);
 const RECONCILE: Duration = Duration::from_secs(120);
 /// How often addresses of names are written down.
 const SAVE_NAMES: Duration = Duration::from_secs(5);
+/// How often the server is told what devices ask.
+const TELL_QUESTIONS: Duration = Duration::from_secs(10);
 /// How long the server hears nothing when there is nothing to tell.
 const HEARTBEAT: Duration = Duration::from_secs(30);
 /// First wait after a failure, and the longest.

@@ -86,6 +86,18 @@ pub(super) fn addresses(question: &Query, answer: &Message) -> (Vec<IpAddr>, u32
     (found, lifetime)
 }
 
+/// What the resolver makes of an upstream's answer to the question that the answer repeats: the addresses that are permitted for it,
+/// and the answer as a device gets it. Nothing, if it is no message with one question.
+pub fn answered(bytes: &[u8]) -> Option<(Vec<IpAddr>, Vec<u8>)> {
+    let answer = Message::from_vec(bytes).ok()?;
+    let mut query = Message::query();
+    query.queries.clone_from(&answer.queries);
+    let asked = question(&query).ok()?;
+    let (found, _lifetime) = addresses(asked, &answer);
+    let released = release(&query, asked, answer).to_vec().ok()?;
+    Some((found, released))
+}
+
 /// The question's name and the aliases it leads to.
 fn chain(start: &Name, answer: &Message) -> Vec<Name> {
     let mut chain = vec![start.clone()];

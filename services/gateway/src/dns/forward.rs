@@ -1,9 +1,9 @@
 //! The sockets of the resolver.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use hickory_proto::op::{Edns, Message, Query, ResponseCode};
@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use super::answer::{
     addresses, hints_addresses, is_address, matches, plain, question, release, without_data,
 };
-use super::{Names, Standing};
+use super::{Asked, Habits, Names, Standing};
 use crate::{DeviceId, Event, Observer};
 
 /// Whom to ask, and what to believe.
@@ -24,6 +24,8 @@ pub struct Upstream {
     pub servers: Vec<SocketAddr>,
     /// Names under these may have private addresses (split DNS). Lower case, without dots at either end.
     pub private_domains: Vec<String>,
+    /// Names of resolvers over HTTPS that devices may not use, and all below them. Written in the same way.
+    pub resolvers: BTreeSet<String>,
 }
 
 /// The resolver that devices are given.
@@ -33,6 +35,7 @@ pub struct Forwarder {
     upstream: Upstream,
     busy: Mutex<HashMap<IpAddr, usize>>,
     told: Mutex<Told>,
+    habits: Mutex<Habits>,
 }
 
 /// Names outside policies that were told within the current period.
@@ -45,7 +48,19 @@ impl Forwarder {
     /// A resolver that asks `upstream`.
     pub fn new(names: Arc<dyn Names>, observer: Arc<dyn Observer>, upstream: Upstream) -> Arc<Self> {
         let told = Told { since: Instant::now(), names: HashSet::new() };
-        Arc::new(Self { names, observer, upstream, busy: Mutex::default(), told: Mutex::new(told) })
+        Arc::new(Self {
+            names,
+            observer,
+            upstream,
+            busy: Mutex::default(),
+            told: Mutex::new(told),
+            habits: Mutex::default(),
+        })
+    }
+
+    /// What devices asked since the last call.
+    pub fn take_habits(&self) -> Vec<(DeviceId, Asked)> {
+        self.habits().take(Instant::now())
     }
 
     /// Answers datagrams for ever. Bind the socket to the address that devices ask, so that answers come from it.
@@ -123,12 +138,19 @@ impl Forwarder {
             Standing::Listed(device) => (device, true),
             Standing::Unlisted { device, restricted } => {
                 self.tell(&device, &name, restricted);
+                self.habits().count(&device, |asked| asked.outside += 1);
                 if restricted {
+                    self.habits().asks(&device, &name, Instant::now());
                     return without_data(query, ResponseCode::Refused);
                 }
                 (device, false)
             }
         };
+        self.habits().asks(&device, &name, Instant::now());
+        if self.is_resolver(&name) {
+            self.habits().count(&device, |asked| asked.blocked += 1);
+            return without_data(query, ResponseCode::Refused);
+        }
         if hints_addresses(question.query_type) {
             // Its hints would send the device to addresses that no set has; with none it asks for A and AAAA.
             return without_data(query, ResponseCode::NoError);
@@ -136,11 +158,15 @@ impl Forwarder {
         let Some(answer) = self.ask(question).await else {
             return without_data(query, ResponseCode::ServFail);
         };
+        if answer.metadata.response_code == ResponseCode::NXDomain {
+            self.habits().count(&device, |asked| asked.nxdomain += 1);
+        }
         if is_address(question.query_type) {
             let (found, lifetime) = addresses(question, &answer);
             if let Some(address) =
                 found.iter().copied().find(|a| !mud::is_public(*a) && !self.may_be_private(&name))
             {
+                self.habits().count(&device, |asked| asked.private += 1);
                 self.observer.observe(Event::PrivateAnswer { device, name, address });
                 return without_data(query, ResponseCode::Refused);
             }
@@ -183,6 +209,21 @@ impl Forwarder {
             }
         }
         None
+    }
+
+    fn habits(&self) -> MutexGuard<'_, Habits> {
+        self.habits.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether a name, or one above it, is that of a resolver that devices may not use.
+    fn is_resolver(&self, name: &str) -> bool {
+        let mut rest = Some(name);
+        std::iter::from_fn(|| {
+            let this = rest?;
+            rest = this.split_once('.').map(|(_, above)| above);
+            Some(this)
+        })
+        .any(|name| self.upstream.resolvers.contains(name))
     }
 
     fn may_be_private(&self, name: &str) -> bool {

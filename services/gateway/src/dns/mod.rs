@@ -6,10 +6,13 @@
 
 mod answer;
 mod forward;
+mod habits;
 
 use std::net::IpAddr;
 
+pub use answer::answered;
 pub use forward::{Forwarder, Upstream};
+pub use habits::{Asked, Habits};
 
 use crate::{DeviceId, Error};
 

@@ -46,6 +46,22 @@ impl Shadow {
         }
     }
 
+    /// Makes the set of those that are not blocked hold an address of a policy's name for as long as it should, where the address is
+    /// blocked.
+    pub(super) fn put_shared(&self, tx: &mut Transaction, address: IpAddr, now: Instant) {
+        if !self.site.blocked.iter().any(|range| range.contains(address)) {
+            return;
+        }
+        let set = if address.is_ipv4() { "shared4" } else { "shared6" };
+        let known = self.names.values().flatten().filter(|known| known.address == address);
+        let left = known.map(|known| known.until.saturating_duration_since(now)).max();
+        nft!(*tx, "add element inet sextant", set, "{", address, "}");
+        nft!(*tx, "delete element inet sextant", set, "{", address, "}");
+        if let Some(left) = left.filter(|left| *left >= Duration::from_secs(1)) {
+            nft!(*tx, "add element inet sextant", set, "{", address, "timeout", Seconds(left), "}");
+        }
+    }
+
     /// The sets of a class, with its members.
     pub(super) fn make_class(&self, tx: &mut Transaction, class: &Class) {
         for family in [Family::V4, Family::V6] {

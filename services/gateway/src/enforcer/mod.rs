@@ -5,6 +5,7 @@
 //! rules or the new ones and never none.
 
 mod changes;
+mod link;
 mod names;
 mod reconcile;
 mod shadow;
@@ -24,8 +25,8 @@ use self::shadow::{Admitted, Shadow};
 use self::uses::Uses;
 use crate::conntrack::Conntrack;
 use crate::nft::{
-    Dropped, Element, Endpoint, Nft, Program, Service, Side, Site, Start, Table, Transaction, bridge,
-    class_set, install, read_dropped,
+    Dropped, Element, Endpoint, Nft, Program, Service, Side, Site, Start, Table, Transaction, class_set,
+    install, read_dropped,
 };
 use crate::radius::{self, Filter};
 use crate::{AddressRange, Binding, Class, DeviceId, Error, Event, Flow, Mac, Observer, PolicyId, kernel};
@@ -350,6 +351,12 @@ impl Enforcer {
     fn retire(&mut self, tx: &mut Transaction, device: &DeviceId) -> Option<Binding> {
         let Admitted { binding, .. } = self.shadow.devices.remove(device)?;
         delete_devices(tx, &own_elements(&binding));
+        if let Some(devices) = self.shadow.macs.get_mut(&binding.mac) {
+            devices.remove(device);
+            if devices.is_empty() {
+                self.shadow.macs.remove(&binding.mac);
+            }
+        }
         for address in &binding.addresses {
             self.shadow.holders.remove(address);
             for class in self.shadow.leave(&binding, *address) {
@@ -369,6 +376,7 @@ impl Enforcer {
                 self.change_class(tx, &class, *address, true);
             }
         }
+        self.shadow.macs.entry(binding.mac).or_default().insert(binding.device.clone());
         self.shadow.devices.insert(binding.device.clone(), Admitted { binding, policy });
     }
 
@@ -465,6 +473,11 @@ impl Enforcer {
             self.shadow.make_policy(&mut tx, staged, now);
             link(&mut tx, *id, &staged.names);
         }
+        let known: BTreeSet<IpAddr> =
+            self.shadow.names.values().flatten().map(|known| known.address).collect();
+        for address in known {
+            self.shadow.put_shared(&mut tx, address, now);
+        }
         let devices: Vec<(Element, PolicyId)> = self.wanted_elements().collect();
         add_devices(&mut tx, &devices);
         self.nft.commit(&tx)?;
@@ -480,14 +493,6 @@ impl Enforcer {
         self.shadow.devices.values().flat_map(|admitted| {
             own_elements(&admitted.binding).into_iter().map(|element| (element, admitted.policy))
         })
-    }
-
-    fn lock_bridge(&mut self) {
-        let Some(tx) = bridge(&self.shadow.site) else { return };
-        match self.nft.commit(&tx) {
-            Ok(()) => self.bridge_locked = true,
-            Err(error) => tracing::warn!(%error, "no second lock between bridge ports"),
-        }
     }
 }
 

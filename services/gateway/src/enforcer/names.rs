@@ -36,6 +36,9 @@ impl Enforcer {
                 }
             }
         }
+        for address in &changed {
+            self.shadow.put_shared(&mut tx, *address, now);
+        }
         self.commit(&tx)
     }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use mud::Family;
 
 use crate::nft::{Members, Place, PolicyNames, Program, Side, Site, Slot, View, policy_names};
-use crate::{AddressRange, Binding, Class, DeviceId, Flow, PolicyId};
+use crate::{AddressRange, Binding, Class, DeviceId, Flow, Mac, PolicyId};
 
 /// The wanted state. Everything in the kernel can be made from it.
 #[derive(Debug)]
@@ -16,6 +16,8 @@ pub(super) struct Shadow {
     pub(super) policies: BTreeMap<PolicyId, Staged>,
     pub(super) devices: BTreeMap<DeviceId, Admitted>,
     pub(super) holders: BTreeMap<IpAddr, DeviceId>,
+    /// Devices by their MAC: several may be behind one.
+    pub(super) macs: BTreeMap<Mac, BTreeSet<DeviceId>>,
     /// Members of the classes that the operator fills.
     pub(super) named: BTreeMap<Class, BTreeSet<AddressRange>>,
     /// Members of the other classes, and how many bindings bring each.
@@ -53,6 +55,7 @@ impl Shadow {
             policies: BTreeMap::new(),
             devices: BTreeMap::new(),
             holders: BTreeMap::new(),
+            macs: BTreeMap::new(),
             named: BTreeMap::new(),
             joined: BTreeMap::new(),
             names: BTreeMap::new(),

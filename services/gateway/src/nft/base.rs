@@ -10,7 +10,7 @@
 use std::net::IpAddr;
 
 use super::{Name, Part, Transaction, nft};
-use crate::{Error, Interface};
+use crate::{AddressRange, Error, Interface};
 
 /// What this gateway is asked to guard. Fixed for the life of an enforcer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +29,12 @@ pub struct Site {
     /// DNS and time for those that are not admitted yet: without a name or a clock nobody attests. What an admitted
     /// device may ask is for its policy to say.
     pub basics: Vec<Endpoint>,
+    /// Resolvers of the gateway, one of a family at most, that answer what devices ask others over port 53. Without any, such
+    /// questions are judged as what they are.
+    pub resolvers: Vec<IpAddr>,
+    /// Addresses of resolvers over HTTPS, to which no device may start anything, whatever its policy has of ranges. One that a
+    /// policy's name stands for is not among them.
+    pub blocked: Vec<AddressRange>,
     /// Send an ICMP error where a file says `reject`, instead of reading it as `drop` (RFC 8520, section 2).
     pub send_errors: bool,
     /// Turn packet forwarding on once the rules are in force.
@@ -45,6 +51,8 @@ impl Site {
             admission: None,
             management: Vec::new(),
             basics: Vec::new(),
+            resolvers: Vec::new(),
+            blocked: Vec::new(),
             send_errors: false,
             forwarding: true,
         })
@@ -81,11 +89,13 @@ fn body(site: &Site) -> Transaction {
     let mut tx = Transaction::new();
     nft!(tx, "add table inet sextant");
     sets(&mut tx, site);
+    blocked(&mut tx, site);
     violations(&mut tx);
     judgement(&mut tx);
     forward(&mut tx, site);
     input(&mut tx, site);
     output(&mut tx, site);
+    redirect(&mut tx, site);
     tx
 }
 
@@ -120,6 +130,24 @@ fn sets(tx: &mut Transaction, site: &Site) {
     nft!(*tx, "add element inet sextant services { udp . 53 , tcp . 53 , udp . 123 }");
     for Endpoint { protocol, port, .. } in &site.management {
         nft!(*tx, "add element inet sextant services {", *protocol, ".", *port, "}");
+    }
+}
+
+/// Resolvers over HTTPS, and of these the addresses that a policy's name stands for.
+fn blocked(tx: &mut Transaction, site: &Site) {
+    if site.blocked.is_empty() {
+        return;
+    }
+    for (blocked, shared, kind, v6) in [
+        ("blocked4", "shared4", "type ipv4_addr ;", false),
+        ("blocked6", "shared6", "type ipv6_addr ;", true),
+    ] {
+        nft!(*tx, "add set inet sextant", blocked, "{", kind, "flags interval ; }");
+        nft!(*tx, "add set inet sextant", shared, "{", kind, "flags timeout ; }");
+        let of_family = site.blocked.iter().filter(|range| range.first().is_ipv6() == v6).copied();
+        for some in crate::address::join(of_family.collect()).chunks(ELEMENTS_A_COMMAND) {
+            nft!(*tx, "add element inet sextant", blocked, "{", *some, "}");
+        }
     }
 }
 
@@ -176,6 +204,18 @@ fn violations(tx: &mut Transaction) {
     nft!(*tx, VIOLATION_FROM, "meta l4proto { tcp , udp } th dport { 53 , 853 } counter drop");
     nft!(*tx, VIOLATION_FROM, "update @rate_from { ether saddr", EACH, "}", ALL, "log group 10", HEADERS);
     nft!(*tx, VIOLATION_FROM, "counter drop");
+
+    nft!(*tx, "add chain inet sextant violation_resolver");
+    nft!(
+        *tx,
+        "add rule inet sextant violation_resolver update @rate_from { ether saddr",
+        EACH,
+        "}",
+        ALL,
+        "log group 13",
+        HEADERS
+    );
+    nft!(*tx, "add rule inet sextant violation_resolver counter drop");
 
     nft!(*tx, "add chain inet sextant violation_to");
     nft!(*tx, VIOLATION_TO, "update @rate_to4 { ip daddr", EACH, "}", ALL, "log group 11", HEADERS);
@@ -244,6 +284,10 @@ fn forward(tx: &mut Transaction, site: &Site) {
     nft!(*tx, FROM_LAN, "jump bind");
     nft!(*tx, FROM_LAN, KNOWN);
     nft!(*tx, FROM_LAN, NOT_A_START, "counter drop");
+    if !site.blocked.is_empty() {
+        nft!(*tx, FROM_LAN, "ip daddr @blocked4 ip daddr != @shared4 goto violation_resolver");
+        nft!(*tx, FROM_LAN, "ip6 daddr @blocked6 ip6 daddr != @shared6 goto violation_resolver");
+    }
     nft!(*tx, FROM_LAN, "jump judge_from");
     nft!(*tx, FROM_LAN, "oifname !=", lan, "goto pass");
     nft!(*tx, FROM_LAN, "jump toward_device");
@@ -289,6 +333,31 @@ fn output(tx: &mut Transaction, site: &Site) {
     nft!(*tx, "add rule inet sextant output oifname", Lan(&site.lan), "icmpv6 type nd-redirect drop");
 }
 
+/// What devices ask other resolvers goes to ours, and its answers come back from whom they asked. Policies judge it then as what
+/// it has become.
+fn redirect(tx: &mut Transaction, site: &Site) {
+    if site.resolvers.is_empty() {
+        return;
+    }
+    nft!(*tx, "add chain inet sextant resolve { type nat hook prerouting priority -100 ; policy accept ; }");
+    nft!(*tx, "add rule inet sextant resolve iifname !=", Lan(&site.lan), "return");
+    nft!(*tx, "add rule inet sextant resolve fib daddr type local return");
+    for resolver in &site.resolvers {
+        let (family, to) = match resolver {
+            IpAddr::V4(_) => ("meta nfproto ipv4", "counter dnat ip to"),
+            IpAddr::V6(_) => ("meta nfproto ipv6", "counter dnat ip6 to"),
+        };
+        nft!(
+            *tx,
+            "add rule inet sextant resolve",
+            family,
+            "meta l4proto { tcp , udp } th dport 53",
+            to,
+            *resolver
+        );
+    }
+}
+
 /// The second lock: frames between ports of the bridge are dropped even if port isolation is lost. Stateless,
 /// because not every kernel tracks connections in this family; `None` when the site names no ports.
 pub(crate) fn bridge(site: &Site) -> Option<Transaction> {
@@ -311,6 +380,8 @@ pub(crate) fn bridge(site: &Site) -> Option<Transaction> {
     Some(tx)
 }
 
+/// Elements are written a thousand at a time: the complaint about one repeats its line.
+const ELEMENTS_A_COMMAND: usize = 1000;
 const FORWARD: &str = "add rule inet sextant forward";
 const FROM_LAN: &str = "add rule inet sextant from_lan";
 const INPUT: &str = "add rule inet sextant input";

@@ -3,6 +3,7 @@
 mod base;
 mod context;
 mod dump;
+mod hearing;
 mod lower;
 mod program;
 mod render;
@@ -15,6 +16,7 @@ pub(crate) use base::{NFLOG_GROUPS, bridge, install, stamp};
 pub use context::{Nft, Table};
 pub use dump::Dropped;
 pub(crate) use dump::{Counter, Element, Found, read_counters, read_dropped};
+pub(crate) use hearing::{HEARING_GROUPS, hearing};
 pub use lower::{Lowered, Subject, lower};
 pub use program::{Extra, Peer, Program, Service, Side, Start};
 pub(crate) use program::{Key, Members, Peers, Place, Slot, Spot, TCP, UDP, View, slot};

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use super::Log;
-use crate::{Event, Violation, ViolationKind};
+use crate::{Event, Mac, Violation, ViolationKind};
 
 /// Violations by (device, remote, protocol, port). Bounded; what does not fit is counted.
 #[derive(Debug, Default)]
@@ -18,6 +18,8 @@ pub struct Aggregate {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Key {
     kind: ViolationKind,
+    /// Of packets that may be anybody's, whose frames they were in.
+    mac: Option<Mac>,
     local: IpAddr,
     remote: IpAddr,
     protocol: u8,
@@ -103,11 +105,13 @@ fn key(log: &Log) -> Key {
         ViolationKind::ToDevice => (flow.destination, flow.source),
         _ => (flow.source, flow.destination),
     };
-    Key { kind: log.kind, local, remote, protocol: flow.protocol, port: flow.destination_port }
+    let mac = log.mac.filter(|_| log.kind == ViolationKind::UnknownDevice);
+    Key { kind: log.kind, mac, local, remote, protocol: flow.protocol, port: flow.destination_port }
 }
 
 fn report(log: &Log, count: u64, over: Duration) -> Violation {
-    Violation { kind: log.kind, device: None, policy: log.policy, mac: log.mac, flow: log.flow, count, over }
+    let Log { kind, policy, mac, flow } = log.clone();
+    Violation { kind, device: None, policy, mac, flow, imitated: None, mirrored: false, count, over }
 }
 
 #[cfg(test)]

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::read_flow;
-use crate::netlink::{self, Message, Received, Request, Socket, messages};
+use crate::netlink::{self, Message, Received, Socket, messages};
+use crate::nflog::{self, HWADDR, MARK, PACKET, PAYLOAD};
 use crate::nft::NFLOG_GROUPS;
 use crate::{Error, Flow, Mac, PolicyId, ViolationKind};
 
@@ -32,14 +33,7 @@ impl Listener {
     pub fn open() -> Result<Self, Error> {
         let socket = Socket::open(WAIT)?;
         for group in NFLOG_GROUPS {
-            let configure = |kind: u16, value: &[u8]| {
-                let request = Request::new(CONFIG, netlink::REQUEST | netlink::ACK, 0, group);
-                socket.request(&request.attribute(kind, value).finish())
-            };
-            configure(NFULA_CFG_CMD, &[NFULNL_CFG_CMD_BIND])?;
-            let [a, b, c, d] = SNAPLEN.to_be_bytes();
-            configure(NFULA_CFG_MODE, &[a, b, c, d, NFULNL_COPY_PACKET, 0])?;
-            configure(NFULA_CFG_TIMEOUT, &FLUSH.to_be_bytes())?;
+            nflog::bind(&socket, group, SNAPLEN, FLUSH)?;
         }
         Ok(Self { socket, buffer: vec![0; netlink::DATAGRAM] })
     }
@@ -49,11 +43,14 @@ impl Listener {
         match self.socket.receive(&mut self.buffer)? {
             Received::Nothing => Ok(Vec::new()),
             Received::Overrun => Ok(vec![None]),
-            Received::Datagram(datagram) => {
-                Ok(messages(datagram).filter_map(|m| read(&m)).map(Some).collect())
-            }
+            Received::Datagram(datagram) => Ok(read_logs(datagram).into_iter().map(Some).collect()),
         }
     }
+}
+
+/// The packets in a datagram of the kernel's log. What is not well-formed is left out.
+pub fn read_logs(datagram: &[u8]) -> Vec<Log> {
+    messages(datagram).filter_map(|message| read(&message)).collect()
 }
 
 fn read(message: &Message<'_>) -> Option<Log> {
@@ -68,17 +65,10 @@ fn read(message: &Message<'_>) -> Option<Log> {
         _ => return None,
     };
     let attributes = message.attributes();
-    let mark =
-        attributes.find_kind(NFULA_MARK).and_then(|bytes| Some(u32::from_be_bytes(bytes.try_into().ok()?)));
-    let mac = attributes.find_kind(NFULA_HWADDR).and_then(read_mac);
-    let flow = read_flow(attributes.find_kind(NFULA_PAYLOAD)?)?;
+    let mark = attributes.find_kind(MARK).and_then(|bytes| Some(u32::from_be_bytes(bytes.try_into().ok()?)));
+    let mac = attributes.find_kind(HWADDR).and_then(nflog::mac);
+    let flow = read_flow(attributes.find_kind(PAYLOAD)?)?;
     Some(Log { kind, policy: mark.filter(|mark| *mark != 0).map(PolicyId), mac, flow })
-}
-
-/// `struct nfulnl_msg_packet_hw`: length, padding, address.
-fn read_mac(bytes: &[u8]) -> Option<Mac> {
-    let length = u16::from_be_bytes(*bytes.first_chunk()?);
-    (length == 6).then_some(Mac(*bytes.get(4..)?.first_chunk()?))
 }
 
 /// How long one wait is, which bounds how late a shutdown is noticed.
@@ -88,30 +78,19 @@ const SNAPLEN: u32 = 96;
 /// The kernel keeps packets back for at most this many hundredths of a second.
 const FLUSH: u32 = 2;
 
-// linux/netfilter/nfnetlink_log.h
-const PACKET: u16 = 0x0400;
-const CONFIG: u16 = 0x0401;
-const NFULA_MARK: u16 = 2;
-const NFULA_HWADDR: u16 = 8;
-const NFULA_PAYLOAD: u16 = 9;
-const NFULA_CFG_CMD: u16 = 1;
-const NFULA_CFG_MODE: u16 = 2;
-const NFULA_CFG_TIMEOUT: u16 = 4;
-const NFULNL_CFG_CMD_BIND: u8 = 1;
-const NFULNL_COPY_PACKET: u8 = 2;
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::netlink::Request;
 
     fn log(group: u16) -> Vec<u8> {
         let packet = testkit::hex(
             "45 00 00 20 00 01 00 00 40 11 00 00 0a 00 00 02 c0 00 02 01 30 39 00 35 00 0c 00 00",
         );
         Request::new(PACKET, 0, 2, group)
-            .attribute(NFULA_MARK, &17u32.to_be_bytes())
-            .attribute(NFULA_HWADDR, &[0, 6, 0, 0, 2, 0, 0, 0, 0, 9, 0, 0])
-            .attribute(NFULA_PAYLOAD, &packet)
+            .attribute(MARK, &17u32.to_be_bytes())
+            .attribute(HWADDR, &[0, 6, 0, 0, 2, 0, 0, 0, 0, 9, 0, 0])
+            .attribute(PAYLOAD, &packet)
             .finish()
     }
 

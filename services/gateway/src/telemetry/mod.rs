@@ -8,6 +8,6 @@ mod watch;
 
 pub use aggregate::Aggregate;
 pub use ledger::{FlowKind, Ledger, Record};
-pub use listener::{Listener, Log};
+pub use listener::{Listener, Log, read_logs};
 pub use packet::read_flow;
 pub use watch::watch;

@@ -35,13 +35,27 @@ pub fn watch(
     Ok(())
 }
 
-/// Says whose packet it was. A stranger's is nobody's, even if its address belongs to a device.
+/// Says whose packet it was. A stranger's is nobody's, even if its address or its MAC belongs to a device.
 fn attribute(mut violation: Violation, enforcer: &Shared) -> Violation {
     let local = match violation.kind {
-        ViolationKind::UnknownDevice => return violation,
+        ViolationKind::UnknownDevice | ViolationKind::SpoofedBinding => {
+            violation.imitated = enforcer.with(|enforcer| {
+                let of_mac = || violation.mac.and_then(|mac| enforcer.device_of(mac));
+                enforcer.device_at(violation.flow.source).or_else(of_mac).cloned()
+            });
+            if violation.imitated.is_some() {
+                violation.kind = ViolationKind::SpoofedBinding;
+            }
+            return violation;
+        }
         ViolationKind::ToDevice => violation.flow.destination,
         ViolationKind::FromDevice | ViolationKind::Resolver => violation.flow.source,
     };
-    violation.device = enforcer.with(|enforcer| enforcer.device_at(local).cloned());
+    enforcer.with(|enforcer| {
+        violation.device = enforcer.device_at(local).cloned();
+        if let (Some(device), Some(policy)) = (&violation.device, violation.policy) {
+            violation.mirrored = enforcer.would_permit_mirrored(device, policy, &violation.flow);
+        }
+    });
     violation
 }

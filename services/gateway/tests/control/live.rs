@@ -11,7 +11,8 @@ use gateway::control::{Config, EdgeConfig, Gateway, Journal};
 use sim::netns::Namespace;
 use trust::Code;
 
-use crate::lab::{ANSWER, Lab, SILENCE, at, ip, marks, v4, v6};
+use crate::frames::datagram;
+use crate::lab::{self, ANSWER, Lab, SILENCE, at, ip, marks, send_frame, v4, v6};
 use crate::server::{Identity, Server, TOKEN};
 use crate::site::{
     AUTHOR, Finding, Made, Parts, admission, anchors, answer, key, listed, of_device, text, ueid,
@@ -43,11 +44,14 @@ pub(crate) fn config(directory: &Path) -> Config {
         wan: "wan0".into(),
         lan_addresses: vec![ip("10.77.0.1"), ip("2001:db8:77::1")],
         dns_upstream: vec![],
+        dns_redirect: false,
+        block_doh: None,
         private_domains: vec![],
         management: vec![at("2001:db8:aa::13", 8443)],
         ntp: vec![],
         local_networks: vec![],
         admission_port: Config::ADMISSION_PORT,
+        follow_addresses: false,
         edge: EdgeConfig::default(),
     }
 }
@@ -243,7 +247,7 @@ fn a_gateway_enforces_what_is_signed_and_needs_no_server_to_go_on() {
 
 #[test]
 fn a_device_that_strays_is_cut_until_it_has_kept_to_its_release_for_a_while() {
-    let Some(lab) = Lab::new(1) else { return };
+    let Some(lab) = Lab::new(2) else { return };
     let directory = tempfile::tempdir().unwrap();
     let config = config(directory.path());
     let window = 4;
@@ -261,6 +265,17 @@ fn a_device_that_strays_is_cut_until_it_has_kept_to_its_release_for_a_while() {
     server.hears("what came from outside", |report| {
         report.violations.iter().find(|violation| violation.direction == "to-device").cloned()
     });
+    assert!(own());
+
+    // Nor does what a neighbour sends with its address, or with its MAC.
+    for (mac, source) in [(lab::mac(1), v4(0)), (lab::mac(0), ip("10.77.0.99"))] {
+        send_frame(&lab.devices[1], "eth0", &datagram(mac, source));
+        let told: Violation = server.hears("the imitation", |report| {
+            report.violations.iter().find(|violation| violation.src == source.to_string()).cloned()
+        });
+        assert_eq!((told.class.as_str(), told.ueid, told.mac), ("spoofed-binding", None, mac.to_string()));
+        assert_eq!(told.imitated, Some(text(&ueid(1))));
+    }
     assert!(own());
 
     // It strays and is cut. What it is entitled to is dropped now as well, and does not hold it back.

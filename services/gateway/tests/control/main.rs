@@ -5,6 +5,10 @@ extern crate sextant_gateway as gateway;
 mod admission;
 mod approvals;
 mod edge;
+mod follow;
+#[allow(dead_code, reason = "shared with the tests of the enforcement half")]
+#[path = "../kernel/frames.rs"]
+mod frames;
 #[allow(dead_code, reason = "shared with the tests of the enforcement half")]
 #[path = "../kernel/lab.rs"]
 mod lab;
@@ -15,3 +19,4 @@ mod restart;
 mod results;
 mod server;
 mod site;
+mod standing;

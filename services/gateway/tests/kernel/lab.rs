@@ -151,6 +151,21 @@ pub(crate) fn class(side: Side, class: Class, protocol: Protocol, port: u16) -> 
     vec![allow(side, Family::V4, peer(), protocol, port), allow(side, Family::V6, peer(), protocol, port)]
 }
 
+/// Sends a frame as it is, past the network of the namespace. A socket of the link layer takes an address that safe code here cannot
+/// make; Perl is part of every Debian.
+pub(crate) fn send_frame(space: &Namespace, interface: &str, frame: &[u8]) {
+    const PROGRAM: &str = r#"
+        my ($interface, $hex) = @ARGV;
+        open(my $file, "<", "/sys/class/net/$interface/ifindex") or die "$interface: $!";
+        my $index = <$file>;
+        socket(my $socket, 17, 3, 0) or die "socket: $!";
+        send($socket, pack("H*", $hex), 0, pack("SnlSCCa8", 17, 0, $index, 0, 0, 6, "")) or die "send: $!";
+    "#;
+    let hex: String = frame.iter().map(|byte| format!("{byte:02x}")).collect();
+    let output = space.output("perl", &["-e", PROGRAM, interface, &hex]).unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
 /// Waits for an event that has what it takes.
 pub(crate) fn await_event<T>(events: &Receiver<Event>, pick: impl Fn(&Event) -> Option<T>) -> T {
     let end = Instant::now() + Duration::from_secs(5);

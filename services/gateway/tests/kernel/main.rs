@@ -4,11 +4,14 @@ extern crate sextant_gateway as gateway;
 
 mod agreement;
 mod flows;
+mod frames;
+mod hear;
 mod lab;
 mod names;
 mod restart;
 mod rules;
 mod scale;
 mod servers;
+mod spoofing;
 mod telemetry;
 mod uses;

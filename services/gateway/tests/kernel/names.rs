@@ -33,6 +33,10 @@ async fn upstream(socket: std::net::UdpSocket, zone: Zone) {
         let mut answer = Message::response(query.metadata.id, query.metadata.op_code);
         answer.queries.clone_from(&query.queries);
         let question = &query.queries[0];
+        let is = |name: &str| Name::from_ascii(name).unwrap() == *question.name();
+        if !zone.lock().unwrap().iter().any(|(name, ..)| is(name)) {
+            answer.metadata.response_code = ResponseCode::NXDomain;
+        }
         for (name, alias, addresses) in zone.lock().unwrap().iter() {
             let mut owner = Name::from_ascii(name).unwrap();
             if owner != *question.name() {
@@ -59,8 +63,13 @@ async fn upstream(socket: std::net::UdpSocket, zone: Zone) {
 
 /// Asks as a device, over UDP or TCP.
 fn ask(device: &Namespace, name: &str, kind: RecordType, tcp: bool) -> Option<Message> {
+    ask_at(device, "10.77.0.1", name, kind, tcp)
+}
+
+/// The same of a resolver, whose answer has to come from where it was asked.
+fn ask_at(device: &Namespace, server: &str, name: &str, kind: RecordType, tcp: bool) -> Option<Message> {
     use std::io::{Read as _, Write as _};
-    let server: SocketAddr = at("10.77.0.1", 53);
+    let server: SocketAddr = at(server, 53);
     let mut query = Message::query();
     query.add_query(Query::query(Name::from_ascii(name).unwrap(), kind));
     let bytes = query.to_vec().unwrap();
@@ -75,9 +84,11 @@ fn ask(device: &Namespace, name: &str, kind: RecordType, tcp: bool) -> Option<Me
             stream.read_exact(&mut buffer[..length]).ok()?;
             buffer.truncate(length);
         } else {
-            let socket = std::net::UdpSocket::bind("0.0.0.0:0").ok()?;
+            let any = if server.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
+            let socket = std::net::UdpSocket::bind(any).ok()?;
+            socket.connect(server).ok()?;
             socket.set_read_timeout(Some(ANSWER)).ok()?;
-            socket.send_to(&bytes, server).ok()?;
+            socket.send(&bytes).ok()?;
             let length = socket.recv(&mut buffer).ok()?;
             buffer.truncate(length);
         }
@@ -126,16 +137,129 @@ fn serve(
     names: Arc<dyn Names>,
     observer: Arc<dyn gateway::Observer>,
 ) {
+    let servers = Upstream { servers: vec![at("198.51.100.2", 53)], ..Upstream::default() };
+    serve_with(lab, runtime, zone, names, (observer, servers));
+}
+
+fn serve_with(
+    lab: &Lab,
+    runtime: &Runtime,
+    zone: &Zone,
+    names: Arc<dyn Names>,
+    (observer, servers): (Arc<dyn gateway::Observer>, Upstream),
+) -> Arc<Forwarder> {
     let socket = lab.wan.enter(|| std::net::UdpSocket::bind("198.51.100.2:53").unwrap());
     runtime.spawn(upstream(socket, Arc::clone(zone)));
-    let servers = Upstream { servers: vec![at("198.51.100.2", 53)], private_domains: vec![] };
     let forwarder = Forwarder::new(names, observer, servers);
-    let (udp, tcp) = runtime.block_on(async {
-        let udp = tokio::net::UdpSocket::bind("10.77.0.1:53").await.unwrap();
-        (udp, tokio::net::TcpListener::bind("10.77.0.1:53").await.unwrap())
+    for address in ["10.77.0.1:53", "[2001:db8:77::1]:53"] {
+        let (udp, tcp) = runtime.block_on(async {
+            let udp = tokio::net::UdpSocket::bind(address).await.unwrap();
+            (udp, tokio::net::TcpListener::bind(address).await.unwrap())
+        });
+        runtime.spawn(Arc::clone(&forwarder).serve_udp(udp));
+        runtime.spawn(Arc::clone(&forwarder).serve_tcp(tcp));
+    }
+    forwarder
+}
+
+#[test]
+fn what_a_device_asks_other_resolvers_is_answered_in_their_place_where_the_site_wants_it() {
+    for redirected in [false, true] {
+        let Some(lab) = Lab::new(1) else { return };
+        let zone: Zone = Arc::new(Mutex::new(vec![("api.maker.example.", None, vec![ip("203.0.113.10")])]));
+        let _secure = lab.wan.echo(at("203.0.113.11", 853)).unwrap();
+        lab.gw.enter(|| {
+            let (sender, _events) = channel();
+            let observer = Arc::new(sender);
+            let own = ["10.77.0.1", "2001:db8:77::1"];
+            let members = own.map(|own| AddressRange::of_prefix(ip(own), u8::MAX));
+            let wanted = Wanted { classes: [(Class::dns(), members.into())].into(), ..Wanted::default() };
+            let device = &lab.devices[0];
+            let mut site = lab.site();
+            if redirected {
+                site.resolvers = own.map(ip).to_vec();
+            }
+            let mut enforcer = Enforcer::open(site, wanted, Arc::clone(&observer) as _).unwrap();
+            let policy = enforcer.stage(policy()).unwrap();
+            enforcer.admit(binding(0), policy).unwrap();
+            let runtime = two_threads();
+            serve(&lab, &runtime, &zone, Arc::new(Shared::new(enforcer)), observer);
+            for (other, tcp) in [
+                ("203.0.113.12", false),
+                ("203.0.113.12", true),
+                ("2001:db8:aa::12", false),
+                ("2001:db8:aa::12", true),
+            ] {
+                let answer = ask_at(device, other, "api.maker.example.", RecordType::A, tcp);
+                let found = answer.map(|answer| addresses(&answer));
+                let expected = redirected.then(|| vec![ip("203.0.113.10")]);
+                assert_eq!(found, expected, "{other} {tcp} {redirected}");
+            }
+            let own = ask(device, "api.maker.example.", RecordType::A, false).expect("an answer");
+            assert_eq!(addresses(&own), [ip("203.0.113.10")]);
+            assert!(!device.tcp(at("203.0.113.11", 853), SILENCE), "DNS over TLS is for policies to permit");
+        });
+    }
+}
+
+#[test]
+fn resolvers_over_https_are_refused_and_dropped_unless_a_permitted_name_shares_their_address() {
+    let Some(lab) = Lab::new(1) else { return };
+    let hosts = ["203.0.113.10", "203.0.113.11", "203.0.113.12"];
+    let _servers: Vec<_> = hosts.iter().map(|host| lab.wan.echo(at(host, 443)).unwrap()).collect();
+    let zone: Zone = Arc::new(Mutex::new(vec![
+        ("dns.example.", None, vec![ip("203.0.113.11")]),
+        ("eu.dns.example.", None, vec![ip("203.0.113.11")]),
+        ("api.maker.example.", None, vec![ip("203.0.113.10")]),
+    ]));
+    lab.gw.enter(|| {
+        let (sender, _events) = channel();
+        let observer = Arc::new(sender);
+        let mut site = lab.site();
+        site.blocked =
+            ["203.0.113.10", "203.0.113.11"].map(|host| AddressRange::of_prefix(ip(host), 32)).to_vec();
+        let classes = [(Class::dns(), [AddressRange::of_prefix(ip("10.77.0.1"), 32)].into())].into();
+        let wanted = Wanted { classes, ..Wanted::default() };
+        let mut enforcer = Enforcer::open(site, wanted, Arc::clone(&observer) as _).unwrap();
+        // A policy as broad as can be.
+        let mut starts = class(Side::From, Class::dns(), Protocol::Udp, 53);
+        let any = Peer::Range(AddressRange::of_prefix(ip("203.0.113.0"), 24));
+        starts.push(allow(Side::From, Family::V4, any, Protocol::Tcp, 443));
+        starts.push(by_name("api.maker.example", Family::V4, Protocol::Tcp));
+        let policy = enforcer.stage(program(starts)).unwrap();
+        enforcer.admit(binding(0), policy).unwrap();
+        let shared = Shared::new(enforcer);
+        let runtime = two_threads();
+        let resolvers = ["dns.example".to_owned()].into();
+        let servers = Upstream { servers: vec![at("198.51.100.2", 53)], resolvers, ..Upstream::default() };
+        let forwarder = serve_with(&lab, &runtime, &zone, Arc::new(shared.clone()), (observer, servers));
+
+        let device = &lab.devices[0];
+        assert!(device.tcp(at("203.0.113.12", 443), ANSWER));
+        assert!(!device.tcp(at("203.0.113.11", 443), SILENCE), "though the policy has its range");
+        assert!(!device.tcp(at("203.0.113.10", 443), SILENCE));
+        for name in ["dns.example.", "EU.dns.example."] {
+            let answer = ask(device, name, RecordType::A, false).expect("an answer");
+            assert_eq!(
+                (answer.metadata.response_code, answer.answers.len()),
+                (ResponseCode::Refused, 0),
+                "{name}"
+            );
+        }
+        let answer = ask(device, "api.maker.example.", RecordType::A, false).expect("an answer");
+        assert_eq!(addresses(&answer), [ip("203.0.113.10")]);
+        assert!(device.tcp(at("203.0.113.10", 443), ANSWER), "a name of the policy stands for it");
+        assert!(!device.tcp(at("203.0.113.11", 443), SILENCE));
+        // Also when the whole table is made anew.
+        assert!(lab.gw.output("nft", &["delete", "table", "inet", "sextant"]).unwrap().status.success());
+        shared.with(|enforcer| enforcer.reconcile()).unwrap();
+        assert!(device.tcp(at("203.0.113.10", 443), ANSWER) && !device.tcp(at("203.0.113.11", 443), SILENCE));
+
+        ask(device, "gone.maker.example.", RecordType::A, false).expect("an answer");
+        let told = forwarder.take_habits();
+        let [(_, asked)] = told.as_slice() else { panic!("{told:?}") };
+        assert_eq!((asked.queries, asked.blocked, asked.nxdomain, asked.outside), (4, 2, 1, 3));
     });
-    runtime.spawn(Arc::clone(&forwarder).serve_udp(udp));
-    runtime.spawn(forwarder.serve_tcp(tcp));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use trust::NetworkNeeds;
 use crate::app::{
     App, Failure,
     gateways::violation_view,
-    violations::{why, why_open},
+    violations::{SPOOFED, why, why_open},
 };
 
 /// Dropped packets that are shown.
@@ -26,14 +26,16 @@ impl App {
         let needs: Option<NetworkNeeds> = release.as_ref().and_then(needs);
         let flows = self.store.device_flows(&id).await?;
         let since = self.now().plus_seconds(-DAY);
-        let dropped = self.store.violations(Some(&id), since, MAX_DROPPED).await?;
+        let dropped = self.store.violations_about(&id, since, MAX_DROPPED).await?;
         Ok(DeviceFlows {
             ueid: id.to_string(),
             flows: flows.into_iter().map(|flow| view(flow, needs.as_ref())).collect(),
             dropped: dropped
                 .into_iter()
                 .map(|(gateway, seen)| {
-                    let why = needs.as_ref().and_then(|needs| why(&seen, needs));
+                    // What somebody sent in its place is no flow of its release.
+                    let needs = needs.as_ref().filter(|_| seen.class != SPOOFED);
+                    let why = needs.and_then(|needs| why(&seen, needs));
                     Dropped { gateway, why, packets: violation_view(seen) }
                 })
                 .collect(),

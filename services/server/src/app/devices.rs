@@ -113,7 +113,8 @@ impl App {
         let since = self.now().plus_seconds(-24 * 3600);
         let applied = self.store.applied_to(&device.id).await?;
         let bindings = self.store.bindings_of(&device.id).await?;
-        let violations = self.store.violations(Some(&device.id), since, VIOLATIONS).await?;
+        let violations = self.store.violations_about(&device.id, since, VIOLATIONS).await?;
+        let dns = self.store.dns_uses(&device.id).await?;
         Ok(NetworkState {
             applied: applied
                 .into_iter()
@@ -130,6 +131,7 @@ impl App {
                 .into_iter()
                 .map(|(gateway, violation)| (gateway, gateways::violation_view(violation)))
                 .collect(),
+            dns: dns.into_iter().map(|(gateway, used)| (gateway, gateways::dns_view(used))).collect(),
         })
     }
 

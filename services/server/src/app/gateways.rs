@@ -1,9 +1,9 @@
 use std::{sync::Arc, time::Duration};
 
-use api::{Base64Url, GatewayDevice, GatewayRelease, GatewayState};
+use api::{Base64Url, GatewayDevice, GatewayRelease, GatewayState, GatewayStatus};
 use store::{
-    Applied, Binding, DeviceFlow, DeviceId, FlowUse, GatewayReport, Refused, ReleaseId, Staged, Timestamp,
-    Violation,
+    Applied, Binding, DeviceFlow, DeviceId, DnsUse, FlowUse, GatewayReport, Refused, ReleaseId, Staged,
+    Timestamp, Violation,
 };
 
 use crate::app::{
@@ -95,6 +95,7 @@ impl App {
                     Some(api::Refused { object: refused.object.clone(), reason })
                 })
                 .collect(),
+            status: serde_json::from_str(&gateway.status).unwrap_or_default(),
             name: gateway.name,
         };
         Ok(self.store.gateways().await?.into_iter().map(view).collect())
@@ -166,6 +167,22 @@ pub(crate) fn applied_view(applied: Applied) -> api::Applied {
     }
 }
 
+/// What a device asked, as the API shows it.
+pub(crate) fn dns_view(used: DnsUse) -> api::DnsUse {
+    let [queries, nxdomain, outside, private, blocked, tunnel] = used.counts;
+    api::DnsUse {
+        ueid: used.device.to_string(),
+        queries,
+        nxdomain,
+        outside,
+        private,
+        blocked,
+        tunnel,
+        domain: used.domain,
+        last_ms: used.last.millis(),
+    }
+}
+
 /// Dropped packets, as the API shows them.
 pub(crate) fn violation_view(violation: Violation) -> api::Violation {
     api::Violation {
@@ -178,10 +195,21 @@ pub(crate) fn violation_view(violation: Violation) -> api::Violation {
         dport: violation.dport,
         direction: violation.direction,
         group: violation.group,
+        class: violation.class,
+        imitated: violation.imitated.map(|device| device.to_string()),
         count: violation.count,
         first_ms: violation.first.millis(),
         last_ms: violation.last.millis(),
         name: violation.name,
+    }
+}
+
+/// What a gateway that has no word for it means.
+fn class_of(group: u16) -> &'static str {
+    match group {
+        12 => "unknown-device",
+        13 => "resolver",
+        _ => "no-match",
     }
 }
 
@@ -194,6 +222,8 @@ fn read_report(report: api::GatewayReport) -> Result<GatewayReport, Failure> {
         report.bindings.len(),
         report.used.len(),
         report.flows.len(),
+        report.dns.len(),
+        report.status.len(),
     ];
     if counts.into_iter().any(|count| count > MAX_ENTRIES) {
         return Err(Failure::Malformed(format!("a report has at most {MAX_ENTRIES} entries of a kind")));
@@ -238,6 +268,11 @@ fn read_report(report: api::GatewayReport) -> Result<GatewayReport, Failure> {
             dport: violation.dport,
             direction: short(&violation.direction),
             group: violation.group,
+            class: match violation.class.as_str() {
+                "" => class_of(violation.group).to_owned(),
+                class => short(class),
+            },
+            imitated: violation.imitated.as_deref().map(device).transpose()?,
             name: violation.name.as_deref().map(short),
             count: violation.count.min(i64::MAX.unsigned_abs()),
             first: Timestamp::from_millis(violation.first_ms),
@@ -272,7 +307,28 @@ fn read_report(report: api::GatewayReport) -> Result<GatewayReport, Failure> {
             last: Timestamp::from_millis(flow.last_ms),
         })
     });
+    let dns = report.dns.into_iter().map(|used| {
+        Ok(DnsUse {
+            device: device(&used.ueid)?,
+            counts: [used.queries, used.nxdomain, used.outside, used.private, used.blocked, used.tunnel],
+            domain: used.domain.as_deref().map(short),
+            last: Timestamp::from_millis(used.last_ms),
+        })
+    });
+    let status = report.status.iter().map(|status| GatewayStatus {
+        code: short(&status.code),
+        good: status.good,
+        text: short(&status.text),
+    });
+    let status: Vec<GatewayStatus> = status.collect();
+    let status = if status.is_empty() {
+        None
+    } else {
+        Some(serde_json::to_string(&status).map_err(|error| Failure::Fault(error.to_string()))?)
+    };
     Ok(GatewayReport {
+        dns: dns.collect::<Result<_, Failure>>()?,
+        status,
         staged: staged.collect::<Result<_, Failure>>()?,
         refused: refused.collect::<Result<_, Failure>>()?,
         applied: applied.collect::<Result<_, Failure>>()?,

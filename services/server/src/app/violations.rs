@@ -10,6 +10,9 @@ use trust::{Explained, NetworkNeeds};
 /// How gateways write the direction of packets that a device sent.
 const FROM_DEVICE: &str = "from-device";
 
+/// The class of packets with the address or the MAC of a device that is not bound to the pair.
+pub(crate) const SPOOFED: &str = "spoofed-binding";
+
 /// Whether packets were dropped because the device went where its release never asked to.
 ///
 /// What the release declares may be dropped too: while the device has not yet attested it, or by an override. And what

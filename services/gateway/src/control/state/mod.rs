@@ -5,9 +5,11 @@
 //! ever. Pure: time comes as a parameter.
 
 mod assess;
+mod follow;
 mod restore;
 
 pub use assess::{Assessment, PolicyKey, Target};
+pub use follow::Followed;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
@@ -35,6 +37,8 @@ pub struct State {
     ended: BTreeMap<[u8; 16], InForce>,
     devices: BTreeMap<DeviceId, Device>,
     holders: BTreeMap<IpAddr, DeviceId>,
+    /// Devices by the MAC that they were admitted from.
+    macs: BTreeSet<(Mac, Option<DeviceId>)>,
     refused: BTreeMap<String, Reason>,
     changed: Changed,
 }
@@ -94,6 +98,8 @@ struct Device {
 struct Place {
     mac: Mac,
     addresses: Vec<IpAddr>,
+    /// Those of the addresses that it was only heard with, and until when it has them.
+    followed: BTreeMap<IpAddr, i64>,
 }
 
 impl State {
@@ -121,6 +127,7 @@ impl State {
             ended: BTreeMap::new(),
             devices: BTreeMap::new(),
             holders: BTreeMap::new(),
+            macs: BTreeSet::new(),
             refused: BTreeMap::new(),
             changed: Changed::default(),
         }
@@ -156,8 +163,9 @@ impl State {
             return Err(refused("the device was first admitted with another key"));
         }
         if let Some(holder) = self.holder(address).filter(|holder| **holder != id).cloned() {
-            // An address outlives its device no longer than the device's last result does.
-            if self.devices.get(&holder).is_some_and(|device| device.is_fresh(now)) {
+            // An address outlives its device no longer than the device's last result does, and hearsay gives way to proof.
+            if self.devices.get(&holder).is_some_and(|device| device.is_fresh(now) && device.proved(address))
+            {
                 return Err(refused("the address belongs to another device").with("address", address));
             }
             self.leave(&holder, address);
@@ -177,14 +185,30 @@ impl State {
             .filter(|place| place.mac == mac)
             .map(|place| place.addresses.clone())
             .unwrap_or_default();
+        let mut followed = before
+            .as_ref()
+            .filter(|place| place.mac == mac)
+            .map(|place| place.followed.clone())
+            .unwrap_or_default();
+        followed.remove(&address);
         addresses.retain(|other| *other != address);
         addresses.push(address);
-        addresses.drain(..addresses.len().saturating_sub(Self::MAX_ADDRESSES));
-        for gone in before.into_iter().flat_map(|place| place.addresses) {
-            self.holders.remove(&gone);
+        if addresses.len() > Self::MAX_ADDRESSES {
+            // What was only heard makes room first, then the oldest.
+            let soonest = followed.iter().min_by_key(|(_, until)| **until).map(|(address, _)| *address);
+            let gone = soonest.and_then(|gone| addresses.iter().position(|address| *address == gone));
+            let gone = addresses.remove(gone.unwrap_or(0));
+            followed.remove(&gone);
+        }
+        if let Some(before) = before {
+            self.macs.remove(&(before.mac, Some(id.clone())));
+            for gone in before.addresses {
+                self.holders.remove(&gone);
+            }
         }
         self.holders.extend(addresses.iter().map(|address| (*address, id.clone())));
-        device.place = Some(Place { mac, addresses });
+        self.macs.insert((mac, Some(id.clone())));
+        device.place = Some(Place { mac, addresses, followed });
         self.changed.devices.insert(id);
         Ok(())
     }
@@ -365,7 +389,9 @@ impl State {
         self.holders.remove(&address);
         if let Some(place) = &mut device.place {
             place.addresses.retain(|other| *other != address);
+            place.followed.remove(&address);
             if place.addresses.is_empty() {
+                self.macs.remove(&(place.mac, Some(id.clone())));
                 device.place = None;
             }
         }
@@ -411,6 +437,11 @@ impl Device {
             self.result = Some(result);
         }
         newer
+    }
+
+    /// Whether it proved to be at an address that it has.
+    fn proved(&self, address: IpAddr) -> bool {
+        self.place.as_ref().is_some_and(|place| !place.followed.contains_key(&address))
     }
 
     fn is_fresh(&self, now: i64) -> bool {

@@ -53,6 +53,7 @@ impl State {
             key: device.key.as_ref().map(|key| Base64Url(cose::Key::from_public(key).encode())),
             mac: place.map(|place| place.mac.to_string()),
             addresses: place.map(|place| place.addresses.clone()).unwrap_or_default(),
+            followed: place.map(|place| place.followed.clone()).unwrap_or_default(),
             result: device.result.as_ref().map(|result| Base64Url(result.bytes.clone())),
             held: device.held,
             in_service: device.in_service,
@@ -111,7 +112,10 @@ impl State {
             let addresses: BTreeSet<IpAddr> = saved.addresses.iter().filter(free).copied().collect();
             if !addresses.is_empty() {
                 self.holders.extend(addresses.iter().map(|address| (*address, id.clone())));
-                device.place = Some(Place { mac, addresses: addresses.into_iter().collect() });
+                self.macs.insert((mac, Some(id.clone())));
+                let mut followed = saved.followed.clone();
+                followed.retain(|address, _| addresses.contains(address));
+                device.place = Some(Place { mac, addresses: addresses.into_iter().collect(), followed });
             }
         }
         self.devices.insert(id, device);

@@ -69,6 +69,11 @@ pub(super) fn flows(
     for seen in told.dropped.iter().filter(|seen| !declared(&seen.why)) {
         let packets = &seen.packets;
         let reason = api::Reason { code: "not-in-policy".to_owned(), detail: BTreeMap::default() };
+        let said = || match packets.class.as_str() {
+            "spoofed-binding" => IMITATED.into(),
+            "wrong-initiator" => "Its release lets only the other end begin this.".into(),
+            _ => sentence(app.now(), &reason),
+        };
         rows.push(Flow {
             destination: packets.name.as_deref().unwrap_or(&packets.dst).into(),
             detail: packets.name.as_ref().map(|_| packets.dst.as_str().into()),
@@ -78,7 +83,7 @@ pub(super) fn flows(
             used: "".into(),
             dropped: words::count(packets.count),
             was_dropped: true,
-            why: seen.why.as_ref().map_or_else(|| sentence(app.now(), &reason), unasked),
+            why: seen.why.as_ref().map_or_else(said, unasked),
         });
     }
     rows.sort_by_key(|row| row.now);
@@ -125,5 +130,7 @@ fn unasked(why: &api::Why) -> Sentence {
     }
 }
 
+const IMITATED: &str =
+    "Somebody sent this with its address or MAC address and not the other. It says nothing against it.";
 /// The word of an entry that permits.
 const DECLARED: &str = "declared";

@@ -125,7 +125,9 @@ fn facts(
                 said.push(("In force", words.stamp(age(now, Timestamp::from_millis(applied.at_ms)))));
             }
             said.push(("Asked for", format!("{} flows", list("flows").len()).into()));
-            let dropped = detail.network.violations.iter().map(|(_, violation)| violation.count).sum();
+            // What others sent in its place is not its doing.
+            let own = detail.network.violations.iter().filter(|(_, seen)| seen.class != "spoofed-binding");
+            let dropped = own.map(|(_, violation)| violation.count).sum();
             said.push(("Dropped in 24 h", words::count(dropped).shown.into()));
         }
         Question::Origin => {
