@@ -88,7 +88,7 @@ impl Served {
             let runtime =
                 Builder::new_multi_thread().worker_threads(2).enable_all().build().context("threads")?;
             let enforcer = Shared::new(enforcer);
-            let servers = Upstream { servers: vec![UPSTREAM], private_domains: vec![] };
+            let servers = Upstream { servers: vec![UPSTREAM], ..Upstream::default() };
             let names: Arc<dyn Names> = Arc::new(enforcer.clone());
             let forwarder = Forwarder::new(names, Arc::new(()), servers);
             let at = SocketAddr::new(GATEWAY, 53);

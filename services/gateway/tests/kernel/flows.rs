@@ -17,8 +17,13 @@ fn taken(
     enforcer: &Enforcer,
 ) -> Vec<(FlowKind, Record)> {
     let owner = |address: IpAddr| enforcer.device_at(address).cloned();
-    for ended in endings.receive().unwrap() {
-        ledger.ended(&ended.expect("nothing was lost"), owner, 1000);
+    // Endings that are on their way come before the look that would miss their connections.
+    loop {
+        let some = endings.receive().unwrap();
+        if some.is_empty() {
+            break;
+        }
+        some.iter().for_each(|ended| ledger.ended(ended.as_ref().expect("nothing was lost"), owner, 1000));
     }
     ledger.look(&conntrack.all().unwrap(), owner, 2000);
     let (records, overflow) = ledger.take();
