@@ -126,26 +126,44 @@ pub struct Applied {
     pub at_ms: i64,
 }
 
-/// What a device may reach.
+/// What a device may reach: the level of the response to it, from the widest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Profile {
+    /// What its release does not declare passes as well, and is told.
+    Observed,
     /// What its release declares.
     Release,
+    /// Nothing new but attestation, update and what they need; what runs by its release goes on.
+    Restricted,
     /// Attestation, update and what they need.
     UpdateOnly,
     /// Nothing.
     Blocked,
+    /// Nothing, and it is put off the link.
+    Ejected,
 }
 
 impl Profile {
+    /// Every level.
+    pub const ALL: [Self; 6] =
+        [Self::Observed, Self::Release, Self::Restricted, Self::UpdateOnly, Self::Blocked, Self::Ejected];
+
     /// Its word.
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Observed => "observed",
             Self::Release => "release",
+            Self::Restricted => "restricted",
             Self::UpdateOnly => "update-only",
             Self::Blocked => "blocked",
+            Self::Ejected => "ejected",
         }
+    }
+
+    /// Whether the flows that its release declares may begin.
+    pub const fn is_open(self) -> bool {
+        matches!(self, Self::Observed | Self::Release)
     }
 }
 
@@ -168,7 +186,7 @@ pub struct Violation {
     pub dport: u16,
     /// `from-device` or `to-device`.
     pub direction: String,
-    /// Log group of the rule.
+    /// Log group of the rule; [`Violation::OBSERVED`] for packets that passed.
     pub group: u16,
     /// How many so far.
     pub count: u64,
@@ -179,6 +197,11 @@ pub struct Violation {
     /// DNS name of the far end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+}
+
+impl Violation {
+    /// The group of packets that a release does not declare and that passed, because their device is only observed.
+    pub const OBSERVED: u16 = 14;
 }
 
 /// Where a device was admitted.

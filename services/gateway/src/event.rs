@@ -21,7 +21,7 @@ pub enum Event {
         /// Flows of the device that were cut because the policy does not permit them.
         cut: usize,
     },
-    /// The kernel dropped packets.
+    /// The kernel dropped packets, or let them pass because their device is only observed.
     Violation(Violation),
     /// A device asked for a name that is not in its policy.
     NameOutOfPolicy {
@@ -83,6 +83,8 @@ pub enum ViolationKind {
     UnknownDevice,
     /// A device went round our resolver.
     Resolver,
+    /// A device that is only observed started something that its release does not declare. It passed.
+    Observed,
 }
 
 /// What a packet says about its flow. Addresses and ports as in the packet.

@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use api::{Applied, Profile, Refused, Staged, Used};
 use crypto::Digest;
 use mud::AceId;
-use trust::{Code, Reason, Violation};
+use trust::{Access, Code, Reason, Violation};
 
 use super::admission::Door;
 use super::hex::{self, hex};
@@ -369,18 +369,24 @@ impl Controller {
             return;
         }
         let Some(policy) = self.enforcer.with(|enforcer| enforcer.policy_of(device)) else { return };
-        let profile = match policy {
-            PolicyId::UPDATE_ONLY => Profile::UpdateOnly,
-            PolicyId::BLOCKED => Profile::Blocked,
-            _ => Profile::Release,
-        };
         let made = inner.assessed.get(device);
         let staged = inner.staged.iter().find(|(_, id)| **id == policy);
+        let profile = match (policy, staged) {
+            (PolicyId::UPDATE_ONLY, _) => Profile::UpdateOnly,
+            (PolicyId::BLOCKED, _) => Profile::Blocked,
+            (PolicyId::EJECTED, _) => Profile::Ejected,
+            (_, Some((PolicyKey { access: Access::Restricted, .. }, _))) => Profile::Restricted,
+            (_, Some((PolicyKey { access: Access::Observed, .. }, _))) => Profile::Observed,
+            _ => Profile::Release,
+        };
         let digest = staged.map(|(key, _)| hex(key.release.as_bytes()));
         let mut reasons = Vec::new();
-        if let Some(made) = made.filter(|_| profile != Profile::Release) {
-            reasons.clone_from(&made.reasons);
-            if let Target::Release(key) = &made.target {
+        if let Some(made) = made {
+            let withheld = made.reasons.iter().any(|reason| reason.code == Code::CutWithheld);
+            if !profile.is_open() || withheld {
+                reasons.clone_from(&made.reasons);
+            }
+            if let (Target::Release(key), true) = (&made.target, staged.is_none()) {
                 reasons.push(inner.unfit.get(key).cloned().unwrap_or(Reason::new(Code::PolicyNotStaged)));
             }
         }
@@ -464,6 +470,7 @@ impl Inner {
     /// The policy decided for a device, if it stands ready.
     fn policy(&self, device: &DeviceId) -> Option<PolicyId> {
         match &self.assessed.get(device)?.target {
+            Target::Ejected => Some(PolicyId::EJECTED),
             Target::Blocked => Some(PolicyId::BLOCKED),
             Target::UpdateOnly => Some(PolicyId::UPDATE_ONLY),
             Target::Release(key) => self.staged.get(key).copied(),
@@ -512,11 +519,13 @@ fn saved_policy(key: &PolicyKey, id: PolicyId) -> SavedPolicy {
         number: id.number(),
         release: hex(key.release.as_bytes()),
         overrides: key.overrides.iter().map(|digest| hex(digest.as_bytes())).collect(),
+        access: Some(key.access.as_str().to_owned()).filter(|_| key.access != Access::Release),
     }
 }
 
 fn policy(saved: &SavedPolicy) -> Option<(PolicyKey, PolicyId)> {
     let release = hex::release(&saved.release)?;
     let overrides = saved.overrides.iter().map(|text| hex::release(text)).collect::<Option<_>>()?;
-    Some((PolicyKey { release, overrides }, PolicyId::staged(saved.number)?))
+    let access = saved.access.as_deref().map_or(Some(Access::Release), Access::from_text)?;
+    Some((PolicyKey { release, overrides, access }, PolicyId::staged(saved.number)?))
 }

@@ -54,6 +54,9 @@ pub struct SavedPolicy {
     pub release: String,
     /// Digests of its overrides, hexadecimal.
     pub overrides: Vec<String>,
+    /// The word of its level; without one that of the release.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access: Option<String>,
 }
 
 /// An accepted release.

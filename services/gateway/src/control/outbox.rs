@@ -282,6 +282,7 @@ pub(super) fn violation(violation: &crate::Violation, name: Option<String>, now_
             ViolationKind::ToDevice => 11,
             ViolationKind::UnknownDevice => 12,
             ViolationKind::Resolver => 13,
+            ViolationKind::Observed => Violation::OBSERVED,
         },
         count: violation.count,
         first_ms: now_ms.saturating_sub(over),

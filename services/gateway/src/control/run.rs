@@ -312,8 +312,9 @@ fn note(event: Event, names: &Observed, controller: &Controller, outbox: &Outbox
                 _ => violation.flow.destination,
             };
             let told = outbox::violation(&violation, names.name_of(far), now);
-            // What others send to a device is not its doing.
-            let by_device = violation.kind != crate::ViolationKind::ToDevice;
+            // What others send to a device is not its doing, and what passes is what the operator asked to see.
+            let by_device =
+                !matches!(violation.kind, crate::ViolationKind::ToDevice | crate::ViolationKind::Observed);
             if let Some(device) = violation.device.as_ref().filter(|_| by_device) {
                 let target = format!("{} {} port {}", told.dst, told.protocol, told.dport);
                 let noted = trust::Violation { at: now / 1000, count: violation.count, target };

@@ -111,7 +111,7 @@ impl Enforcer {
 
     /// Gives a policy new contents, for all devices that have it. Their flows are judged again.
     pub fn replace(&mut self, id: PolicyId, program: Program) -> Result<(), Error> {
-        if id == PolicyId::BLOCKED || !self.shadow.policies.contains_key(&id) {
+        if [PolicyId::BLOCKED, PolicyId::EJECTED].contains(&id) || !self.shadow.policies.contains_key(&id) {
             return Err(Error::UnknownPolicy(id));
         }
         self.put_policy(id, program)?;
@@ -227,7 +227,7 @@ impl Enforcer {
         if narrower {
             let uses = |policy: &PolicyId| {
                 let staged = self.shadow.policies.get(policy);
-                staged.is_some_and(|staged| staged.program.classes().any(|used| *used == class))
+                staged.is_some_and(|staged| staged.program.refers_to(&class))
             };
             let holders = self.shadow.devices.iter().filter(|(_, admitted)| uses(&admitted.policy));
             let devices: Vec<DeviceId> = holders.map(|(device, _)| device.clone()).collect();
@@ -261,7 +261,7 @@ impl Enforcer {
     /// A device's policy for an access server that filters before this gateway does, with the addresses known now.
     pub fn filter(&self, device: &DeviceId) -> Option<Filter> {
         let admitted = self.shadow.devices.get(device)?;
-        if admitted.policy == PolicyId::BLOCKED {
+        if [PolicyId::BLOCKED, PolicyId::EJECTED].contains(&admitted.policy) {
             return Some(Filter::blocked());
         }
         let staged = self.shadow.policies.get(&admitted.policy)?;
@@ -308,7 +308,7 @@ impl Enforcer {
                 shadow
                     .devices
                     .get(*device)
-                    .is_some_and(|Admitted { binding, policy }| shadow.permits(binding, *policy, &start))
+                    .is_some_and(|Admitted { binding, policy }| shadow.lets_go_on(binding, *policy, &start))
             };
             if let Some(device) = concerned.into_iter().find(|device| !judge(device))
                 && self.conntrack.delete(&entry)?
@@ -385,7 +385,11 @@ impl Enforcer {
     /// Makes a policy's contents, or replaces them, in one transaction; on refusal nothing changes.
     fn put_policy(&mut self, id: PolicyId, program: Program) -> Result<(), Error> {
         let staged = self.shadow.staged(id, program);
-        if self.shadow.policies.get(&id).is_some_and(|old| old.names == staged.names) {
+        if let Some(old) = self.shadow.policies.get_mut(&id)
+            && old.names == staged.names
+        {
+            // The kernel has it; what may go on is for us alone to know.
+            *old = staged;
             return Ok(());
         }
         let mut tx = Transaction::new();
@@ -493,6 +497,11 @@ impl Enforcer {
 
 /// Attestation, update and time: what a device needs to become trusted again, without any name yet.
 pub fn update_only() -> Result<Program, Error> {
+    Program::new(basics())
+}
+
+/// What every device may ask for that is let to do anything: names and time.
+fn basics() -> Vec<Start> {
     let mut starts = Vec::new();
     for family in [mud::Family::V4, mud::Family::V6] {
         for (class, protocol, port) in [
@@ -506,7 +515,7 @@ pub fn update_only() -> Result<Program, Error> {
             starts.push(Start { side: Side::From, family, peer, service, verdict: mud::Verdict::Accept });
         }
     }
-    Program::new(starts)
+    starts
 }
 
 fn own_elements(binding: &Binding) -> Vec<Element> {

@@ -44,6 +44,7 @@ impl Enforcer {
     pub(super) fn want(&mut self, wanted: Wanted) -> Result<(), Error> {
         let Wanted { mut policies, devices, classes, names } = wanted;
         policies.insert(PolicyId::BLOCKED, Program::blocked());
+        policies.insert(PolicyId::EJECTED, Program::blocked());
         if let std::collections::btree_map::Entry::Vacant(place) = policies.entry(PolicyId::UPDATE_ONLY) {
             place.insert(update_only()?);
         }

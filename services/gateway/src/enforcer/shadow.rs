@@ -137,7 +137,7 @@ impl Shadow {
     /// Forgets the addresses of names that no policy lists any more.
     pub(super) fn forget_unlisted(&mut self) {
         let policies = &self.policies;
-        self.names.retain(|name, _| policies.values().any(|staged| staged.program.lists(name)));
+        self.names.retain(|name, _| policies.values().any(|staged| staged.program.remembers(name)));
     }
 
     /// How long the kernel should still permit an address at a place: as long as the last of the names that put it
@@ -156,15 +156,30 @@ impl Shadow {
 
     /// Whether the start of a flow would be permitted now, as far as this device is concerned.
     pub(super) fn permits(&self, binding: &Binding, policy: PolicyId, start: &Flow) -> bool {
+        self.judge(binding, policy, start, |program, side| program.permits(side, start, self))
+    }
+
+    /// Whether a flow that runs may go on, as far as this device is concerned.
+    pub(super) fn lets_go_on(&self, binding: &Binding, policy: PolicyId, start: &Flow) -> bool {
+        self.judge(binding, policy, start, |program, side| program.lets_go_on(side, start, self))
+    }
+
+    fn judge(
+        &self,
+        binding: &Binding,
+        policy: PolicyId,
+        start: &Flow,
+        by_policy: impl Fn(&Program, Side) -> bool,
+    ) -> bool {
         let Some(staged) = self.policies.get(&policy) else { return false };
         let own = |address: IpAddr| binding.addresses.contains(&address);
         let program = &staged.program;
         if own(start.source) {
             self.is_admission(start)
                 || (program.management && self.is_management(start))
-                || program.permits(Side::From, start, self)
+                || by_policy(program, Side::From)
         } else if own(start.destination) {
-            self.site.own.contains(&start.source) || program.permits(Side::To, start, self)
+            self.site.own.contains(&start.source) || by_policy(program, Side::To)
         } else {
             false
         }

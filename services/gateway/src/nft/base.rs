@@ -62,8 +62,9 @@ pub struct Endpoint {
     pub port: u16,
 }
 
-/// NFLOG groups: what a device may not start, what may not be started toward it, strangers, other resolvers.
-pub(crate) const NFLOG_GROUPS: [u16; 4] = [10, 11, 12, 13];
+/// NFLOG groups: what a device may not start, what may not be started toward it, strangers, other resolvers, what passes
+/// because a device is only observed.
+pub(crate) const NFLOG_GROUPS: [u16; 5] = [10, 11, 12, 13, 14];
 
 /// The name by which a running table is recognised as the one that [`install`] makes for this site.
 pub(crate) fn stamp(site: &Site) -> Name {
@@ -181,6 +182,18 @@ fn violations(tx: &mut Transaction) {
     nft!(*tx, VIOLATION_TO, "update @rate_to4 { ip daddr", EACH, "}", ALL, "log group 11", HEADERS);
     nft!(*tx, VIOLATION_TO, "update @rate_to6 { ip6 daddr", EACH, "}", ALL, "log group 11", HEADERS);
     nft!(*tx, VIOLATION_TO, "counter drop");
+
+    // Told like what is dropped, and then back to where the policy was asked.
+    nft!(*tx, "add chain inet sextant observed");
+    nft!(
+        *tx,
+        "add rule inet sextant observed update @rate_from { ether saddr",
+        EACH,
+        "}",
+        ALL,
+        "log group 14",
+        HEADERS
+    );
 
     nft!(*tx, "add chain inet sextant stranger");
     nft!(*tx, STRANGER, "ct state invalid drop");

@@ -82,6 +82,10 @@ pub struct Start {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Program {
     pub(crate) management: bool,
+    /// What the device starts and the rules do not mention passes and is told.
+    pub(crate) observed: bool,
+    /// By whose rules flows that run are judged as well, where they may go on.
+    pub(crate) keeps: Option<Box<Program>>,
     pub(crate) rules: Vec<Rule>,
     pub(crate) keys: BTreeSet<(Side, Key)>,
     slots: BTreeMap<String, Vec<Slot>>,
@@ -161,6 +165,8 @@ impl Program {
     pub fn blocked() -> Self {
         Self {
             management: false,
+            observed: false,
+            keeps: None,
             rules: Vec::new(),
             keys: BTreeSet::new(),
             slots: BTreeMap::new(),
@@ -172,7 +178,17 @@ impl Program {
 
     /// The management path, and what the starts permit in their order.
     pub fn new(starts: Vec<Start>) -> Result<Self, Error> {
-        let mut program = Self { management: true, ..Self::blocked() };
+        Self::build(starts, false)
+    }
+
+    /// The same, and whatever else the device starts passes and is told. What the starts deny stays denied, and so do
+    /// resolvers but the gateway's.
+    pub fn observing(starts: Vec<Start>) -> Result<Self, Error> {
+        Self::build(starts, true)
+    }
+
+    fn build(starts: Vec<Start>, observed: bool) -> Result<Self, Error> {
+        let mut program = Self { management: true, observed, ..Self::blocked() };
         for side in [Side::From, Side::To] {
             for family in [Family::V4, Family::V6] {
                 // An address of the other family matches nothing.
@@ -192,6 +208,12 @@ impl Program {
         Ok(program)
     }
 
+    /// The same, where flows that the other program permits go on if they run.
+    #[must_use]
+    pub fn keeping(self, running: Program) -> Self {
+        Self { keeps: Some(Box::new(running)), ..self }
+    }
+
     /// Names whose addresses the program needs.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.slots.keys().map(String::as_str)
@@ -200,6 +222,17 @@ impl Program {
     /// Whether the program permits the name.
     pub fn lists(&self, name: &str) -> bool {
         self.slots.contains_key(name)
+    }
+
+    /// Whether flows may go on by addresses of the name, if not begin.
+    pub(crate) fn remembers(&self, name: &str) -> bool {
+        self.lists(name) || self.keeps.as_ref().is_some_and(|running| running.lists(name))
+    }
+
+    /// Whether flows may begin or go on because of who is in the class.
+    pub(crate) fn refers_to(&self, class: &Class) -> bool {
+        let names = |program: &Self| program.classes().any(|used| used == class);
+        names(self) || self.keeps.as_deref().is_some_and(names)
     }
 
     /// Where a name's addresses go.
@@ -229,6 +262,12 @@ impl Program {
     pub(crate) fn has_keys(&self, side: Side, family: Family) -> bool {
         let any = |rule: &Rule| rule.side == side && rule.family == family && rule.peers == Peers::Keys;
         self.rules.iter().any(any)
+    }
+
+    /// Judges a flow that runs: whether it could begin now, or may go on.
+    pub(crate) fn lets_go_on(&self, side: Side, flow: &Flow, view: &dyn View) -> bool {
+        self.permits(side, flow, view)
+            || self.keeps.as_ref().is_some_and(|running| running.permits(side, flow, view))
     }
 
     /// Judges the start of a flow by the same rules and sets that the kernel has, apart from the management path.
@@ -267,7 +306,7 @@ impl Program {
                 return rule.verdict == Verdict::Accept;
             }
         }
-        false
+        self.observed && side == Side::From && !is_resolver(flow)
     }
 
     fn held(&self, slot: Slot, address: IpAddr, view: &dyn View) -> bool {
@@ -275,8 +314,10 @@ impl Program {
     }
 
     fn add(&mut self, side: Side, family: Family, way: Vec<(usize, &Start)>) {
-        // Denials after the last accept say what holds anyway.
-        let Some(last) = way.iter().rposition(|(_, start)| start.verdict == Verdict::Accept) else { return };
+        // Denials after the last accept say what holds anyway, unless the rest passes.
+        let open = self.observed && side == Side::From;
+        let last = way.iter().rposition(|(_, start)| open || start.verdict == Verdict::Accept);
+        let Some(last) = last else { return };
         let way = way.get(..=last).unwrap_or_default();
         if way.iter().all(|(_, start)| start.verdict == Verdict::Accept) {
             self.add_sets(side, family, way);
@@ -457,6 +498,11 @@ fn exact_keys(side: Side, service: &Service) -> Option<(u8, Vec<u16>)> {
     }
     let single = |range: RangeInclusive<u16>| (range.start() == range.end()).then_some(*range.start());
     destination.ranges().map(single).collect::<Option<Vec<_>>>().map(|ports| (protocol, ports))
+}
+
+/// Whether the flow is for a resolver, which for devices is the gateway's: DNS, or DNS over TLS.
+fn is_resolver(flow: &Flow) -> bool {
+    matches!(flow.protocol, TCP | UDP) && matches!(flow.destination_port, 53 | 853)
 }
 
 /// IP protocol numbers (IANA).

@@ -109,7 +109,12 @@ pub(crate) fn render(names: &PolicyNames, program: &Program, send_errors: bool) 
         let (first, second) = if denies(program, side) { (management, rules) } else { (rules, management) };
         tx.append(&first);
         tx.append(&second);
-        nft!(tx, RULE, chain, last);
+        if side == Side::From && program.observed {
+            nft!(tx, RULE, chain, "meta l4proto { tcp , udp } th dport { 53 , 853 }", last);
+            nft!(tx, RULE, chain, "goto observed");
+        } else {
+            nft!(tx, RULE, chain, last);
+        }
     }
     tx
 }
@@ -126,7 +131,8 @@ pub(crate) fn rules_before(program: &Program, side: Side) -> usize {
 /// How many rules each chain of a program has.
 pub(crate) fn rule_count(program: &Program, side: Side) -> usize {
     let own = program.rules.iter().filter(|rule| rule.side == side).count();
-    own + 1 + if program.management && side == Side::From { MANAGEMENT_RULES } else { 0 }
+    let last = if program.observed && side == Side::From { 2 } else { 1 };
+    own + last + if program.management && side == Side::From { MANAGEMENT_RULES } else { 0 }
 }
 
 /// The address type of a family, as nft calls it.

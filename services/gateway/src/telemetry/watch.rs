@@ -40,7 +40,9 @@ fn attribute(mut violation: Violation, enforcer: &Shared) -> Violation {
     let local = match violation.kind {
         ViolationKind::UnknownDevice => return violation,
         ViolationKind::ToDevice => violation.flow.destination,
-        ViolationKind::FromDevice | ViolationKind::Resolver => violation.flow.source,
+        ViolationKind::FromDevice | ViolationKind::Resolver | ViolationKind::Observed => {
+            violation.flow.source
+        }
     };
     violation.device = enforcer.with(|enforcer| enforcer.device_at(local).cloned());
     violation

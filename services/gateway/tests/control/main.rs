@@ -8,6 +8,7 @@ mod edge;
 #[allow(dead_code, reason = "shared with the tests of the enforcement half")]
 #[path = "../kernel/lab.rs"]
 mod lab;
+mod levels;
 mod live;
 mod overrides;
 mod releases;

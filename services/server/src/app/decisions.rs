@@ -45,11 +45,14 @@ impl Decided {
     }
 }
 
-struct Surroundings {
-    standings: Vec<ReleaseStanding>,
-    overlays: Vec<OverlayInForce>,
-    violations: Vec<Violation>,
-    hold: Option<trust::Hold>,
+/// What a decision depended on besides the device and its result.
+pub(super) struct Surroundings {
+    pub(super) standings: Vec<ReleaseStanding>,
+    pub(super) overlays: Vec<OverlayInForce>,
+    pub(super) violations: Vec<Violation>,
+    pub(super) hold: Option<trust::Hold>,
+    /// Whether a gateway withheld a cut.
+    pub(super) spared: bool,
 }
 
 impl App {
@@ -104,6 +107,7 @@ impl App {
             overlays: &surroundings.overlays,
             violations: &surroundings.violations,
             hold: surroundings.hold.as_ref(),
+            spared: surroundings.spared,
             policy: &self.config.policy,
             now: now.seconds(),
         });
@@ -204,17 +208,15 @@ impl App {
         };
         let violations = seen.filter(|seen| is_forbidden(seen, needs)).map(violation).collect();
         let hold = device.hold.as_ref().map(holds::input);
-        Surroundings { standings, overlays: overlays(&around.words, device, running), violations, hold }
+        let overlays = overlays(&around.words, device, running);
+        Surroundings { standings, overlays, violations, hold, spared: false }
     }
 
     /// The decision with everything needed to make it again.
     fn record(&self, device: &Device, decided: &Decided, now: Timestamp) -> NewDecision {
         let policy = self.config.policy.encode();
         let Decided { decision, surroundings } = decided;
-        let Surroundings { standings, overlays, violations, hold } = surroundings;
-        let all_approved = self.config.broad_mud_approved;
-        let body =
-            bundle::inputs(decision, &policy, standings, overlays, violations, hold.as_ref(), all_approved);
+        let body = bundle::inputs(decision, &policy, surroundings, self.config.broad_mud_approved);
         NewDecision {
             device: device.id.clone(),
             at: now,
@@ -249,9 +251,5 @@ fn differs(device: &Device, decision: &Decision) -> bool {
 
 /// The word of what a device may reach; the same as gateways use for profiles.
 pub(crate) const fn access_word(access: trust::Access) -> &'static str {
-    match access {
-        trust::Access::Blocked => api::Profile::Blocked.as_str(),
-        trust::Access::UpdateOnly => api::Profile::UpdateOnly.as_str(),
-        trust::Access::Release => api::Profile::Release.as_str(),
-    }
+    access.as_str()
 }

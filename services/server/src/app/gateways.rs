@@ -152,11 +152,8 @@ impl App {
 
 /// What a gateway applied, as the API shows it.
 pub(crate) fn applied_view(applied: Applied) -> api::Applied {
-    let profile = match applied.profile.as_str() {
-        "release" => api::Profile::Release,
-        "update-only" => api::Profile::UpdateOnly,
-        _ => api::Profile::Blocked,
-    };
+    let profile = api::Profile::ALL.into_iter().find(|profile| profile.as_str() == applied.profile);
+    let profile = profile.unwrap_or(api::Profile::Blocked);
     api::Applied {
         ueid: applied.device.to_string(),
         profile,

@@ -13,9 +13,10 @@ const FROM_DEVICE: &str = "from-device";
 /// Whether packets were dropped because the device went where its release never asked to.
 ///
 /// What the release declares may be dropped too: while the device has not yet attested it, or by an override. And what
-/// others send to a device is not its doing.
+/// others send to a device is not its doing. What passed because it is only observed was not dropped.
 pub(crate) fn is_forbidden(violation: &Violation, needs: Option<&NetworkNeeds>) -> bool {
     violation.direction == FROM_DEVICE
+        && violation.group != api::Violation::OBSERVED
         && !needs
             .zip(first_packet(violation))
             .is_some_and(|(needs, packet)| needs.declare(&packet, violation.name.as_deref()))

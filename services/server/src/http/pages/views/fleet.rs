@@ -121,7 +121,7 @@ pub(in crate::http::pages) async fn devices(
 async fn confirmed(app: &App) -> Result<Confirmed, Failure> {
     let mut confirmed = Confirmed::new();
     for (gateway, applied) in app.store.applied().await? {
-        let narrowed = applied.profile != api::Profile::Release.as_str();
+        let narrowed = is_narrow(&applied.profile);
         let known = confirmed.contains_key(&applied.device);
         if narrowed || !known {
             confirmed.insert(applied.device, (gateway, applied.profile));
@@ -131,7 +131,12 @@ async fn confirmed(app: &App) -> Result<Confirmed, Failure> {
 }
 
 fn is_narrowed(confirmed: &Confirmed, device: &DeviceId) -> bool {
-    confirmed.get(device).is_some_and(|(_, profile)| profile != api::Profile::Release.as_str())
+    confirmed.get(device).is_some_and(|(_, profile)| is_narrow(profile))
+}
+
+/// Whether what its release declares may not all begin. A word that is not known is none that opens.
+fn is_narrow(profile: &str) -> bool {
+    !api::Profile::ALL.into_iter().any(|known| known.as_str() == profile && known.is_open())
 }
 
 fn models(devices: &[(&Device, Posture)], book: &Book) -> Vec<ModelRow> {

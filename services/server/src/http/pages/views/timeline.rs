@@ -62,7 +62,11 @@ pub(super) fn words(event: &EventOfDevice) -> String {
         "device.hold" if text("restriction") == "update-only" => {
             format!("Put into quarantine: {}", text("reason"))
         }
+        "device.hold" if text("restriction") == "restricted" => format!("Restricted: {}", text("reason")),
+        "device.hold" if text("restriction") == "ejected" => format!("Ejected: {}", text("reason")),
         "device.hold" => format!("Blocked: {}", text("reason")),
+        "device.release" if text("restriction") == "restricted" => "Restriction ended".to_owned(),
+        "device.release" if text("restriction") == "ejected" => "Ejection ended".to_owned(),
         "device.release" if text("restriction") == "update-only" => "Quarantine ended".to_owned(),
         "device.release" => "Block ended".to_owned(),
         "device.retire" => "Taken out of service".to_owned(),
@@ -92,7 +96,13 @@ pub(super) fn words(event: &EventOfDevice) -> String {
 /// What still works and what ends it, for each posture; a person's restriction comes first.
 pub(super) fn cure(posture: Posture, hold: Option<&Hold>) -> &'static str {
     match hold.map(restriction) {
+        Some(Restriction::Ejected) => {
+            return "Nothing of it passes, and it stays off the link, until the ejection ends.";
+        }
         Some(Restriction::Blocked) => return "Nothing of it passes until the block ends.",
+        Some(Restriction::Restricted) => {
+            return "What runs goes on, and nothing begins but attestation and update, until the restriction ends.";
+        }
         Some(Restriction::UpdateOnly) => {
             return "Attestation and update stay open to it until the quarantine ends.";
         }

@@ -22,7 +22,7 @@ pub(super) fn flows(
     let book = app.book();
     let verified = device.release.as_ref().and_then(|release| book.get(release)?.verified.as_ref().ok());
     let needs = verified.and_then(|verified| verified.release.network_needs());
-    let open = detail.network.applied.iter().any(|(_, applied)| applied.profile == api::Profile::Release);
+    let open = detail.network.applied.iter().any(|(_, applied)| applied.profile.is_open());
     let cut = match app.hold_in_force(device) {
         Some(_) => "Cut while a person restricts it.",
         None => "Cut until it is trusted.",
@@ -68,17 +68,22 @@ pub(super) fn flows(
     }
     for seen in told.dropped.iter().filter(|seen| !declared(&seen.why)) {
         let packets = &seen.packets;
+        let observed = packets.group == api::Violation::OBSERVED;
         let reason = api::Reason { code: "not-in-policy".to_owned(), detail: BTreeMap::default() };
         rows.push(Flow {
             destination: packets.name.as_deref().unwrap_or(&packets.dst).into(),
             detail: packets.name.as_ref().map(|_| packets.dst.as_str().into()),
             service: format!("{} {}", packets.protocol, packets.dport).into(),
             asked_by: "nobody".into(),
-            now: FlowState::Never,
-            used: "".into(),
-            dropped: words::count(packets.count),
-            was_dropped: true,
-            why: seen.why.as_ref().map_or_else(|| sentence(app.now(), &reason), unasked),
+            now: if observed { FlowState::Allowed } else { FlowState::Never },
+            used: if observed { packets.count.to_string().into() } else { "".into() },
+            dropped: words::count(if observed { 0 } else { packets.count }),
+            was_dropped: !observed,
+            why: if observed {
+                "Nobody asks for this; it passed while it is observed.".into()
+            } else {
+                seen.why.as_ref().map_or_else(|| sentence(app.now(), &reason), unasked)
+            },
         });
     }
     rows.sort_by_key(|row| row.now);
