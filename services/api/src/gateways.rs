@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use crate::{Base64Url, FlowRecord, Reason, Restriction};
+use crate::{Base64Url, FlowRecord, Reason, Restriction, Withheld};
 
 /// What a gateway fetches. It verifies every object in it; what is not signed can only narrow.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,6 +74,9 @@ pub struct GatewayReport {
     /// What devices did since the last report.
     #[serde(default)]
     pub flows: Vec<FlowRecord>,
+    /// Cuts that it withholds: the whole list.
+    #[serde(default)]
+    pub withheld: Vec<Withheld>,
 }
 
 /// Flows that began by one entry of a release's MUD file.

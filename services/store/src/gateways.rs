@@ -3,7 +3,7 @@ use sqlx::{Row, sqlite::SqliteRow};
 
 use crate::{
     AuditEntry, Change, DeviceFlow, DeviceId, Error, FlowUse, Hold, ReleaseId, Store, Timestamp,
-    device_flows, devices::release_column, flow_uses, holds::hold, writer::Transaction,
+    Withheld, alarms, device_flows, devices::release_column, flow_uses, holds::hold, writer::Transaction,
 };
 
 /// An enforcement point that was heard of.
@@ -36,6 +36,8 @@ pub struct GatewayReport {
     pub used: Vec<FlowUse>,
     /// What devices did since the last report.
     pub flows: Vec<DeviceFlow>,
+    /// Cuts that it withholds: the whole list.
+    pub withheld: Vec<Withheld>,
 }
 
 /// A release whose policy stands ready on a gateway.
@@ -148,8 +150,14 @@ impl Store {
         self.writer.write(move |transaction| Box::pin(see(transaction, name, Some(revision), at))).await
     }
 
-    /// Takes a gateway's report. Whom it puts where is audited; counts of dropped packets are not.
-    pub async fn report(&self, gateway: &str, report: GatewayReport, at: Timestamp) -> Result<(), Error> {
+    /// Takes a gateway's report. Whom it puts where is audited, and what it withholds; counts of dropped packets are not. Gives
+    /// the devices whose cuts it withholds from now on, or no more.
+    pub async fn report(
+        &self,
+        gateway: &str,
+        report: GatewayReport,
+        at: Timestamp,
+    ) -> Result<Vec<DeviceId>, Error> {
         let gateway = gateway.to_owned();
         self.writer
             .write(move |transaction| {
@@ -170,7 +178,7 @@ impl Store {
                         flow_uses::add(transaction, &gateway, used).await?;
                     }
                     device_flows::add(transaction, report.flows).await?;
-                    Ok(())
+                    alarms::withheld(transaction, &gateway, &report.withheld, at).await
                 })
             })
             .await

@@ -10,6 +10,7 @@ use tempfile::TempDir;
 use super::*;
 
 mod advisories;
+mod alarms;
 mod campaigns;
 mod device_flows;
 mod durability;

@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use api::{Applied, Profile, Refused, Staged, Used};
+use api::{Applied, Profile, Refused, Staged, Used, Withheld};
 use crypto::Digest;
 use mud::AceId;
 use trust::{Access, Code, Reason, Violation};
@@ -218,6 +218,9 @@ impl Controller {
         if changed.site {
             self.save_site(inner)?;
         }
+        if changed.answers {
+            self.journal.put_answers(&inner.state.answers().saved())?;
+        }
         for device in changed.devices.iter().filter_map(|device| inner.state.saved_device(device)) {
             self.journal.put_device(&device)?;
         }
@@ -422,6 +425,13 @@ impl Controller {
         let refused = refused.chain(unfit).chain(waiting).map(|(object, reason)| Refused { object, reason });
         let refused = refused.take(MAX_WAITING).collect();
         self.outbox.stand(staged, refused);
+        let withheld = inner.state.answers().spared().iter().map(|(device, spared)| Withheld {
+            ueid: device.to_string(),
+            model: spared.model.clone(),
+            most: u64::try_from(spared.most).unwrap_or(u64::MAX),
+            raised_ms: spared.since.saturating_mul(1000),
+        });
+        self.outbox.withhold(withheld.take(MAX_WAITING).collect());
     }
 }
 
@@ -438,7 +448,7 @@ impl Door for Controller {
 impl Inner {
     /// Decides again where something changed or came due.
     fn assess(&mut self, now: i64) -> Changed {
-        let changed = self.state.take_changed();
+        let mut changed = self.state.take_changed();
         let due = self.assessed.iter().filter(|(_, made)| made.due.is_some_and(|due| due <= now));
         let mut again: BTreeSet<DeviceId> = due.map(|(device, _)| device.clone()).collect();
         again.extend(changed.devices.iter().chain(&changed.violating).cloned());
@@ -449,12 +459,13 @@ impl Inner {
             || !changed.forgotten.is_empty()
             || self.overrides_due.is_some_and(|due| due <= now);
         for device in again {
-            let made = self.state.assess(&device, now);
+            let made = self.state.judge(&device, now);
             let before = self.assessed.get(&device);
             self.restage |= before.is_none_or(|before| before.target != made.target);
             self.assessed.insert(device.clone(), made);
             self.pending.insert(device);
         }
+        changed.answers |= self.state.take_changed().answers;
         changed
     }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-use api::{Applied, Binding, FlowRecord, GatewayReport, Refused, Staged, Used, Violation};
+use api::{Applied, Binding, FlowRecord, GatewayReport, Refused, Staged, Used, Violation, Withheld};
 
 use super::State;
 use crate::{DeviceId, ViolationKind};
@@ -27,6 +27,7 @@ struct Waiting {
     due: bool,
     staged: Vec<Staged>,
     refused: Vec<Refused>,
+    withheld: Vec<Withheld>,
     applied: VecDeque<Applied>,
     bindings: BTreeMap<String, Binding>,
     violations: BTreeMap<Kind, Counted>,
@@ -62,6 +63,14 @@ impl Outbox {
             waiting.staged = staged;
             waiting.refused = refused;
             waiting.due |= changed;
+        });
+    }
+
+    /// The cuts that are withheld: the whole list, told when it changes.
+    pub fn withhold(&self, withheld: Vec<Withheld>) {
+        self.with(|waiting| {
+            waiting.due |= waiting.withheld != withheld;
+            waiting.withheld = withheld;
         });
     }
 
@@ -172,6 +181,7 @@ impl Outbox {
             bindings,
             used,
             flows,
+            withheld: waiting.withheld.clone(),
         }
     }
 

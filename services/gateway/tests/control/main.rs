@@ -4,6 +4,7 @@ extern crate sextant_gateway as gateway;
 
 mod admission;
 mod approvals;
+mod cap;
 mod edge;
 #[allow(dead_code, reason = "shared with the tests of the enforcement half")]
 #[path = "../kernel/lab.rs"]

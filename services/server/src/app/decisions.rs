@@ -1,6 +1,6 @@
 //! What the network lets a device do: made from verified objects whenever something they rest on changes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crypto::Digest;
 use eat::SignedResult;
@@ -23,6 +23,8 @@ const MAX_VIOLATIONS: u32 = 200;
 pub(crate) struct Around {
     words: Vec<SignedOverride>,
     violations: BTreeMap<DeviceId, Vec<store::Violation>>,
+    /// Devices that a gateway does not cut for violations.
+    spared: BTreeSet<DeviceId>,
 }
 
 /// A decision and what it depended on besides the result.
@@ -67,7 +69,11 @@ impl App {
     ) -> Result<NewDecision, Failure> {
         let around = match violator {
             Some(_) => self.around(violator, now).await?,
-            None => Around { words: self.operators_words(now).await?, violations: BTreeMap::new() },
+            None => Around {
+                words: self.operators_words(now).await?,
+                violations: BTreeMap::new(),
+                spared: BTreeSet::new(),
+            },
         };
         Ok(self.record(device, &self.decide_in(device, outcome, &self.book(), &around, now), now))
     }
@@ -87,7 +93,8 @@ impl App {
                 }
             }
         }
-        Ok(Around { words: self.operators_words(now).await?, violations })
+        let spared = self.store.spared(device).await?.into_iter().collect();
+        Ok(Around { words: self.operators_words(now).await?, violations, spared })
     }
 
     /// Decides about a device.
@@ -209,7 +216,7 @@ impl App {
         let violations = seen.filter(|seen| is_forbidden(seen, needs)).map(violation).collect();
         let hold = device.hold.as_ref().map(holds::input);
         let overlays = overlays(&around.words, device, running);
-        Surroundings { standings, overlays, violations, hold, spared: false }
+        Surroundings { standings, overlays, violations, hold, spared: around.spared.contains(&device.id) }
     }
 
     /// The decision with everything needed to make it again.

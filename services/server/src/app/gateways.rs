@@ -3,7 +3,7 @@ use std::{sync::Arc, time::Duration};
 use api::{Base64Url, GatewayDevice, GatewayRelease, GatewayState};
 use store::{
     Applied, Binding, DeviceFlow, DeviceId, FlowUse, GatewayReport, Refused, ReleaseId, Staged, Timestamp,
-    Violation,
+    Violation, Withheld,
 };
 
 use crate::app::{
@@ -18,6 +18,8 @@ pub(crate) const MAX_WAIT: Duration = Duration::from_secs(60);
 const MAX_ENTRIES: usize = 10_000;
 /// Longest text in a report, in characters.
 const MAX_TEXT: usize = 255;
+/// Longest MUD URL in a report, in characters.
+const MAX_URL: usize = 512;
 
 /// The state of one revision, kept because every gateway asks for the same.
 pub(crate) struct Cached {
@@ -67,8 +69,8 @@ impl App {
         let report = read_report(report)?;
         let touched: Vec<DeviceId> =
             report.violations.iter().filter_map(|violation| violation.device.clone()).collect();
-        self.store.report(gateway, report, self.now()).await?;
-        for device in touched {
+        let answered = self.store.report(gateway, report, self.now()).await?;
+        for device in touched.into_iter().chain(answered) {
             self.redecide_one(&device).await?;
         }
         self.nudge.notify_one();
@@ -191,6 +193,7 @@ fn read_report(report: api::GatewayReport) -> Result<GatewayReport, Failure> {
         report.bindings.len(),
         report.used.len(),
         report.flows.len(),
+        report.withheld.len(),
     ];
     if counts.into_iter().any(|count| count > MAX_ENTRIES) {
         return Err(Failure::Malformed(format!("a report has at most {MAX_ENTRIES} entries of a kind")));
@@ -269,6 +272,14 @@ fn read_report(report: api::GatewayReport) -> Result<GatewayReport, Failure> {
             last: Timestamp::from_millis(flow.last_ms),
         })
     });
+    let withheld = report.withheld.into_iter().map(|withheld| {
+        Ok(Withheld {
+            device: device(&withheld.ueid)?,
+            model: withheld.model.chars().take(MAX_URL).collect(),
+            most: withheld.most,
+            raised: Timestamp::from_millis(withheld.raised_ms),
+        })
+    });
     Ok(GatewayReport {
         staged: staged.collect::<Result<_, Failure>>()?,
         refused: refused.collect::<Result<_, Failure>>()?,
@@ -277,6 +288,7 @@ fn read_report(report: api::GatewayReport) -> Result<GatewayReport, Failure> {
         bindings: bindings.collect::<Result<_, Failure>>()?,
         used: used.collect::<Result<_, Failure>>()?,
         flows: flows.collect::<Result<_, Failure>>()?,
+        withheld: withheld.collect::<Result<_, Failure>>()?,
     })
 }
 

@@ -43,6 +43,8 @@ pub struct Assessment {
     pub target: Target,
     /// Whether it would reach more without what it lately contacted.
     pub cut: bool,
+    /// Whether it lately contacted what its release does not ask for.
+    pub violating: bool,
     /// Everything that stands against it.
     pub reasons: Vec<Reason>,
     /// The release it was found to run.
@@ -57,6 +59,51 @@ impl State {
     /// Every device that is known.
     pub fn devices(&self) -> impl Iterator<Item = &DeviceId> {
         self.devices.keys()
+    }
+
+    /// Decides about a device, and counts it where that cuts it for violations. Where so many of its model were cut within
+    /// the hour that it is to be spared, it is decided about once more.
+    pub fn judge(&mut self, id: &DeviceId, now: i64) -> Assessment {
+        let made = self.assess(id, now);
+        let changed = if made.cut {
+            let model = made.release.and_then(|release| self.model(&release)).unwrap_or_default();
+            let cap = self.anchors.policy.violation_cap;
+            let mut answers = std::mem::take(&mut self.answers);
+            let changed = answers.cut(id, &model, cap, || self.fleet(&model, now), now);
+            self.answers = answers;
+            changed
+        } else if !made.violating {
+            self.answers.settle(id, now)
+        } else {
+            false
+        };
+        self.changed.answers |= changed;
+        if changed { self.assess(id, now) } else { made }
+    }
+
+    fn model(&self, release: &Digest) -> Option<String> {
+        Some(self.releases.get(release)?.subject.as_ref()?.url.as_str().to_owned())
+    }
+
+    /// How many devices in service run releases of a model; counted once a second at most.
+    fn fleet(&mut self, model: &str, now: i64) -> usize {
+        if let Some((at, count)) = self.fleets.get(model)
+            && *at == now
+        {
+            return *count;
+        }
+        let is_of_model = |release: &Digest| {
+            let subject = self.releases.get(release).and_then(|known| known.subject.as_ref());
+            subject.is_some_and(|subject| subject.url.as_str() == model)
+        };
+        let runs = |device: &&Device| {
+            let release = device.result.as_ref().and_then(|result| result.outcome.release);
+            device.in_service && release.is_some_and(|release| is_of_model(&release))
+        };
+        let count = self.devices.values().filter(runs).count();
+        self.fleets.retain(|_, (at, _)| *at == now);
+        self.fleets.insert(model.to_owned(), (now, count));
+        count
     }
 
     /// Decides about a device: its result, release, overrides and block, and the time.
@@ -93,11 +140,14 @@ impl State {
             overlays: &overlays,
             violations: &violations,
             hold: hold.as_ref(),
-            spared: false,
+            spared: self.answers.spares(id),
             policy: &self.anchors.policy,
             now,
         });
-        let Decision { access, release, cut, mut reasons, due, .. } = decision;
+        let Decision { access, release, cut, violating, mut reasons, mut due, .. } = decision;
+        // When it is spared no more, it is looked at again.
+        let until = self.answers.spared_until(id).filter(|until| *until > now);
+        due = due.into_iter().chain(until).min();
         if !device.in_service {
             reasons.push(Code::UnknownDevice.into());
         }
@@ -111,7 +161,7 @@ impl State {
             _ => Target::UpdateOnly,
         };
         let classes = known.and_then(|known| known.subject.as_ref()).map(crate::Subject::classes);
-        Assessment { target, cut, reasons, release, classes, due }
+        Assessment { target, cut, violating, reasons, release, classes, due }
     }
 
     /// The policy of the release that a device was last found to run, whatever it may reach now.

@@ -53,6 +53,8 @@ pub(super) fn news(events: Vec<EventOfDevice>) -> Vec<EventOfDevice> {
 pub(super) fn words(event: &EventOfDevice) -> String {
     let text = |name: &str| event.detail.get(name).and_then(|value| value.as_str()).unwrap_or_default();
     match event.action.as_str() {
+        "alarm.acknowledge" => "Alarm acknowledged".to_owned(),
+        "alarm.raise" => "It strays and was not cut: so many of its model were".to_owned(),
         "authorities.put" => "List of authorities replaced".to_owned(),
         "campaign.change" => format!("Campaign {}", text("to")),
         "campaign.create" => "Campaign made".to_owned(),
