@@ -126,7 +126,14 @@ fn permitting(last: u16) -> Result<Program> {
         let mut service = Service::of(Protocol::Udp);
         service.remote_ports = Ports::one(port);
         let peer = Peer::Range(range);
-        anyhow::Ok(Start { side: Side::From, family: Family::V4, peer, service, verdict: Verdict::Accept })
+        anyhow::Ok(Start {
+            side: Side::From,
+            family: Family::V4,
+            peer,
+            service,
+            tls: Vec::new(),
+            verdict: Verdict::Accept,
+        })
     };
     let mut starts = vec![to(REMOTE, TARGET.port())?];
     for index in 1..20 {

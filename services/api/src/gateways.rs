@@ -200,11 +200,16 @@ pub struct Violation {
     /// DNS name of the far end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// What is wrong with the handshake, where that is why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<String>,
 }
 
 impl Violation {
     /// The group of packets that a release does not declare and that passed, because their device is only observed.
     pub const OBSERVED: u16 = 14;
+    /// The group of flows that were dropped for a handshake that their release does not describe. It is none of the kernel's.
+    pub const HANDSHAKE: u16 = 15;
 }
 
 /// Where a device was admitted.

@@ -23,6 +23,19 @@ pub enum Event {
     },
     /// The kernel dropped packets, or let them pass because their device is only observed.
     Violation(Violation),
+    /// A flow does not begin with a handshake that a profile of its entry describes (RFC 9761).
+    Handshake {
+        /// Whose, where the address is bound to one.
+        device: Option<DeviceId>,
+        /// Source address of the frame, when the kernel told.
+        mac: Option<Mac>,
+        /// The flow.
+        flow: Flow,
+        /// What is wrong with the handshake.
+        why: String,
+        /// Whether it passed, because the site only observes.
+        passed: bool,
+    },
     /// A device asked for a name that is not in its policy.
     NameOutOfPolicy {
         /// Who asked.

@@ -18,6 +18,7 @@ mod dns;
 mod enforcer;
 mod error;
 mod event;
+mod handshake;
 mod heard;
 mod hostapd;
 mod kernel;
@@ -35,6 +36,7 @@ pub use dns::{Forwarder, Names, Standing, Upstream};
 pub use enforcer::{Enforcer, Shared, Status, Wanted, update_only};
 pub use error::Error;
 pub use event::{Event, Flow, Observer, Violation, ViolationKind};
+pub use handshake::{Queue, TlsMode, watch_handshakes};
 pub use heard::{Announced, Heard, News};
 pub use hostapd::{AccessPoint, AccessPointError};
 pub use nft::{

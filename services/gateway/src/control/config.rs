@@ -4,6 +4,8 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
+use crate::TlsMode;
+
 /// Settings of a gateway.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -37,6 +39,8 @@ pub struct Config {
     pub local_networks: Vec<(IpAddr, u8)>,
     /// TCP port of the admission service.
     pub admission_port: u16,
+    /// What becomes of flows whose handshake is not one that the release describes (RFC 9761).
+    pub tls_profiles: TlsMode,
     /// Who stands between the devices and the gateway.
     pub edge: EdgeConfig,
 }

@@ -128,6 +128,11 @@ impl Controller {
         }
     }
 
+    /// Notes a flow of a device whose release asks for it, and for another handshake.
+    pub fn misbegun(&self, device: &DeviceId, violation: Violation, now: i64) {
+        self.update(now, |state| state.violated(device, violation));
+    }
+
     /// Waits a moment, or less if something changed, and does what has come due.
     pub fn tick(&self, patience: Duration, now: impl Fn() -> i64) {
         let (mut inner, _timeout) =

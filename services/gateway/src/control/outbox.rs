@@ -7,7 +7,7 @@ use std::time::Duration;
 use api::{Applied, Binding, FlowRecord, GatewayReport, Refused, Staged, Used, Violation, Withheld};
 
 use super::State;
-use crate::{DeviceId, ViolationKind};
+use crate::{DeviceId, Flow, Mac, ViolationKind};
 
 /// Violations that wait, and entries of one sort in one report, at most.
 pub const MAX_WAITING: usize = 4096;
@@ -123,6 +123,8 @@ impl Outbox {
                 (total.src, total.sport) = (violation.src, violation.sport);
                 total.ueid = violation.ueid.or_else(|| total.ueid.take());
                 total.name = violation.name.or_else(|| total.name.take());
+                total.tls = violation.tls.or_else(|| total.tls.take());
+                total.group = violation.group;
                 counted.unsent = true;
             } else {
                 waiting.make_room();
@@ -298,6 +300,33 @@ pub(super) fn violation(violation: &crate::Violation, name: Option<String>, now_
         first_ms: now_ms.saturating_sub(over),
         last_ms: now_ms,
         name,
+        tls: None,
+    }
+}
+
+/// A flow that was dropped for its handshake, or only noticed, as it is reported.
+pub(super) fn handshake(
+    (device, mac): (Option<&DeviceId>, Option<Mac>),
+    flow: &Flow,
+    (why, passed): (String, bool),
+    name: Option<String>,
+    now_ms: i64,
+) -> Violation {
+    Violation {
+        ueid: device.map(DeviceId::to_string),
+        mac: mac.map(|mac| mac.to_string()).unwrap_or_default(),
+        src: flow.source.to_string(),
+        dst: flow.destination.to_string(),
+        protocol: protocol(flow.protocol),
+        sport: flow.source_port,
+        dport: flow.destination_port,
+        direction: "from-device".to_owned(),
+        group: if passed { Violation::OBSERVED } else { Violation::HANDSHAKE },
+        count: 1,
+        first_ms: now_ms,
+        last_ms: now_ms,
+        name,
+        tls: Some(why),
     }
 }
 
@@ -334,6 +363,7 @@ mod tests {
             first_ms: at,
             last_ms: at,
             name: None,
+            tls: None,
         }
     }
 

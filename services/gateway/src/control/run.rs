@@ -19,8 +19,8 @@ use super::outbox::{self, Outbox};
 use super::servers::Servers;
 use super::{Anchors, Client, Config, Journal, StartError, link, traffic};
 use crate::{
-    AddressRange, Class, Conntrack, Endings, Endpoint, Event, Forwarder, Interface, Listener, Observer, Site,
-    Upstream, Wanted, watch,
+    AddressRange, Class, Conntrack, Endings, Endpoint, Event, Forwarder, Interface, Listener, Observer, Queue,
+    Site, TlsMode, Upstream, Wanted, watch, watch_handshakes,
 };
 
 /// A gateway at work, in the network namespace of the thread that started it.
@@ -72,6 +72,7 @@ impl Gateway {
         let mut gateway =
             Self { controller, outbox, stop, bell, threads: Vec::new(), runtime: Some(runtime()?) };
         gateway.open_services(&config, &site.listen, &lan, &names, &observer)?;
+        gateway.open_handshakes(config.tls_profiles, &observer)?;
         gateway.open_telemetry(Arc::clone(&names), observer, events)?;
         gateway.open_server(&config, client)?;
         gateway.open_clock(names)?;
@@ -172,6 +173,21 @@ impl Gateway {
                     Err(RecvTimeoutError::Timeout) => {}
                     Err(RecvTimeoutError::Disconnected) => return,
                 }
+            }
+        })
+    }
+
+    /// What becomes of handshakes.
+    fn open_handshakes(&mut self, mode: TlsMode, observer: &Arc<dyn Observer>) -> Result<(), StartError> {
+        if mode == TlsMode::Off {
+            return Ok(());
+        }
+        let queue = Queue::open()?;
+        let (stop, enforcer) = (Arc::clone(&self.stop), self.controller.enforcer().clone());
+        let observer = Arc::clone(observer);
+        self.spawn("handshakes", move || {
+            if let Err(error) = watch_handshakes(queue, &enforcer, mode, observer.as_ref(), &stop.flag) {
+                tracing::error!(%error, "nobody looks at handshakes any more");
             }
         })
     }
@@ -322,6 +338,24 @@ fn note(event: Event, names: &Observed, controller: &Controller, outbox: &Outbox
             }
             outbox.violated(told);
         }
+        Event::Handshake { device, mac, flow, why, passed } => {
+            let now = now_ms();
+            tracing::info!(device.id = ?device, ?flow, why, passed, "a handshake is not one that is described");
+            let told = outbox::handshake(
+                (device.as_ref(), mac),
+                &flow,
+                (why, passed),
+                names.name_of(flow.destination),
+                now,
+            );
+            if let Some(device) = device.filter(|_| !passed) {
+                let why = told.tls.as_deref().unwrap_or_default();
+                let target = format!("{} {} port {}: {why}", told.dst, told.protocol, told.dport);
+                let noted = trust::Violation { at: now / 1000, count: 1, target };
+                controller.misbegun(&device, noted, now / 1000);
+            }
+            outbox.violated(told);
+        }
         Event::Applied { device, policy, cut, .. } => {
             tracing::debug!(device.id = %device, %policy, cut, "the kernel has the policy");
             bell.ring();
@@ -371,6 +405,7 @@ impl Place {
         servers.look();
         let mut site = Site::new(lan.as_str())?;
         site.ports = link::ports(lan)?;
+        site.tls = config.tls_profiles;
         site.own = own;
         site.admission = Some(config.admission_port);
         site.management = servers.endpoints();

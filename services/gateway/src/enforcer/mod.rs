@@ -25,7 +25,7 @@ use self::uses::Uses;
 use crate::conntrack::Conntrack;
 use crate::nft::{
     Dropped, Element, Endpoint, Nft, Program, Service, Side, Site, Start, Table, Transaction, bridge,
-    class_set, install, read_dropped,
+    class_set, install, queue_handshakes, read_dropped,
 };
 use crate::radius::{self, Filter};
 use crate::{AddressRange, Binding, Class, DeviceId, Error, Event, Flow, Mac, Observer, PolicyId, kernel};
@@ -63,7 +63,7 @@ pub struct Wanted {
 pub struct Status {
     /// Devices admitted.
     pub devices: usize,
-    /// Policies staged, with the two that always exist.
+    /// Policies staged, with the three that always exist.
     pub policies: usize,
     /// Whether a second lock holds between the ports of the bridge.
     pub bridge_locked: bool,
@@ -86,6 +86,8 @@ impl Enforcer {
             uses: Uses::default(),
         };
         enforcer.want(wanted)?;
+        // Before any rule gives a connection the mark.
+        queue_handshakes(&mut enforcer.nft, enforcer.shadow.site.tls)?;
         enforcer.reconcile()?;
         enforcer.begin_uses();
         // Whoever died between a commit and its cut left flows open that no policy permits any more.
@@ -250,6 +252,13 @@ impl Enforcer {
     pub fn would_permit(&self, device: &DeviceId, policy: PolicyId, start: &Flow) -> bool {
         let admitted = self.shadow.devices.get(device);
         admitted.is_some_and(|admitted| self.shadow.permits(&admitted.binding, policy, start))
+    }
+
+    /// Profiles of which the handshake of a flow has to follow one; nothing where its device may not start it.
+    pub fn tls_profiles(&self, start: &Flow) -> Option<Vec<mud::TlsProfile>> {
+        let admitted = self.shadow.devices.get(self.device_at(start.source)?)?;
+        let staged = self.shadow.policies.get(&admitted.policy)?;
+        staged.program.profiles(start, &self.shadow).map(<[_]>::to_vec)
     }
 
     /// Every device, the address of its frames, and its policy.
@@ -512,7 +521,8 @@ fn basics() -> Vec<Start> {
             let mut service = Service::of(protocol);
             service.remote_ports = mud::Ports::one(port);
             let peer = crate::nft::Peer::Class(class);
-            starts.push(Start { side: Side::From, family, peer, service, verdict: mud::Verdict::Accept });
+            let (tls, verdict) = (Vec::new(), mud::Verdict::Accept);
+            starts.push(Start { side: Side::From, family, peer, service, tls, verdict });
         }
     }
     starts

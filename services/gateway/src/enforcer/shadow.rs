@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use mud::Family;
 
 use crate::nft::{Members, Place, PolicyNames, Program, Side, Site, Slot, View, policy_names};
-use crate::{AddressRange, Binding, Class, DeviceId, Flow, PolicyId};
+use crate::{AddressRange, Binding, Class, DeviceId, Flow, PolicyId, TlsMode};
 
 /// The wanted state. Everything in the kernel can be made from it.
 #[derive(Debug)]
@@ -61,6 +61,7 @@ impl Shadow {
     }
 
     pub(super) fn staged(&self, id: PolicyId, program: Program) -> Staged {
+        let program = if self.site.tls == TlsMode::Off { program.without_profiles() } else { program };
         let names = policy_names(id, &program, self.site.send_errors);
         Staged { program, names }
     }

@@ -10,7 +10,7 @@
 use std::net::IpAddr;
 
 use super::{Name, Part, Transaction, nft};
-use crate::{Error, Interface};
+use crate::{Error, Interface, TlsMode};
 
 /// What this gateway is asked to guard. Fixed for the life of an enforcer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +33,8 @@ pub struct Site {
     pub send_errors: bool,
     /// Turn packet forwarding on once the rules are in force.
     pub forwarding: bool,
+    /// What becomes of TLS profiles in policies (RFC 9761).
+    pub tls: TlsMode,
 }
 
 impl Site {
@@ -47,6 +49,7 @@ impl Site {
             basics: Vec::new(),
             send_errors: false,
             forwarding: true,
+            tls: TlsMode::Off,
         })
     }
 }

@@ -112,6 +112,11 @@ fn lower_entry(entry: &Entry, subject: &Subject) -> (Option<Start>, bool) {
             device_ports: entry.device_ports.clone(),
             extra,
         },
+        // A profile is about what the device offers, which is the client where it starts.
+        tls: match entry.direction {
+            Direction::FromDevice => entry.tls.clone(),
+            Direction::ToDevice => Vec::new(),
+        },
         verdict: entry.verdict,
     };
     (Some(start), exact)

@@ -5,6 +5,7 @@ mod context;
 mod dump;
 mod lower;
 mod program;
+mod queue;
 mod render;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -18,6 +19,7 @@ pub(crate) use dump::{Counter, Element, Found, read_counters, read_dropped};
 pub use lower::{Lowered, Subject, lower};
 pub use program::{Extra, Peer, Program, Service, Side, Start};
 pub(crate) use program::{Key, Members, Peers, Place, Slot, Spot, TCP, UDP, View, slot};
+pub(crate) use queue::{HANDSHAKE_QUEUE, handshakes_wait, queue_handshakes};
 pub(crate) use render::{PolicyNames, class_set, policy_names, render, rule_count, rules_before};
 pub(crate) use transaction::nft;
 pub use transaction::{Name, Part, Transaction};

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 
-use mud::{Family, Ports, Protocol, Verdict};
+use mud::{Family, Ports, Protocol, TlsProfile, Verdict};
 
 use crate::address::join;
 use crate::{AddressRange, Class, Error, Flow};
@@ -74,6 +74,8 @@ pub struct Start {
     pub peer: Peer,
     /// What is spoken.
     pub service: Service,
+    /// Profiles of which a handshake of the device has to follow one (RFC 9761); any handshake where there are none.
+    pub tls: Vec<TlsProfile>,
     /// What becomes of it.
     pub verdict: Verdict,
 }
@@ -113,6 +115,7 @@ pub(crate) struct Rule {
     pub(crate) family: Family,
     pub(crate) peers: Peers,
     pub(crate) service: Service,
+    pub(crate) tls: Vec<TlsProfile>,
     pub(crate) verdict: Verdict,
 }
 
@@ -270,9 +273,36 @@ impl Program {
             || self.keeps.as_ref().is_some_and(|running| running.permits(side, flow, view))
     }
 
+    /// The same, where handshakes are not looked at.
+    #[must_use]
+    pub(crate) fn without_profiles(mut self) -> Self {
+        self.rules.iter_mut().for_each(|rule| rule.tls.clear());
+        self.keeps = self.keeps.map(|running| Box::new(running.without_profiles()));
+        self
+    }
+
+    /// Profiles of which the handshake of a flow that the device starts has to follow one: none where any will do, and nothing
+    /// where the flow may neither begin nor go on.
+    pub(crate) fn profiles(&self, flow: &Flow, view: &dyn View) -> Option<&[TlsProfile]> {
+        match self.decide(Side::From, flow, view) {
+            Some(rule) if rule.verdict == Verdict::Accept => Some(&rule.tls),
+            Some(_) => None,
+            None if self.permits(Side::From, flow, view) => Some(&[]),
+            None => self.keeps.as_ref()?.profiles(flow, view),
+        }
+    }
+
     /// Judges the start of a flow by the same rules and sets that the kernel has, apart from the management path.
     /// Fields that a flow does not tell count against it.
     pub(crate) fn permits(&self, side: Side, flow: &Flow, view: &dyn View) -> bool {
+        match self.decide(side, flow, view) {
+            Some(rule) => rule.verdict == Verdict::Accept,
+            None => self.observed && side == Side::From && !is_resolver(flow),
+        }
+    }
+
+    /// The rule that decides about the start of a flow.
+    fn decide(&self, side: Side, flow: &Flow, view: &dyn View) -> Option<&Rule> {
         let (remote, remote_port, device_port) = match side {
             Side::From => (flow.destination, flow.destination_port, flow.source_port),
             Side::To => (flow.source, flow.source_port, flow.destination_port),
@@ -289,7 +319,7 @@ impl Program {
                     let place = Place::Key(flow.protocol, flow.destination_port);
                     if self.keys.contains(&(side, key)) || self.held(slot(side, family, place), remote, view)
                     {
-                        return true;
+                        return Some(rule);
                     }
                     false
                 }
@@ -303,10 +333,10 @@ impl Program {
                 && service.remote_ports.contains(remote_port)
                 && service.device_ports.contains(device_port)
             {
-                return rule.verdict == Verdict::Accept;
+                return Some(rule);
             }
         }
-        self.observed && side == Side::From && !is_resolver(flow)
+        None
     }
 
     fn held(&self, slot: Slot, address: IpAddr, view: &dyn View) -> bool {
@@ -319,7 +349,8 @@ impl Program {
         let last = way.iter().rposition(|(_, start)| open || start.verdict == Verdict::Accept);
         let Some(last) = last else { return };
         let way = way.get(..=last).unwrap_or_default();
-        if way.iter().all(|(_, start)| start.verdict == Verdict::Accept) {
+        // Which of two entries permits a flow does not matter, unless one of them asks for a handshake.
+        if way.iter().all(|(_, start)| start.verdict == Verdict::Accept && start.tls.is_empty()) {
             self.add_sets(side, family, way);
         } else {
             for (number, start) in way {
@@ -345,7 +376,14 @@ impl Program {
         }
         if keyed {
             let service = Service::of(Protocol::Any);
-            self.rules.push(Rule { side, family, peers: Peers::Keys, service, verdict: Verdict::Accept });
+            self.rules.push(Rule {
+                side,
+                family,
+                peers: Peers::Keys,
+                service,
+                tls: Vec::new(),
+                verdict: Verdict::Accept,
+            });
         }
         for (service, peers) in services {
             let mut sets = Vec::new();
@@ -388,6 +426,7 @@ impl Program {
                 family,
                 peers,
                 service: service.clone(),
+                tls: Vec::new(),
                 verdict: Verdict::Accept,
             }));
         }
@@ -405,7 +444,8 @@ impl Program {
                 Peers::Group(number)
             }
         };
-        self.rules.push(Rule { side, family, peers, service: start.service.clone(), verdict: start.verdict });
+        let (service, tls) = (start.service.clone(), start.tls.clone());
+        self.rules.push(Rule { side, family, peers, service, tls, verdict: start.verdict });
     }
 
     /// Whether the peer could be expressed by exact keys, which it then is.

@@ -3,6 +3,7 @@
 use mud::{Family, Ports, Protocol, Verdict};
 
 use super::program::{Extra, Peers, Program, Rule, Service, Side};
+use super::queue::HANDSHAKE_MARK;
 use super::{Name, Part, Transaction, nft};
 use crate::{AddressRange, Class, PolicyId};
 
@@ -242,6 +243,9 @@ impl Part for Judged<'_> {
     fn put(&self, out: &mut Transaction) {
         let Self(rule, send_errors) = self;
         match rule.verdict {
+            Verdict::Accept if !rule.tls.is_empty() => {
+                ("counter ct mark set", (HANDSHAKE_MARK, "return")).put(out)
+            }
             Verdict::Accept => "counter return".put(out),
             Verdict::Reject if *send_errors => "counter reject with icmpx admin-prohibited".put(out),
             Verdict::Drop | Verdict::Reject => "counter drop".put(out),

@@ -76,8 +76,8 @@ fn read(message: &Message<'_>) -> Option<Log> {
     Some(Log { kind, policy: mark.filter(|mark| *mark != 0).map(PolicyId), mac, flow })
 }
 
-/// `struct nfulnl_msg_packet_hw`: length, padding, address.
-fn read_mac(bytes: &[u8]) -> Option<Mac> {
+/// `struct nfulnl_msg_packet_hw`, and `struct nfqnl_msg_packet_hw`, which is the same: length, padding, address.
+pub(crate) fn read_mac(bytes: &[u8]) -> Option<Mac> {
     let length = u16::from_be_bytes(*bytes.first_chunk()?);
     (length == 6).then_some(Mac(*bytes.get(4..)?.first_chunk()?))
 }

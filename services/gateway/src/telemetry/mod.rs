@@ -8,6 +8,8 @@ mod watch;
 
 pub use aggregate::Aggregate;
 pub use ledger::{FlowKind, Ledger, Record};
+pub(crate) use listener::read_mac;
 pub use listener::{Listener, Log};
 pub use packet::read_flow;
+pub(crate) use packet::read_transport;
 pub use watch::watch;

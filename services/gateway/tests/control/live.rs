@@ -48,6 +48,7 @@ pub(crate) fn config(directory: &Path) -> Config {
         ntp: vec![],
         local_networks: vec![],
         admission_port: Config::ADMISSION_PORT,
+        tls_profiles: gateway::TlsMode::Enforce,
         edge: EdgeConfig::default(),
     }
 }

@@ -4,6 +4,7 @@ extern crate sextant_gateway as gateway;
 
 mod agreement;
 mod flows;
+mod handshakes;
 mod lab;
 mod names;
 mod restart;
