@@ -2,8 +2,8 @@ use serde_json::{Value, json};
 use sqlx::{Row, sqlite::SqliteRow};
 
 use crate::{
-    AuditEntry, Change, DeviceFlow, DeviceId, Error, FlowUse, Hold, ReleaseId, Store, Timestamp,
-    Withheld, alarms, device_flows, devices::release_column, flow_uses, holds::hold, writer::Transaction,
+    AuditEntry, Change, DeviceFlow, DeviceId, Error, FlowUse, Hold, ReleaseId, Store, Timestamp, Withheld,
+    alarms, device_flows, devices::release_column, flow_uses, holds::hold, writer::Transaction,
 };
 
 /// An enforcement point that was heard of.
@@ -107,6 +107,8 @@ pub struct Violation {
     pub group: u16,
     /// DNS name of the far end, if the gateway saw one.
     pub name: Option<String>,
+    /// What is wrong with the handshake, where that is why.
+    pub tls: Option<String>,
     /// How many.
     pub count: u64,
     /// When the first was seen.
@@ -502,11 +504,12 @@ async fn violate(transaction: &mut Transaction, gateway: &str, violation: Violat
     // A count that grew since the last report replaces the smaller one, and the last packet the one before.
     sqlx::query(
         "INSERT INTO violations (gateway, device, mac, src, dst, protocol, sport, dport, direction, log_group, name,
-         count, first_at, last_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+         count, first_at, last_at, tls) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
          ON CONFLICT (gateway, mac, dst, protocol, dport, direction, first_at) DO UPDATE SET
          src = iif(excluded.last_at >= last_at, excluded.src, src),
          sport = iif(excluded.last_at >= last_at, excluded.sport, sport),
          count = max(count, excluded.count), last_at = max(last_at, excluded.last_at),
+         log_group = excluded.log_group, tls = coalesce(excluded.tls, tls),
          name = coalesce(excluded.name, name), device = coalesce(excluded.device, device)",
     )
     .bind(gateway.to_owned())
@@ -523,6 +526,7 @@ async fn violate(transaction: &mut Transaction, gateway: &str, violation: Violat
     .bind(violation.count.cast_signed())
     .bind(violation.first.micros())
     .bind(violation.last.micros())
+    .bind(violation.tls)
     .execute(&mut transaction.connection)
     .await?;
     if let Some(device) = violation.device {
@@ -559,6 +563,7 @@ fn violation(row: &SqliteRow) -> Result<Violation, Error> {
         direction: row.try_get("direction")?,
         group: row.try_get("log_group")?,
         name: row.try_get("name")?,
+        tls: row.try_get("tls")?,
         count: row.try_get::<i64, _>("count")?.unsigned_abs(),
         first: Timestamp::from_micros(row.try_get("first_at")?),
         last: Timestamp::from_micros(row.try_get("last_at")?),

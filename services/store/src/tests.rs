@@ -340,6 +340,7 @@ async fn growing_count_of_dropped_packets_is_counted_once() {
         direction: "from-device".into(),
         group: 10,
         name: None,
+        tls: None,
         count,
         first: NOW,
         last: NOW.plus_seconds(count as i64),

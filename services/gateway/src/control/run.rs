@@ -19,8 +19,8 @@ use super::outbox::{self, Outbox};
 use super::servers::Servers;
 use super::{Anchors, Client, Config, Journal, StartError, link, traffic};
 use crate::{
-    AddressRange, Class, Conntrack, Endings, Endpoint, Event, Forwarder, Interface, Listener, Observer, Queue,
-    Site, TlsMode, Upstream, Wanted, watch, watch_handshakes,
+    AddressRange, Class, Conntrack, Endings, Endpoint, Event, Forwarder, Interface, Listener, Observer,
+    Queue, Site, TlsMode, Upstream, Wanted, watch, watch_handshakes,
 };
 
 /// A gateway at work, in the network namespace of the thread that started it.

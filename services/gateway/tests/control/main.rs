@@ -6,6 +6,7 @@ mod admission;
 mod approvals;
 mod cap;
 mod edge;
+mod handshakes;
 #[allow(dead_code, reason = "shared with the tests of the enforcement half")]
 #[path = "../kernel/lab.rs"]
 mod lab;

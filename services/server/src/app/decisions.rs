@@ -211,7 +211,11 @@ impl App {
         let violation = |seen: &store::Violation| Violation {
             at: seen.last.seconds(),
             count: seen.count,
-            target: format!("{} {} {}", seen.name.as_deref().unwrap_or(&seen.dst), seen.protocol, seen.dport),
+            target: {
+                let far = seen.name.as_deref().unwrap_or(&seen.dst);
+                let handshake = seen.tls.as_ref().map(|tls| format!(": {tls}")).unwrap_or_default();
+                format!("{far} {} {}{handshake}", seen.protocol, seen.dport)
+            },
         };
         let violations = seen.filter(|seen| is_forbidden(seen, needs)).map(violation).collect();
         let hold = device.hold.as_ref().map(holds::input);

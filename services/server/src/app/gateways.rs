@@ -18,6 +18,8 @@ pub(crate) const MAX_WAIT: Duration = Duration::from_secs(60);
 const MAX_ENTRIES: usize = 10_000;
 /// Longest text in a report, in characters.
 const MAX_TEXT: usize = 255;
+/// Longest words about a handshake in a report, in characters.
+const MAX_HANDSHAKE: usize = 256;
 /// Longest MUD URL in a report, in characters.
 const MAX_URL: usize = 512;
 
@@ -181,6 +183,7 @@ pub(crate) fn violation_view(violation: Violation) -> api::Violation {
         first_ms: violation.first.millis(),
         last_ms: violation.last.millis(),
         name: violation.name,
+        tls: violation.tls,
     }
 }
 
@@ -239,6 +242,7 @@ fn read_report(report: api::GatewayReport) -> Result<GatewayReport, Failure> {
             direction: short(&violation.direction),
             group: violation.group,
             name: violation.name.as_deref().map(short),
+            tls: violation.tls.map(|tls| tls.chars().take(MAX_HANDSHAKE).collect()),
             count: violation.count.min(i64::MAX.unsigned_abs()),
             first: Timestamp::from_millis(violation.first_ms),
             last: Timestamp::from_millis(violation.last_ms),

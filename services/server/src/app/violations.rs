@@ -17,14 +17,20 @@ const FROM_DEVICE: &str = "from-device";
 pub(crate) fn is_forbidden(violation: &Violation, needs: Option<&NetworkNeeds>) -> bool {
     violation.direction == FROM_DEVICE
         && violation.group != api::Violation::OBSERVED
-        && !needs
+        // What its release does declare, with another handshake.
+        && (violation.group == api::Violation::HANDSHAKE || !needs
             .zip(first_packet(violation))
-            .is_some_and(|(needs, packet)| needs.declare(&packet, violation.name.as_deref()))
+            .is_some_and(|(needs, packet)| needs.declare(&packet, violation.name.as_deref())))
 }
 
 /// What the file of the release says of dropped packets.
 pub(crate) fn why(violation: &Violation, needs: &NetworkNeeds) -> Option<Why> {
-    Some(explained(&first_packet(violation)?, violation.name.as_deref(), needs))
+    let packet = first_packet(violation)?;
+    if violation.group == api::Violation::HANDSHAKE {
+        let (says, acl, ace, differs) = ("tls-profile".to_owned(), None, None, Vec::new());
+        return Some(Why { says, acl, ace, differs });
+    }
+    Some(explained(&packet, violation.name.as_deref(), needs))
 }
 
 /// What the file of the release says of flows that a device had.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use store::Device;
+use trust::Code;
 
 use super::super::sentence;
 use crate::{
@@ -69,6 +70,12 @@ pub(super) fn flows(
     for seen in told.dropped.iter().filter(|seen| !declared(&seen.why)) {
         let packets = &seen.packets;
         let observed = packets.group == api::Violation::OBSERVED;
+        let handshake = packets.tls.as_ref().map(|tls| api::Reason {
+            code: Code::TlsProfile.as_str().to_owned(),
+            detail: [("target", packets.name.as_ref().unwrap_or(&packets.dst)), ("error", tls)]
+                .map(|(name, value)| (name.to_owned(), value.clone()))
+                .into(),
+        });
         let reason = api::Reason { code: "not-in-policy".to_owned(), detail: BTreeMap::default() };
         rows.push(Flow {
             destination: packets.name.as_deref().unwrap_or(&packets.dst).into(),
@@ -79,10 +86,10 @@ pub(super) fn flows(
             used: if observed { packets.count.to_string().into() } else { "".into() },
             dropped: words::count(if observed { 0 } else { packets.count }),
             was_dropped: !observed,
-            why: if observed {
-                "Nobody asks for this; it passed while it is observed.".into()
-            } else {
-                seen.why.as_ref().map_or_else(|| sentence(app.now(), &reason), unasked)
+            why: match &handshake {
+                Some(handshake) => sentence(app.now(), handshake),
+                None if observed => "Nobody asks for this; it passed while it is observed.".into(),
+                None => seen.why.as_ref().map_or_else(|| sentence(app.now(), &reason), unasked),
             },
         });
     }
