@@ -166,21 +166,30 @@ impl Conntrack {
         }
     }
 
-    /// Takes the mark from a connection; `false` when there is none of that start.
-    pub(crate) fn unmark(&self, start: &Flow) -> Result<bool, Error> {
+    /// Takes the mark from the connection that began so; `false` when there is none.
+    pub(crate) fn unmark(&mut self, start: &Flow) -> Result<bool, Error> {
         self.about(NEW, start, Some(0))
     }
 
     /// Deletes the connection that began so; `false` when there is none.
-    pub(crate) fn delete_flow(&self, start: &Flow) -> Result<bool, Error> {
+    pub(crate) fn delete_flow(&mut self, start: &Flow) -> Result<bool, Error> {
         self.about(DELETE, start, None)
     }
 
-    /// A request about one connection of TCP or UDP, by its original tuple.
-    fn about(&self, kind: u16, start: &Flow, mark: Option<u32>) -> Result<bool, Error> {
+    /// A request about one connection of TCP or UDP, by how its first packet was forwarded.
+    fn about(&mut self, kind: u16, start: &Flow, mark: Option<u32>) -> Result<bool, Error> {
         let (family, tuple) = tuple_of(start);
+        if self.request(kind, family, &tuple, mark)? {
+            return Ok(true);
+        }
+        // Where destinations are translated the kernel knows it by another.
+        let found = self.entries(&[start.source])?.into_iter().find(|entry| entry.start() == *start);
+        found.map_or(Ok(false), |entry| self.request(kind, family, &entry.tuple, mark))
+    }
+
+    fn request(&self, kind: u16, family: u8, tuple: &[u8], mark: Option<u32>) -> Result<bool, Error> {
         let mut request = Request::new(kind, netlink::REQUEST | netlink::ACK, family, 0)
-            .attribute(CTA_TUPLE_ORIG | netlink::NESTED, &tuple);
+            .attribute(CTA_TUPLE_ORIG | netlink::NESTED, tuple);
         if let Some(mark) = mark {
             request = request.attribute(CTA_MARK, &mark.to_be_bytes());
         }

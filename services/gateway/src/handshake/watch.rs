@@ -36,14 +36,20 @@ pub fn watch_handshakes(
     let mut swept = Instant::now();
     while !stop.load(Ordering::Relaxed) {
         for waiting in watch.queue.receive()? {
-            watch.take(&waiting)?;
+            if let Err(error) = watch.take(&waiting) {
+                // Its client sends it again; what has no verdict would fill the queue.
+                tracing::warn!(%error, "a handshake could not be looked at");
+                watch.queue.decide(waiting.id, false)?;
+            }
         }
         let now = Instant::now();
         if now.duration_since(swept) >= SWEEP {
             swept = now;
             // Who begins a connection and says nothing has none.
             for flow in watch.handshakes.overdue(now) {
-                watch.end(&flow)?;
+                if let Err(error) = watch.end(&flow) {
+                    tracing::warn!(%error, "a connection without handshake stays, and nothing of it passes");
+                }
             }
         }
     }
@@ -105,7 +111,7 @@ impl Watch<'_> {
     }
 
     /// Deletes the connection, so that nothing of it passes as known.
-    fn end(&self, flow: &Flow) -> Result<(), Error> {
+    fn end(&mut self, flow: &Flow) -> Result<(), Error> {
         self.conntrack.delete_flow(flow).map(|_was_there| ())
     }
 

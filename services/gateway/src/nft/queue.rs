@@ -32,6 +32,12 @@ pub(crate) fn queue_handshakes(nft: &mut Nft, mode: TlsMode) -> Result<(), Error
     nft!(tx, "add chain inet sextant_tls forward { type filter hook forward priority 10 ; policy accept ; }");
     nft!(tx, FORWARD, "ct mark !=", HANDSHAKE_MARK, "accept");
     nft!(tx, FORWARD, "ct direction reply accept");
+    // One device must not keep the queue from the others.
+    let beyond = if mode == TlsMode::Enforce { "drop" } else { "accept" };
+    nft!(tx, "add set inet sextant_tls rate4 { type ipv4_addr ;", RATES, "}");
+    nft!(tx, "add set inet sextant_tls rate6 { type ipv6_addr ;", RATES, "}");
+    nft!(tx, FORWARD, "update @rate4 { ip saddr", EACH, "}", beyond);
+    nft!(tx, FORWARD, "update @rate6 { ip6 saddr", EACH, "}", beyond);
     nft!(tx, FORWARD, "meta l4proto { tcp , udp } goto wait");
     nft.commit(&tx)?;
 
@@ -77,6 +83,9 @@ fn insert_target(mode: TlsMode) -> Result<(), Error> {
 }
 
 const FORWARD: &str = "add rule inet sextant_tls forward";
+const RATES: &str = "size 65535 ; flags dynamic , timeout ; timeout 1m ;";
+/// Packets of one device that are looked at.
+const EACH: &str = "limit rate over 500/second burst 500 packets";
 const ANSWER_TIME: Duration = Duration::from_secs(5);
 
 // linux/netfilter/nfnetlink.h, linux/netfilter/nf_tables.h, linux/netfilter/nf_tables_compat.h
