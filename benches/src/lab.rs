@@ -7,9 +7,9 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use gateway::{
     AddressRange, Binding, DeviceId, Enforcer, Mac, Observer, Peer, PolicyId, Program, Service, Side, Site,
-    Start, Wanted,
+    Start, TlsMode, Wanted,
 };
-use mud::{Family, Ports, Protocol, Verdict};
+use mud::{Family, Ports, Protocol, TlsProfile, Verdict};
 use sim::netns::{Namespace, Network};
 
 /// Where the device's packets go.
@@ -63,6 +63,32 @@ impl Lab {
         let policies = [(release(), permitting(9000)?), (next_release(), permitting(9001)?)].into();
         let wanted = Wanted { policies, devices, ..Wanted::default() };
         self.gateway.enter(|| Enforcer::open(site, wanted, observer)).context("taking up enforcement")
+    }
+
+    /// Enforcement at this gateway with the device alone, whose policy asks for a handshake over one port.
+    pub(crate) fn enforce_handshakes(
+        &self,
+        mode: TlsMode,
+        port: u16,
+        profile: TlsProfile,
+    ) -> Result<Enforcer> {
+        let mut site = Site::new("lan0").context("an interface")?;
+        (site.own, site.tls) = (vec![GATEWAY], mode);
+        let range = AddressRange::new(REMOTE, REMOTE).context("an address")?;
+        let mut service = Service::of(Protocol::Tcp);
+        service.remote_ports = Ports::one(port);
+        let program = Program::new(vec![Start {
+            side: Side::From,
+            family: Family::V4,
+            peer: Peer::Range(range),
+            service,
+            tls: vec![profile],
+            verdict: Verdict::Accept,
+        }]);
+        let policies = [(release(), program.context("a policy")?)].into();
+        let devices = vec![(binding(own_id()?, MAC_BYTES, DEVICE), release())];
+        let wanted = Wanted { policies, devices, ..Wanted::default() };
+        self.gateway.enter(|| Enforcer::open(site, wanted, Arc::new(()))).context("taking up enforcement")
     }
 
     /// A socket of the device that speaks to [`TARGET`].
@@ -126,7 +152,14 @@ fn permitting(last: u16) -> Result<Program> {
         let mut service = Service::of(Protocol::Udp);
         service.remote_ports = Ports::one(port);
         let peer = Peer::Range(range);
-        anyhow::Ok(Start { side: Side::From, family: Family::V4, peer, service, verdict: Verdict::Accept })
+        anyhow::Ok(Start {
+            side: Side::From,
+            family: Family::V4,
+            peer,
+            service,
+            tls: Vec::new(),
+            verdict: Verdict::Accept,
+        })
     };
     let mut starts = vec![to(REMOTE, TARGET.port())?];
     for index in 1..20 {
@@ -137,6 +170,6 @@ fn permitting(last: u16) -> Result<Program> {
 
 const DEVICE: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 77, 0, 11));
 pub(crate) const GATEWAY: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 77, 0, 1));
-const REMOTE: IpAddr = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 10));
+pub(crate) const REMOTE: IpAddr = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 10));
 const MAC: &str = "02:00:00:00:00:0b";
 const MAC_BYTES: [u8; 6] = [2, 0, 0, 0, 0, 0x0b];

@@ -16,6 +16,7 @@ mod device_code;
 mod fixture;
 mod forwarding;
 mod gateways;
+mod handshakes;
 mod https;
 mod lab;
 mod load;
@@ -59,7 +60,7 @@ impl Effort {
 /// A measurement and its name for `--only`.
 type Measurement = (&'static str, fn(Effort) -> Result<Section>);
 
-const MEASUREMENTS: [Measurement; 16] = [
+const MEASUREMENTS: [Measurement; 17] = [
     ("attestation", attestation::measure),
     ("attestation-peers", attestation_peers::measure),
     ("verifier", verifier::measure),
@@ -73,6 +74,7 @@ const MEASUREMENTS: [Measurement; 16] = [
     ("load", load::measure),
     ("resolver", resolver::measure),
     ("violations", violations::measure),
+    ("handshakes", handshakes::measure),
     ("gateways", gateways::measure),
     ("tamper", tamper::measure),
     ("whole-path", whole_path::measure),

@@ -105,7 +105,14 @@ fn program(names: usize) -> Result<Program> {
     let start = |peer: Peer, protocol: Protocol, port: u16| {
         let mut service = Service::of(protocol);
         service.remote_ports = Ports::one(port);
-        Start { side: Side::From, family: Family::V4, peer, service, verdict: Verdict::Accept }
+        Start {
+            side: Side::From,
+            family: Family::V4,
+            peer,
+            service,
+            tls: Vec::new(),
+            verdict: Verdict::Accept,
+        }
     };
     let mut starts = vec![start(Peer::Class(Class::dns()), Protocol::Udp, 53)];
     starts.extend(

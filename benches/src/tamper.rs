@@ -120,6 +120,7 @@ impl Story {
             overlays: &[],
             violations: &[],
             hold: None,
+            spared: false,
             policy: &policy,
             now: NOW,
         });

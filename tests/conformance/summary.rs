@@ -135,6 +135,7 @@ fn results_that_name_no_release_never_make_a_device_trusted() {
             overlays: &[],
             violations: &[],
             hold: None,
+            spared: false,
             policy: &Policy::default(),
             now: issued,
         });

@@ -74,8 +74,10 @@ pub struct Bundle {
     pub overrides: Vec<Vec<u8>>,
     /// Packets dropped lately.
     pub violations: Vec<Violation>,
-    /// A person's block or quarantine.
+    /// A person's restriction.
     pub hold: Option<Hold>,
+    /// Whether a cut for violations was withheld: what a gateway said, and nobody signed.
+    pub spared: bool,
     /// Whether the site accepts every broad MUD file.
     pub all_approved: bool,
 }
@@ -142,6 +144,7 @@ impl Bundle {
             overlays: &overlays,
             violations: &self.violations,
             hold: self.hold.as_ref(),
+            spared: self.spared,
             policy: &policy,
             now: self.now,
         });
@@ -248,6 +251,7 @@ mod labels {
     pub(super) const ALL_APPROVED: i64 = 12;
     pub(super) const RESULT_POLICY: i64 = 13;
     pub(super) const RULES: i64 = 14;
+    pub(super) const SPARED: i64 = 15;
 
     pub(super) const CURRENT: u64 = 0;
     pub(super) const SUPERSEDED: u64 = 1;
@@ -312,6 +316,10 @@ impl Bundle {
                 w.text(rules);
             });
         });
+        // Written where it is so, so that bundles of before stay as they are.
+        map.int_if(SPARED, Some(self.spared).filter(|spared| *spared), |w, spared| {
+            w.bool(spared);
+        });
         map.into_bytes()
     }
 
@@ -369,6 +377,7 @@ impl Bundle {
                 }
                 HOLD => bundle.hold = Some(Hold::decode(r)?),
                 ALL_APPROVED => bundle.all_approved = r.bool()?,
+                SPARED => bundle.spared = r.bool()?,
                 RESULT_POLICY => bundle.result_policy = Some(r.bytes()?.to_vec()),
                 RULES => {
                     for _ in 0..r.array()? {

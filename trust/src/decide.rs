@@ -150,6 +150,8 @@ pub struct OverlayInForce {
     pub expires: i64,
     /// What it approves, if it is an approval.
     pub approves: Option<Approval>,
+    /// Whether it lets pass and tells what the release does not declare.
+    pub observes: bool,
 }
 
 /// All that a decision depends on.
@@ -165,8 +167,10 @@ pub struct Inputs<'a> {
     pub overlays: &'a [OverlayInForce],
     /// Packets dropped lately.
     pub violations: &'a [Violation],
-    /// A person's block or quarantine.
+    /// A person's restriction.
     pub hold: Option<&'a Hold>,
+    /// Whether enough devices of its model were cut for violations within the hour, so that this one is not.
+    pub spared: bool,
     /// The operator's policy.
     pub policy: &'a Policy,
     /// The time of the decision, in seconds since 1970.
@@ -182,11 +186,13 @@ pub struct Decision {
     pub posture: Posture,
     /// Whether it lately contacted what its release does not ask for.
     pub violating: bool,
-    /// Whether a person blocked or quarantined it.
+    /// Whether a person restricts it.
     pub held: bool,
+    /// Whether it would reach more without what it lately contacted.
+    pub cut: bool,
     /// What it may reach.
     pub access: Access,
-    /// The release whose policy applies when `access` is [`Access::Release`], else the one it was found to run.
+    /// The release whose policy applies when `access` is [`Access::Restricted`] or wider, else the one it was found to run.
     pub release: Option<Digest>,
     /// Everything that stands against it; it is released only when all are gone.
     pub reasons: Vec<Reason>,
@@ -228,7 +234,7 @@ impl Decision {
             w.array(2).bool(self.violating).bool(self.held);
         });
         map.int(ACCESS, |w| {
-            w.uint(self.access as u64);
+            w.uint(self.access.number());
         });
         map.int_if(RELEASE, self.release, |w, release| encode_digest(w, &release));
         map.int(REASONS, |w| {
@@ -282,8 +288,9 @@ pub fn decide(inputs: &Inputs<'_>) -> Decision {
     reasons.extend(hold.map(Hold::reason));
     let found = inputs.releases.iter().find(|known| Some(known.release) == release);
     let broad = found.and_then(|known| Some((known.release, known.broad.as_ref()?)));
-    let mut approved = false;
+    let (mut approved, mut observed) = (false, false);
     for overlay in inputs.overlays {
+        observed |= overlay.observes && overlay.not_before <= now && now < overlay.expires;
         if let Some(approval) = &overlay.approves {
             // One that is about something else neither counts nor ends anything here.
             if !broad.is_some_and(|(release, broad)| approval.covers(&release, &broad.file)) {
@@ -297,11 +304,8 @@ pub fn decide(inputs: &Inputs<'_>) -> Decision {
     }
 
     let mut access = policy.access(posture);
-    if violating && policy.restrict_violating {
+    if release.is_none() {
         access = access.min(Access::UpdateOnly);
-    }
-    if access == Access::Release && release.is_none() {
-        access = Access::UpdateOnly;
     }
     if let Some((_, broad)) = broad.filter(|_| !approved) {
         reasons.push(broad.why.clone());
@@ -310,11 +314,23 @@ pub fn decide(inputs: &Inputs<'_>) -> Decision {
     if let Some(hold) = hold {
         access = access.min(hold.restriction.access());
     }
+    let mut cut = violating && policy.violating_access < access;
+    if cut && inputs.spared {
+        reasons.push(Code::CutWithheld.into());
+        cut = false;
+    }
+    if cut {
+        access = policy.violating_access;
+    }
+    if observed && access == Access::Release {
+        access = Access::Observed;
+    }
     Decision {
         device: inputs.device.to_vec(),
         posture,
         violating,
         held: hold.is_some(),
+        cut,
         access,
         release,
         reasons,

@@ -12,6 +12,9 @@ mod labels {
     pub(super) const REMOTE_LOCAL: u64 = 3;
 }
 
+/// The list under which entries by overrides stand in a policy.
+pub const OVERRIDE_LIST: &str = "override";
+
 /// A flow that an override names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Flow {
@@ -111,7 +114,7 @@ impl Flow {
             extra: None,
             tls: Vec::new(),
             verdict,
-            ace: AceId { acl: "override".to_owned(), ace },
+            ace: AceId { acl: OVERRIDE_LIST.to_owned(), ace },
             default: false,
         }
     }

@@ -9,10 +9,12 @@
 
 extern crate alloc;
 
+mod access;
 mod appraise;
 mod attester;
 mod author;
 mod binding;
+mod budget;
 mod bundle;
 mod compare;
 mod compare_attester;
@@ -39,10 +41,12 @@ mod voucher;
 mod tests;
 
 // Public interface
+pub use access::Access;
 pub use appraise::{Appraised, References, appraise, refuse_evidence};
 pub use attester::{Attester, Beliefs, EVIDENCE_MEDIA_TYPES, ForeignEvidence, OwnRelease, unwrap_evidence};
 pub use author::{Brought, DraftError, DraftImage, DraftMud, ReleaseDraft};
 pub use binding::{KeyBinding, ToldBinding, key_binding};
+pub use budget::{Budget, Cap};
 pub use bundle::{Bundle, BundleAnchors, BundledEvidence, BundledRelease, MAX_BUNDLE, Unproven, key_anchors};
 pub use compare::{Against, Agreement, Chosen, Compared, Comparison, compare};
 pub use compare_attester::compare_attester;
@@ -55,15 +59,15 @@ pub use endorsements::{
     AttestationKey, EndorsedAuthority, EndorsedKey, Endorsements, MAX_ATTEST_KEYS, MAX_ENDORSING,
     verify_manifest,
 };
-pub use flow::Flow;
+pub use flow::{Flow, OVERRIDE_LIST};
 pub use hold::{Hold, Restriction};
 pub use known::Releases;
 pub use matching::{Candidate, Expected, Measured, find_release};
 pub use overlay::{
-    Approval, Effect, MAX_CLASS_MEMBERS, MAX_OVERRIDE_TEXT, MAX_OVERRIDE_TIME, Override, Scope,
-    SignedOverride, last_words, overlay,
+    Approval, Effect, MAX_CLASS_MEMBERS, MAX_OBSERVE_TIME, MAX_OVERRIDE_TEXT, MAX_OVERRIDE_TIME, Override,
+    Scope, SignedOverride, last_words, overlay,
 };
-pub use policy::{Access, MAX_DURATION, MAX_POLICY_AUTHORITIES, MAX_POLICY_RULES, MAX_POLICY_SCANS, Policy};
+pub use policy::{MAX_DURATION, MAX_POLICY_AUTHORITIES, MAX_POLICY_RULES, MAX_POLICY_SCANS, Policy};
 pub use quoted::Quoted;
 pub use reason::{Code, Reason};
 pub use release::{Explained, MUD_FILE, MUD_SIGNATURE, NetworkNeeds, Release, ReleaseAnchors, verify_mud};

@@ -14,6 +14,8 @@ use crate::{
 const CONTENT_TYPE: &str = "application/vnd.sextant.override+cbor";
 /// The longest time an override may last, in seconds: a year.
 pub const MAX_OVERRIDE_TIME: i64 = 366 * 24 * 3600;
+/// The longest time for which devices may only be observed, in seconds: 31 days.
+pub const MAX_OBSERVE_TIME: i64 = 31 * 24 * 3600;
 /// Prefixes that an override may give a class.
 pub const MAX_CLASS_MEMBERS: usize = 64;
 /// The longest text in an override, in bytes.
@@ -37,6 +39,7 @@ mod labels {
     pub(super) const EFFECT_IGNORE: u64 = 2;
     pub(super) const EFFECT_APPROVE: u64 = 3;
     pub(super) const EFFECT_CLASS: u64 = 4;
+    pub(super) const EFFECT_OBSERVE: u64 = 5;
 }
 
 /// Which devices an override touches.
@@ -72,6 +75,9 @@ pub enum Effect {
         /// Who is in it.
         members: Vec<IpPrefix>,
     },
+    /// What a trusted device starts although its release does not declare it passes and is told. What the operator denies stays
+    /// denied, and so is what others start toward it. For 31 days at most.
+    Observe,
     /// The network policy of one release may be applied although it asks for much (threat N4). Only for the whole site.
     Approve(Approval),
 }
@@ -151,7 +157,8 @@ impl SignedOverride {
             Effect::Approve(approval) => Some(*approval),
             _ => None,
         };
-        OverlayInForce { object: self.object, not_before: *not_before, expires: *expires, approves }
+        let observes = matches!(effect, Effect::Observe);
+        OverlayInForce { object: self.object, not_before: *not_before, expires: *expires, approves, observes }
     }
 }
 
@@ -209,6 +216,9 @@ impl Override {
                 };
                 w.array(members.len());
                 members.iter().for_each(|member| _ = w.text(&format!("{member}")));
+            }
+            Effect::Observe => {
+                w.array(1).uint(EFFECT_OBSERVE);
             }
             Effect::Approve(Approval { release, file }) => {
                 encode_digest(w.array(3).uint(EFFECT_APPROVE), release);
@@ -277,6 +287,11 @@ impl Override {
         {
             return Err(CborError::rule(0, "an override ends after it begins, and within a year"));
         }
+        if value.effect == Effect::Observe
+            && value.expires.saturating_sub(value.not_before) > MAX_OBSERVE_TIME
+        {
+            return Err(CborError::rule(0, "devices are only observed for 31 days at most"));
+        }
         Ok(value)
     }
 }
@@ -318,6 +333,7 @@ impl Effect {
                 let members = (0..count).map(|_| member(reader)).collect::<Result<_, _>>()?;
                 Ok(Self::Class { class, members })
             }
+            (EFFECT_OBSERVE, 1) => Ok(Self::Observe),
             (EFFECT_APPROVE, 3) => {
                 let release = digest(reader)?;
                 let file = if reader.is_null()? { None } else { Some(digest(reader)?) };
@@ -358,8 +374,8 @@ pub fn overlay<'a>(policy: &Policy, overrides: impl IntoIterator<Item = &'a Over
                     .flat_map(|entry| with_members(entry, class.as_deref(), members))
                     .collect();
             }
-            // It opens nothing by itself: it lets the release's own policy be applied.
-            Effect::Approve(_) => {}
+            // They change no flow: one lets the release's own policy be applied, one chooses what becomes of the rest.
+            Effect::Approve(_) | Effect::Observe => {}
         }
     }
     denied.append(&mut allowed);

@@ -3,18 +3,7 @@ use alloc::vec::Vec;
 use cbor::{Error, MapBuilder, Reader, Reason as Malformed};
 use crypto::{Digest, HashAlgorithm};
 
-use crate::{Posture, RequiredScan};
-
-/// What the operator's rules make of a posture.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Access {
-    /// Nothing at all.
-    Blocked = 0,
-    /// Attestation, update and the names and time they need.
-    UpdateOnly = 1,
-    /// Exactly the flows that the attested release declares, with the site's overrides.
-    Release = 2,
-}
+use crate::{Access, Cap, Posture, RequiredScan};
 
 /// The operator's appraisal and posture policy. Its digest is part of every result and decision made under it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,10 +22,17 @@ pub struct Policy {
     pub violation_window: i64,
     /// How many violations in that window mark it.
     pub violation_threshold: u64,
-    /// Whether a violating device is cut to update-only.
-    pub restrict_violating: bool,
+    /// The most that a violating device may reach.
+    pub violating_access: Access,
+    /// How many devices of one model may be cut for violations within an hour.
+    pub violation_cap: Cap,
     /// What an outdated device may reach.
     pub outdated_access: Access,
+    /// What an untrusted device may reach: [`Access::UpdateOnly`] or less. What is less ends when somebody brings a new result.
+    pub untrusted_access: Access,
+    /// What a device may reach whose result is past its end: [`Access::UpdateOnly`], from where it can attest again, or
+    /// [`Access::Restricted`].
+    pub stale_access: Access,
     /// SHA-256 of the authority lists that a trusted device may obey; where none is named, any. During a rotation the
     /// list before and the list after are named.
     pub authorities: Vec<Digest>,
@@ -56,8 +52,11 @@ impl Default for Policy {
             require_mud_anchor: false,
             violation_window: 600,
             violation_threshold: 1,
-            restrict_violating: false,
+            violating_access: Access::Release,
+            violation_cap: Cap::default(),
             outdated_access: Access::UpdateOnly,
+            untrusted_access: Access::UpdateOnly,
+            stale_access: Access::UpdateOnly,
             authorities: Vec::new(),
             rules: Vec::new(),
             scans: Vec::new(),
@@ -78,6 +77,10 @@ mod labels {
     pub(super) const AUTHORITIES: i64 = 10;
     pub(super) const RULES: i64 = 12;
     pub(super) const SCANS: i64 = 13;
+    pub(super) const VIOLATING_ACCESS: i64 = 14;
+    pub(super) const UNTRUSTED_ACCESS: i64 = 15;
+    pub(super) const STALE_ACCESS: i64 = 16;
+    pub(super) const VIOLATION_CAP: i64 = 17;
 }
 
 /// Authority lists that a policy may name.
@@ -98,7 +101,10 @@ impl Policy {
         match posture {
             Posture::Trusted => Access::Release,
             Posture::Outdated => self.outdated_access,
-            Posture::Untrusted | Posture::Unknown | Posture::Stale => Access::UpdateOnly,
+            Posture::Untrusted => self.untrusted_access,
+            Posture::Stale => self.stale_access,
+            // Nothing is known of it that could be answered by more or less.
+            Posture::Unknown => Access::UpdateOnly,
         }
     }
 
@@ -119,7 +125,7 @@ impl Policy {
             (ALLOW_DEBUG, self.allow_debug),
             (ALLOW_EXTRA_COMPONENTS, self.allow_extra_components),
             (REQUIRE_MUD_ANCHOR, self.require_mud_anchor),
-            (RESTRICT_VIOLATING, self.restrict_violating),
+            (RESTRICT_VIOLATING, self.violating_access < Access::Release),
         ] {
             map.int(label, |w| {
                 w.bool(value);
@@ -129,7 +135,7 @@ impl Policy {
             w.uint(self.violation_threshold);
         });
         map.int(OUTDATED_ACCESS, |w| {
-            w.uint(self.outdated_access as u64);
+            w.uint(self.outdated_access.number());
         });
         for (label, digests) in [(AUTHORITIES, &self.authorities), (RULES, &self.rules)] {
             map.int_if(label, Some(digests).filter(|digests| !digests.is_empty()), |w, digests| {
@@ -143,6 +149,17 @@ impl Policy {
         map.int_if(SCANS, Some(&self.scans).filter(|scans| !scans.is_empty()), |w, scans| {
             w.array(scans.len());
             scans.iter().for_each(|scan| scan.encode(w));
+        });
+        let others = [(VIOLATING_ACCESS, self.violating_access), (UNTRUSTED_ACCESS, self.untrusted_access)];
+        for (label, access) in others.into_iter().chain([(STALE_ACCESS, self.stale_access)]) {
+            let usual =
+                access == Access::UpdateOnly || label == VIOLATING_ACCESS && access == Access::Release;
+            map.int_if(label, (!usual).then_some(access), |w, access| {
+                w.uint(access.number());
+            });
+        }
+        map.int_if(VIOLATION_CAP, Some(self.violation_cap).filter(|cap| *cap != Cap::default()), |w, cap| {
+            w.array(2).uint(cap.least.into()).uint(cap.percent.into());
         });
         map.into_bytes()
     }
@@ -162,15 +179,22 @@ impl Policy {
                 ALLOW_DEBUG => policy.allow_debug = reader.bool()?,
                 ALLOW_EXTRA_COMPONENTS => policy.allow_extra_components = reader.bool()?,
                 REQUIRE_MUD_ANCHOR => policy.require_mud_anchor = reader.bool()?,
-                RESTRICT_VIOLATING => policy.restrict_violating = reader.bool()?,
+                RESTRICT_VIOLATING => {
+                    let restrict = reader.bool()?;
+                    policy.violating_access = if restrict { Access::UpdateOnly } else { Access::Release };
+                }
                 VIOLATION_THRESHOLD => policy.violation_threshold = reader.uint()?,
-                OUTDATED_ACCESS => {
-                    policy.outdated_access = match reader.uint()? {
-                        0 => Access::Blocked,
-                        1 => Access::UpdateOnly,
-                        2 => Access::Release,
-                        _ => return Err(Error::new(at, Malformed::OutOfRange)),
+                OUTDATED_ACCESS => policy.outdated_access = access(&mut reader, ANY_ANSWER)?,
+                VIOLATING_ACCESS => policy.violating_access = access(&mut reader, ANY_ANSWER)?,
+                UNTRUSTED_ACCESS => policy.untrusted_access = access(&mut reader, NO_MORE_THAN_THE_CURE)?,
+                STALE_ACCESS => policy.stale_access = access(&mut reader, NO_LESS_THAN_THE_CURE)?,
+                VIOLATION_CAP => {
+                    reader.array_of(2)?;
+                    let (least, percent) = (reader.uint_as()?, reader.uint_as()?);
+                    if percent > 100 {
+                        return Err(Error::new(at, Malformed::OutOfRange));
                     }
+                    policy.violation_cap = Cap { least, percent };
                 }
                 AUTHORITIES => policy.authorities = digests(&mut reader, MAX_POLICY_AUTHORITIES)?,
                 RULES => policy.rules = digests(&mut reader, MAX_POLICY_RULES)?,
@@ -214,6 +238,21 @@ fn list<T>(
     }
     (0..count).map(|_| item(reader)).collect()
 }
+
+/// A level, where the cause permits it: nothing opens more than the release by itself.
+fn access(reader: &mut Reader<'_>, permitted: (Access, Access)) -> Result<Access, Error> {
+    let at = reader.position();
+    let access = Access::from_number(reader.uint()?);
+    access
+        .filter(|access| (permitted.0..=permitted.1).contains(access))
+        .ok_or(Error::new(at, Malformed::OutOfRange))
+}
+
+const ANY_ANSWER: (Access, Access) = (Access::Ejected, Access::Release);
+/// What runs on an untrusted device goes on with nothing.
+const NO_MORE_THAN_THE_CURE: (Access, Access) = (Access::Ejected, Access::UpdateOnly);
+/// Who is only late has to be able to attest.
+const NO_LESS_THAN_THE_CURE: (Access, Access) = (Access::UpdateOnly, Access::Restricted);
 
 fn duration(reader: &mut Reader<'_>) -> Result<i64, Error> {
     let at = reader.position();

@@ -210,6 +210,14 @@ codes! {
     OperatorBlock = "operator-block",
     /// A person put the device into quarantine.
     OperatorQuarantine = "operator-quarantine",
+    /// A person lets the device begin nothing new.
+    OperatorRestriction = "operator-restriction",
+    /// A person put the device off the network.
+    OperatorEjection = "operator-ejection",
+    /// So many devices of the model were cut within an hour that this one was not.
+    CutWithheld = "cut-withheld",
+    /// The handshake of a flow is not one that the release describes.
+    TlsProfile = "tls-profile",
     /// The device says that it cannot process the release.
     ReleaseUnsupported = "release-unsupported",
     /// A statement on a scan that the policy asks for is missing, or ended.

@@ -301,16 +301,18 @@ fn quarantines_devices_and_lists_them() {
         "access":"update-only","violating":false,"reasons":[{"code":"operator-quarantine"}],"release":null,
         "version":null,"attested_at":null,"enrolled_at":"2026-11-23T16:00:00Z","decision":7,
         "hold":{"restriction":"update-only","person":"Nadia","reason":"odd","at":"2026-11-23T16:00:00Z","until":null}}]}"#;
-    let server = Server::start(
-        &desk,
-        &[(204, ""), (204, ""), (409, conflict), (204, ""), (200, device), (200, device)],
-    );
+    let nobody = r#"{"items":[]}"#;
+    let list = [(200, nobody), (200, nobody), (200, device), (200, nobody)];
+    let said = [(204, ""), (204, ""), (409, conflict), (204, ""), (204, ""), (204, "")];
+    let server = Server::start(&desk, &[&said[..], &list, &list].concat());
     let add = "quarantine add 'porch cam' --reason odd";
     assert_eq!(server.run(&desk, &format!("{add} --until 2027-01-01T00:00:00Z")).status, 0);
     assert_eq!(server.run(&desk, &format!("{add} --for 2h")).status, 0);
     let refused = server.run(&desk, add);
     assert_eq!((refused.status, refused.stdout.as_str()), (1, "no: the device is blocked [conflict]\n"));
     assert_eq!(server.run(&desk, "quarantine release 'porch cam'").status, 0);
+    assert_eq!(server.run(&desk, &format!("{add} --level eject")).status, 0);
+    assert_eq!(server.run(&desk, "quarantine release 'porch cam' --level eject").status, 0);
     let table = server.run(&desk, "quarantine ls");
     desk.golden("quarantine-ls.txt", &table.stdout);
     let json: serde_json::Value =
@@ -323,7 +325,11 @@ fn quarantines_devices_and_lists_them() {
     assert!(span.until.is_some());
     assert_eq!(asked[2].body, br#"{"reason":"odd","until":null}"#);
     assert_eq!(asked[3].line, "DELETE /api/v1/devices/porch%20cam/quarantine HTTP/1.1");
-    assert_eq!(asked[4].line, "GET /api/v1/devices?q=held%3Aupdate-only HTTP/1.1");
+    assert_eq!(asked[4].body, br#"{"reason":"odd","until":null,"level":"ejected"}"#);
+    assert_eq!(asked[5].line, "POST /api/v1/devices/porch%20cam/release HTTP/1.1");
+    let words: Vec<&str> = asked[6..10].iter().map(|asked| asked.line.as_str()).collect();
+    let asks = |word| format!("GET /api/v1/devices?q=held%3A{word} HTTP/1.1");
+    assert_eq!(words, ["ejected", "blocked", "update-only", "restricted"].map(asks));
     desk.failed(&format!("{add} --for 2h --until 2027-01-01T00:00:00Z"), "cannot be used with");
 }
 

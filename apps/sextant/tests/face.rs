@@ -165,6 +165,7 @@ fn makes_a_decision_again_without_a_server() {
         overlays: &[],
         violations: &[],
         hold: None,
+        spared: false,
         policy: &policy,
         now,
     });

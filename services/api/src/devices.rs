@@ -72,6 +72,9 @@ pub struct HoldRequest {
     /// Until when (RFC 3339); without it until a person ends it.
     #[serde(default)]
     pub until: Option<String>,
+    /// What it leaves the device, where that is not what the request is made for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub level: Option<Restriction>,
 }
 
 /// Everything a device page needs.

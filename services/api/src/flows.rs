@@ -117,7 +117,7 @@ pub struct Dropped {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Why {
     /// `declared`: an entry permits it, so that it was dropped while the device was not trusted, or by an override; `denied`: an
-    /// entry does not; `wrong-initiator`: an entry lets the other end start it; `no-entry`: none permits it.
+    /// entry does not; `wrong-initiator`: an entry lets the other end start it; `no-entry`: none permits it; `tls-profile`: an entry permits it with another handshake.
     pub says: String,
     /// The list of the entry that decides, or comes closest.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use crate::{Base64Url, FlowRecord, Reason, Restriction};
+use crate::{Base64Url, FlowRecord, Reason, Restriction, Withheld};
 
 /// What a gateway fetches. It verifies every object in it; what is not signed can only narrow.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,6 +80,9 @@ pub struct GatewayReport {
     /// How it stands: the whole list.
     #[serde(default)]
     pub status: Vec<GatewayStatus>,
+    /// Cuts that it withholds: the whole list.
+    #[serde(default)]
+    pub withheld: Vec<Withheld>,
 }
 
 /// How something stands at a gateway.
@@ -188,26 +191,44 @@ pub struct Applied {
     pub at_ms: i64,
 }
 
-/// What a device may reach.
+/// What a device may reach: the level of the response to it, from the widest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Profile {
+    /// What its release does not declare passes as well, and is told.
+    Observed,
     /// What its release declares.
     Release,
+    /// Nothing new but attestation, update and what they need; what runs by its release goes on.
+    Restricted,
     /// Attestation, update and what they need.
     UpdateOnly,
     /// Nothing.
     Blocked,
+    /// Nothing, and it is put off the link.
+    Ejected,
 }
 
 impl Profile {
+    /// Every level.
+    pub const ALL: [Self; 6] =
+        [Self::Observed, Self::Release, Self::Restricted, Self::UpdateOnly, Self::Blocked, Self::Ejected];
+
     /// Its word.
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Observed => "observed",
             Self::Release => "release",
+            Self::Restricted => "restricted",
             Self::UpdateOnly => "update-only",
             Self::Blocked => "blocked",
+            Self::Ejected => "ejected",
         }
+    }
+
+    /// Whether the flows that its release declares may begin.
+    pub const fn is_open(self) -> bool {
+        matches!(self, Self::Observed | Self::Release)
     }
 }
 
@@ -230,7 +251,7 @@ pub struct Violation {
     pub dport: u16,
     /// `from-device` or `to-device`.
     pub direction: String,
-    /// Log group of the rule.
+    /// Log group of the rule; [`Violation::OBSERVED`] for packets that passed.
     pub group: u16,
     /// What was wrong: `no-match`, `wrong-initiator` (the other end may start this), `unknown-device`, `spoofed-binding` or
     /// `resolver`. Gateways that do not say leave it empty.
@@ -248,6 +269,16 @@ pub struct Violation {
     /// DNS name of the far end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// What is wrong with the handshake, where that is why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<String>,
+}
+
+impl Violation {
+    /// The group of packets that a release does not declare and that passed, because their device is only observed.
+    pub const OBSERVED: u16 = 14;
+    /// The group of flows that were dropped for a handshake that their release does not describe. It is none of the kernel's.
+    pub const HANDSHAKE: u16 = 15;
 }
 
 /// Where a device was admitted.

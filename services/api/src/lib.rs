@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod advisories;
+mod alarms;
 mod base64url;
 mod campaigns;
 mod components;
@@ -30,6 +31,7 @@ mod tests;
 
 // Public interface
 pub use advisories::{Advisory, ComponentMatch, ComponentMatches, ReleaseFlaw};
+pub use alarms::{Alarm, Withheld};
 pub use base64url::Base64Url;
 pub use campaigns::{Campaign, CampaignDevice, CampaignState, DeviceProgress, NewCampaign};
 pub use components::{ComparedComponent, ComparedRelease, Comparison, ExpectedComponent, MeasuredComponent};

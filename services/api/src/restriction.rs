@@ -5,18 +5,27 @@ use serde_json::Value;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Restriction {
+    /// Nothing, and it is put off the link.
+    Ejected,
     /// Nothing: a block.
     Blocked,
     /// Attestation, update and what they need: a quarantine.
     UpdateOnly,
+    /// Nothing new but attestation, update and what they need; what runs by its release goes on.
+    Restricted,
 }
 
 impl Restriction {
+    /// Every restriction, from the strictest.
+    pub const ALL: [Self; 4] = [Self::Ejected, Self::Blocked, Self::UpdateOnly, Self::Restricted];
+
     /// Its word.
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Ejected => "ejected",
             Self::Blocked => "blocked",
             Self::UpdateOnly => "update-only",
+            Self::Restricted => "restricted",
         }
     }
 }
@@ -25,7 +34,8 @@ impl Restriction {
 impl<'de> Deserialize<'de> for Restriction {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let value = Value::deserialize(deserializer)?;
-        Ok(if value == Self::UpdateOnly.as_str() { Self::UpdateOnly } else { Self::Blocked })
+        let known = Self::ALL.into_iter().find(|known| value == known.as_str());
+        Ok(known.unwrap_or(Self::Blocked))
     }
 }
 

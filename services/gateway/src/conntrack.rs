@@ -166,6 +166,40 @@ impl Conntrack {
         }
     }
 
+    /// Takes the mark from the connection that began so; `false` when there is none.
+    pub(crate) fn unmark(&mut self, start: &Flow) -> Result<bool, Error> {
+        self.about(NEW, start, Some(0))
+    }
+
+    /// Deletes the connection that began so; `false` when there is none.
+    pub(crate) fn delete_flow(&mut self, start: &Flow) -> Result<bool, Error> {
+        self.about(DELETE, start, None)
+    }
+
+    /// A request about one connection of TCP or UDP, by how its first packet was forwarded.
+    fn about(&mut self, kind: u16, start: &Flow, mark: Option<u32>) -> Result<bool, Error> {
+        let (family, tuple) = tuple_of(start);
+        if self.request(kind, family, &tuple, mark)? {
+            return Ok(true);
+        }
+        // Where destinations are translated the kernel knows it by another.
+        let found = self.entries(&[start.source])?.into_iter().find(|entry| entry.start() == *start);
+        found.map_or(Ok(false), |entry| self.request(kind, family, &entry.tuple, mark))
+    }
+
+    fn request(&self, kind: u16, family: u8, tuple: &[u8], mark: Option<u32>) -> Result<bool, Error> {
+        let mut request = Request::new(kind, netlink::REQUEST | netlink::ACK, family, 0)
+            .attribute(CTA_TUPLE_ORIG | netlink::NESTED, tuple);
+        if let Some(mark) = mark {
+            request = request.attribute(CTA_MARK, &mark.to_be_bytes());
+        }
+        match self.socket.request(&request.finish()) {
+            Ok(()) => Ok(true),
+            Err(Error::Netlink(ENOENT)) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     /// What a kernel gives that does not know filters is filtered here.
     fn dump(&mut self, request: Request, addresses: &[IpAddr], found: &mut Vec<Entry>) -> Result<(), Error> {
         let mut wanted: Vec<IpAddr> = addresses.to_vec();
@@ -229,6 +263,26 @@ fn of_source(address: IpAddr, tuple: u16) -> Request {
     everything(family)
         .attribute(tuple | netlink::NESTED, &netlink::attribute(CTA_TUPLE_IP | netlink::NESTED, &ip))
         .attribute(CTA_FILTER | netlink::NESTED, &filter)
+}
+
+/// The original tuple of a connection that began so, where nothing translates destinations.
+fn tuple_of(start: &Flow) -> (u8, Vec<u8>) {
+    let (family, mut ip) = match start.source {
+        IpAddr::V4(from) => (INET, netlink::attribute(CTA_IP_V4_SRC, &from.octets())),
+        IpAddr::V6(from) => (INET6, netlink::attribute(CTA_IP_V6_SRC, &from.octets())),
+    };
+    ip.extend(match start.destination {
+        IpAddr::V4(to) => netlink::attribute(CTA_IP_V4_DST, &to.octets()),
+        IpAddr::V6(to) => netlink::attribute(CTA_IP_V6_DST, &to.octets()),
+    });
+    let transport = [
+        netlink::attribute(CTA_PROTO_NUM, &[start.protocol]),
+        netlink::attribute(CTA_PROTO_SRC_PORT, &start.source_port.to_be_bytes()),
+        netlink::attribute(CTA_PROTO_DST_PORT, &start.destination_port.to_be_bytes()),
+    ];
+    let mut tuple = netlink::attribute(CTA_TUPLE_IP | netlink::NESTED, &ip);
+    tuple.extend(netlink::attribute(CTA_TUPLE_PROTO | netlink::NESTED, &transport.concat()));
+    (family, tuple)
 }
 
 fn decode(family: u8, attributes: &Attributes<'_>) -> Option<Entry> {
@@ -311,6 +365,7 @@ const CTA_TUPLE_ORIG: u16 = 1;
 const CTA_TUPLE_REPLY: u16 = 2;
 const CTA_COUNTERS_ORIG: u16 = 9;
 const CTA_COUNTERS_REPLY: u16 = 10;
+const CTA_MARK: u16 = 8;
 const CTA_ID: u16 = 12;
 const CTA_ZONE: u16 = 18;
 const CTA_FILTER: u16 = 25;

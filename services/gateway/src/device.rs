@@ -61,6 +61,8 @@ impl PolicyId {
     pub const UPDATE_ONLY: Self = Self(1);
     /// Nothing at all. Always exists.
     pub const BLOCKED: Self = Self(2);
+    /// Nothing at all, of a device that is to be off the link. Always exists.
+    pub const EJECTED: Self = Self(3);
     /// Lowest number of a staged policy.
     pub(crate) const FIRST_STAGED: u32 = 16;
 

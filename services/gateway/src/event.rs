@@ -21,8 +21,21 @@ pub enum Event {
         /// Flows of the device that were cut because the policy does not permit them.
         cut: usize,
     },
-    /// The kernel dropped packets.
+    /// The kernel dropped packets, or let them pass because their device is only observed.
     Violation(Violation),
+    /// A flow does not begin with a handshake that a profile of its entry describes (RFC 9761).
+    Handshake {
+        /// Whose, where the address is bound to one.
+        device: Option<DeviceId>,
+        /// Source address of the frame, when the kernel told.
+        mac: Option<Mac>,
+        /// The flow.
+        flow: Flow,
+        /// What is wrong with the handshake.
+        why: String,
+        /// Whether it passed, because the site only observes.
+        passed: bool,
+    },
     /// A device asked for a name that is not in its policy.
     NameOutOfPolicy {
         /// Who asked.
@@ -92,6 +105,8 @@ pub enum ViolationKind {
     SpoofedBinding,
     /// A device went round our resolver.
     Resolver,
+    /// A device that is only observed started something that its release does not declare. It passed.
+    Observed,
 }
 
 impl Violation {
@@ -103,6 +118,7 @@ impl Violation {
             ViolationKind::UnknownDevice => "unknown-device",
             ViolationKind::SpoofedBinding => "spoofed-binding",
             ViolationKind::Resolver => "resolver",
+            ViolationKind::Observed => "observed",
         }
     }
 }

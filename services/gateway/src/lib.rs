@@ -18,6 +18,7 @@ mod dns;
 mod enforcer;
 mod error;
 mod event;
+mod handshake;
 pub mod hear;
 mod heard;
 mod hostapd;
@@ -37,6 +38,7 @@ pub use dns::{Asked, Forwarder, Habits, Names, Standing, Upstream, answered};
 pub use enforcer::{Enforcer, Shared, Status, Wanted, update_only};
 pub use error::Error;
 pub use event::{Event, Flow, Observer, Violation, ViolationKind};
+pub use handshake::{Queue, TlsMode, watch_handshakes};
 pub use heard::{Announced, Heard, News};
 pub use hostapd::{AccessPoint, AccessPointError};
 pub use nft::{

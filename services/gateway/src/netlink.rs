@@ -1,4 +1,4 @@
-//! Just enough netlink to talk to connection tracking and packet logging.
+//! Just enough netlink to talk to connection tracking, packet logging and packet queues.
 //!
 //! Layout: `struct nlmsghdr`, `struct nfgenmsg`, then attributes, all padded to four bytes.
 
@@ -211,6 +211,8 @@ impl<'b> Attributes<'b> {
 pub(crate) const REQUEST: u16 = 0x0001;
 /// `NLM_F_ACK`.
 pub(crate) const ACK: u16 = 0x0004;
+/// `NLM_F_CREATE`.
+pub(crate) const CREATE: u16 = 0x0400;
 /// `NLM_F_ROOT | NLM_F_MATCH`.
 pub(crate) const DUMP: u16 = 0x0300;
 /// `NLA_F_NESTED`.

@@ -143,3 +143,37 @@ fn a_site_may_accept_every_broad_file() {
     site.attest(&device, b"app 1.0.0", None);
     assert_eq!(seen(&site, &device), (json!("trusted"), json!("release"), vec![]));
 }
+
+#[test]
+fn devices_are_observed_while_the_operator_says_so() {
+    let (site, maker, device) = site();
+    let envelope = maker.release("1.0.0", 1, b"app 1.0.0");
+    site.publish(&envelope).expect(201);
+    let observe = |id, from, seconds| Override {
+        id: [id; 16],
+        scope: Scope::Model("https://mud.northlight.example/welcome-cam/v3.json".into()),
+        effect: Effect::Observe,
+        author: "Nadia".into(),
+        reason: "what does it want".into(),
+        not_before: NOW + from,
+        expires: NOW + from + seconds,
+    };
+    let at = |access: &str| (json!("trusted"), json!(access), Vec::<String>::new());
+    site.attest(&device, b"app 1.0.0", Some(manifest_digest(&envelope)));
+    assert_eq!(seen(&site, &device), at("release"));
+    give(&site, &observe(1, 0, 60), &key(61)).expect(422);
+    assert_eq!(seen(&site, &device), at("release"));
+
+    give(&site, &observe(1, 0, 60), &key(OPERATOR)).expect(201);
+    assert_eq!(seen(&site, &device), at("observed"));
+    site.clock.advance_seconds(60);
+    site.until("the observation ended", || seen(&site, &device) == at("release"));
+
+    // What takes its place ends it.
+    give(&site, &observe(2, 60, 100), &key(OPERATOR)).expect(201);
+    assert_eq!(seen(&site, &device), at("observed"));
+    site.clock.advance_seconds(2);
+    give(&site, &observe(2, 61, 2), &key(OPERATOR)).expect(201);
+    site.clock.advance_seconds(1);
+    site.until("the later word ended it", || seen(&site, &device) == at("release"));
+}

@@ -221,7 +221,7 @@ fn quarantine_of_a_person_leaves_the_way_to_the_cure_until_its_end() {
     let detail = |reply: common::Reply| reply.json()["detail"].as_str().unwrap().to_owned();
     let listed = |word: &str| site.get(&format!("/api/v1/devices?q=held:{word}")).json()["items"].clone();
     site.post(&path("quarantine"), json!({ "reason": "" })).expect(400);
-    assert!(detail(release().expect(409)).contains("there is no quarantine to end"));
+    assert!(detail(release().expect(409)).contains("there is no quarantine or restriction to end"));
 
     site.post(&path("quarantine"), json!({ "reason": "odd" })).expect(204);
     assert_eq!(seen(), ("operator-quarantine".into(), "update-only".into()));
@@ -242,6 +242,21 @@ fn quarantine_of_a_person_leaves_the_way_to_the_cure_until_its_end() {
             .contains("release it first")
     );
     assert!(detail(release().expect(409)).contains("blocked"));
+
+    // Levels on either side: only towards the stricter, and each ends with the verb of its kind.
+    let level = |verb: &str, level: &str| site.post(&path(verb), json!({ "reason": "odd", "level": level }));
+    assert!(detail(level("quarantine", "restricted").expect(409)).contains("stricter than a restriction"));
+    level("quarantine", "ejected").expect(204);
+    assert_eq!(seen(), ("operator-ejection".into(), "ejected".into()));
+    assert!(detail(level("hold", "blocked").expect(409)).contains("ejected"));
+    site.act(&path("release")).expect(204);
+    level("quarantine", "restricted").expect(204);
+    assert_eq!(seen(), ("operator-restriction".into(), "restricted".into()));
+    assert_eq!(listed("restricted")[0]["hold"]["restriction"], json!("restricted"));
+    release().expect(204);
+    // A word that nobody knows closes.
+    level("quarantine", "half").expect(204);
+    assert_eq!(seen(), ("operator-block".into(), "blocked".into()));
     site.act(&path("release")).expect(204);
     assert_eq!(seen(), (String::new(), "release".into()));
 

@@ -172,3 +172,36 @@ fn gateways_tell_what_devices_ask_who_was_imitated_and_how_they_stand() {
     let gateways = site.get("/api/v1/gateways").expect(200).json();
     assert_eq!(gateways[0]["status"], open, "and what it did not say anew it did not change");
 }
+
+#[test]
+fn a_flow_with_another_handshake_speaks_against_its_device_and_the_page_says_what_is_wrong() {
+    let (site, maker, device) = (Site::new(), Maker::new(), Device::new(1));
+    site.put_authorities(&maker);
+    let envelope = maker.release("1.0.0", 1, b"app 1");
+    site.publish(&envelope).expect(201);
+    site.enrol(&[&device]).expect(201);
+    let digest = manifest_digest(&envelope);
+    site.attest(&device, b"app 1", Some(digest));
+    let gateway = site.token("gateway", "gw");
+    let told = |group: u16| {
+        json!({ "gateway": "gw", "violations": [{ "ueid": device.ueid(), "mac": "02:00:5e:00:00:01",
+            "src": "192.0.2.1", "dst": "203.0.113.9", "protocol": "tcp", "sport": 50000, "dport": 443,
+            "direction": "from-device", "group": group, "count": 1, "first_ms": NOW * 1000, "last_ms": NOW * 1000,
+            "name": "api.northlight.example", "tls": "cipher suite 0x0005 (tls-cipher-suite)" }] })
+    };
+    // Where a site only observes it is told, and speaks against nobody.
+    report(&site, &gateway, told(14)).expect(204);
+    assert_eq!(site.device(&device)["violating"], false);
+    report(&site, &gateway, told(15)).expect(204);
+    let shown = site.device(&device);
+    assert_eq!((&shown["violating"], &shown["reasons"][0]["code"]), (&json!(true), &json!("forbidden-flow")));
+    let target = shown["reasons"][0]["detail"]["target"].as_str().unwrap();
+    assert_eq!(target, "api.northlight.example tcp 443: cipher suite 0x0005 (tls-cipher-suite)");
+    let html = [("accept", "text/html")];
+    let path = format!("/devices/{}", device.ueid());
+    let page = site.call_with("GET", &path, Some(&site.admin), "", None, &html).expect(200).text();
+    let says = "Its handshake with api.northlight.example is not one that its release describes: cipher suite 0x0005";
+    assert!(page.contains(says), "{page}");
+    let flows = site.get(&format!("/api/v1/releases/{}/flows", hex(digest.as_bytes()))).json();
+    assert_eq!(flows["dropped"][0]["why"]["says"], "tls-profile");
+}

@@ -23,7 +23,7 @@ const OPEN: [(&str, &str); 5] = [
 ];
 
 /// Every other route.
-const CLOSED: [(&str, &str); 47] = [
+const CLOSED: [(&str, &str); 49] = [
     ("GET", "/"),
     ("GET", "/devices"),
     ("GET", "/devices/01"),
@@ -64,6 +64,8 @@ const CLOSED: [(&str, &str); 47] = [
     ("GET", "/api/v1/events"),
     ("POST", "/api/v1/tokens"),
     ("GET", "/api/v1/gateways"),
+    ("GET", "/api/v1/alarms"),
+    ("POST", "/api/v1/alarms/1/acknowledge"),
     ("GET", "/api/v1/gateway/state"),
     ("POST", "/api/v1/gateway/report"),
     ("GET", "/default/controller/v1/01"),

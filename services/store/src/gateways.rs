@@ -3,7 +3,8 @@ use sqlx::{Row, sqlite::SqliteRow};
 
 use crate::{
     AuditEntry, Change, DeviceFlow, DeviceId, DnsUse, Error, FlowUse, Hold, ReleaseId, Store, Timestamp,
-    device_flows, devices::release_column, dns_uses, flow_uses, holds::hold, writer::Transaction,
+    Withheld, alarms, device_flows, devices::release_column, dns_uses, flow_uses, holds::hold,
+    writer::Transaction,
 };
 
 /// An enforcement point that was heard of.
@@ -42,6 +43,8 @@ pub struct GatewayReport {
     pub dns: Vec<DnsUse>,
     /// How it stands, in JSON; nothing if it does not say.
     pub status: Option<String>,
+    /// Cuts that it withholds: the whole list.
+    pub withheld: Vec<Withheld>,
 }
 
 /// A release whose policy stands ready on a gateway.
@@ -115,6 +118,8 @@ pub struct Violation {
     pub imitated: Option<DeviceId>,
     /// DNS name of the far end, if the gateway saw one.
     pub name: Option<String>,
+    /// What is wrong with the handshake, where that is why.
+    pub tls: Option<String>,
     /// How many.
     pub count: u64,
     /// When the first was seen.
@@ -158,8 +163,14 @@ impl Store {
         self.writer.write(move |transaction| Box::pin(see(transaction, name, Some(revision), at))).await
     }
 
-    /// Takes a gateway's report. Whom it puts where is audited; counts of dropped packets are not.
-    pub async fn report(&self, gateway: &str, report: GatewayReport, at: Timestamp) -> Result<(), Error> {
+    /// Takes a gateway's report. Whom it puts where is audited, and what it withholds; counts of dropped packets are not. Gives
+    /// the devices whose cuts it withholds from now on, or no more.
+    pub async fn report(
+        &self,
+        gateway: &str,
+        report: GatewayReport,
+        at: Timestamp,
+    ) -> Result<Vec<DeviceId>, Error> {
         let gateway = gateway.to_owned();
         self.writer
             .write(move |transaction| {
@@ -186,7 +197,7 @@ impl Store {
                     if let Some(status) = report.status {
                         stands(transaction, &gateway, status, at).await?;
                     }
-                    Ok(())
+                    alarms::withheld(transaction, &gateway, &report.withheld, at).await
                 })
             })
             .await
@@ -531,12 +542,13 @@ async fn violate(transaction: &mut Transaction, gateway: &str, violation: Violat
     // A count that grew since the last report replaces the smaller one, and the last packet the one before.
     sqlx::query(
         "INSERT INTO violations (gateway, device, mac, src, dst, protocol, sport, dport, direction, log_group, name,
-         count, first_at, last_at, class, imitated)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+         count, first_at, last_at, class, imitated, tls)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
          ON CONFLICT (gateway, mac, dst, protocol, dport, direction, first_at) DO UPDATE SET
          src = iif(excluded.last_at >= last_at, excluded.src, src),
          sport = iif(excluded.last_at >= last_at, excluded.sport, sport),
          count = max(count, excluded.count), last_at = max(last_at, excluded.last_at),
+         log_group = excluded.log_group, tls = coalesce(excluded.tls, tls),
          name = coalesce(excluded.name, name), device = coalesce(excluded.device, device)",
     )
     .bind(gateway.to_owned())
@@ -555,6 +567,7 @@ async fn violate(transaction: &mut Transaction, gateway: &str, violation: Violat
     .bind(violation.last.micros())
     .bind(violation.class)
     .bind(violation.imitated.as_ref().map(|device| device.as_bytes().to_vec()))
+    .bind(violation.tls)
     .execute(&mut transaction.connection)
     .await?;
     for device in violation.device.into_iter().chain(violation.imitated) {
@@ -616,6 +629,7 @@ fn violation(row: &SqliteRow) -> Result<Violation, Error> {
         direction: row.try_get("direction")?,
         group: row.try_get("log_group")?,
         name: row.try_get("name")?,
+        tls: row.try_get("tls")?,
         count: row.try_get::<i64, _>("count")?.unsigned_abs(),
         first: Timestamp::from_micros(row.try_get("first_at")?),
         last: Timestamp::from_micros(row.try_get("last_at")?),

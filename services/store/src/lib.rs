@@ -8,6 +8,7 @@
 
 #![forbid(unsafe_code)]
 
+mod alarms;
 mod audit;
 mod authorities;
 mod campaigns;
@@ -37,6 +38,7 @@ mod writer;
 mod tests;
 
 // Public interface
+pub use alarms::{Alarm, Withheld};
 pub use audit::{AuditBreak, AuditEntry, AuditHead, AuditRecord};
 pub use authorities::{AuthorityUpdateRecord, AuthorityVersion, NewAuthorityUpdate};
 pub use campaigns::{Campaign, CampaignChange, CampaignDevice, DeviceChange, NewCampaign, Offer, Remainder};

@@ -10,6 +10,7 @@ use tempfile::TempDir;
 use super::*;
 
 mod advisories;
+mod alarms;
 mod campaigns;
 mod device_flows;
 mod dns_uses;
@@ -342,6 +343,7 @@ async fn growing_count_of_dropped_packets_is_counted_once() {
         class: "no-match".into(),
         imitated: None,
         name: None,
+        tls: None,
         count,
         first: NOW,
         last: NOW.plus_seconds(count as i64),

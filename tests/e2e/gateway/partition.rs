@@ -164,6 +164,7 @@ fn gateways_that_lose_their_server_stay_as_they_are_and_catch_up_when_they_are_b
             ntp: vec![],
             local_networks: vec![],
             admission_port: GatewayConfig::ADMISSION_PORT,
+            tls_profiles: gateway::TlsMode::Off,
             edge: Default::default(),
         }
     };

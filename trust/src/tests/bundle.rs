@@ -99,6 +99,7 @@ fn made_under(device: &Device, standing: Standing, around: Around) -> Made {
             overlays: &overlays,
             violations: &[],
             hold: hold.as_ref(),
+            spared: false,
             policy: &policy,
             now: NOW + 5,
         });
@@ -161,8 +162,10 @@ fn a_persons_restriction_is_part_of_the_proof() {
     let device = Device::running(b"app one");
     let hold = |restriction| Hold { restriction, person: "Nadia".into(), why: "odd".into(), until: None };
     let rows = [
+        (Restriction::Ejected, Access::Ejected, Code::OperatorEjection),
         (Restriction::Blocked, Access::Blocked, Code::OperatorBlock),
         (Restriction::UpdateOnly, Access::UpdateOnly, Code::OperatorQuarantine),
+        (Restriction::Restricted, Access::Restricted, Code::OperatorRestriction),
     ];
     for (restriction, access, code) in rows {
         let around = Around { hold: Some(hold(restriction)), ..Around::default() };

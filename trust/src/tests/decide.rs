@@ -42,6 +42,7 @@ struct Case {
     overlays: Vec<OverlayInForce>,
     violations: Vec<Violation>,
     hold: Option<Hold>,
+    spared: bool,
     policy: Policy,
     now: i64,
 }
@@ -54,6 +55,7 @@ impl Default for Case {
             overlays: vec![],
             violations: vec![],
             hold: None,
+            spared: false,
             policy: Policy::default(),
             now: NOW,
         }
@@ -69,6 +71,7 @@ impl Case {
             overlays: &self.overlays,
             violations: &self.violations,
             hold: self.hold.as_ref(),
+            spared: self.spared,
             policy: &self.policy,
             now: self.now,
         })
@@ -183,7 +186,7 @@ fn violations_mark_within_their_window_and_restrict_only_by_policy() {
         decision.reasons,
         [Reason::new(Code::ForbiddenFlow).with("count", 3).with("target", "203.0.113.9 tcp 23")]
     );
-    case.policy.restrict_violating = true;
+    case.policy.violating_access = Access::UpdateOnly;
     assert_eq!(case.decide().access, Access::UpdateOnly);
     case.policy.violation_threshold = 4;
     assert!(!case.decide().violating);
@@ -199,7 +202,7 @@ fn a_device_is_let_go_when_a_whole_window_was_quiet() {
     let violations = vec![seen(NOW - 500), seen(NOW - 5)];
     let mut case = Case { outcome, violations, ..Case::default() };
     case.policy.result_lifetime = 100_000;
-    (case.policy.violation_threshold, case.policy.restrict_violating) = (2, true);
+    (case.policy.violation_threshold, case.policy.violating_access) = (2, Access::UpdateOnly);
     let window = case.policy.violation_window;
     let decision = case.decide();
     assert_eq!((decision.access, decision.due), (Access::UpdateOnly, Some(NOW - 5 + window)));
@@ -274,7 +277,7 @@ fn a_restriction_that_is_not_known_closes_everything() {
 /// An approval of this release, and of this file or any.
 fn approval(release: &str, file: Option<&str>, from: i64, until: i64) -> OverlayInForce {
     let approves = Some(Approval { release: digest(release), file: file.map(digest) });
-    OverlayInForce { object: digest("approval"), not_before: from, expires: until, approves }
+    OverlayInForce { object: digest("approval"), not_before: from, expires: until, approves, observes: false }
 }
 
 #[test]
@@ -340,6 +343,7 @@ fn names_what_it_rests_on_and_when_it_is_due() {
         not_before: from,
         expires: until,
         approves: None,
+        observes: false,
     };
     let case = Case {
         overlays: vec![
@@ -372,7 +376,7 @@ fn a_policy_round_trips_and_refuses_rules_it_does_not_know() {
         "label 99 is not known at byte 3"
     );
     assert_eq!(
-        Policy::decode(&[0xa1, 0x09, 0x03]).unwrap_err().to_string(),
+        Policy::decode(&[0xa1, 0x09, 0x04]).unwrap_err().to_string(),
         "number is out of range at byte 2"
     );
     assert_eq!(

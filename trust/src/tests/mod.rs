@@ -6,6 +6,7 @@ mod compare;
 mod decide;
 mod endorsed;
 mod fixture;
+mod levels;
 mod overlay;
 mod quote;
 mod release;

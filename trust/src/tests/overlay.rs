@@ -51,6 +51,7 @@ fn a_signed_override_is_believed_from_the_network_operator_only() {
         Effect::Ignore { acl: "from".into(), ace: "a1".into() },
         Effect::Class { class: Some("urn:ietf:params:mud:ntp".into()), members: vec![prefix] },
         Effect::Class { class: None, members: vec![] },
+        Effect::Observe,
         approve(None),
         approve(Some(digest("file"))),
     ] {

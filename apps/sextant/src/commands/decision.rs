@@ -8,7 +8,7 @@ use trust::{Bundle, BundleAnchors, BundledRelease, Standing};
 use crate::{
     client::ServerArgs,
     clock,
-    commands::{authority, policy, up},
+    commands::{authority, up},
     failure::{Answer, Failure},
     files::{self, Input, Mode},
     keys::{self, KeyFile},
@@ -85,7 +85,7 @@ fn verify(command: &Verify, printer: &Printer) -> Result<Answer, Failure> {
             let facts = Map::new()
                 .with("device", hex(&decision.device))
                 .with("posture", decision.posture.as_str())
-                .with("access", policy::access(decision.access))
+                .with("access", decision.access.as_str())
                 .maybe("release", decision.release.map(Node::shown))
                 .unless_empty("reasons", Node::list(&decision.reasons))
                 .with("rests_on", Node::list(&decision.rests_on))

@@ -109,7 +109,7 @@ pub(crate) fn run(command: Device, printer: &Printer) -> Result<Answer, Failure>
         Device::Show(command) => show(&command, printer),
         Device::Enrol(command) => enrol(command, printer),
         Device::Hold(Hold { device, reason, until, server }) => {
-            let request = HoldRequest { reason, until: until.map(clock::date) };
+            let request = HoldRequest { reason, until: until.map(clock::date), level: None };
             let path = format!("{}/hold", path(&device));
             server.client()?.send::<()>(Method::POST, &path, &request)?.answer(printer, |()| Ok(Answer::Yes))
         }
@@ -202,7 +202,9 @@ pub(crate) fn list(client: &Client, filter: &str) -> Result<Reply<Vec<Listed>>, 
 
 fn row(device: &Listed) -> Vec<String> {
     let held = device.hold.as_ref().map(|hold| match hold.restriction {
+        Restriction::Ejected => "ejected",
         Restriction::Blocked => "blocked",
+        Restriction::Restricted => "restricted",
         Restriction::UpdateOnly => "quarantined",
     });
     let posture = match (held, device.violating) {

@@ -3,7 +3,8 @@ use std::{
     path::PathBuf,
 };
 
-use clap::Args;
+use clap::{Args, ValueEnum};
+use gateway::TlsMode;
 use gateway::control::{self, Config, EdgeConfig};
 use gateway::radius::DynamicAuthorization;
 
@@ -73,6 +74,9 @@ pub(crate) struct Gateway {
     /// Let admitted devices have addresses that they are heard with, without new proof, where nobody else has them
     #[arg(long)]
     follow_addresses: bool,
+    /// What becomes of flows whose handshake is not one that a TLS profile of the release describes (RFC 9761)
+    #[arg(long, value_name = "MODE", default_value = "enforce")]
+    tls_profiles: TlsProfiles,
     /// Access server that takes filters for its sessions by RADIUS (port 3799 unless given)
     #[arg(long, value_name = "ADDR", value_parser = access_server, requires = "access_server_secret")]
     access_server: Option<SocketAddr>,
@@ -88,6 +92,17 @@ pub(crate) struct Gateway {
     /// Control socket of hostapd, which puts blocked devices off the air
     #[arg(long, value_name = "SOCKET")]
     access_point: Option<PathBuf>,
+}
+
+/// Modes of `--tls-profiles`.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum TlsProfiles {
+    /// They end, and count against their device; while the gateway is away, none begins
+    Enforce,
+    /// They pass and are told
+    Observe,
+    /// Handshakes are not looked at
+    Off,
 }
 
 pub(crate) fn run(command: Gateway, _printer: &Printer) -> Result<Answer, Failure> {
@@ -112,6 +127,11 @@ pub(crate) fn run(command: Gateway, _printer: &Printer) -> Result<Answer, Failur
         local_networks: command.local_network,
         admission_port: command.admission_port,
         follow_addresses: command.follow_addresses,
+        tls_profiles: match command.tls_profiles {
+            TlsProfiles::Enforce => TlsMode::Enforce,
+            TlsProfiles::Observe => TlsMode::Observe,
+            TlsProfiles::Off => TlsMode::Off,
+        },
         edge: EdgeConfig {
             access_server: command.access_server.zip(command.access_server_secret),
             named_filter: command.access_server_filter,

@@ -1,6 +1,7 @@
 //! One file a noun. Each has its arguments, and a `run` that gives the answer for the exit status.
 
 pub(crate) mod advisory;
+pub(crate) mod alarm;
 pub(crate) mod appraise;
 pub(crate) mod audit;
 pub(crate) mod authority;
@@ -113,9 +114,12 @@ pub(crate) enum Command {
     /// Keep digests that no device may run
     #[command(subcommand)]
     Deny(deny::Deny),
-    /// Restrict devices to attestation and update
+    /// Restrict devices, whatever their evidence says
     #[command(subcommand)]
     Quarantine(quarantine::Quarantine),
+    /// See what gateways did not answer by themselves
+    #[command(subcommand)]
+    Alarm(alarm::Alarm),
     /// Check decisions without a server
     #[command(subcommand)]
     Decision(decision::Decision),
@@ -156,6 +160,7 @@ pub(crate) fn run(command: Command, printer: &Printer) -> Result<Answer, Failure
         Command::Rules(command) => rules::run(command, printer),
         Command::Deny(command) => deny::run(command, printer),
         Command::Quarantine(command) => quarantine::run(command, printer),
+        Command::Alarm(command) => alarm::run(command, printer),
         Command::Decision(command) => decision::run(command, printer),
         Command::Audit(command) => audit::run(command, printer),
         Command::Token(command) => token::run(command, printer),

@@ -4,6 +4,8 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
+use crate::TlsMode;
+
 /// Settings of a gateway.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -43,6 +45,8 @@ pub struct Config {
     pub admission_port: u16,
     /// Let admitted devices have addresses that they are heard with and did not prove.
     pub follow_addresses: bool,
+    /// What becomes of flows whose handshake is not one that the release describes (RFC 9761).
+    pub tls_profiles: TlsMode,
     /// Who stands between the devices and the gateway.
     pub edge: EdgeConfig,
 }

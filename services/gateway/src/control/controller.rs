@@ -9,10 +9,10 @@ use std::net::IpAddr;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use api::{Applied, Profile, Refused, Staged, Used};
+use api::{Applied, Profile, Refused, Staged, Used, Withheld};
 use crypto::Digest;
 use mud::AceId;
-use trust::{Code, Reason, Violation};
+use trust::{Access, Code, Reason, Violation};
 
 use super::admission::Door;
 use super::hex::{self, hex};
@@ -164,6 +164,11 @@ impl Controller {
         self.enforcer.with(|enforcer| enforcer.has_flows(address)).unwrap_or(true)
     }
 
+    /// Notes a flow of a device whose release asks for it, and for another handshake.
+    pub fn misbegun(&self, device: &DeviceId, violation: Violation, now: i64) {
+        self.update(now, |state| state.violated(device, violation));
+    }
+
     /// Waits a moment, or less if something changed, and does what has come due.
     pub fn tick(&self, patience: Duration, now: impl Fn() -> i64) {
         let (mut inner, _timeout) =
@@ -255,6 +260,9 @@ impl Controller {
         }
         if changed.site {
             self.save_site(inner)?;
+        }
+        if changed.answers {
+            self.journal.put_answers(&inner.state.answers().saved())?;
         }
         for device in changed.devices.iter().filter_map(|device| inner.state.saved_device(device)) {
             self.journal.put_device(&device)?;
@@ -407,18 +415,24 @@ impl Controller {
             return;
         }
         let Some(policy) = self.enforcer.with(|enforcer| enforcer.policy_of(device)) else { return };
-        let profile = match policy {
-            PolicyId::UPDATE_ONLY => Profile::UpdateOnly,
-            PolicyId::BLOCKED => Profile::Blocked,
-            _ => Profile::Release,
-        };
         let made = inner.assessed.get(device);
         let staged = inner.staged.iter().find(|(_, id)| **id == policy);
+        let profile = match (policy, staged) {
+            (PolicyId::UPDATE_ONLY, _) => Profile::UpdateOnly,
+            (PolicyId::BLOCKED, _) => Profile::Blocked,
+            (PolicyId::EJECTED, _) => Profile::Ejected,
+            (_, Some((PolicyKey { access: Access::Restricted, .. }, _))) => Profile::Restricted,
+            (_, Some((PolicyKey { access: Access::Observed, .. }, _))) => Profile::Observed,
+            _ => Profile::Release,
+        };
         let digest = staged.map(|(key, _)| hex(key.release.as_bytes()));
         let mut reasons = Vec::new();
-        if let Some(made) = made.filter(|_| profile != Profile::Release) {
-            reasons.clone_from(&made.reasons);
-            if let Target::Release(key) = &made.target {
+        if let Some(made) = made {
+            let withheld = made.reasons.iter().any(|reason| reason.code == Code::CutWithheld);
+            if !profile.is_open() || withheld {
+                reasons.clone_from(&made.reasons);
+            }
+            if let (Target::Release(key), true) = (&made.target, staged.is_none()) {
                 reasons.push(inner.unfit.get(key).cloned().unwrap_or(Reason::new(Code::PolicyNotStaged)));
             }
         }
@@ -454,6 +468,13 @@ impl Controller {
         let refused = refused.chain(unfit).chain(waiting).map(|(object, reason)| Refused { object, reason });
         let refused = refused.take(MAX_WAITING).collect();
         self.outbox.stand(staged, refused);
+        let withheld = inner.state.answers().spared().iter().map(|(device, spared)| Withheld {
+            ueid: device.to_string(),
+            model: spared.model.clone(),
+            most: u64::try_from(spared.most).unwrap_or(u64::MAX),
+            raised_ms: spared.since.saturating_mul(1000),
+        });
+        self.outbox.withhold(withheld.take(MAX_WAITING).collect());
     }
 }
 
@@ -470,7 +491,7 @@ impl Door for Controller {
 impl Inner {
     /// Decides again where something changed or came due.
     fn assess(&mut self, now: i64) -> Changed {
-        let changed = self.state.take_changed();
+        let mut changed = self.state.take_changed();
         let due = self.assessed.iter().filter(|(_, made)| made.due.is_some_and(|due| due <= now));
         let mut again: BTreeSet<DeviceId> = due.map(|(device, _)| device.clone()).collect();
         again.extend(changed.devices.iter().chain(&changed.violating).cloned());
@@ -481,12 +502,13 @@ impl Inner {
             || !changed.forgotten.is_empty()
             || self.overrides_due.is_some_and(|due| due <= now);
         for device in again {
-            let made = self.state.assess(&device, now);
+            let made = self.state.judge(&device, now);
             let before = self.assessed.get(&device);
             self.restage |= before.is_none_or(|before| before.target != made.target);
             self.assessed.insert(device.clone(), made);
             self.pending.insert(device);
         }
+        changed.answers |= self.state.take_changed().answers;
         changed
     }
 
@@ -502,6 +524,7 @@ impl Inner {
     /// The policy decided for a device, if it stands ready.
     fn policy(&self, device: &DeviceId) -> Option<PolicyId> {
         match &self.assessed.get(device)?.target {
+            Target::Ejected => Some(PolicyId::EJECTED),
             Target::Blocked => Some(PolicyId::BLOCKED),
             Target::UpdateOnly => Some(PolicyId::UPDATE_ONLY),
             Target::Release(key) => self.staged.get(key).copied(),
@@ -553,11 +576,13 @@ fn saved_policy(key: &PolicyKey, id: PolicyId) -> SavedPolicy {
         number: id.number(),
         release: hex(key.release.as_bytes()),
         overrides: key.overrides.iter().map(|digest| hex(digest.as_bytes())).collect(),
+        access: Some(key.access.as_str().to_owned()).filter(|_| key.access != Access::Release),
     }
 }
 
 fn policy(saved: &SavedPolicy) -> Option<(PolicyKey, PolicyId)> {
     let release = hex::release(&saved.release)?;
     let overrides = saved.overrides.iter().map(|text| hex::release(text)).collect::<Option<_>>()?;
-    Some((PolicyKey { release, overrides }, PolicyId::staged(saved.number)?))
+    let access = saved.access.as_deref().map_or(Some(Access::Release), Access::from_text)?;
+    Some((PolicyKey { release, overrides, access }, PolicyId::staged(saved.number)?))
 }

@@ -68,7 +68,7 @@ struct Word<T> {
 struct Standing {
     mac: Mac,
     filter: Filter,
-    blocked: bool,
+    ejected: bool,
 }
 
 /// Entries for a RADIUS server, and devices whose rules have no room in one.
@@ -108,7 +108,7 @@ impl Edge {
         for (device, mac, policy) in enforcer.with(|enforcer| enforcer.admitted()) {
             // One at a time, so that no change waits for all of them.
             if let Some(filter) = enforcer.with(|enforcer| enforcer.filter(&device)) {
-                present.insert(device, Standing { mac, filter, blocked: policy == PolicyId::BLOCKED });
+                present.insert(device, Standing { mac, filter, ejected: policy == PolicyId::EJECTED });
             }
         }
         self.write_entries(&present);
@@ -128,7 +128,7 @@ impl Edge {
         let mut known = std::mem::take(&mut self.told);
         known.retain(|device, told| {
             let standing = present.get(device);
-            self.tell_access_point(device, told, standing.is_some_and(|standing| standing.blocked), now);
+            self.tell_access_point(device, told, standing.is_some_and(|standing| standing.ejected), now);
             // Who did not answer for one device does not for the next.
             if !silent {
                 silent = self.tell_access_server(device, told, standing, now);
@@ -162,6 +162,8 @@ impl Edge {
         standing: Option<&Standing>,
         now: Instant,
     ) -> bool {
+        // A session of whoever is to be off the network ends, as one of whoever is not known.
+        let standing = standing.filter(|standing| !standing.ejected);
         let wanted = standing.map(|standing| standing.filter.clone());
         let Some(access_server) = self.access_server.as_ref().filter(|_| told.session.is_due(&wanted, now))
         else {
@@ -234,7 +236,7 @@ fn change(
         (outcome, _) => outcome,
     };
     match outcome {
-        Ok(Answer::Refused(_)) if standing.blocked => access_server.disconnect(session),
+        Ok(Answer::Refused(_)) if standing.filter == Filter::blocked() => access_server.disconnect(session),
         outcome => outcome,
     }
 }
@@ -338,7 +340,7 @@ mod tests {
     const NONE: [u8; 0] = [];
 
     fn present(filter: Filter) -> BTreeMap<DeviceId, Standing> {
-        let standing = Standing { mac: Mac([2; 6]), filter, blocked: false };
+        let standing = Standing { mac: Mac([2; 6]), filter, ejected: false };
         [(DeviceId::new(&[1]).unwrap(), standing)].into()
     }
 

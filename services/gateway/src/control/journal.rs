@@ -14,6 +14,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::StartError;
+use super::answers::SavedAnswers;
 
 /// A directory of small files.
 #[derive(Debug)]
@@ -32,6 +33,8 @@ pub struct Saved {
     pub devices: Vec<SavedDevice>,
     /// Addresses that names had.
     pub names: Vec<SavedName>,
+    /// What was answered by itself.
+    pub answers: SavedAnswers,
 }
 
 /// What is not about one device or release.
@@ -54,6 +57,9 @@ pub struct SavedPolicy {
     pub release: String,
     /// Digests of its overrides, hexadecimal.
     pub overrides: Vec<String>,
+    /// The word of its level; without one that of the release.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access: Option<String>,
 }
 
 /// An accepted release.
@@ -116,15 +122,29 @@ impl Journal {
             Err(error) => return Err(StartError::Journal { file: SITE.to_owned(), why: error.to_string() }),
         };
         let (releases, devices) = (journal.read_all(RELEASES)?, journal.read_all(DEVICES)?);
+        // Without what was cut within the hour, more could be.
+        let answers = match fs::read(directory.join(ANSWERS)) {
+            Ok(bytes) => serde_json::from_slice(&bytes)
+                .map_err(|error| StartError::Journal { file: ANSWERS.to_owned(), why: error.to_string() })?,
+            Err(error) if error.kind() == ErrorKind::NotFound => SavedAnswers::default(),
+            Err(error) => {
+                return Err(StartError::Journal { file: ANSWERS.to_owned(), why: error.to_string() });
+            }
+        };
         // Names that are lost are asked for again.
         let names = fs::read(directory.join(NAMES)).ok();
         let names = names.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
-        Ok((journal, Saved { site, releases, devices, names }))
+        Ok((journal, Saved { site, releases, devices, names, answers }))
     }
 
     /// Saves what is not about one device or release.
     pub fn put_site(&self, site: &SavedSite) -> io::Result<()> {
         self.put(Path::new(SITE), site)
+    }
+
+    /// Saves what was answered by itself.
+    pub fn put_answers(&self, answers: &SavedAnswers) -> io::Result<()> {
+        self.put(Path::new(ANSWERS), answers)
     }
 
     /// Saves the addresses of names.
@@ -187,6 +207,7 @@ fn object(sort: &str, name: &str) -> PathBuf {
 }
 
 const SITE: &str = "site.json";
+const ANSWERS: &str = "answers.json";
 const NAMES: &str = "names.json";
 const DEVICES: &str = "devices";
 const RELEASES: &str = "releases";

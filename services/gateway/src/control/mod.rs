@@ -9,6 +9,7 @@
 
 mod admission;
 mod anchors;
+mod answers;
 mod client;
 mod config;
 mod controller;

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use api::{
     Applied, Binding, DnsUse, FlowRecord, GatewayReport, GatewayStatus, Refused, Staged, Used, Violation,
+    Withheld,
 };
 
 use super::State;
-use crate::{Asked, DeviceId, ViolationKind};
+use crate::{Asked, DeviceId, Flow, Mac, ViolationKind};
 
 /// Violations that wait, and entries of one sort in one report, at most.
 pub const MAX_WAITING: usize = 4096;
@@ -29,6 +30,7 @@ struct Waiting {
     due: bool,
     staged: Vec<Staged>,
     refused: Vec<Refused>,
+    withheld: Vec<Withheld>,
     applied: VecDeque<Applied>,
     bindings: BTreeMap<String, Binding>,
     violations: BTreeMap<Kind, Counted>,
@@ -68,6 +70,14 @@ impl Outbox {
             waiting.staged = staged;
             waiting.refused = refused;
             waiting.due |= changed;
+        });
+    }
+
+    /// The cuts that are withheld: the whole list, told when it changes.
+    pub fn withhold(&self, withheld: Vec<Withheld>) {
+        self.with(|waiting| {
+            waiting.due |= waiting.withheld != withheld;
+            waiting.withheld = withheld;
         });
     }
 
@@ -136,6 +146,8 @@ impl Outbox {
                 (total.src, total.sport) = (violation.src, violation.sport);
                 total.ueid = violation.ueid.or_else(|| total.ueid.take());
                 total.name = violation.name.or_else(|| total.name.take());
+                total.tls = violation.tls.or_else(|| total.tls.take());
+                total.group = violation.group;
                 counted.unsent = true;
             } else {
                 waiting.make_room();
@@ -203,6 +215,7 @@ impl Outbox {
             flows,
             dns,
             status: waiting.status.values().cloned().collect(),
+            withheld: waiting.withheld.clone(),
         }
     }
 
@@ -342,6 +355,7 @@ pub(super) fn violation(violation: &crate::Violation, name: Option<String>, now_
             ViolationKind::ToDevice => 11,
             ViolationKind::UnknownDevice | ViolationKind::SpoofedBinding => 12,
             ViolationKind::Resolver => 13,
+            ViolationKind::Observed => Violation::OBSERVED,
         },
         class: violation.class().to_owned(),
         imitated: violation.imitated.as_ref().map(DeviceId::to_string),
@@ -349,6 +363,35 @@ pub(super) fn violation(violation: &crate::Violation, name: Option<String>, now_
         first_ms: now_ms.saturating_sub(over),
         last_ms: now_ms,
         name,
+        tls: None,
+    }
+}
+
+/// A flow that was dropped for its handshake, or only noticed, as it is reported.
+pub(super) fn handshake(
+    (device, mac): (Option<&DeviceId>, Option<Mac>),
+    flow: &Flow,
+    (why, passed): (String, bool),
+    name: Option<String>,
+    now_ms: i64,
+) -> Violation {
+    Violation {
+        ueid: device.map(DeviceId::to_string),
+        mac: mac.map(|mac| mac.to_string()).unwrap_or_default(),
+        src: flow.source.to_string(),
+        dst: flow.destination.to_string(),
+        protocol: protocol(flow.protocol),
+        sport: flow.source_port,
+        dport: flow.destination_port,
+        direction: "from-device".to_owned(),
+        group: if passed { Violation::OBSERVED } else { Violation::HANDSHAKE },
+        class: "tls-profile".to_owned(),
+        imitated: None,
+        count: 1,
+        first_ms: now_ms,
+        last_ms: now_ms,
+        name,
+        tls: Some(why),
     }
 }
 
@@ -387,6 +430,7 @@ mod tests {
             first_ms: at,
             last_ms: at,
             name: None,
+            tls: None,
         }
     }
 

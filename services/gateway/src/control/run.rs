@@ -21,8 +21,8 @@ use super::resolvers::Resolvers;
 use super::servers::Servers;
 use super::{Anchors, Client, Config, Journal, StartError, link, standing, traffic};
 use crate::{
-    AddressRange, Class, Conntrack, Endings, Endpoint, Event, Forwarder, Interface, Listener, Observer, Site,
-    Upstream, Wanted, hear, watch,
+    AddressRange, Class, Conntrack, Endings, Endpoint, Event, Forwarder, Interface, Listener, Observer,
+    Queue, Site, TlsMode, Upstream, Wanted, hear, watch, watch_handshakes,
 };
 
 /// A gateway at work, in the network namespace of the thread that started it.
@@ -76,6 +76,7 @@ impl Gateway {
             Self { controller, outbox, stop, bell, threads: Vec::new(), runtime: Some(runtime()?) };
         gateway.open_services(&config, (&site.listen, site.resolvers), &lan, &names, &observer)?;
         gateway.open_hearing(hearing, lan.clone(), Arc::clone(&observer))?;
+        gateway.open_handshakes(config.tls_profiles, &observer)?;
         gateway.open_telemetry(site.following, Arc::clone(&names), observer, events)?;
         gateway.open_server(&config, client)?;
         gateway.open_clock(lan, names)?;
@@ -214,6 +215,21 @@ impl Gateway {
                     Err(RecvTimeoutError::Timeout) => {}
                     Err(RecvTimeoutError::Disconnected) => return,
                 }
+            }
+        })
+    }
+
+    /// What becomes of handshakes.
+    fn open_handshakes(&mut self, mode: TlsMode, observer: &Arc<dyn Observer>) -> Result<(), StartError> {
+        if mode == TlsMode::Off {
+            return Ok(());
+        }
+        let queue = Queue::open()?;
+        let (stop, enforcer) = (Arc::clone(&self.stop), self.controller.enforcer().clone());
+        let observer = Arc::clone(observer);
+        self.spawn("handshakes", move || {
+            if let Err(error) = watch_handshakes(queue, &enforcer, mode, observer.as_ref(), &stop.flag) {
+                tracing::error!(%error, "nobody looks at handshakes any more");
             }
         })
     }
@@ -364,12 +380,31 @@ fn note(
                 _ => violation.flow.destination,
             };
             let told = outbox::violation(&violation, names.name_of(far), now);
-            // What others send to a device is not its doing.
-            let by_device = violation.kind != crate::ViolationKind::ToDevice;
+            // What others send to a device is not its doing, and what passes is what the operator asked to see.
+            let by_device =
+                !matches!(violation.kind, crate::ViolationKind::ToDevice | crate::ViolationKind::Observed);
             if let Some(device) = violation.device.as_ref().filter(|_| by_device) {
                 let target = format!("{} {} port {}", told.dst, told.protocol, told.dport);
                 let noted = trust::Violation { at: now / 1000, count: violation.count, target };
                 controller.violated(device, &violation.flow, noted, now / 1000);
+            }
+            outbox.violated(told);
+        }
+        Event::Handshake { device, mac, flow, why, passed } => {
+            let now = now_ms();
+            tracing::info!(device.id = ?device, ?flow, why, passed, "a handshake is not one that is described");
+            let told = outbox::handshake(
+                (device.as_ref(), mac),
+                &flow,
+                (why, passed),
+                names.name_of(flow.destination),
+                now,
+            );
+            if let Some(device) = device.filter(|_| !passed) {
+                let why = told.tls.as_deref().unwrap_or_default();
+                let target = format!("{} {} port {}: {why}", told.dst, told.protocol, told.dport);
+                let noted = trust::Violation { at: now / 1000, count: 1, target };
+                controller.misbegun(&device, noted, now / 1000);
             }
             outbox.violated(told);
         }
@@ -426,6 +461,7 @@ impl Place {
         servers.look();
         let mut site = Site::new(lan.as_str())?;
         site.ports = link::ports(lan)?;
+        site.tls = config.tls_profiles;
         site.own = own;
         site.admission = Some(config.admission_port);
         site.management = servers.endpoints();

@@ -26,7 +26,7 @@ use self::uses::Uses;
 use crate::conntrack::Conntrack;
 use crate::nft::{
     Dropped, Element, Endpoint, Nft, Program, Service, Side, Site, Start, Table, Transaction, class_set,
-    install, read_dropped,
+    install, queue_handshakes, read_dropped,
 };
 use crate::radius::{self, Filter};
 use crate::{AddressRange, Binding, Class, DeviceId, Error, Event, Flow, Mac, Observer, PolicyId, kernel};
@@ -64,7 +64,7 @@ pub struct Wanted {
 pub struct Status {
     /// Devices admitted.
     pub devices: usize,
-    /// Policies staged, with the two that always exist.
+    /// Policies staged, with the three that always exist.
     pub policies: usize,
     /// Whether a second lock holds between the ports of the bridge.
     pub bridge_locked: bool,
@@ -87,6 +87,8 @@ impl Enforcer {
             uses: Uses::default(),
         };
         enforcer.want(wanted)?;
+        // Before any rule gives a connection the mark.
+        queue_handshakes(&mut enforcer.nft, enforcer.shadow.site.tls)?;
         enforcer.reconcile()?;
         enforcer.begin_uses();
         // Whoever died between a commit and its cut left flows open that no policy permits any more.
@@ -112,7 +114,7 @@ impl Enforcer {
 
     /// Gives a policy new contents, for all devices that have it. Their flows are judged again.
     pub fn replace(&mut self, id: PolicyId, program: Program) -> Result<(), Error> {
-        if id == PolicyId::BLOCKED || !self.shadow.policies.contains_key(&id) {
+        if [PolicyId::BLOCKED, PolicyId::EJECTED].contains(&id) || !self.shadow.policies.contains_key(&id) {
             return Err(Error::UnknownPolicy(id));
         }
         self.put_policy(id, program)?;
@@ -228,7 +230,7 @@ impl Enforcer {
         if narrower {
             let uses = |policy: &PolicyId| {
                 let staged = self.shadow.policies.get(policy);
-                staged.is_some_and(|staged| staged.program.classes().any(|used| *used == class))
+                staged.is_some_and(|staged| staged.program.refers_to(&class))
             };
             let holders = self.shadow.devices.iter().filter(|(_, admitted)| uses(&admitted.policy));
             let devices: Vec<DeviceId> = holders.map(|(device, _)| device.clone()).collect();
@@ -253,6 +255,13 @@ impl Enforcer {
         admitted.is_some_and(|admitted| self.shadow.permits(&admitted.binding, policy, start))
     }
 
+    /// Profiles of which the handshake of a flow has to follow one; nothing where its device may not start it.
+    pub fn tls_profiles(&self, start: &Flow) -> Option<Vec<mud::TlsProfile>> {
+        let admitted = self.shadow.devices.get(self.device_at(start.source)?)?;
+        let staged = self.shadow.policies.get(&admitted.policy)?;
+        staged.program.profiles(start, &self.shadow).map(<[_]>::to_vec)
+    }
+
     /// Every device, the address of its frames, and its policy.
     pub fn admitted(&self) -> Vec<(DeviceId, Mac, PolicyId)> {
         let devices = self.shadow.devices.iter();
@@ -262,7 +271,7 @@ impl Enforcer {
     /// A device's policy for an access server that filters before this gateway does, with the addresses known now.
     pub fn filter(&self, device: &DeviceId) -> Option<Filter> {
         let admitted = self.shadow.devices.get(device)?;
-        if admitted.policy == PolicyId::BLOCKED {
+        if [PolicyId::BLOCKED, PolicyId::EJECTED].contains(&admitted.policy) {
             return Some(Filter::blocked());
         }
         let staged = self.shadow.policies.get(&admitted.policy)?;
@@ -309,7 +318,7 @@ impl Enforcer {
                 shadow
                     .devices
                     .get(*device)
-                    .is_some_and(|Admitted { binding, policy }| shadow.permits(binding, *policy, &start))
+                    .is_some_and(|Admitted { binding, policy }| shadow.lets_go_on(binding, *policy, &start))
             };
             if let Some(device) = concerned.into_iter().find(|device| !judge(device))
                 && self.conntrack.delete(&entry)?
@@ -393,7 +402,11 @@ impl Enforcer {
     /// Makes a policy's contents, or replaces them, in one transaction; on refusal nothing changes.
     fn put_policy(&mut self, id: PolicyId, program: Program) -> Result<(), Error> {
         let staged = self.shadow.staged(id, program);
-        if self.shadow.policies.get(&id).is_some_and(|old| old.names == staged.names) {
+        if let Some(old) = self.shadow.policies.get_mut(&id)
+            && old.names == staged.names
+        {
+            // The kernel has it; what may go on is for us alone to know.
+            *old = staged;
             return Ok(());
         }
         let mut tx = Transaction::new();
@@ -498,6 +511,11 @@ impl Enforcer {
 
 /// Attestation, update and time: what a device needs to become trusted again, without any name yet.
 pub fn update_only() -> Result<Program, Error> {
+    Program::new(basics())
+}
+
+/// What every device may ask for that is let to do anything: names and time.
+fn basics() -> Vec<Start> {
     let mut starts = Vec::new();
     for family in [mud::Family::V4, mud::Family::V6] {
         for (class, protocol, port) in [
@@ -508,10 +526,11 @@ pub fn update_only() -> Result<Program, Error> {
             let mut service = Service::of(protocol);
             service.remote_ports = mud::Ports::one(port);
             let peer = crate::nft::Peer::Class(class);
-            starts.push(Start { side: Side::From, family, peer, service, verdict: mud::Verdict::Accept });
+            let (tls, verdict) = (Vec::new(), mud::Verdict::Accept);
+            starts.push(Start { side: Side::From, family, peer, service, tls, verdict });
         }
     }
-    Program::new(starts)
+    starts
 }
 
 fn own_elements(binding: &Binding) -> Vec<Element> {

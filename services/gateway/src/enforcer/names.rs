@@ -24,7 +24,7 @@ impl Enforcer {
         lifetime: u32,
         now: Instant,
     ) -> Result<(), Error> {
-        if !self.shadow.policies.values().any(|staged| staged.program.lists(name)) {
+        if !self.shadow.policies.values().any(|staged| staged.program.remembers(name)) {
             return Ok(());
         }
         let changed = self.shadow.remember(name, addresses, lifetime, now);
@@ -106,7 +106,8 @@ impl Names for Shared {
             if staged.is_some_and(|staged| staged.program.lists(name)) {
                 return Standing::Listed(device);
             }
-            let restricted = policy.is_none_or(|policy| policy.number() < PolicyId::FIRST_STAGED);
+            let restricted = policy.is_none_or(|policy| policy.number() < PolicyId::FIRST_STAGED)
+                || staged.is_some_and(|staged| staged.program.keeps.is_some());
             Standing::Unlisted { device, restricted }
         })
     }

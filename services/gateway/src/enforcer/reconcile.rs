@@ -11,13 +11,20 @@ use mud::Family;
 
 use super::changes::{add_devices, change_members, delete_devices, link, unlink};
 use super::{Enforcer, Wanted, update_only};
-use crate::nft::{Element, Found, Name, Program, Side, Table, Transaction, class_set, nft, rule_count};
-use crate::{DeviceId, Error, PolicyId};
+use crate::nft::{
+    Element, Found, Name, Program, Side, Table, Transaction, class_set, handshakes_wait, nft,
+    queue_handshakes, rule_count,
+};
+use crate::{DeviceId, Error, PolicyId, TlsMode};
 
 impl Enforcer {
     /// Makes the kernel hold what it should, in one transaction. Idempotent; does nothing when all is well. The flows
     /// of devices that were under another policy are judged again.
     pub fn reconcile(&mut self) -> Result<(), Error> {
+        if self.shadow.site.tls != TlsMode::Off && !handshakes_wait(&self.nft)? {
+            tracing::warn!("the table in which handshakes wait was gone");
+            queue_handshakes(&mut self.nft, self.shadow.site.tls)?;
+        }
         let Some(listing) = self.nft.list(Table::Inet)? else {
             return self.rebuild("no table".to_owned());
         };
@@ -44,6 +51,7 @@ impl Enforcer {
     pub(super) fn want(&mut self, wanted: Wanted) -> Result<(), Error> {
         let Wanted { mut policies, devices, classes, names } = wanted;
         policies.insert(PolicyId::BLOCKED, Program::blocked());
+        policies.insert(PolicyId::EJECTED, Program::blocked());
         if let std::collections::btree_map::Entry::Vacant(place) = policies.entry(PolicyId::UPDATE_ONLY) {
             place.insert(update_only()?);
         }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use mud::Family;
 
 use crate::nft::{Members, Place, PolicyNames, Program, Side, Site, Slot, View, policy_names};
-use crate::{AddressRange, Binding, Class, DeviceId, Flow, Mac, PolicyId};
+use crate::{AddressRange, Binding, Class, DeviceId, Flow, Mac, PolicyId, TlsMode};
 
 /// The wanted state. Everything in the kernel can be made from it.
 #[derive(Debug)]
@@ -64,6 +64,7 @@ impl Shadow {
     }
 
     pub(super) fn staged(&self, id: PolicyId, program: Program) -> Staged {
+        let program = if self.site.tls == TlsMode::Off { program.without_profiles() } else { program };
         let names = policy_names(id, &program, self.site.send_errors);
         Staged { program, names }
     }
@@ -140,7 +141,7 @@ impl Shadow {
     /// Forgets the addresses of names that no policy lists any more.
     pub(super) fn forget_unlisted(&mut self) {
         let policies = &self.policies;
-        self.names.retain(|name, _| policies.values().any(|staged| staged.program.lists(name)));
+        self.names.retain(|name, _| policies.values().any(|staged| staged.program.remembers(name)));
     }
 
     /// How long the kernel should still permit an address at a place: as long as the last of the names that put it
@@ -159,15 +160,30 @@ impl Shadow {
 
     /// Whether the start of a flow would be permitted now, as far as this device is concerned.
     pub(super) fn permits(&self, binding: &Binding, policy: PolicyId, start: &Flow) -> bool {
+        self.judge(binding, policy, start, |program, side| program.permits(side, start, self))
+    }
+
+    /// Whether a flow that runs may go on, as far as this device is concerned.
+    pub(super) fn lets_go_on(&self, binding: &Binding, policy: PolicyId, start: &Flow) -> bool {
+        self.judge(binding, policy, start, |program, side| program.lets_go_on(side, start, self))
+    }
+
+    fn judge(
+        &self,
+        binding: &Binding,
+        policy: PolicyId,
+        start: &Flow,
+        by_policy: impl Fn(&Program, Side) -> bool,
+    ) -> bool {
         let Some(staged) = self.policies.get(&policy) else { return false };
         let own = |address: IpAddr| binding.addresses.contains(&address);
         let program = &staged.program;
         if own(start.source) {
             self.is_admission(start)
                 || (program.management && self.is_management(start))
-                || program.permits(Side::From, start, self)
+                || by_policy(program, Side::From)
         } else if own(start.destination) {
-            self.site.own.contains(&start.source) || program.permits(Side::To, start, self)
+            self.site.own.contains(&start.source) || by_policy(program, Side::To)
         } else {
             false
         }

@@ -83,8 +83,8 @@ pub fn listen(
 /// The frame of a message, as far as the kernel tells of its head.
 fn read<'b>(message: &Message<'b>) -> Option<(Origin, Frame<'b>)> {
     let origin = match (message.kind, message.resource()) {
-        (PACKET, 14) => Origin::Link,
-        (PACKET, 15) => Origin::Gateway,
+        (PACKET, 16) => Origin::Link,
+        (PACKET, 17) => Origin::Gateway,
         _ => return None,
     };
     let attributes = message.attributes();

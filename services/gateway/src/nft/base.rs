@@ -10,7 +10,7 @@
 use std::net::IpAddr;
 
 use super::{Name, Part, Transaction, nft};
-use crate::{AddressRange, Error, Interface};
+use crate::{AddressRange, Error, Interface, TlsMode};
 
 /// What this gateway is asked to guard. Fixed for the life of an enforcer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +39,8 @@ pub struct Site {
     pub send_errors: bool,
     /// Turn packet forwarding on once the rules are in force.
     pub forwarding: bool,
+    /// What becomes of TLS profiles in policies (RFC 9761).
+    pub tls: TlsMode,
 }
 
 impl Site {
@@ -55,6 +57,7 @@ impl Site {
             blocked: Vec::new(),
             send_errors: false,
             forwarding: true,
+            tls: TlsMode::Off,
         })
     }
 }
@@ -70,8 +73,9 @@ pub struct Endpoint {
     pub port: u16,
 }
 
-/// NFLOG groups: what a device may not start, what may not be started toward it, strangers, other resolvers.
-pub(crate) const NFLOG_GROUPS: [u16; 4] = [10, 11, 12, 13];
+/// NFLOG groups: what a device may not start, what may not be started toward it, strangers, other resolvers, what passes
+/// because a device is only observed.
+pub(crate) const NFLOG_GROUPS: [u16; 5] = [10, 11, 12, 13, 14];
 
 /// The name by which a running table is recognised as the one that [`install`] makes for this site.
 pub(crate) fn stamp(site: &Site) -> Name {
@@ -221,6 +225,18 @@ fn violations(tx: &mut Transaction) {
     nft!(*tx, VIOLATION_TO, "update @rate_to4 { ip daddr", EACH, "}", ALL, "log group 11", HEADERS);
     nft!(*tx, VIOLATION_TO, "update @rate_to6 { ip6 daddr", EACH, "}", ALL, "log group 11", HEADERS);
     nft!(*tx, VIOLATION_TO, "counter drop");
+
+    // Told like what is dropped, and then back to where the policy was asked.
+    nft!(*tx, "add chain inet sextant observed");
+    nft!(
+        *tx,
+        "add rule inet sextant observed update @rate_from { ether saddr",
+        EACH,
+        "}",
+        ALL,
+        "log group 14",
+        HEADERS
+    );
 
     nft!(*tx, "add chain inet sextant stranger");
     nft!(*tx, STRANGER, "ct state invalid drop");

@@ -181,6 +181,8 @@ pub enum Table {
     Inet,
     /// `bridge sextant`: the second lock between ports of one bridge.
     Bridge,
+    /// `inet sextant_tls`: where handshakes wait.
+    Handshakes,
 }
 
 impl Table {
@@ -188,6 +190,7 @@ impl Table {
         match self {
             Self::Inet => ("inet", "sextant"),
             Self::Bridge => ("bridge", "sextant"),
+            Self::Handshakes => ("inet", "sextant_tls"),
         }
     }
 }

@@ -8,7 +8,7 @@ use super::{Part, Site, Transaction, nft};
 use crate::Interface;
 
 /// NFLOG groups: frames from the link, and frames to it.
-pub(crate) const HEARING_GROUPS: [u16; 2] = [14, 15];
+pub(crate) const HEARING_GROUPS: [u16; 2] = [16, 17];
 
 /// Makes the tables, or makes them anew, in one transaction.
 pub(crate) fn hearing(site: &Site) -> Transaction {
@@ -84,5 +84,5 @@ const FROM_SERVERS: [&str; 2] =
     ["ether type ip udp sport 67 udp dport 68", "ether type ip6 udp sport 547 udp dport 546"];
 /// What one sender may tell, and all together: a flood must not drown the rest, nor us. Bounded, and forgetful.
 const RATE_SET: &str = "{ type ether_addr ; size 65535 ; flags dynamic , timeout ; timeout 1m ; }";
-const TELL: &str = "update @rate { ether saddr limit rate 20/second burst 40 packets } limit rate 500/second burst 500 packets log group 14 queue-threshold 1";
-const TOLD_OF_SERVERS: &str = "limit rate 500/second burst 500 packets log group 15 queue-threshold 1";
+const TELL: &str = "update @rate { ether saddr limit rate 20/second burst 40 packets } limit rate 500/second burst 500 packets log group 16 queue-threshold 1";
+const TOLD_OF_SERVERS: &str = "limit rate 500/second burst 500 packets log group 17 queue-threshold 1";

@@ -44,6 +44,22 @@ pub struct Lowered {
     pub left_out: Vec<usize>,
     /// Of which entry each start of the program is.
     pub origins: Vec<usize>,
+    /// What the program was made of.
+    pub starts: Vec<Start>,
+}
+
+impl Lowered {
+    /// The same policy, where whatever else the device starts passes and is told.
+    pub fn observing(self) -> Result<Self, Error> {
+        Ok(Self { program: Program::observing(self.starts.clone())?, ..self })
+    }
+
+    /// What every device may do, where the flows of this policy go on if they run.
+    pub fn restricted(self) -> Result<Self, Error> {
+        let program = crate::update_only()?.keeping(self.program);
+        // None of the policy's entries is counted: none lets a flow begin.
+        Ok(Self { program, origins: Vec::new(), ..self })
+    }
 }
 
 /// Compiles a policy for the kernel. `dns_over_tcp` adds TCP to the default for the site's resolvers, which
@@ -72,7 +88,7 @@ pub fn lower(policy: &Policy, subject: &Subject, dns_over_tcp: bool) -> Result<L
         starts.extend(over_tcp);
         origins.resize(starts.len(), index);
     }
-    Ok(Lowered { program: Program::new(starts)?, left_out, origins })
+    Ok(Lowered { program: Program::new(starts.clone())?, left_out, origins, starts })
 }
 
 /// The start, and whether it says exactly what the entry says. What cannot be checked makes an entry narrower: one
@@ -95,6 +111,11 @@ fn lower_entry(entry: &Entry, subject: &Subject) -> (Option<Start>, bool) {
             remote_ports: entry.remote_ports.clone(),
             device_ports: entry.device_ports.clone(),
             extra,
+        },
+        // A profile is about what the device offers, which is the client where it starts.
+        tls: match entry.direction {
+            Direction::FromDevice => entry.tls.clone(),
+            Direction::ToDevice => Vec::new(),
         },
         verdict: entry.verdict,
     };

@@ -6,6 +6,7 @@ mod dump;
 mod hearing;
 mod lower;
 mod program;
+mod queue;
 mod render;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -20,6 +21,7 @@ pub(crate) use hearing::{HEARING_GROUPS, hearing};
 pub use lower::{Lowered, Subject, lower};
 pub use program::{Extra, Peer, Program, Service, Side, Start};
 pub(crate) use program::{Key, Members, Peers, Place, Slot, Spot, TCP, UDP, View, slot};
+pub(crate) use queue::{HANDSHAKE_QUEUE, handshakes_wait, queue_handshakes};
 pub(crate) use render::{PolicyNames, class_set, policy_names, render, rule_count, rules_before};
 pub(crate) use transaction::nft;
 pub use transaction::{Name, Part, Transaction};

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 
-use mud::{Family, Ports, Protocol, Verdict};
+use mud::{Family, Ports, Protocol, TlsProfile, Verdict};
 
 use crate::address::join;
 use crate::{AddressRange, Class, Error, Flow};
@@ -74,6 +74,8 @@ pub struct Start {
     pub peer: Peer,
     /// What is spoken.
     pub service: Service,
+    /// Profiles of which a handshake of the device has to follow one (RFC 9761); any handshake where there are none.
+    pub tls: Vec<TlsProfile>,
     /// What becomes of it.
     pub verdict: Verdict,
 }
@@ -82,6 +84,10 @@ pub struct Start {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Program {
     pub(crate) management: bool,
+    /// What the device starts and the rules do not mention passes and is told.
+    pub(crate) observed: bool,
+    /// By whose rules flows that run are judged as well, where they may go on.
+    pub(crate) keeps: Option<Box<Program>>,
     pub(crate) rules: Vec<Rule>,
     pub(crate) keys: BTreeSet<(Side, Key)>,
     slots: BTreeMap<String, Vec<Slot>>,
@@ -109,6 +115,7 @@ pub(crate) struct Rule {
     pub(crate) family: Family,
     pub(crate) peers: Peers,
     pub(crate) service: Service,
+    pub(crate) tls: Vec<TlsProfile>,
     pub(crate) verdict: Verdict,
 }
 
@@ -161,6 +168,8 @@ impl Program {
     pub fn blocked() -> Self {
         Self {
             management: false,
+            observed: false,
+            keeps: None,
             rules: Vec::new(),
             keys: BTreeSet::new(),
             slots: BTreeMap::new(),
@@ -172,7 +181,17 @@ impl Program {
 
     /// The management path, and what the starts permit in their order.
     pub fn new(starts: Vec<Start>) -> Result<Self, Error> {
-        let mut program = Self { management: true, ..Self::blocked() };
+        Self::build(starts, false)
+    }
+
+    /// The same, and whatever else the device starts passes and is told. What the starts deny stays denied, and so do
+    /// resolvers but the gateway's.
+    pub fn observing(starts: Vec<Start>) -> Result<Self, Error> {
+        Self::build(starts, true)
+    }
+
+    fn build(starts: Vec<Start>, observed: bool) -> Result<Self, Error> {
+        let mut program = Self { management: true, observed, ..Self::blocked() };
         for side in [Side::From, Side::To] {
             for family in [Family::V4, Family::V6] {
                 // An address of the other family matches nothing.
@@ -192,6 +211,12 @@ impl Program {
         Ok(program)
     }
 
+    /// The same, where flows that the other program permits go on if they run.
+    #[must_use]
+    pub fn keeping(self, running: Program) -> Self {
+        Self { keeps: Some(Box::new(running)), ..self }
+    }
+
     /// Names whose addresses the program needs.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.slots.keys().map(String::as_str)
@@ -200,6 +225,17 @@ impl Program {
     /// Whether the program permits the name.
     pub fn lists(&self, name: &str) -> bool {
         self.slots.contains_key(name)
+    }
+
+    /// Whether flows may go on by addresses of the name, if not begin.
+    pub(crate) fn remembers(&self, name: &str) -> bool {
+        self.lists(name) || self.keeps.as_ref().is_some_and(|running| running.lists(name))
+    }
+
+    /// Whether flows may begin or go on because of who is in the class.
+    pub(crate) fn refers_to(&self, class: &Class) -> bool {
+        let names = |program: &Self| program.classes().any(|used| used == class);
+        names(self) || self.keeps.as_deref().is_some_and(names)
     }
 
     /// Where a name's addresses go.
@@ -231,9 +267,42 @@ impl Program {
         self.rules.iter().any(any)
     }
 
+    /// Judges a flow that runs: whether it could begin now, or may go on.
+    pub(crate) fn lets_go_on(&self, side: Side, flow: &Flow, view: &dyn View) -> bool {
+        self.permits(side, flow, view)
+            || self.keeps.as_ref().is_some_and(|running| running.permits(side, flow, view))
+    }
+
+    /// The same, where handshakes are not looked at.
+    #[must_use]
+    pub(crate) fn without_profiles(mut self) -> Self {
+        self.rules.iter_mut().for_each(|rule| rule.tls.clear());
+        self.keeps = self.keeps.map(|running| Box::new(running.without_profiles()));
+        self
+    }
+
+    /// Profiles of which the handshake of a flow that the device starts has to follow one: none where any will do, and nothing
+    /// where the flow may neither begin nor go on.
+    pub(crate) fn profiles(&self, flow: &Flow, view: &dyn View) -> Option<&[TlsProfile]> {
+        match self.decide(Side::From, flow, view) {
+            Some(rule) if rule.verdict == Verdict::Accept => Some(&rule.tls),
+            Some(_) => None,
+            None if self.permits(Side::From, flow, view) => Some(&[]),
+            None => self.keeps.as_ref()?.profiles(flow, view),
+        }
+    }
+
     /// Judges the start of a flow by the same rules and sets that the kernel has, apart from the management path.
     /// Fields that a flow does not tell count against it.
     pub(crate) fn permits(&self, side: Side, flow: &Flow, view: &dyn View) -> bool {
+        match self.decide(side, flow, view) {
+            Some(rule) => rule.verdict == Verdict::Accept,
+            None => self.observed && side == Side::From && !is_resolver(flow),
+        }
+    }
+
+    /// The rule that decides about the start of a flow.
+    fn decide(&self, side: Side, flow: &Flow, view: &dyn View) -> Option<&Rule> {
         let (remote, remote_port, device_port) = match side {
             Side::From => (flow.destination, flow.destination_port, flow.source_port),
             Side::To => (flow.source, flow.source_port, flow.destination_port),
@@ -250,7 +319,7 @@ impl Program {
                     let place = Place::Key(flow.protocol, flow.destination_port);
                     if self.keys.contains(&(side, key)) || self.held(slot(side, family, place), remote, view)
                     {
-                        return true;
+                        return Some(rule);
                     }
                     false
                 }
@@ -264,10 +333,10 @@ impl Program {
                 && service.remote_ports.contains(remote_port)
                 && service.device_ports.contains(device_port)
             {
-                return rule.verdict == Verdict::Accept;
+                return Some(rule);
             }
         }
-        false
+        None
     }
 
     fn held(&self, slot: Slot, address: IpAddr, view: &dyn View) -> bool {
@@ -275,10 +344,13 @@ impl Program {
     }
 
     fn add(&mut self, side: Side, family: Family, way: Vec<(usize, &Start)>) {
-        // Denials after the last accept say what holds anyway.
-        let Some(last) = way.iter().rposition(|(_, start)| start.verdict == Verdict::Accept) else { return };
+        // Denials after the last accept say what holds anyway, unless the rest passes.
+        let open = self.observed && side == Side::From;
+        let last = way.iter().rposition(|(_, start)| open || start.verdict == Verdict::Accept);
+        let Some(last) = last else { return };
         let way = way.get(..=last).unwrap_or_default();
-        if way.iter().all(|(_, start)| start.verdict == Verdict::Accept) {
+        // Which of two entries permits a flow does not matter, unless one of them asks for a handshake.
+        if way.iter().all(|(_, start)| start.verdict == Verdict::Accept && start.tls.is_empty()) {
             self.add_sets(side, family, way);
         } else {
             for (number, start) in way {
@@ -304,7 +376,14 @@ impl Program {
         }
         if keyed {
             let service = Service::of(Protocol::Any);
-            self.rules.push(Rule { side, family, peers: Peers::Keys, service, verdict: Verdict::Accept });
+            self.rules.push(Rule {
+                side,
+                family,
+                peers: Peers::Keys,
+                service,
+                tls: Vec::new(),
+                verdict: Verdict::Accept,
+            });
         }
         for (service, peers) in services {
             let mut sets = Vec::new();
@@ -347,6 +426,7 @@ impl Program {
                 family,
                 peers,
                 service: service.clone(),
+                tls: Vec::new(),
                 verdict: Verdict::Accept,
             }));
         }
@@ -364,7 +444,8 @@ impl Program {
                 Peers::Group(number)
             }
         };
-        self.rules.push(Rule { side, family, peers, service: start.service.clone(), verdict: start.verdict });
+        let (service, tls) = (start.service.clone(), start.tls.clone());
+        self.rules.push(Rule { side, family, peers, service, tls, verdict: start.verdict });
     }
 
     /// Whether the peer could be expressed by exact keys, which it then is.
@@ -457,6 +538,11 @@ fn exact_keys(side: Side, service: &Service) -> Option<(u8, Vec<u16>)> {
     }
     let single = |range: RangeInclusive<u16>| (range.start() == range.end()).then_some(*range.start());
     destination.ranges().map(single).collect::<Option<Vec<_>>>().map(|ports| (protocol, ports))
+}
+
+/// Whether the flow is for a resolver, which for devices is the gateway's: DNS, or DNS over TLS.
+fn is_resolver(flow: &Flow) -> bool {
+    matches!(flow.protocol, TCP | UDP) && matches!(flow.destination_port, 53 | 853)
 }
 
 /// IP protocol numbers (IANA).

@@ -3,6 +3,7 @@
 use mud::{Family, Ports, Protocol, Verdict};
 
 use super::program::{Extra, Peers, Program, Rule, Service, Side};
+use super::queue::HANDSHAKE_MARK;
 use super::{Name, Part, Transaction, nft};
 use crate::{AddressRange, Class, PolicyId};
 
@@ -109,7 +110,12 @@ pub(crate) fn render(names: &PolicyNames, program: &Program, send_errors: bool) 
         let (first, second) = if denies(program, side) { (management, rules) } else { (rules, management) };
         tx.append(&first);
         tx.append(&second);
-        nft!(tx, RULE, chain, last);
+        if side == Side::From && program.observed {
+            nft!(tx, RULE, chain, "meta l4proto { tcp , udp } th dport { 53 , 853 }", last);
+            nft!(tx, RULE, chain, "goto observed");
+        } else {
+            nft!(tx, RULE, chain, last);
+        }
     }
     tx
 }
@@ -126,7 +132,8 @@ pub(crate) fn rules_before(program: &Program, side: Side) -> usize {
 /// How many rules each chain of a program has.
 pub(crate) fn rule_count(program: &Program, side: Side) -> usize {
     let own = program.rules.iter().filter(|rule| rule.side == side).count();
-    own + 1 + if program.management && side == Side::From { MANAGEMENT_RULES } else { 0 }
+    let last = if program.observed && side == Side::From { 2 } else { 1 };
+    own + last + if program.management && side == Side::From { MANAGEMENT_RULES } else { 0 }
 }
 
 /// The address type of a family, as nft calls it.
@@ -236,6 +243,9 @@ impl Part for Judged<'_> {
     fn put(&self, out: &mut Transaction) {
         let Self(rule, send_errors) = self;
         match rule.verdict {
+            Verdict::Accept if !rule.tls.is_empty() => {
+                ("counter ct mark set", (HANDSHAKE_MARK, "return")).put(out)
+            }
             Verdict::Accept => "counter return".put(out),
             Verdict::Reject if *send_errors => "counter reject with icmpx admin-prohibited".put(out),
             Verdict::Drop | Verdict::Reject => "counter drop".put(out),

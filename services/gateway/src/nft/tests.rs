@@ -162,6 +162,7 @@ fn limits_hold_at_the_limit_and_not_one_past_it() {
             family: Family::V4,
             peer: Peer::Name(format!("n{index}.example")),
             service: service.clone(),
+            tls: vec![],
             verdict: Verdict::Accept,
         };
         (0..count).map(start).collect()
@@ -217,6 +218,7 @@ fn overlapping_prefixes_are_joined_before_the_kernel_sees_them() {
         family: Family::V4,
         peer: Peer::Range(AddressRange::of_prefix(text.parse().unwrap(), length)),
         service: Service::of(Protocol::Udp),
+        tls: vec![],
         verdict: Verdict::Accept,
     };
     let program =

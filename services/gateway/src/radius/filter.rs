@@ -49,6 +49,8 @@ impl Filter {
 
 /// The rules of a policy, with the members that classes and names have now.
 pub(crate) fn render(site: &Site, program: &Program, members: &dyn Members) -> Filter {
+    // Rules without state cannot let a flow go on and let none begin: the gateway's do.
+    let program = program.keeps.as_deref().unwrap_or(program);
     let mut draft = Draft::default();
     if program.management {
         for Endpoint { address, protocol, port } in &site.management {
@@ -78,6 +80,12 @@ pub(crate) fn render(site: &Site, program: &Program, members: &dyn Members) -> F
             Peers::Group(number) => held(program, slot(side, family, Place::Group(*number)), members),
         };
         draft.say(side, family, &rule.service, rule.verdict, &ranges);
+    }
+    if program.observed {
+        for family in [Family::V4, Family::V6] {
+            let any = Service::of(Protocol::Any);
+            draft.say(Side::From, family, &any, Verdict::Accept, &[whole(family)]);
+        }
     }
     // Whatever may begin comes before whatever may answer, so that a denial of answers takes nothing from it.
     let parts = [basics(site), draft.starts, draft.answers, Filter::blocked().rules];

@@ -62,6 +62,7 @@ fn read(message: &Message<'_>) -> Option<Log> {
         11 => ViolationKind::ToDevice,
         12 => ViolationKind::UnknownDevice,
         13 => ViolationKind::Resolver,
+        14 => ViolationKind::Observed,
         _ => return None,
     };
     let attributes = message.attributes();
@@ -101,6 +102,7 @@ mod tests {
             (11, ViolationKind::ToDevice),
             (12, ViolationKind::UnknownDevice),
             (13, ViolationKind::Resolver),
+            (14, ViolationKind::Observed),
         ] {
             let bytes = log(group);
             let found = read(&messages(&bytes).next().unwrap()).unwrap();
@@ -109,7 +111,7 @@ mod tests {
             assert_eq!(found.mac, Some(Mac([2, 0, 0, 0, 0, 9])));
             assert_eq!((found.flow.protocol, found.flow.destination_port), (17, 53));
         }
-        let bytes = log(14);
+        let bytes = log(15);
         assert_eq!(read(&messages(&bytes).next().unwrap()), None);
     }
 

@@ -10,4 +10,5 @@ pub use aggregate::Aggregate;
 pub use ledger::{FlowKind, Ledger, Record};
 pub use listener::{Listener, Log, read_logs};
 pub use packet::read_flow;
+pub(crate) use packet::read_transport;
 pub use watch::watch;

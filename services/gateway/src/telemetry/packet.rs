@@ -6,6 +6,11 @@ use crate::Flow;
 
 /// Reads the first bytes of an IPv4 or IPv6 packet. Nothing, if it is neither or is cut too short.
 pub fn read_flow(packet: &[u8]) -> Option<Flow> {
+    read_transport(packet).map(|(flow, _)| flow)
+}
+
+/// The same, and the header and contents of the transport protocol where they begin in this packet.
+pub(crate) fn read_transport(packet: &[u8]) -> Option<(Flow, Option<&[u8]>)> {
     match packet.first()? >> 4 {
         4 => read_v4(packet),
         6 => read_v6(packet),
@@ -13,7 +18,7 @@ pub fn read_flow(packet: &[u8]) -> Option<Flow> {
     }
 }
 
-fn read_v4(packet: &[u8]) -> Option<Flow> {
+fn read_v4(packet: &[u8]) -> Option<(Flow, Option<&[u8]>)> {
     let header = usize::from(packet.first()? & 0x0f) * 4;
     if header < V4_HEADER {
         return None;
@@ -23,10 +28,10 @@ fn read_v4(packet: &[u8]) -> Option<Flow> {
     let offset = u16::from_be_bytes(*packet.get(6..)?.first_chunk()?) & 0x1fff;
     let transport = if offset == 0 { packet.get(header..) } else { None };
     let address = |at: usize| Some(IpAddr::from(*packet.get(at..)?.first_chunk::<4>()?));
-    Some(flow(address(12)?, address(16)?, protocol, transport))
+    Some((flow(address(12)?, address(16)?, protocol, transport), transport))
 }
 
-fn read_v6(packet: &[u8]) -> Option<Flow> {
+fn read_v6(packet: &[u8]) -> Option<(Flow, Option<&[u8]>)> {
     let address = |at: usize| Some(IpAddr::from(*packet.get(at..)?.first_chunk::<16>()?));
     let (source, destination) = (address(8)?, address(24)?);
     let mut next = *packet.get(6)?;
@@ -45,7 +50,7 @@ fn read_v6(packet: &[u8]) -> Option<Flow> {
         };
         next = following;
     }
-    Some(flow(source, destination, next, rest))
+    Some((flow(source, destination, next, rest), rest))
 }
 
 fn flow(source: IpAddr, destination: IpAddr, protocol: u8, transport: Option<&[u8]>) -> Flow {

@@ -49,7 +49,9 @@ fn attribute(mut violation: Violation, enforcer: &Shared) -> Violation {
             return violation;
         }
         ViolationKind::ToDevice => violation.flow.destination,
-        ViolationKind::FromDevice | ViolationKind::Resolver => violation.flow.source,
+        ViolationKind::FromDevice | ViolationKind::Resolver | ViolationKind::Observed => {
+            violation.flow.source
+        }
     };
     enforcer.with(|enforcer| {
         violation.device = enforcer.device_at(local).cloned();

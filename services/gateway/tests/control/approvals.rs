@@ -137,6 +137,7 @@ fn an_approval_and_what_awaits_one_survive_the_process() {
             releases: changed.releases.iter().filter_map(|digest| before.saved_release(digest)).collect(),
             devices: changed.devices.iter().filter_map(|device| before.saved_device(device)).collect(),
             names: vec![],
+            answers: Default::default(),
         };
         let mut after = State::restore(strict(), &saved, NOW);
         after.take_in(&said(&release, &[]), NOW);

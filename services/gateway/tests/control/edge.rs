@@ -45,18 +45,25 @@ fn those_before_the_gateway_are_told_what_it_enforces() {
     let ejected = || lab.gw.enter(|| access_point.ejected().unwrap());
     assert_eq!(ejected(), []);
 
-    // A block denies everything there as well, and puts the device off the air; its end brings it back.
+    // A block denies everything there as well, and an ejection also ends its session and puts the device off the air; its
+    // end brings it back.
     let denied = "deny in ip from any to any";
     let before = radius.read().len();
     let mut held = listed(1, Some(&good));
     held.held = Some(Restriction::Blocked);
-    server.say(answer(&[&release], vec![held]));
+    server.say(answer(&[&release], vec![held.clone()]));
     server.hears("the block", applied(1, Profile::Blocked));
-    wait("the block", || ejected() == [mac(0)]);
     wait("the denial", || {
         let read = radius.read();
         read[before..].contains(denied) && !read[before..].contains(rule)
     });
+    assert_eq!(ejected(), [], "a block leaves it on the air");
+    let before = radius.read().len();
+    held.held = Some(Restriction::Ejected);
+    server.say(answer(&[&release], vec![held]));
+    server.hears("the ejection", applied(1, Profile::Ejected));
+    wait("the ejection", || ejected() == [mac(0)]);
+    wait("the end of its session", || radius.read()[before..].contains("Disconnect-Request"));
     let before = radius.read().len();
     server.say(answer(&[&release], vec![listed(1, Some(&good))]));
     wait("its return", || ejected().is_empty());
@@ -64,9 +71,9 @@ fn those_before_the_gateway_are_told_what_it_enforces() {
 
     // What an earlier process said of a device, the next one takes back.
     let mut held = listed(1, Some(&good));
-    held.held = Some(Restriction::Blocked);
+    held.held = Some(Restriction::Ejected);
     server.say(answer(&[&release], vec![held]));
-    wait("the second block", || ejected() == [mac(0)]);
+    wait("the second ejection", || ejected() == [mac(0)]);
     drop(server);
     lab.gw.enter(|| gateway.stop());
     let server = Server::start(&lab.wan, at(SERVER, 8443), &Identity::new(SERVER, &config.ca));

@@ -52,6 +52,7 @@ pub(crate) fn config(directory: &Path) -> Config {
         local_networks: vec![],
         admission_port: Config::ADMISSION_PORT,
         follow_addresses: false,
+        tls_profiles: gateway::TlsMode::Enforce,
         edge: EdgeConfig::default(),
     }
 }
@@ -75,7 +76,7 @@ fn request(device: &Namespace, to: SocketAddr, head: &str, body: &[u8]) -> (u16,
 const PATH: &str = "/.well-known/sextant/admission";
 
 /// A device proves itself; gives the status and the reason code.
-fn come(device: &Namespace, to: SocketAddr, index: u8, result: &[u8]) -> (u16, String) {
+pub(crate) fn come(device: &Namespace, to: SocketAddr, index: u8, result: &[u8]) -> (u16, String) {
     let (status, body) = request(device, to, &format!("GET {PATH}"), b"");
     assert_eq!(status, 200);
     let body: serde_json::Value = serde_json::from_str(&body).unwrap();
@@ -251,7 +252,11 @@ fn a_device_that_strays_is_cut_until_it_has_kept_to_its_release_for_a_while() {
     let directory = tempfile::tempdir().unwrap();
     let config = config(directory.path());
     let window = 4;
-    let policy = trust::Policy { restrict_violating: true, violation_window: window, ..Default::default() };
+    let policy = trust::Policy {
+        violating_access: trust::Access::UpdateOnly,
+        violation_window: window,
+        ..Default::default()
+    };
     std::fs::write(config.anchors.join("policy.cbor"), policy.encode()).unwrap();
     let _service = lab.wan.echo(at("203.0.113.10", 443)).unwrap();
     let release = Parts { now: now(), ..Parts::of("1.0.0", 1) }.made();

@@ -4,14 +4,17 @@ extern crate sextant_gateway as gateway;
 
 mod admission;
 mod approvals;
+mod cap;
 mod edge;
 mod follow;
 #[allow(dead_code, reason = "shared with the tests of the enforcement half")]
 #[path = "../kernel/frames.rs"]
 mod frames;
+mod handshakes;
 #[allow(dead_code, reason = "shared with the tests of the enforcement half")]
 #[path = "../kernel/lab.rs"]
 mod lab;
+mod levels;
 mod live;
 mod overrides;
 mod releases;

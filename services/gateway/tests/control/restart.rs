@@ -121,8 +121,12 @@ fn what_was_being_written_when_the_process_ended_does_not_count() {
     let directory = tempfile::tempdir().unwrap();
     let (journal, _empty) = Journal::open(directory.path()).unwrap();
     let mut site = whole.site.clone();
-    site.policies =
-        vec![SavedPolicy { number: 16, release: text(release.digest.as_bytes()), overrides: vec![] }];
+    site.policies = vec![SavedPolicy {
+        number: 16,
+        release: text(release.digest.as_bytes()),
+        overrides: vec![],
+        access: None,
+    }];
     journal.put_site(&site).unwrap();
     for device in &whole.devices {
         journal.put_device(device).unwrap();

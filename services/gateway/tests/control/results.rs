@@ -167,7 +167,9 @@ fn a_violating_device_is_cut_where_the_site_wants_it() {
     let dropped = || Violation { at: NOW, count: 3, target: "203.0.113.66 tcp port 23".into() };
     for restrict in [false, true] {
         let mut anchors = anchors();
-        anchors.policy.restrict_violating = restrict;
+        if restrict {
+            anchors.policy.violating_access = trust::Access::UpdateOnly;
+        }
         let window = anchors.policy.violation_window;
         let mut state = State::new(anchors);
         admit(&mut state, 1, &release, NOW);

@@ -12,7 +12,8 @@ use gateway::DeviceId;
 use gateway::control::{ADMISSION_CONTEXT, Anchors, Assessment, PolicyKey, State, Target};
 use suit::{Authority, AuthorityList, ComponentId, Role};
 use trust::{
-    Code, DraftImage, DraftMud, Effect, Override, Policy, Release, ReleaseAnchors, ReleaseDraft, Scope,
+    Access, Code, DraftImage, DraftMud, Effect, Override, Policy, Release, ReleaseAnchors, ReleaseDraft,
+    Scope,
 };
 use x509::{Certificate, CertificateBuilder, Name, Validity, cms};
 
@@ -181,7 +182,7 @@ impl Made {
     }
 
     pub(crate) fn key(&self) -> PolicyKey {
-        PolicyKey { release: self.digest, overrides: [].into() }
+        PolicyKey { release: self.digest, overrides: [].into(), access: Access::Release }
     }
 }
 

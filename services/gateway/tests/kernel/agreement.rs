@@ -162,7 +162,7 @@ fn every_profile_of_the_corpus_loads() {
             }
             enforcer.stage(lowered.program).unwrap_or_else(|e| panic!("{path:?}: {e}"));
         }
-        assert_eq!(enforcer.status().policies, files.len() + 2);
+        assert_eq!(enforcer.status().policies, files.len() + 3);
     });
 }
 

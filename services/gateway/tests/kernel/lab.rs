@@ -132,7 +132,7 @@ pub(crate) fn allow(side: Side, family: Family, peer: Peer, protocol: Protocol, 
         Side::From => service.remote_ports = Ports::one(port),
         Side::To => service.device_ports = Ports::one(port),
     }
-    Start { side, family, peer, service, verdict: Verdict::Accept }
+    Start { side, family, peer, service, tls: vec![], verdict: Verdict::Accept }
 }
 
 /// The same toward one remote address.

@@ -5,6 +5,7 @@ extern crate sextant_gateway as gateway;
 mod agreement;
 mod flows;
 mod frames;
+mod handshakes;
 mod hear;
 mod lab;
 mod names;

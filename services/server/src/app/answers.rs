@@ -296,9 +296,12 @@ pub(crate) fn ports_words(ports: &Ports) -> String {
 /// A profile in words.
 pub(crate) const fn profile_words(profile: api::Profile) -> &'static str {
     match profile {
+        api::Profile::Observed => "With anybody; what its release does not say is only told",
         api::Profile::Release => "With whom its release says",
+        api::Profile::Restricted => "With whom it already does, and anew only with attestation and update",
         api::Profile::UpdateOnly => "Only with attestation and update",
         api::Profile::Blocked => "With nobody",
+        api::Profile::Ejected => "With nobody, and off the link",
     }
 }
 

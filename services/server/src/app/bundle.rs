@@ -6,11 +6,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use store::{DecisionId, ReleaseId, ResultRecord};
 use trust::{
-    Bundle, BundledEvidence, BundledRelease, Code, Decision, Hold, OverlayInForce, Policy, ReleaseStanding,
-    Restriction, Standing, Violation,
+    Bundle, BundledEvidence, BundledRelease, Code, Decision, Hold, Policy, Restriction, Standing, Violation,
 };
 
-use crate::app::{App, Failure, reasons, rfc3339};
+use crate::app::{App, Failure, decisions::Surroundings, reasons, rfc3339};
 
 /// What a decision depended on, as the store keeps it beside the decision. Signed objects stand in it by digest.
 #[derive(Deserialize)]
@@ -23,6 +22,9 @@ struct Inputs {
     overlays: Vec<StoredOverlay>,
     violations: Vec<StoredViolation>,
     hold: Option<StoredHold>,
+    /// Before there was a cap, none was spared.
+    #[serde(default)]
+    spared: bool,
     /// Before it was written down, decisions took every accepted file as approved.
     #[serde(default = "yes")]
     all_approved: bool,
@@ -70,15 +72,13 @@ struct StoredHold {
 }
 
 /// The inputs of a decision for the store.
-pub(crate) fn inputs(
+pub(super) fn inputs(
     decision: &Decision,
     policy: &[u8],
-    standings: &[ReleaseStanding],
-    overlays: &[OverlayInForce],
-    violations: &[Violation],
-    hold: Option<&Hold>,
+    surroundings: &Surroundings,
     all_approved: bool,
 ) -> Value {
+    let Surroundings { standings, overlays, violations, hold, spared } = surroundings;
     let standing = |standing: &Standing| match standing {
         Standing::Current => json!({ "state": "current" }),
         Standing::Superseded { by, since } => json!({ "state": "superseded", "by": by, "since": since }),
@@ -104,7 +104,8 @@ pub(crate) fn inputs(
         "overlays": overlays,
         "violations": violations,
         "all_approved": all_approved,
-        "hold": hold.map(|hold| {
+        "spared": spared,
+        "hold": hold.as_ref().map(|hold| {
             json!({ "restriction": hold.restriction.as_str(), "person": hold.person, "why": hold.why,
                 "until": hold.until })
         }),
@@ -162,6 +163,7 @@ impl App {
                 why: hold.why,
                 until: hold.until,
             }),
+            spared: inputs.spared,
             all_approved: inputs.all_approved,
         };
         Ok(DecisionBundle {

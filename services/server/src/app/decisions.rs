@@ -1,6 +1,6 @@
 //! What the network lets a device do: made from verified objects whenever something they rest on changes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crypto::Digest;
 use eat::SignedResult;
@@ -23,6 +23,8 @@ const MAX_VIOLATIONS: u32 = 200;
 pub(crate) struct Around {
     words: Vec<SignedOverride>,
     violations: BTreeMap<DeviceId, Vec<store::Violation>>,
+    /// Devices that a gateway does not cut for violations.
+    spared: BTreeSet<DeviceId>,
 }
 
 /// A decision and what it depended on besides the result.
@@ -45,11 +47,14 @@ impl Decided {
     }
 }
 
-struct Surroundings {
-    standings: Vec<ReleaseStanding>,
-    overlays: Vec<OverlayInForce>,
-    violations: Vec<Violation>,
-    hold: Option<trust::Hold>,
+/// What a decision depended on besides the device and its result.
+pub(super) struct Surroundings {
+    pub(super) standings: Vec<ReleaseStanding>,
+    pub(super) overlays: Vec<OverlayInForce>,
+    pub(super) violations: Vec<Violation>,
+    pub(super) hold: Option<trust::Hold>,
+    /// Whether a gateway withheld a cut.
+    pub(super) spared: bool,
 }
 
 impl App {
@@ -64,7 +69,11 @@ impl App {
     ) -> Result<NewDecision, Failure> {
         let around = match violator {
             Some(_) => self.around(violator, now).await?,
-            None => Around { words: self.operators_words(now).await?, violations: BTreeMap::new() },
+            None => Around {
+                words: self.operators_words(now).await?,
+                violations: BTreeMap::new(),
+                spared: BTreeSet::new(),
+            },
         };
         Ok(self.record(device, &self.decide_in(device, outcome, &self.book(), &around, now), now))
     }
@@ -84,7 +93,8 @@ impl App {
                 }
             }
         }
-        Ok(Around { words: self.operators_words(now).await?, violations })
+        let spared = self.store.spared(device).await?.into_iter().collect();
+        Ok(Around { words: self.operators_words(now).await?, violations, spared })
     }
 
     /// Decides about a device.
@@ -104,6 +114,7 @@ impl App {
             overlays: &surroundings.overlays,
             violations: &surroundings.violations,
             hold: surroundings.hold.as_ref(),
+            spared: surroundings.spared,
             policy: &self.config.policy,
             now: now.seconds(),
         });
@@ -200,21 +211,23 @@ impl App {
         let violation = |seen: &store::Violation| Violation {
             at: seen.last.seconds(),
             count: seen.count,
-            target: format!("{} {} {}", seen.name.as_deref().unwrap_or(&seen.dst), seen.protocol, seen.dport),
+            target: {
+                let far = seen.name.as_deref().unwrap_or(&seen.dst);
+                let handshake = seen.tls.as_ref().map(|tls| format!(": {tls}")).unwrap_or_default();
+                format!("{far} {} {}{handshake}", seen.protocol, seen.dport)
+            },
         };
         let violations = seen.filter(|seen| is_forbidden(seen, needs)).map(violation).collect();
         let hold = device.hold.as_ref().map(holds::input);
-        Surroundings { standings, overlays: overlays(&around.words, device, running), violations, hold }
+        let overlays = overlays(&around.words, device, running);
+        Surroundings { standings, overlays, violations, hold, spared: around.spared.contains(&device.id) }
     }
 
     /// The decision with everything needed to make it again.
     fn record(&self, device: &Device, decided: &Decided, now: Timestamp) -> NewDecision {
         let policy = self.config.policy.encode();
         let Decided { decision, surroundings } = decided;
-        let Surroundings { standings, overlays, violations, hold } = surroundings;
-        let all_approved = self.config.broad_mud_approved;
-        let body =
-            bundle::inputs(decision, &policy, standings, overlays, violations, hold.as_ref(), all_approved);
+        let body = bundle::inputs(decision, &policy, surroundings, self.config.broad_mud_approved);
         NewDecision {
             device: device.id.clone(),
             at: now,
@@ -249,9 +262,5 @@ fn differs(device: &Device, decision: &Decision) -> bool {
 
 /// The word of what a device may reach; the same as gateways use for profiles.
 pub(crate) const fn access_word(access: trust::Access) -> &'static str {
-    match access {
-        trust::Access::Blocked => api::Profile::Blocked.as_str(),
-        trust::Access::UpdateOnly => api::Profile::UpdateOnly.as_str(),
-        trust::Access::Release => api::Profile::Release.as_str(),
-    }
+    access.as_str()
 }

@@ -3,7 +3,7 @@ use std::{sync::Arc, time::Duration};
 use api::{Base64Url, GatewayDevice, GatewayRelease, GatewayState, GatewayStatus};
 use store::{
     Applied, Binding, DeviceFlow, DeviceId, DnsUse, FlowUse, GatewayReport, Refused, ReleaseId, Staged,
-    Timestamp, Violation,
+    Timestamp, Violation, Withheld,
 };
 
 use crate::app::{
@@ -18,6 +18,10 @@ pub(crate) const MAX_WAIT: Duration = Duration::from_secs(60);
 const MAX_ENTRIES: usize = 10_000;
 /// Longest text in a report, in characters.
 const MAX_TEXT: usize = 255;
+/// Longest words about a handshake in a report, in characters.
+const MAX_HANDSHAKE: usize = 256;
+/// Longest MUD URL in a report, in characters.
+const MAX_URL: usize = 512;
 
 /// The state of one revision, kept because every gateway asks for the same.
 pub(crate) struct Cached {
@@ -67,8 +71,8 @@ impl App {
         let report = read_report(report)?;
         let touched: Vec<DeviceId> =
             report.violations.iter().filter_map(|violation| violation.device.clone()).collect();
-        self.store.report(gateway, report, self.now()).await?;
-        for device in touched {
+        let answered = self.store.report(gateway, report, self.now()).await?;
+        for device in touched.into_iter().chain(answered) {
             self.redecide_one(&device).await?;
         }
         self.nudge.notify_one();
@@ -153,11 +157,8 @@ impl App {
 
 /// What a gateway applied, as the API shows it.
 pub(crate) fn applied_view(applied: Applied) -> api::Applied {
-    let profile = match applied.profile.as_str() {
-        "release" => api::Profile::Release,
-        "update-only" => api::Profile::UpdateOnly,
-        _ => api::Profile::Blocked,
-    };
+    let profile = api::Profile::ALL.into_iter().find(|profile| profile.as_str() == applied.profile);
+    let profile = profile.unwrap_or(api::Profile::Blocked);
     api::Applied {
         ueid: applied.device.to_string(),
         profile,
@@ -201,6 +202,7 @@ pub(crate) fn violation_view(violation: Violation) -> api::Violation {
         first_ms: violation.first.millis(),
         last_ms: violation.last.millis(),
         name: violation.name,
+        tls: violation.tls,
     }
 }
 
@@ -209,6 +211,8 @@ fn class_of(group: u16) -> &'static str {
     match group {
         12 => "unknown-device",
         13 => "resolver",
+        api::Violation::OBSERVED => "observed",
+        api::Violation::HANDSHAKE => "tls-profile",
         _ => "no-match",
     }
 }
@@ -224,6 +228,7 @@ fn read_report(report: api::GatewayReport) -> Result<GatewayReport, Failure> {
         report.flows.len(),
         report.dns.len(),
         report.status.len(),
+        report.withheld.len(),
     ];
     if counts.into_iter().any(|count| count > MAX_ENTRIES) {
         return Err(Failure::Malformed(format!("a report has at most {MAX_ENTRIES} entries of a kind")));
@@ -274,6 +279,7 @@ fn read_report(report: api::GatewayReport) -> Result<GatewayReport, Failure> {
             },
             imitated: violation.imitated.as_deref().map(device).transpose()?,
             name: violation.name.as_deref().map(short),
+            tls: violation.tls.map(|tls| tls.chars().take(MAX_HANDSHAKE).collect()),
             count: violation.count.min(i64::MAX.unsigned_abs()),
             first: Timestamp::from_millis(violation.first_ms),
             last: Timestamp::from_millis(violation.last_ms),
@@ -326,6 +332,14 @@ fn read_report(report: api::GatewayReport) -> Result<GatewayReport, Failure> {
     } else {
         Some(serde_json::to_string(&status).map_err(|error| Failure::Fault(error.to_string()))?)
     };
+    let withheld = report.withheld.into_iter().map(|withheld| {
+        Ok(Withheld {
+            device: device(&withheld.ueid)?,
+            model: withheld.model.chars().take(MAX_URL).collect(),
+            most: withheld.most,
+            raised: Timestamp::from_millis(withheld.raised_ms),
+        })
+    });
     Ok(GatewayReport {
         dns: dns.collect::<Result<_, Failure>>()?,
         status,
@@ -336,6 +350,7 @@ fn read_report(report: api::GatewayReport) -> Result<GatewayReport, Failure> {
         bindings: bindings.collect::<Result<_, Failure>>()?,
         used: used.collect::<Result<_, Failure>>()?,
         flows: flows.collect::<Result<_, Failure>>()?,
+        withheld: withheld.collect::<Result<_, Failure>>()?,
     })
 }
 

@@ -1,5 +1,5 @@
 //! What a person takes from a device, whatever its evidence says: a quarantine leaves it attestation and update, a block
-//! nothing.
+//! nothing, and there is a level on either side of them.
 
 use store::{Device, DeviceId, Hold, Timestamp};
 use trust::Restriction;
@@ -7,7 +7,8 @@ use trust::Restriction;
 use crate::app::{App, Failure, parse_rfc3339, rfc3339};
 
 impl App {
-    /// Restricts a device. A block takes the place of a quarantine; a quarantine loosens no block.
+    /// Restricts a device, at the level that the request names, else at the given one. What is stricter takes the place of
+    /// what is not; nothing loosens a restriction but its end.
     pub(crate) async fn hold(
         &self,
         id: &DeviceId,
@@ -16,6 +17,7 @@ impl App {
         actor: &str,
     ) -> Result<(), Failure> {
         let now = self.now();
+        let restriction = request.level.map_or(restriction, of_word);
         if request.reason.trim().is_empty() {
             return Err(Failure::Malformed(format!("a {} needs a reason", noun(restriction))));
         }
@@ -29,35 +31,32 @@ impl App {
         };
         let _alone = self.alone_with(id).await;
         let present = self.present_restriction(id).await?;
-        if restriction == Restriction::UpdateOnly && present == Some(Restriction::Blocked) {
-            return Err(Failure::Conflict(
-                "the device is blocked, which is stricter than quarantine; release it first".to_owned(),
-            ));
+        if let Some(present) = present.filter(|present| *present < restriction) {
+            return Err(Failure::Conflict(format!(
+                "the device is {}, which is stricter than a {}; release it first",
+                state(present),
+                noun(restriction)
+            )));
         }
         self.store.hold(id, hold, actor, now).await?;
         self.redecide_one(id).await
     }
 
-    /// Ends a restriction of this sort, and no other.
+    /// Ends a restriction of one of these sorts, and no other.
     pub(crate) async fn end_hold(
         &self,
         id: &DeviceId,
-        restriction: Restriction,
+        sorts: &[Restriction],
         actor: &str,
     ) -> Result<(), Failure> {
         let _alone = self.alone_with(id).await;
         let present = self.present_restriction(id).await?;
-        if present != Some(restriction) {
-            let state = match present {
-                Some(Restriction::Blocked) => "blocked",
-                Some(Restriction::UpdateOnly) => "in quarantine",
-                None => "neither blocked nor in quarantine by a person",
-            };
-            return Err(Failure::Conflict(format!(
-                "there is no {} to end: the device is {state}",
-                noun(restriction)
-            )));
-        }
+        let Some(restriction) = present.filter(|present| sorts.contains(present)) else {
+            let state = present.map_or("neither blocked nor in quarantine by a person", state);
+            let nouns: Vec<&str> = sorts.iter().map(|sort| noun(*sort)).collect();
+            let nouns = nouns.join(" or ");
+            return Err(Failure::Conflict(format!("there is no {nouns} to end: the device is {state}")));
+        };
         self.store.end_hold(id, restriction.as_str(), actor, self.now()).await?;
         self.redecide_one(id).await
     }
@@ -81,10 +80,21 @@ pub(crate) fn restriction(hold: &Hold) -> Restriction {
 /// A restriction as the API says it.
 pub(crate) fn word(restriction: Restriction) -> api::Restriction {
     match restriction {
+        Restriction::Ejected => api::Restriction::Ejected,
         Restriction::Blocked => api::Restriction::Blocked,
         Restriction::UpdateOnly => api::Restriction::UpdateOnly,
+        Restriction::Restricted => api::Restriction::Restricted,
     }
 }
+
+fn of_word(restriction: api::Restriction) -> Restriction {
+    Restriction::from_text(restriction.as_str())
+}
+
+/// Restrictions that a block's end ends.
+pub(crate) const BLOCKS: &[Restriction] = &[Restriction::Blocked, Restriction::Ejected];
+/// Restrictions that the end of a quarantine ends.
+pub(crate) const QUARANTINES: &[Restriction] = &[Restriction::UpdateOnly, Restriction::Restricted];
 
 /// A restriction as the API shows it.
 pub(crate) fn view(hold: &Hold) -> api::Hold {
@@ -109,8 +119,19 @@ pub(crate) fn input(hold: &Hold) -> trust::Hold {
 
 const fn noun(restriction: Restriction) -> &'static str {
     match restriction {
+        Restriction::Ejected => "ejection",
         Restriction::Blocked => "block",
         Restriction::UpdateOnly => "quarantine",
+        Restriction::Restricted => "restriction",
+    }
+}
+
+const fn state(restriction: Restriction) -> &'static str {
+    match restriction {
+        Restriction::Ejected => "ejected",
+        Restriction::Blocked => "blocked",
+        Restriction::UpdateOnly => "in quarantine",
+        Restriction::Restricted => "restricted",
     }
 }
 

@@ -1,6 +1,7 @@
 //! What the server decides, one file a noun. HTTP is above, SQL below.
 
 pub(crate) mod advisories;
+mod alarms;
 pub(crate) mod answers;
 mod appraisal;
 pub(crate) mod attestation;

@@ -7,7 +7,7 @@ use api::Base64Url;
 use cose::Sign1;
 use crypto::{Digest, HashAlgorithm};
 use serde_json::json;
-use store::{Device, ReleaseId, Timestamp};
+use store::{Device, DeviceId, ReleaseId, Timestamp};
 use trust::{
     Code, Effect, MAX_OVERRIDE_TIME, OverlayInForce, Override, Reason, Release, Scope, SignedOverride,
     last_words,
@@ -16,8 +16,8 @@ use trust::{
 use crate::app::{App, Failure, reasons, releases::hex, rfc3339};
 
 impl App {
-    /// Stores a signed override, to be relayed to gateways, which verify it. One that approves a release changes what
-    /// its devices may reach.
+    /// Stores a signed override, to be relayed to gateways, which verify it. One that approves a release, or has devices
+    /// observed, changes what is decided about them.
     pub(crate) async fn add_override(&self, bytes: Vec<u8>, actor: &str) -> Result<String, Failure> {
         let digest = Digest::of(HashAlgorithm::Sha256, &bytes);
         let now = self.now();
@@ -29,6 +29,11 @@ impl App {
                 return Err(Failure::Refused(reason));
             }
         };
+        let known = self.operators_words(now).await?;
+        let ends_observation = known
+            .iter()
+            .map(SignedOverride::content)
+            .any(|earlier| earlier.id == content.id && earlier.effect == Effect::Observe);
         let scope = match (&content.effect, &content.scope) {
             (Effect::Approve(approval), _) => format!("release:{}", hex(approval.release.as_bytes())),
             (_, Scope::Site) => "site".to_owned(),
@@ -44,14 +49,41 @@ impl App {
                 not_before: Timestamp::from_seconds(content.not_before),
                 expires: Timestamp::from_seconds(content.expires),
                 scope,
-                reason: content.reason,
+                reason: content.reason.clone(),
             })
             .await?;
         if let Effect::Approve(approval) = &content.effect {
             let running = self.store.devices_running(&ReleaseId::new(approval.release)).await?;
             self.redecide(&running).await?;
         }
+        if ends_observation {
+            self.redecide_within(&Scope::Site).await?;
+        } else if content.effect == Effect::Observe {
+            self.redecide_within(&content.scope).await?;
+        }
         Ok(hex(digest.as_bytes()))
+    }
+
+    /// Decides again about the devices in a scope that run a release: about others no override of flows says anything.
+    async fn redecide_within(&self, scope: &Scope) -> Result<(), Failure> {
+        if let Scope::Device(ueid) = scope {
+            let Some(device) = DeviceId::new(ueid) else { return Ok(()) };
+            return self.redecide_one(&device).await;
+        }
+        let releases: Vec<ReleaseId> = self
+            .book()
+            .iter()
+            .filter(|entry| match (scope, entry.release().and_then(Release::network_needs)) {
+                (Scope::Model(url), Some(needs)) => needs.url == *url,
+                (_, needs) => needs.is_some(),
+            })
+            .map(|entry| entry.record.id)
+            .collect();
+        for release in releases {
+            let running = self.store.devices_running(&release).await?;
+            self.redecide(&running).await?;
+        }
+        Ok(())
     }
 
     /// Overrides whose end is to come.

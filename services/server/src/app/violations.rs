@@ -16,17 +16,24 @@ pub(crate) const SPOOFED: &str = "spoofed-binding";
 /// Whether packets were dropped because the device went where its release never asked to.
 ///
 /// What the release declares may be dropped too: while the device has not yet attested it, or by an override. And what
-/// others send to a device is not its doing.
+/// others send to a device is not its doing. What passed because it is only observed was not dropped.
 pub(crate) fn is_forbidden(violation: &Violation, needs: Option<&NetworkNeeds>) -> bool {
     violation.direction == FROM_DEVICE
-        && !needs
+        && violation.group != api::Violation::OBSERVED
+        // What its release does declare, with another handshake.
+        && (violation.group == api::Violation::HANDSHAKE || !needs
             .zip(first_packet(violation))
-            .is_some_and(|(needs, packet)| needs.declare(&packet, violation.name.as_deref()))
+            .is_some_and(|(needs, packet)| needs.declare(&packet, violation.name.as_deref())))
 }
 
 /// What the file of the release says of dropped packets.
 pub(crate) fn why(violation: &Violation, needs: &NetworkNeeds) -> Option<Why> {
-    Some(explained(&first_packet(violation)?, violation.name.as_deref(), needs))
+    let packet = first_packet(violation)?;
+    if violation.group == api::Violation::HANDSHAKE {
+        let (says, acl, ace, differs) = ("tls-profile".to_owned(), None, None, Vec::new());
+        return Some(Why { says, acl, ace, differs });
+    }
+    Some(explained(&packet, violation.name.as_deref(), needs))
 }
 
 /// What the file of the release says of flows that a device had.

@@ -14,7 +14,7 @@ use store::{CampaignId, MAX_REPORTS, ReleaseId, ReportId};
 use trust::Restriction;
 
 use crate::{
-    app::{Failure, campaigns::Verb, credentials::Principal, devices::MAX_PAGE, enrolment::read_csv},
+    app::{Failure, campaigns::Verb, credentials::Principal, devices::MAX_PAGE, enrolment::read_csv, holds},
     http::{Shared, answer::Answer, request, update::send_envelope},
 };
 
@@ -163,7 +163,7 @@ async fn unhold(
     Path(id): Path<String>,
 ) -> Answer<StatusCode> {
     let device = app.find_device(&id).await?;
-    app.end_hold(&device.id, Restriction::Blocked, &who.label).await?;
+    app.end_hold(&device.id, holds::BLOCKS, &who.label).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -185,7 +185,7 @@ async fn end_quarantine(
     Path(id): Path<String>,
 ) -> Answer<StatusCode> {
     let device = app.find_device(&id).await?;
-    app.end_hold(&device.id, Restriction::UpdateOnly, &who.label).await?;
+    app.end_hold(&device.id, holds::QUARANTINES, &who.label).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

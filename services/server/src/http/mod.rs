@@ -1,6 +1,7 @@
 //! The HTTP faces: thin. They read requests, ask the application, and write answers.
 
 mod advisories;
+mod alarms;
 mod answer;
 mod attestation;
 mod criteria;
@@ -45,6 +46,7 @@ pub(crate) fn router(app: Shared) -> Router {
             .merge(objects::routes())
             .merge(endorsements::routes())
             .merge(distribution::routes())
+            .merge(alarms::routes())
             .merge(criteria::routes())
             .merge(advisories::routes())
             .merge(scans::routes())

@@ -16,6 +16,7 @@ use crate::{
     app::{
         App, Failure,
         credentials::{self, Principal, SESSION_SECONDS, Scope, WELCOME},
+        holds,
     },
     http::{
         Shared,
@@ -181,8 +182,8 @@ async fn act(
             "quarantine" => {
                 app.hold(&device.id, Restriction::UpdateOnly, hold_request(&form), &who.label).await?;
             }
-            "release" => app.end_hold(&device.id, Restriction::Blocked, &who.label).await?,
-            "end-quarantine" => app.end_hold(&device.id, Restriction::UpdateOnly, &who.label).await?,
+            "release" => app.end_hold(&device.id, holds::BLOCKS, &who.label).await?,
+            "end-quarantine" => app.end_hold(&device.id, holds::QUARANTINES, &who.label).await?,
             _ => return Err(Failure::NotFound),
         }
         Ok(Redirect::to(Href::route("/devices").segment(&id).as_str()).into_response())
@@ -192,7 +193,7 @@ async fn act(
 
 fn hold_request(form: &HashMap<String, String>) -> api::HoldRequest {
     let until = form.get("until").filter(|until| !until.is_empty()).map(|until| views::moment(until));
-    api::HoldRequest { reason: form.get("reason").cloned().unwrap_or_default(), until }
+    api::HoldRequest { reason: form.get("reason").cloned().unwrap_or_default(), until, level: None }
 }
 
 async fn login(State(app): State<Shared>, Query(query): Query<HashMap<String, String>>) -> Response {

@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand, ValueEnum};
 use crypto::{HashAlgorithm, SigningKey};
 use mud::IpPrefix;
-use trust::{Access, Approval, Effect, Flow, MAX_CLASS_MEMBERS, Override, RequiredScan, Scope};
+use trust::{Access, Approval, Cap, Effect, Flow, MAX_CLASS_MEMBERS, Override, RequiredScan, Scope};
 use ureq::http::Method;
 
 use crate::{
@@ -95,6 +95,10 @@ struct EffectArgs {
     /// Say who is in a class of controllers, such as `urn:ietf:params:mud:ntp=192.0.2.1,192.0.2.2` or `my-controller=10.0.0.7`
     #[arg(long, value_name = "CLASS=PREFIXES", value_parser = class)]
     class: Option<ClassText>,
+    /// Only observe: what a trusted device starts although its release does not declare it passes and is told, for 31 days
+    /// at most. What the operator denies, other resolvers and the gateway's own services stay closed
+    #[arg(long)]
+    observe: bool,
 }
 
 #[derive(Debug, Args)]
@@ -118,9 +122,22 @@ pub(crate) struct Rules {
     /// How many dropped packets in that time mark it
     #[arg(long, value_name = "N")]
     violation_threshold: Option<u64>,
-    /// Cut violating devices to updates
-    #[arg(long)]
+    /// Cut violating devices to updates: the same as --violating-access update-only
+    #[arg(long, conflicts_with = "violating_access")]
     restrict_violating: bool,
+    /// The most that a violating device may reach
+    #[arg(long, value_name = "ACCESS")]
+    violating_access: Option<AccessName>,
+    /// How many devices of one model may be cut for violations within an hour: so many, or that share of the model where
+    /// it is more, such as `5,10%`
+    #[arg(long, value_name = "N[,PERCENT]", value_parser = cap)]
+    violation_cap: Option<Cap>,
+    /// What an untrusted device may reach: update-only or less
+    #[arg(long, value_name = "ACCESS")]
+    untrusted_access: Option<AccessName>,
+    /// What a device may reach whose result ended: update-only or restricted
+    #[arg(long, value_name = "ACCESS")]
+    stale_access: Option<AccessName>,
     /// Trust devices whose debug port is open
     #[arg(long)]
     allow_debug: bool,
@@ -148,12 +165,28 @@ pub(crate) struct Rules {
 /// Accesses on the command line.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum AccessName {
+    /// Nothing, and off the link
+    Ejected,
     /// Nothing at all
     Blocked,
     /// Attestation and update
     UpdateOnly,
+    /// Nothing new but attestation and update; what runs by its release goes on
+    Restricted,
     /// The flows that its release declares
     Release,
+}
+
+impl AccessName {
+    const fn access(self) -> Access {
+        match self {
+            Self::Ejected => Access::Ejected,
+            Self::Blocked => Access::Blocked,
+            Self::UpdateOnly => Access::UpdateOnly,
+            Self::Restricted => Access::Restricted,
+            Self::Release => Access::Release,
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -210,13 +243,14 @@ fn policy(rules: &Rules) -> Result<trust::Policy, Failure> {
         require_mud_anchor: rules.require_mud_anchor,
         violation_window: rules.violation_window.unwrap_or(usual.violation_window),
         violation_threshold: rules.violation_threshold.unwrap_or(usual.violation_threshold),
-        restrict_violating: rules.restrict_violating,
-        outdated_access: match rules.outdated_access {
-            None => usual.outdated_access,
-            Some(AccessName::Blocked) => Access::Blocked,
-            Some(AccessName::UpdateOnly) => Access::UpdateOnly,
-            Some(AccessName::Release) => Access::Release,
+        violating_access: match rules.violating_access {
+            None if rules.restrict_violating => Access::UpdateOnly,
+            named => named.map_or(usual.violating_access, AccessName::access),
         },
+        violation_cap: rules.violation_cap.unwrap_or(usual.violation_cap),
+        outdated_access: rules.outdated_access.map_or(usual.outdated_access, AccessName::access),
+        untrusted_access: rules.untrusted_access.map_or(usual.untrusted_access, AccessName::access),
+        stale_access: rules.stale_access.map_or(usual.stale_access, AccessName::access),
         authorities: rules.authorities.iter().map(digest).collect::<Result<_, _>>()?,
         // Those of a server are given to it, and come and go while it runs.
         rules: usual.rules,
@@ -246,8 +280,11 @@ pub(crate) fn rules_tree(policy: &trust::Policy) -> Map {
         .with("require_mud_anchor", policy.require_mud_anchor)
         .with("violation_window", policy.violation_window)
         .with("violation_threshold", policy.violation_threshold)
-        .with("restrict_violating", policy.restrict_violating)
-        .with("outdated_access", access(policy.outdated_access))
+        .with("violating_access", policy.violating_access.as_str())
+        .with("violation_cap", format!("{},{}%", policy.violation_cap.least, policy.violation_cap.percent))
+        .with("outdated_access", policy.outdated_access.as_str())
+        .with("untrusted_access", policy.untrusted_access.as_str())
+        .with("stale_access", policy.stale_access.as_str())
         .unless_empty("authorities", Node::list(&policy.authorities))
         .unless_empty("rules", Node::list(&policy.rules))
         .unless_empty("scans", Node::list(policy.scans.iter().map(scan_words)))
@@ -256,15 +293,6 @@ pub(crate) fn rules_tree(policy: &trust::Policy) -> Map {
 fn scan_words(scan: &RequiredScan) -> String {
     let tool = scan.tool.as_deref().unwrap_or("any tool");
     format!("nothing found by {tool}, signed by {}", scan.key)
-}
-
-/// The word for what a device may reach.
-pub(crate) const fn access(access: Access) -> &'static str {
-    match access {
-        Access::Blocked => "blocked",
-        Access::UpdateOnly => "update-only",
-        Access::Release => "release",
-    }
 }
 
 fn override_policy(command: Overriding, printer: &Printer) -> Result<Answer, Failure> {
@@ -324,6 +352,9 @@ fn effect(args: EffectArgs) -> Result<Effect, Failure> {
         let FlowText { direction, protocol, remote, family, ports } = text;
         Flow { direction, family, protocol, remote, ports }
     };
+    if args.observe {
+        return Ok(Effect::Observe);
+    }
     if let Some(ClassText { class, members }) = args.class {
         return Ok(Effect::Class { class, members });
     }
@@ -357,6 +388,7 @@ pub(crate) fn tree(content: &Override) -> Map {
             let members = if members.is_empty() { "nobody".to_owned() } else { members.join(", ") };
             format!("class {}: {members}", class.as_deref().unwrap_or(MY_CONTROLLER))
         }
+        Effect::Observe => "observe: what the release does not declare passes and is told".to_owned(),
         Effect::Approve(Approval { release, file }) => {
             let file = file.map_or_else(|| "any MUD file".to_owned(), |file| format!("MUD file {file}"));
             format!("approve release {release} with {file}")
@@ -408,6 +440,13 @@ fn class(text: &str) -> Result<ClassText, String> {
 
 /// The class of RFC 8520 that has no URI.
 const MY_CONTROLLER: &str = "my-controller";
+
+fn cap(text: &str) -> Result<Cap, String> {
+    let (least, percent) = text.split_once(',').unwrap_or((text, "0"));
+    let percent = percent.trim().trim_end_matches('%').parse().ok().filter(|percent| *percent <= 100);
+    let least = least.trim().parse().map_err(|_| "expected a number of devices")?;
+    Ok(Cap { least, percent: percent.ok_or("expected a share of 0 to 100 % after the comma")? })
+}
 
 fn id(text: &str) -> Result<[u8; 16], String> {
     let bytes = crate::node::from_hex(text).and_then(|bytes| bytes.try_into().ok());

@@ -220,6 +220,7 @@ impl World {
             overlays: &overlays,
             violations: &imagined.violations,
             hold: None,
+            spared: false,
             policy: &self.policy,
             now: self.now,
         }))

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use crypto::Digest;
-use mud::AceId;
+use mud::{AceId, Verdict};
 use trust::{
-    Access, Code, Decision, Effect, Hold, Inputs, OverlayInForce, Override, Reason, ReleaseStanding,
-    Restriction, Standing, decide, overlay,
+    Access, Code, Decision, Effect, Hold, Inputs, OVERRIDE_LIST, OverlayInForce, Override, Reason,
+    ReleaseStanding, Restriction, Standing, decide, overlay,
 };
 
 use super::{Device, Known, State};
@@ -19,17 +19,21 @@ pub struct PolicyKey {
     pub release: Digest,
     /// Digests of the signed overrides that it is under.
     pub overrides: BTreeSet<Digest>,
+    /// At which level it is applied: [`Access::Restricted`], [`Access::Release`] or [`Access::Observed`].
+    pub access: Access,
 }
 
 /// What a device may reach.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
-    /// What its release declares.
+    /// What its release declares, or what the level of the key makes of it.
     Release(PolicyKey),
     /// Attestation, update and what they need.
     UpdateOnly,
     /// Nothing.
     Blocked,
+    /// Nothing, and off the link.
+    Ejected,
 }
 
 /// A decision, as far as enforcement needs it.
@@ -37,6 +41,10 @@ pub enum Target {
 pub struct Assessment {
     /// What it may reach.
     pub target: Target,
+    /// Whether it would reach more without what it lately contacted.
+    pub cut: bool,
+    /// Whether it lately contacted what its release does not ask for.
+    pub violating: bool,
     /// Everything that stands against it.
     pub reasons: Vec<Reason>,
     /// The release it was found to run.
@@ -51,6 +59,51 @@ impl State {
     /// Every device that is known.
     pub fn devices(&self) -> impl Iterator<Item = &DeviceId> {
         self.devices.keys()
+    }
+
+    /// Decides about a device, and counts it where that cuts it for violations. Where so many of its model were cut within
+    /// the hour that it is to be spared, it is decided about once more.
+    pub fn judge(&mut self, id: &DeviceId, now: i64) -> Assessment {
+        let made = self.assess(id, now);
+        let changed = if made.cut {
+            let model = made.release.and_then(|release| self.model(&release)).unwrap_or_default();
+            let cap = self.anchors.policy.violation_cap;
+            let mut answers = std::mem::take(&mut self.answers);
+            let changed = answers.cut(id, &model, cap, || self.fleet(&model, now), now);
+            self.answers = answers;
+            changed
+        } else if !made.violating {
+            self.answers.settle(id, now)
+        } else {
+            false
+        };
+        self.changed.answers |= changed;
+        if changed { self.assess(id, now) } else { made }
+    }
+
+    fn model(&self, release: &Digest) -> Option<String> {
+        Some(self.releases.get(release)?.subject.as_ref()?.url.as_str().to_owned())
+    }
+
+    /// How many devices in service run releases of a model; counted once a second at most.
+    fn fleet(&mut self, model: &str, now: i64) -> usize {
+        if let Some((at, count)) = self.fleets.get(model)
+            && *at == now
+        {
+            return *count;
+        }
+        let is_of_model = |release: &Digest| {
+            let subject = self.releases.get(release).and_then(|known| known.subject.as_ref());
+            subject.is_some_and(|subject| subject.url.as_str() == model)
+        };
+        let runs = |device: &&Device| {
+            let release = device.result.as_ref().and_then(|result| result.outcome.release);
+            device.in_service && release.is_some_and(|release| is_of_model(&release))
+        };
+        let count = self.devices.values().filter(runs).count();
+        self.fleets.retain(|_, (at, _)| *at == now);
+        self.fleets.insert(model.to_owned(), (now, count));
+        count
     }
 
     /// Decides about a device: its result, release, overrides and block, and the time.
@@ -87,29 +140,36 @@ impl State {
             overlays: &overlays,
             violations: &violations,
             hold: hold.as_ref(),
+            spared: self.answers.spares(id),
             policy: &self.anchors.policy,
             now,
         });
-        let Decision { access, release, mut reasons, due, .. } = decision;
+        let Decision { access, release, cut, violating, mut reasons, mut due, .. } = decision;
+        // When it is spared no more, it is looked at again.
+        let until = self.answers.spared_until(id).filter(|until| *until > now);
+        due = due.into_iter().chain(until).min();
         if !device.in_service {
             reasons.push(Code::UnknownDevice.into());
         }
         let target = match (access, release) {
+            (Access::Ejected, _) => Target::Ejected,
             (Access::Blocked, _) => Target::Blocked,
-            (Access::Release, Some(release)) if device.in_service => {
-                Target::Release(PolicyKey { release, overrides: self.in_force(id.as_bytes(), url, now) })
+            (Access::Restricted | Access::Release | Access::Observed, Some(release)) if device.in_service => {
+                let overrides = self.in_force(id.as_bytes(), url, now);
+                Target::Release(PolicyKey { release, overrides, access })
             }
             _ => Target::UpdateOnly,
         };
         let classes = known.and_then(|known| known.subject.as_ref()).map(crate::Subject::classes);
-        Assessment { target, reasons, release, classes, due }
+        Assessment { target, cut, violating, reasons, release, classes, due }
     }
 
     /// The policy of the release that a device was last found to run, whatever it may reach now.
     pub fn own_policy(&self, id: &DeviceId, now: i64) -> Option<PolicyKey> {
         let release = self.devices.get(id)?.result.as_ref()?.outcome.release?;
         let url = self.releases.get(&release)?.subject.as_ref()?.url.as_str();
-        Some(PolicyKey { release, overrides: self.in_force(id.as_bytes(), Some(url), now) })
+        let overrides = self.in_force(id.as_bytes(), Some(url), now);
+        Some(PolicyKey { release, overrides, access: Access::Release })
     }
 
     /// The policies that stand ready before any device has them: each release that is neither revoked nor awaits an
@@ -121,7 +181,8 @@ impl State {
             .filter_map(|(digest, known)| {
                 let url = known.subject.as_ref()?.url.as_str();
                 // No device has an empty UEID.
-                Some(PolicyKey { release: *digest, overrides: self.in_force(&[], Some(url), now) })
+                let overrides = self.in_force(&[], Some(url), now);
+                Some(PolicyKey { release: *digest, overrides, access: Access::Release })
             })
             .collect()
     }
@@ -172,10 +233,19 @@ impl State {
             // Without one of its overrides it would be another policy, perhaps a wider one.
             return Err(Reason::new(Code::OverrideRefused).with("error", "an override of the policy is gone"));
         }
-        let policy = overlay(&needs.policy, chosen);
-        let lowered = lower(&policy, subject, true)
-            .map_err(|error| Reason::new(Code::MudRefused).with("error", error))?;
-        Ok((policy, lowered))
+        let mut policy = overlay(&needs.policy, chosen);
+        let refused = |error: crate::Error| Reason::new(Code::MudRefused).with("error", error);
+        let lowered = match key.access {
+            Access::Observed => {
+                // What the file denies passes as all that it does not mention; what the operator denies does not.
+                let by_operator = |entry: &mud::Entry| entry.ace.acl == OVERRIDE_LIST;
+                policy.entries.retain(|entry| entry.verdict == Verdict::Accept || by_operator(entry));
+                lower(&policy, subject, true).and_then(Lowered::observing)
+            }
+            Access::Restricted => lower(&policy, subject, true).and_then(Lowered::restricted),
+            _ => lower(&policy, subject, true),
+        };
+        Ok((policy, lowered.map_err(refused)?))
     }
 
     fn approved(&self, known: &Known, now: i64) -> Result<(), Reason> {
@@ -193,11 +263,11 @@ impl State {
         }
     }
 
-    /// Overrides that change flows. Approvals change none: they let the release's own be applied.
+    /// Overrides that change flows. Approvals change none, and observing is a level.
     fn in_force(&self, ueid: &[u8], url: Option<&str>, now: i64) -> BTreeSet<Digest> {
         let items = self.overrides.values().filter(|item| {
             let content = item.signed.content();
-            !matches!(content.effect, Effect::Approve(_)) && content.applies(ueid, url, now)
+            !matches!(content.effect, Effect::Approve(_) | Effect::Observe) && content.applies(ueid, url, now)
         });
         items.map(|item| item.signed.object()).collect()
     }

@@ -20,6 +20,7 @@ use eat::Tier;
 use mud::MudUrl;
 use trust::{Code, MAX_OVERRIDE_TIME, Reason, Release, SignedOverride, Violation};
 
+use super::answers::Answers;
 use super::hex::{self, hex, unhex};
 use super::{Anchors, Attested, attested};
 use crate::{DeviceId, Mac, Strength, Subject};
@@ -40,6 +41,9 @@ pub struct State {
     /// Devices by the MAC that they were admitted from.
     macs: BTreeSet<(Mac, Option<DeviceId>)>,
     refused: BTreeMap<String, Reason>,
+    answers: Answers,
+    /// How many devices a model had when it was last asked.
+    fleets: BTreeMap<String, (i64, usize)>,
     changed: Changed,
 }
 
@@ -58,6 +62,8 @@ pub struct Changed {
     pub forgotten: BTreeSet<Digest>,
     /// Revocations or overrides.
     pub site: bool,
+    /// Devices cut for violations, or spared.
+    pub answers: bool,
 }
 
 /// An accepted release.
@@ -129,6 +135,8 @@ impl State {
             holders: BTreeMap::new(),
             macs: BTreeSet::new(),
             refused: BTreeMap::new(),
+            answers: Answers::default(),
+            fleets: BTreeMap::new(),
             changed: Changed::default(),
         }
     }
@@ -257,6 +265,12 @@ impl State {
         self.changed.forgotten.append(&mut changed.forgotten);
         self.changed.everything |= changed.everything;
         self.changed.site |= changed.site;
+        self.changed.answers |= changed.answers;
+    }
+
+    /// What was answered by itself.
+    pub fn answers(&self) -> &Answers {
+        &self.answers
     }
 
     fn take_in_revocations(&mut self, revoked: &[String]) {

@@ -8,6 +8,7 @@ use crypto::Digest;
 use trust::{Release, SignedOverride};
 
 use super::{Changed, Device, InForce, Known, Place, State, subject};
+use crate::control::answers::Answers;
 use crate::control::hex::{self, hex, unhex};
 use crate::control::{Anchors, Saved, SavedDevice, SavedRelease, SavedSite, attested};
 use crate::{DeviceId, Mac};
@@ -32,6 +33,7 @@ impl State {
         for saved in &saved.devices {
             state.restore_device(saved, now);
         }
+        state.answers = Answers::restore(&saved.answers);
         state.changed = Changed { everything: true, ..Changed::default() };
         state
     }

@@ -161,7 +161,7 @@ pub(super) fn moment(text: &str) -> String {
 
 /// The one posture a device is shown with: quarantined where a gateway confirmed that only the cure is let through.
 fn posture(device: &store::Device, confirmed: bool) -> Posture {
-    let person = [Code::OperatorBlock, Code::OperatorQuarantine];
+    let person = [Code::OperatorEjection, Code::OperatorBlock, Code::OperatorQuarantine];
     let restricted = || {
         let reasons = reasons::from_json(&device.reasons);
         reasons.iter().any(|reason| person.iter().any(|code| code.as_str() == reason.code))

@@ -323,6 +323,35 @@ pub(super) const REASONS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "operator-restriction",
+        &[
+            "{person} lets it begin nothing new: “{reason}”, until {until}.",
+            "{person} lets it begin nothing new: “{reason}”.",
+            "{person} lets it begin nothing new.",
+            "A person lets it begin nothing new.",
+        ],
+    ),
+    (
+        "operator-ejection",
+        &[
+            "{person} put it off the network: “{reason}”, until {until}.",
+            "{person} put it off the network: “{reason}”.",
+            "{person} put it off the network.",
+            "A person put it off the network.",
+        ],
+    ),
+    (
+        "cut-withheld",
+        &["So many devices of its model were cut within an hour that it was not; somebody must look."],
+    ),
+    (
+        "tls-profile",
+        &[
+            "Its handshake with {target} is not one that its release describes: {error}.",
+            "A handshake of it is not one that its release describes.",
+        ],
+    ),
+    (
         "release-unsupported",
         &[
             "It cannot process {version}: it lacks {missing}.",

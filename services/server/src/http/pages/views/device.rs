@@ -33,7 +33,7 @@ pub(in crate::http::pages) async fn device(
         Some(id) => app.store.result(id).await?,
         None => None,
     };
-    let narrowed = detail.network.applied.iter().any(|(_, applied)| applied.profile != api::Profile::Release);
+    let narrowed = detail.network.applied.iter().any(|(_, applied)| !applied.profile.is_open());
     let posture = posture(&device, narrowed);
 
     let mut frame = frame(app, viewer, device.name.as_str(), Some(Section::Devices), count(app).await?, "");
@@ -83,6 +83,16 @@ pub(in crate::http::pages) async fn confirm_hold(
             "Block",
             "hold",
             "Gateways cut it off from everything, attestation and update too, until the block ends.",
+        ),
+        Restriction::Ejected => (
+            "Eject",
+            "hold",
+            "Gateways cut it off from everything, and access points keep it off the air, until the ejection ends.",
+        ),
+        Restriction::Restricted => (
+            "Restrict",
+            "quarantine",
+            "Gateways let nothing begin but attestation and update, until the restriction ends.",
         ),
         Restriction::UpdateOnly => (
             "Quarantine",
@@ -141,7 +151,13 @@ fn actions(app: &App, device: &Device, viewer: &Viewer) -> Vec<Action> {
         does: Does::Open(device_href(&device.id).segment(place)),
     };
     match app.hold_in_force(device).map(restriction) {
+        Some(Restriction::Ejected) => vec![end("End the ejection", "release")],
         Some(Restriction::Blocked) => vec![end("End the block", "release")],
+        Some(Restriction::Restricted) => vec![
+            end("End the restriction", "end-quarantine"),
+            ask("Quarantine it…", "quarantine"),
+            ask("Block it…", "hold"),
+        ],
         Some(Restriction::UpdateOnly) => {
             vec![end("End the quarantine", "end-quarantine"), ask("Block it…", "hold")]
         }

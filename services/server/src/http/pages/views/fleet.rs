@@ -52,7 +52,7 @@ pub(in crate::http::pages) async fn overview(app: &App, viewer: &Viewer) -> Resu
     let facts = vec![plural(total, "device").into(), plural(models.len() as u64, "model").into()];
     let fleet = Fleet {
         postures: shown.iter().map(|(_, posture)| *posture).collect(),
-        attention: attention(&shown, now),
+        attention: attention(app, &shown, &confirmed).await?,
         campaigns: campaigns(app, &devices, now).await?,
         models,
         events: events(app, &devices, now).await?,
@@ -121,7 +121,7 @@ pub(in crate::http::pages) async fn devices(
 async fn confirmed(app: &App) -> Result<Confirmed, Failure> {
     let mut confirmed = Confirmed::new();
     for (gateway, applied) in app.store.applied().await? {
-        let narrowed = applied.profile != api::Profile::Release.as_str();
+        let narrowed = is_narrow(&applied.profile);
         let known = confirmed.contains_key(&applied.device);
         if narrowed || !known {
             confirmed.insert(applied.device, (gateway, applied.profile));
@@ -131,7 +131,12 @@ async fn confirmed(app: &App) -> Result<Confirmed, Failure> {
 }
 
 fn is_narrowed(confirmed: &Confirmed, device: &DeviceId) -> bool {
-    confirmed.get(device).is_some_and(|(_, profile)| profile != api::Profile::Release.as_str())
+    confirmed.get(device).is_some_and(|(_, profile)| is_narrow(profile))
+}
+
+/// Whether what its release declares may not all begin. A word that is not known is none that opens.
+fn is_narrow(profile: &str) -> bool {
+    !api::Profile::ALL.into_iter().any(|known| known.as_str() == profile && known.is_open())
 }
 
 fn models(devices: &[(&Device, Posture)], book: &Book) -> Vec<ModelRow> {
@@ -168,7 +173,52 @@ fn models(devices: &[(&Device, Posture)], book: &Book) -> Vec<ModelRow> {
     rows
 }
 
-fn attention(devices: &[(&Device, Posture)], now: Timestamp) -> Vec<Attention> {
+/// What people have to look at: first what no machine answers, then devices by their postures.
+async fn attention(
+    app: &App,
+    devices: &[(&Device, Posture)],
+    confirmed: &Confirmed,
+) -> Result<Vec<Attention>, Failure> {
+    let now = app.now();
+    let mut lines = withheld(&app.alarms(false).await?);
+    let observed = devices.iter().filter(|(device, _)| {
+        confirmed.get(&device.id).is_some_and(|(_, profile)| profile == api::Profile::Observed.as_str())
+    });
+    lines.extend(observed.take(ATTENTION).map(|(device, posture)| {
+        Attention {
+            posture: *posture,
+            says: Sentence::default()
+                .link(device.name.as_str(), device_href(&device.id))
+                .text(" is only observed: what its release does not ask for passes."),
+            detail: "The network operator signed it; it ends with the override.".into(),
+            action: None,
+        }
+    }));
+    lines.extend(worst(devices, now));
+    Ok(lines)
+}
+
+/// One line for each model of which cuts were withheld and nobody has said so far that they know.
+fn withheld(alarms: &[api::Alarm]) -> Vec<Attention> {
+    let mut models: BTreeMap<&str, Vec<&api::Alarm>> = BTreeMap::new();
+    alarms.iter().for_each(|alarm| models.entry(&alarm.model).or_default().push(alarm));
+    let line = |(model, alarms): (&str, Vec<&api::Alarm>)| {
+        let (count, most) = (alarms.len(), alarms.iter().map(|alarm| alarm.most).max().unwrap_or_default());
+        let numbers: Vec<String> = alarms.iter().take(ATTENTION).map(|alarm| alarm.id.to_string()).collect();
+        Attention {
+            posture: Posture::Trusted,
+            says: format!(
+                "{count} of {model} stray and were not cut, since {most} were within an hour. One file may be wrong for all."
+            )
+            .into(),
+            detail: format!("Acknowledge with `sextant alarm acknowledge`: {}", numbers.join(", ")).into(),
+            action: None,
+        }
+    };
+    models.into_iter().map(line).collect()
+}
+
+fn worst(devices: &[(&Device, Posture)], now: Timestamp) -> Vec<Attention> {
     let mut worst: Vec<_> = devices.iter().filter(|(_, posture)| *posture != Posture::Trusted).collect();
     worst.sort_by_key(|(device, posture)| (*posture, &device.name));
     let line = |(device, posture): &(&Device, Posture)| {

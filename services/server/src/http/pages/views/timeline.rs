@@ -53,6 +53,8 @@ pub(super) fn news(events: Vec<EventOfDevice>) -> Vec<EventOfDevice> {
 pub(super) fn words(event: &EventOfDevice) -> String {
     let text = |name: &str| event.detail.get(name).and_then(|value| value.as_str()).unwrap_or_default();
     match event.action.as_str() {
+        "alarm.acknowledge" => "Alarm acknowledged".to_owned(),
+        "alarm.raise" => "It strays and was not cut: so many of its model were".to_owned(),
         "authorities.put" => "List of authorities replaced".to_owned(),
         "campaign.change" => format!("Campaign {}", text("to")),
         "campaign.create" => "Campaign made".to_owned(),
@@ -62,7 +64,11 @@ pub(super) fn words(event: &EventOfDevice) -> String {
         "device.hold" if text("restriction") == "update-only" => {
             format!("Put into quarantine: {}", text("reason"))
         }
+        "device.hold" if text("restriction") == "restricted" => format!("Restricted: {}", text("reason")),
+        "device.hold" if text("restriction") == "ejected" => format!("Ejected: {}", text("reason")),
         "device.hold" => format!("Blocked: {}", text("reason")),
+        "device.release" if text("restriction") == "restricted" => "Restriction ended".to_owned(),
+        "device.release" if text("restriction") == "ejected" => "Ejection ended".to_owned(),
         "device.release" if text("restriction") == "update-only" => "Quarantine ended".to_owned(),
         "device.release" => "Block ended".to_owned(),
         "device.retire" => "Taken out of service".to_owned(),
@@ -92,7 +98,13 @@ pub(super) fn words(event: &EventOfDevice) -> String {
 /// What still works and what ends it, for each posture; a person's restriction comes first.
 pub(super) fn cure(posture: Posture, hold: Option<&Hold>) -> &'static str {
     match hold.map(restriction) {
+        Some(Restriction::Ejected) => {
+            return "Nothing of it passes, and it stays off the link, until the ejection ends.";
+        }
         Some(Restriction::Blocked) => return "Nothing of it passes until the block ends.",
+        Some(Restriction::Restricted) => {
+            return "What runs goes on, and nothing begins but attestation and update, until the restriction ends.";
+        }
         Some(Restriction::UpdateOnly) => {
             return "Attestation and update stay open to it until the quarantine ends.";
         }

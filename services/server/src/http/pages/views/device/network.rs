@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use store::Device;
+use trust::Code;
 
 use super::super::sentence;
 use crate::{
@@ -22,7 +23,7 @@ pub(super) fn flows(
     let book = app.book();
     let verified = device.release.as_ref().and_then(|release| book.get(release)?.verified.as_ref().ok());
     let needs = verified.and_then(|verified| verified.release.network_needs());
-    let open = detail.network.applied.iter().any(|(_, applied)| applied.profile == api::Profile::Release);
+    let open = detail.network.applied.iter().any(|(_, applied)| applied.profile.is_open());
     let cut = match app.hold_in_force(device) {
         Some(_) => "Cut while a person restricts it.",
         None => "Cut until it is trusted.",
@@ -68,6 +69,13 @@ pub(super) fn flows(
     }
     for seen in told.dropped.iter().filter(|seen| !declared(&seen.why)) {
         let packets = &seen.packets;
+        let observed = packets.group == api::Violation::OBSERVED;
+        let handshake = packets.tls.as_ref().map(|tls| api::Reason {
+            code: Code::TlsProfile.as_str().to_owned(),
+            detail: [("target", packets.name.as_ref().unwrap_or(&packets.dst)), ("error", tls)]
+                .map(|(name, value)| (name.to_owned(), value.clone()))
+                .into(),
+        });
         let reason = api::Reason { code: "not-in-policy".to_owned(), detail: BTreeMap::default() };
         let said = || match packets.class.as_str() {
             "spoofed-binding" => IMITATED.into(),
@@ -79,11 +87,15 @@ pub(super) fn flows(
             detail: packets.name.as_ref().map(|_| packets.dst.as_str().into()),
             service: format!("{} {}", packets.protocol, packets.dport).into(),
             asked_by: "nobody".into(),
-            now: FlowState::Never,
-            used: "".into(),
-            dropped: words::count(packets.count),
-            was_dropped: true,
-            why: seen.why.as_ref().map_or_else(said, unasked),
+            now: if observed { FlowState::Allowed } else { FlowState::Never },
+            used: if observed { packets.count.to_string().into() } else { "".into() },
+            dropped: words::count(if observed { 0 } else { packets.count }),
+            was_dropped: !observed,
+            why: match &handshake {
+                Some(handshake) => sentence(app.now(), handshake),
+                None if observed => "Nobody asks for this; it passed while it is observed.".into(),
+                None => seen.why.as_ref().map_or_else(said, unasked),
+            },
         });
     }
     rows.sort_by_key(|row| row.now);
