@@ -37,6 +37,7 @@ mod labels {
     pub(super) const EFFECT_IGNORE: u64 = 2;
     pub(super) const EFFECT_APPROVE: u64 = 3;
     pub(super) const EFFECT_CLASS: u64 = 4;
+    pub(super) const EFFECT_APPROVE_FILE: u64 = 5;
 }
 
 /// Which devices an override touches.
@@ -74,6 +75,22 @@ pub enum Effect {
     },
     /// The network policy of one release may be applied although it asks for much (threat N4). Only for the whole site.
     Approve(Approval),
+    /// A MUD file for devices without attestation may be applied although it waits for a person (RFC 8520, sections 13.2
+    /// and 16). For the whole site it lets the file stand for its URL; for a device, or the devices of another URL, it lets
+    /// them go over to this URL.
+    ApproveFile {
+        /// The MUD URL that devices have.
+        url: String,
+        /// SHA-256 of the file that was read.
+        file: Digest,
+    },
+}
+
+impl Effect {
+    /// Whether it changes no flow by itself, and only lets something be applied.
+    pub fn is_approval(&self) -> bool {
+        matches!(self, Self::Approve(_) | Self::ApproveFile { .. })
+    }
 }
 
 /// What the network operator approves: a release, and what of its network needs was read.
@@ -210,6 +227,9 @@ impl Override {
                 w.array(members.len());
                 members.iter().for_each(|member| _ = w.text(&format!("{member}")));
             }
+            Effect::ApproveFile { url, file } => {
+                encode_digest(w.array(3).uint(EFFECT_APPROVE_FILE).text(url), file);
+            }
             Effect::Approve(Approval { release, file }) => {
                 encode_digest(w.array(3).uint(EFFECT_APPROVE), release);
                 match file {
@@ -318,6 +338,7 @@ impl Effect {
                 let members = (0..count).map(|_| member(reader)).collect::<Result<_, _>>()?;
                 Ok(Self::Class { class, members })
             }
+            (EFFECT_APPROVE_FILE, 3) => Ok(Self::ApproveFile { url: text(reader)?, file: digest(reader)? }),
             (EFFECT_APPROVE, 3) => {
                 let release = digest(reader)?;
                 let file = if reader.is_null()? { None } else { Some(digest(reader)?) };
@@ -359,7 +380,7 @@ pub fn overlay<'a>(policy: &Policy, overrides: impl IntoIterator<Item = &'a Over
                     .collect();
             }
             // It opens nothing by itself: it lets the release's own policy be applied.
-            Effect::Approve(_) => {}
+            Effect::Approve(_) | Effect::ApproveFile { .. } => {}
         }
     }
     denied.append(&mut allowed);

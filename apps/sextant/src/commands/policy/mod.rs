@@ -357,6 +357,7 @@ pub(crate) fn tree(content: &Override) -> Map {
             let members = if members.is_empty() { "nobody".to_owned() } else { members.join(", ") };
             format!("class {}: {members}", class.as_deref().unwrap_or(MY_CONTROLLER))
         }
+        Effect::ApproveFile { url, file } => format!("approve MUD file {file} of {url}"),
         Effect::Approve(Approval { release, file }) => {
             let file = file.map_or_else(|| "any MUD file".to_owned(), |file| format!("MUD file {file}"));
             format!("approve release {release} with {file}")
