@@ -15,6 +15,7 @@ mod flows;
 mod foreign;
 mod gateways;
 mod media;
+mod network;
 mod objects;
 mod reason;
 mod releases;
@@ -48,6 +49,10 @@ pub use gateways::{
 pub use media::{
     AUTHORITIES, CHALLENGE_SESSION, COSE, CSV, DISCOVERY, EVIDENCE, PROBLEM, PROVISIONING_SESSION,
     SUIT_ENVELOPE, SUIT_REPORT, VOUCHER,
+};
+pub use network::{
+    ModelState, MudCheck, NetworkAccess, NetworkDevice, NetworkFile, NetworkModel, OfGateway, OfferedFile,
+    Pointer,
 };
 pub use objects::{
     AuditLine, AuthoritiesVersion, AuthorityUpdate, DecisionBundle, NewToken, Override, Token,

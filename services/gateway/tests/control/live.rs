@@ -39,6 +39,7 @@ pub(crate) fn config(directory: &Path) -> Config {
         ca: directory.join("ca.pem"),
         token_file: directory.join("token"),
         anchors: anchors_directory,
+        mud_sources: Some(directory.join("sources.toml")).filter(|path| path.exists()),
         data: directory.join("data"),
         lan: "lan0".into(),
         wan: "wan0".into(),

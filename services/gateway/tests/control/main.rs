@@ -3,8 +3,12 @@
 extern crate sextant_gateway as gateway;
 
 mod admission;
+mod announced;
+mod announced_live;
+mod announced_restart;
 mod approvals;
 mod edge;
+mod fetching;
 mod follow;
 #[allow(dead_code, reason = "shared with the tests of the enforcement half")]
 #[path = "../kernel/frames.rs"]
@@ -13,6 +17,7 @@ mod frames;
 #[path = "../kernel/lab.rs"]
 mod lab;
 mod live;
+mod maker;
 mod overrides;
 mod releases;
 mod restart;
@@ -20,3 +25,5 @@ mod results;
 mod server;
 mod site;
 mod standing;
+mod vectors;
+mod web;

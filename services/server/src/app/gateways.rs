@@ -147,6 +147,7 @@ impl App {
             devices,
             overrides: overrides.into_iter().map(|overlay| Base64Url(overlay.bytes)).collect(),
             revoked: revoked.map(|entry| entry.record.id.to_string()).collect(),
+            checks: Vec::new(),
         })
     }
 }

@@ -1,30 +1,70 @@
 //! From what is known to what a device may reach, and by which policy.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use crypto::Digest;
-use mud::AceId;
+use mud::{AceId, MudUrl};
 use trust::{
-    Access, Code, Decision, Effect, Hold, Inputs, OverlayInForce, Override, Reason, ReleaseStanding,
-    Restriction, Standing, decide, overlay,
+    Access, Code, Decision, Hold, Inputs, OverlayInForce, Override, Reason, ReleaseStanding, Restriction,
+    Standing, decide, overlay,
 };
 
-use super::{Device, Known, State};
-use crate::{Class, DeviceId, Lowered, Program, lower};
+use super::{Device, State};
+use crate::{Class, DeviceId, Lowered, Program, Strength, lower};
 
 /// The name of a policy: what it is made of.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PolicyKey {
-    /// Manifest digest of the release whose needs it holds.
-    pub release: Digest,
+    /// Whose needs it holds.
+    pub source: PolicySource,
     /// Digests of the signed overrides that it is under.
     pub overrides: BTreeSet<Digest>,
+}
+
+/// Where the needs in a policy are from.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum PolicySource {
+    /// A release, by its manifest digest.
+    Release(Digest),
+    /// A file for devices without attestation.
+    File(FilePolicy),
+}
+
+/// A file as it counts for some devices without attestation.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FilePolicy {
+    /// Their MUD URL.
+    pub url: MudUrl,
+    /// SHA-256 of the file.
+    pub digest: Digest,
+    /// How their URL is known. Devices of different strength never share a policy (threat N16).
+    pub strength: Strength,
+}
+
+impl PolicyKey {
+    /// The release whose needs it holds.
+    pub fn release(&self) -> Option<&Digest> {
+        match &self.source {
+            PolicySource::Release(release) => Some(release),
+            PolicySource::File(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for PolicySource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Release(release) => write!(f, "release {release}"),
+            Self::File(file) => write!(f, "file {} of {}", file.digest, file.url),
+        }
+    }
 }
 
 /// What a device may reach.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
-    /// What its release declares.
+    /// What its release declares, or its file where it does not attest.
     Release(PolicyKey),
     /// Attestation, update and what they need.
     UpdateOnly,
@@ -49,12 +89,15 @@ pub struct Assessment {
 
 impl State {
     /// Every device that is known.
-    pub fn devices(&self) -> impl Iterator<Item = &DeviceId> {
-        self.devices.keys()
+    pub fn devices(&self) -> impl Iterator<Item = DeviceId> {
+        self.devices.keys().cloned().chain(self.unattested_devices())
     }
 
     /// Decides about a device: its result, release, overrides and block, and the time.
     pub fn assess(&self, id: &DeviceId, now: i64) -> Assessment {
+        if let Some(mac) = self.is_unattested(id) {
+            return self.assess_unattested(id, mac, now);
+        }
         let nobody = Device::default();
         let device = self.devices.get(id).unwrap_or(&nobody);
         let outcome = device.result.as_ref().map(|result| &result.outcome);
@@ -63,7 +106,8 @@ impl State {
         let standings: Vec<ReleaseStanding> = known
             .map(|known| {
                 let standing = self.standing(&known.release.manifest_digest());
-                ReleaseStanding::of(&known.release, standing, self.anchors.broad_mud_approved)
+                let standing = ReleaseStanding::of(&known.release, standing, self.anchors.broad_mud_approved);
+                self.with_approval(standing, known, now)
             })
             .into_iter()
             .collect();
@@ -96,9 +140,10 @@ impl State {
         }
         let target = match (access, release) {
             (Access::Blocked, _) => Target::Blocked,
-            (Access::Release, Some(release)) if device.in_service => {
-                Target::Release(PolicyKey { release, overrides: self.in_force(id.as_bytes(), url, now) })
-            }
+            (Access::Release, Some(release)) if device.in_service => Target::Release(PolicyKey {
+                source: PolicySource::Release(release),
+                overrides: self.in_force(id.as_bytes(), url, now),
+            }),
             _ => Target::UpdateOnly,
         };
         let classes = known.and_then(|known| known.subject.as_ref()).map(crate::Subject::classes);
@@ -109,7 +154,8 @@ impl State {
     pub fn own_policy(&self, id: &DeviceId, now: i64) -> Option<PolicyKey> {
         let release = self.devices.get(id)?.result.as_ref()?.outcome.release?;
         let url = self.releases.get(&release)?.subject.as_ref()?.url.as_str();
-        Some(PolicyKey { release, overrides: self.in_force(id.as_bytes(), Some(url), now) })
+        let overrides = self.in_force(id.as_bytes(), Some(url), now);
+        Some(PolicyKey { source: PolicySource::Release(release), overrides })
     }
 
     /// The policies that stand ready before any device has them: each release that is neither revoked nor awaits an
@@ -121,7 +167,8 @@ impl State {
             .filter_map(|(digest, known)| {
                 let url = known.subject.as_ref()?.url.as_str();
                 // No device has an empty UEID.
-                Some(PolicyKey { release: *digest, overrides: self.in_force(&[], Some(url), now) })
+                let overrides = self.in_force(&[], Some(url), now);
+                Some(PolicyKey { source: PolicySource::Release(*digest), overrides })
             })
             .collect()
     }
@@ -145,7 +192,7 @@ impl State {
     pub fn program(&self, key: &PolicyKey) -> Result<Program, Reason> {
         let (_, lowered) = self.lowered(key)?;
         if !lowered.left_out.is_empty() {
-            tracing::warn!(release = %key.release, entries = lowered.left_out.len(), "entries cannot be enforced and stay closed");
+            tracing::warn!(source = %key.source, entries = lowered.left_out.len(), "entries cannot be enforced and stay closed");
         }
         Ok(lowered.program)
     }
@@ -158,9 +205,15 @@ impl State {
     }
 
     fn lowered(&self, key: &PolicyKey) -> Result<(mud::Policy, Lowered), Reason> {
-        let known = self.releases.get(&key.release).ok_or(Reason::new(Code::NoReference))?;
-        let (Some(needs), Some(subject)) = (known.release.network_needs(), &known.subject) else {
-            return Err(Reason::new(Code::MudMissing).with("version", known.release.version()));
+        let (needs, subject) = match &key.source {
+            PolicySource::Release(release) => {
+                let known = self.releases.get(release).ok_or(Reason::new(Code::NoReference))?;
+                let (Some(needs), Some(subject)) = (known.release.network_needs(), &known.subject) else {
+                    return Err(Reason::new(Code::MudMissing).with("version", known.release.version()));
+                };
+                (needs.policy.clone(), subject.clone())
+            }
+            PolicySource::File(file) => self.granted(file).ok_or(Reason::new(Code::MudMissing))?,
         };
         let chosen: Vec<&Override> = self
             .overrides
@@ -172,17 +225,10 @@ impl State {
             // Without one of its overrides it would be another policy, perhaps a wider one.
             return Err(Reason::new(Code::OverrideRefused).with("error", "an override of the policy is gone"));
         }
-        let policy = overlay(&needs.policy, chosen);
-        let lowered = lower(&policy, subject, true)
+        let policy = overlay(&needs, chosen);
+        let lowered = lower(&policy, &subject, true)
             .map_err(|error| Reason::new(Code::MudRefused).with("error", error))?;
         Ok((policy, lowered))
-    }
-
-    fn approved(&self, known: &Known, now: i64) -> Result<(), Reason> {
-        if self.anchors.broad_mud_approved {
-            return Ok(());
-        }
-        known.release.approved(self.overrides.values().map(|item| &item.signed), now)
     }
 
     fn standing(&self, release: &Digest) -> Standing {
@@ -194,10 +240,10 @@ impl State {
     }
 
     /// Overrides that change flows. Approvals change none: they let the release's own be applied.
-    fn in_force(&self, ueid: &[u8], url: Option<&str>, now: i64) -> BTreeSet<Digest> {
+    pub(super) fn in_force(&self, ueid: &[u8], url: Option<&str>, now: i64) -> BTreeSet<Digest> {
         let items = self.overrides.values().filter(|item| {
             let content = item.signed.content();
-            !matches!(content.effect, Effect::Approve(_)) && content.applies(ueid, url, now)
+            !content.effect.is_approval() && content.applies(ueid, url, now)
         });
         items.map(|item| item.signed.object()).collect()
     }

@@ -4,11 +4,13 @@
 //! narrows is not forgotten because a server no longer mentions it: overrides stay until their own end, revocations for
 //! ever. Pure: time comes as a parameter.
 
+mod approval;
 mod assess;
 mod follow;
 mod restore;
+mod unattested;
 
-pub use assess::{Assessment, PolicyKey, Target};
+pub use assess::{Assessment, FilePolicy, PolicyKey, PolicySource, Target};
 pub use follow::Followed;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -22,6 +24,7 @@ use trust::{Code, MAX_OVERRIDE_TIME, Reason, Release, SignedOverride, Violation}
 
 use super::hex::{self, hex, unhex};
 use super::{Anchors, Attested, attested};
+use crate::manager::{Altered, Unattested};
 use crate::{DeviceId, Mac, Strength, Subject};
 
 /// What a gateway knows.
@@ -40,6 +43,13 @@ pub struct State {
     /// Devices by the MAC that they were admitted from.
     macs: BTreeSet<(Mac, Option<DeviceId>)>,
     refused: BTreeMap<String, Reason>,
+    /// MAC addresses from which attested devices were admitted: whatever is heard from there is no device without attestation.
+    attested: BTreeSet<Mac>,
+    /// Releases whose files permitted no more than those before them.
+    accepted: BTreeSet<Digest>,
+    unattested: Unattested,
+    /// Something is to be told that changes nothing else.
+    noted: bool,
     changed: Changed,
 }
 
@@ -56,8 +66,10 @@ pub struct Changed {
     pub releases: BTreeSet<Digest>,
     /// Releases that went.
     pub forgotten: BTreeSet<Digest>,
-    /// Revocations or overrides.
+    /// Revocations, overrides, MAC addresses of attested devices, or which releases were accepted.
     pub site: bool,
+    /// Devices without attestation, and their files.
+    pub unattested: Altered,
 }
 
 /// An accepted release.
@@ -119,6 +131,10 @@ impl State {
     /// Nothing but the anchors.
     pub fn new(anchors: Anchors) -> Self {
         Self {
+            attested: BTreeSet::new(),
+            accepted: BTreeSet::new(),
+            unattested: Unattested::new(anchors.sources.clone()),
+            noted: false,
             anchors,
             releases: BTreeMap::new(),
             rejected: BTreeMap::new(),
@@ -144,6 +160,8 @@ impl State {
         self.refused.retain(|object, _| !object.starts_with(RELEASE) && !object.starts_with(OVERRIDE));
         self.take_in_revocations(&answer.revoked);
         self.take_in_releases(&answer.releases, now);
+        self.accept_releases(now);
+        self.take_in_checks(&answer.checks, now);
         for bytes in answer.overrides.iter().take(Self::MAX_OVERRIDES) {
             self.take_in_override(&bytes.0, now);
         }
@@ -209,6 +227,7 @@ impl State {
         self.holders.extend(addresses.iter().map(|address| (*address, id.clone())));
         self.macs.insert((mac, Some(id.clone())));
         device.place = Some(Place { mac, addresses, followed });
+        self.belongs_to_attested(&id, mac, address);
         self.changed.devices.insert(id);
         Ok(())
     }
@@ -229,9 +248,10 @@ impl State {
     }
 
     /// Where a device proved to be.
-    pub fn place(&self, device: &DeviceId) -> Option<(Mac, &[IpAddr])> {
-        let place = self.devices.get(device)?.place.as_ref()?;
-        Some((place.mac, &place.addresses))
+    pub fn place(&self, device: &DeviceId) -> Option<(Mac, Vec<IpAddr>)> {
+        let Some(known) = self.devices.get(device) else { return self.place_of_unattested(device) };
+        let place = known.place.as_ref()?;
+        Some((place.mac, place.addresses.clone()))
     }
 
     /// Objects that are not believed, and why.
@@ -246,7 +266,15 @@ impl State {
 
     /// What changed since the last call.
     pub fn take_changed(&mut self) -> Changed {
-        std::mem::take(&mut self.changed)
+        let mut changed = std::mem::take(&mut self.changed);
+        changed.unattested = self.unattested.take_changed();
+        self.noted = false;
+        changed
+    }
+
+    /// Whether anything changed among devices without attestation, or is to be told of attested ones.
+    pub fn has_news(&self) -> bool {
+        self.noted || !self.unattested.is_quiet()
     }
 
     /// Puts back what changed and could not be written down.
@@ -257,6 +285,7 @@ impl State {
         self.changed.forgotten.append(&mut changed.forgotten);
         self.changed.everything |= changed.everything;
         self.changed.site |= changed.site;
+        self.unattested.put_back(changed.unattested);
     }
 
     fn take_in_revocations(&mut self, revoked: &[String]) {
@@ -349,6 +378,7 @@ impl State {
             }
             in_service.insert(id);
         }
+        self.keep_apart();
         for (id, device) in &mut self.devices {
             if device.in_service && !in_service.contains(id) {
                 device.in_service = false;
@@ -413,9 +443,10 @@ impl State {
 
         let runs: BTreeSet<Digest> =
             self.devices.values().filter_map(|device| device.result.as_ref()?.outcome.release).collect();
+        let standing = self.last_accepted();
         let forgotten = &mut self.changed.forgotten;
         self.releases.retain(|digest, known| {
-            let kept = known.listed || runs.contains(digest);
+            let kept = known.listed || runs.contains(digest) || standing.contains(digest);
             if !kept {
                 forgotten.insert(*digest);
             }
@@ -471,3 +502,4 @@ fn subject(release: &Release) -> Result<Option<Subject>, Reason> {
 const RELEASE: &str = "release:";
 const RESULT: &str = "result:";
 const OVERRIDE: &str = "override:";
+const ANNOUNCEMENT: &str = "announcement:";

@@ -10,6 +10,7 @@ use trust::{Release, SignedOverride};
 use super::{Changed, Device, InForce, Known, Place, State, subject};
 use crate::control::hex::{self, hex, unhex};
 use crate::control::{Anchors, Saved, SavedDevice, SavedRelease, SavedSite, attested};
+use crate::manager::Unattested;
 use crate::{DeviceId, Mac};
 
 impl State {
@@ -32,6 +33,11 @@ impl State {
         for saved in &saved.devices {
             state.restore_device(saved, now);
         }
+        state.attested = saved.site.attested.iter().filter_map(|mac| Mac::parse(mac)).collect();
+        state.accepted = saved.site.accepted.iter().filter_map(|text| hex::release(text)).collect();
+        let sources = state.anchors.sources.clone();
+        state.unattested = Unattested::restored(sources, &saved.residents, &saved.models, now);
+        state.keep_apart();
         state.changed = Changed { everything: true, ..Changed::default() };
         state
     }
@@ -71,6 +77,8 @@ impl State {
                 .map(|item| Base64Url(item.bytes.clone()))
                 .collect(),
             policies: Vec::new(),
+            attested: self.attested.iter().map(Mac::to_string).collect(),
+            accepted: self.accepted.iter().map(|digest| hex(digest.as_bytes())).collect(),
         }
     }
 
