@@ -51,8 +51,8 @@ pub use media::{
     SUIT_ENVELOPE, SUIT_REPORT, VOUCHER,
 };
 pub use network::{
-    ModelState, MudCheck, NetworkAccess, NetworkDevice, NetworkFile, NetworkModel, OfGateway, OfferedFile,
-    Pointer,
+    CheckMud, ModelState, MudCheck, NetworkAccess, NetworkDevice, NetworkFile, NetworkModel, OfGateway,
+    OfferedFile, Pointer,
 };
 pub use objects::{
     AuditLine, AuthoritiesVersion, AuthorityUpdate, DecisionBundle, NewToken, Override, Token,

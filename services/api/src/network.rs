@@ -180,6 +180,13 @@ pub struct MudCheck {
     pub at_ms: i64,
 }
 
+/// What asks for that.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckMud {
+    /// The URL.
+    pub url: String,
+}
+
 /// Something of a gateway.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OfGateway<T> {

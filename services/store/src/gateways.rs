@@ -3,7 +3,8 @@ use sqlx::{Row, sqlite::SqliteRow};
 
 use crate::{
     AuditEntry, Change, DeviceFlow, DeviceId, DnsUse, Error, FlowUse, Hold, ReleaseId, Store, Timestamp,
-    device_flows, devices::release_column, dns_uses, flow_uses, holds::hold, writer::Transaction,
+    Told, device_flows, devices::release_column, dns_uses, flow_uses, holds::hold, network,
+    writer::Transaction,
 };
 
 /// An enforcement point that was heard of.
@@ -42,6 +43,10 @@ pub struct GatewayReport {
     pub dns: Vec<DnsUse>,
     /// How it stands, in JSON; nothing if it does not say.
     pub status: Option<String>,
+    /// MUD URLs of devices without attestation: the whole list, when it changed.
+    pub models: Option<Vec<Told<String>>>,
+    /// Devices without attestation: the whole list, when it changed.
+    pub unattested: Option<Vec<Told<DeviceId>>>,
 }
 
 /// A release whose policy stands ready on a gateway.
@@ -185,6 +190,12 @@ impl Store {
                     }
                     if let Some(status) = report.status {
                         stands(transaction, &gateway, status, at).await?;
+                    }
+                    if let Some(models) = report.models {
+                        network::put_models(transaction, &gateway, models, at).await?;
+                    }
+                    if let Some(devices) = report.unattested {
+                        network::put_devices(transaction, &gateway, devices, at).await?;
                     }
                     Ok(())
                 })

@@ -18,6 +18,7 @@ mod endorsements;
 mod flow_uses;
 mod foreign;
 mod holds;
+mod network;
 mod reports;
 mod scans;
 mod vouchers;

@@ -39,7 +39,9 @@ impl Told {
 impl Unattested {
     /// Every model as it stands.
     pub(crate) fn told_models(&self, approvals: &Approvals, now: i64) -> Vec<NetworkModel> {
-        self.models().map(|model| self.told_model(model, approvals, now)).collect()
+        let mut left = MAX_REPORTED;
+        let whole = self.models().map(|model| self.told_model(model, approvals, now));
+        whole.map(|model| bounded(model, &mut left)).collect()
     }
 
     fn told_model(&self, model: &Model, approvals: &Approvals, now: i64) -> NetworkModel {
@@ -101,7 +103,7 @@ impl Unattested {
 
 /// The file that is not in force, and why.
 fn offered(model: &Model, approves: &dyn Fn(&Digest) -> bool, now: i64) -> Option<OfferedFile> {
-    let flows = |entries: &[Entry]| entries.iter().take(MAX_FLOWS).map(ToString::to_string).collect();
+    let flows = |entries: &[Entry]| entries.iter().take(MAX_FLOWS).map(clipped).collect();
     if let Some(waiting) = &model.waiting {
         let change = model.change(approves, now).unwrap_or_default();
         return Some(OfferedFile {
@@ -139,12 +141,12 @@ fn told_file(file: &File) -> NetworkFile {
     let findings = file.findings.iter().take(MAX_FINDINGS);
     NetworkFile {
         digest: text(&file.digest),
-        signer: file.signer.as_ref().map(|signer| signer.subject.to_string()),
-        systeminfo: content.systeminfo.as_deref().map(displayable),
+        signer: file.signer.as_ref().map(|signer| clipped(&signer.subject)),
+        systeminfo: content.systeminfo.as_deref().map(|text| clipped(&displayable(text))),
         last_update: content.last_update.unix_seconds(),
         breadth: file.breadth,
         findings: findings.map(|finding| why(finding.code).with("path", &finding.path)).collect(),
-        flows: accepts.take(MAX_FLOWS).map(ToString::to_string).collect(),
+        flows: accepts.take(MAX_FLOWS).map(clipped).collect(),
         transparency: transparency(file),
         attestation: attestation(file),
     }
@@ -158,7 +160,7 @@ fn transparency(file: &File) -> Vec<Pointer> {
         Some(SbomRetrieval::Cloud(sboms)) => {
             for sbom in sboms {
                 if let Some(at) = &sbom.sbom_url {
-                    let version = Some(sbom.version_info.clone());
+                    let version = Some(clipped(&sbom.version_info));
                     pointers.push(Pointer { version, ..pointer("sbom", at) });
                 }
             }
@@ -193,9 +195,42 @@ fn attestation(file: &File) -> Vec<Pointer> {
 }
 
 fn pointer(what: &str, at: &str) -> Pointer {
-    Pointer { what: what.to_owned(), at: displayable(at), version: None }
+    Pointer { what: what.to_owned(), at: clipped(&displayable(at)), version: None }
 }
 
+/// As much of a text as is told.
+fn clipped(text: &impl ToString) -> String {
+    text.to_string().chars().take(MAX_TEXT).collect()
+}
+
+/// A model without its lists where those before it said enough: whoever publishes files must not keep reports from being
+/// taken.
+fn bounded(mut model: NetworkModel, left: &mut usize) -> NetworkModel {
+    let size = serde_json::to_vec(&model).map_or(usize::MAX, |json| json.len());
+    match left.checked_sub(size) {
+        Some(rest) => *left = rest,
+        None => {
+            model.in_force = model.in_force.map(brief);
+            model.offered = model.offered.map(|offered| OfferedFile {
+                file: offered.file.map(brief),
+                gained: Vec::new(),
+                lost: Vec::new(),
+                ..offered
+            });
+        }
+    }
+    model
+}
+
+fn brief(file: NetworkFile) -> NetworkFile {
+    let NetworkFile { digest, signer, last_update, breadth, .. } = file;
+    NetworkFile { digest, signer, last_update, breadth, ..NetworkFile::default() }
+}
+
+/// Bytes of lists in one report.
+const MAX_REPORTED: usize = 1 << 20;
+/// Characters of one text.
+const MAX_TEXT: usize = 256;
 /// Flows of a file, or of a difference, that are told.
 const MAX_FLOWS: usize = 64;
 /// Findings of a file that are told.

@@ -9,7 +9,7 @@ use store::{
 use crate::app::{
     App, Failure,
     holds::{restriction, word},
-    reasons, rfc3339,
+    network, reasons, rfc3339,
 };
 
 /// The longest a gateway may ask to wait.
@@ -147,7 +147,7 @@ impl App {
             devices,
             overrides: overrides.into_iter().map(|overlay| Base64Url(overlay.bytes)).collect(),
             revoked: revoked.map(|entry| entry.record.id.to_string()).collect(),
-            checks: Vec::new(),
+            checks: self.mud_checks().await?,
         })
     }
 }
@@ -225,6 +225,8 @@ fn read_report(report: api::GatewayReport) -> Result<GatewayReport, Failure> {
         report.flows.len(),
         report.dns.len(),
         report.status.len(),
+        report.models.as_ref().map_or(0, Vec::len),
+        report.unattested.as_ref().map_or(0, Vec::len),
     ];
     if counts.into_iter().any(|count| count > MAX_ENTRIES) {
         return Err(Failure::Malformed(format!("a report has at most {MAX_ENTRIES} entries of a kind")));
@@ -337,6 +339,11 @@ fn read_report(report: api::GatewayReport) -> Result<GatewayReport, Failure> {
         bindings: bindings.collect::<Result<_, Failure>>()?,
         used: used.collect::<Result<_, Failure>>()?,
         flows: flows.collect::<Result<_, Failure>>()?,
+        models: report.models.map(|models| models.into_iter().map(network::model).collect()).transpose()?,
+        unattested: report
+            .unattested
+            .map(|devices| devices.into_iter().map(network::device).collect())
+            .transpose()?,
     })
 }
 
