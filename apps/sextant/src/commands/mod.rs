@@ -20,6 +20,7 @@ pub(crate) mod gateway;
 pub(crate) mod inspect;
 pub(crate) mod key;
 pub(crate) mod mud;
+pub(crate) mod network;
 pub(crate) mod objects;
 pub(crate) mod policy;
 pub(crate) mod quarantine;
@@ -104,6 +105,9 @@ pub(crate) enum Command {
     /// Roll releases out
     #[command(subcommand)]
     Campaign(campaign::Campaign),
+    /// See devices without attestation and their MUD files, and have files checked
+    #[command(subcommand)]
+    Network(network::Network),
     /// Write policies and override network policy
     #[command(subcommand)]
     Policy(policy::Policy),
@@ -152,6 +156,7 @@ pub(crate) fn run(command: Command, printer: &Printer) -> Result<Answer, Failure
         Command::Sbom(command) => sbom::run(command, printer),
         Command::Scan(command) => scan::run(command, printer),
         Command::Campaign(command) => campaign::run(command, printer),
+        Command::Network(command) => network::run(command, printer),
         Command::Policy(command) => policy::run(command, printer),
         Command::Rules(command) => rules::run(command, printer),
         Command::Deny(command) => deny::run(command, printer),
