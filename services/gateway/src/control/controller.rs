@@ -20,7 +20,7 @@ use super::names;
 use super::outbox::{MAX_WAITING, Outbox};
 use super::state::{Assessment, Changed, FilePolicy, Followed, PolicyKey, PolicySource, State, Target};
 use super::{Anchors, Attested, Journal, Saved, SavedFilePolicy, SavedName, SavedPolicy};
-use crate::manager::{Brought, Fault, Fetches, Order, Source, Told, Unattested};
+use crate::manager::{Altered, Brought, Fault, Fetches, Order, Source, Told, Unattested};
 use crate::{
     Binding, DeviceId, Enforcer, Error, Flow, Heard, Mac, Observer, PolicyId, Shared, Site, Strength, Wanted,
 };
@@ -49,6 +49,8 @@ struct Inner {
     told: BTreeMap<DeviceId, (Profile, Option<String>, Vec<Code>)>,
     /// What was last told about devices without attestation.
     told_unattested: Told,
+    /// What is told about them may be other than that.
+    retell: bool,
     /// Other policies may be needed than those in the kernel.
     restage: bool,
     due: Option<i64>,
@@ -69,7 +71,9 @@ impl Controller {
         outbox: Arc<Outbox>,
         now: i64,
     ) -> Result<Self, Error> {
-        let state = State::restore(anchors, &saved, now);
+        let mut state = State::restore(anchors, &saved, now);
+        let servers = site.management.iter().chain(&site.basics).map(|endpoint| endpoint.address);
+        state.reserve(site.own.iter().copied().chain(servers));
         wanted.names = names::wanted(&saved.names, now);
         let mut staged = BTreeMap::new();
         for (key, id) in saved.site.policies.iter().filter_map(policy) {
@@ -90,6 +94,7 @@ impl Controller {
             pending: BTreeSet::new(),
             told: BTreeMap::new(),
             told_unattested: Told::default(),
+            retell: true,
             restage: true,
             due: None,
             overrides_due: None,
@@ -500,6 +505,11 @@ impl Controller {
         let refused = refused.chain(unfit).chain(waiting).map(|(object, reason)| Refused { object, reason });
         let refused = refused.take(MAX_WAITING).collect();
         self.outbox.stand(staged, refused);
+        // Most changes are about attested devices. What the kernel did not take is told again when it does.
+        if !inner.retell {
+            return;
+        }
+        inner.retell = inner.trouble;
         let assessed = |id: &DeviceId| {
             let made = inner.assessed.get(id)?;
             let policy = inner.policy(id);
@@ -549,6 +559,9 @@ impl Inner {
             || !changed.forgotten.is_empty()
             || !changed.unattested.models.is_empty()
             || self.overrides_due.is_some_and(|due| due <= now);
+        self.retell |= changed.everything
+            || changed.unattested != Altered::default()
+            || again.iter().any(|device| self.state.is_unattested(device).is_some());
         for device in again {
             let made = self.state.assess(&device, now);
             let before = self.assessed.get(&device);

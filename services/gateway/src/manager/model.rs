@@ -111,15 +111,25 @@ impl Model {
         standing.map(|standing| &standing.file).find(|file| file.digest == *digest)
     }
 
-    /// Takes a file that was brought. Whatever becomes of it, the one in force stays until another is accepted.
+    /// Takes a file that was brought. Whatever becomes of it, the one in force stays until another is accepted. Says whether
+    /// anything is to be remembered.
     pub fn take_in(
         &mut self,
         fetched: Fetched,
         terms: &Terms<'_>,
         rule: ApprovalRule,
         approves: &dyn Fn(&Digest) -> bool,
-    ) {
+    ) -> bool {
         let now = terms.now;
+        let known = self.base.as_ref().is_some_and(|base| {
+            base.source == Source::Operator
+                && base.file.bytes == fetched.file
+                && base.file.signature == fetched.signature
+        });
+        if known && *terms.source == Source::Operator {
+            // It is looked at every minute.
+            return false;
+        }
         self.asked.retrieval = Some(Retrieval { at: now, max_age: fetched.max_age });
         self.asked.etag = fetched.etag;
         self.asked.source = Some(terms.source.clone());
@@ -148,6 +158,7 @@ impl Model {
             }
         }
         self.approve(terms, approves);
+        true
     }
 
     /// The file did not change since it came last.

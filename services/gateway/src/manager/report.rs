@@ -2,10 +2,10 @@
 
 use api::{ModelState, NetworkDevice, NetworkFile, NetworkModel, OfferedFile, Pointer, Reason};
 use crypto::Digest;
-use mud::{Entry, SbomRetrieval, Verdict, VulnerabilityRetrieval, displayable};
+use mud::{Entry, Freshness, Retrieval, SbomRetrieval, Verdict, VulnerabilityRetrieval, displayable};
 
-use super::file::{File, With as _, why};
-use super::model::Model;
+use super::file::{File, Source, With as _, why};
+use super::model::{Model, Standing};
 use super::saved::text;
 use super::unattested::{Approvals, Unattested, word};
 use crate::{Mac, Strength};
@@ -65,7 +65,7 @@ impl Unattested {
             state,
             in_force: standing.map(|standing| told_file(&standing.file)),
             offered,
-            fault: model.asked.fault.clone(),
+            fault: model.asked.fault.clone().or_else(|| standing.and_then(|standing| ends(standing, now))),
             fetched_ms: model.asked.retrieval.map(|retrieval| retrieval.at.saturating_mul(1000)),
             next_check_ms: model.asked.next.saturating_mul(1000),
             devices: u32::try_from(devices).unwrap_or(u32::MAX),
@@ -99,6 +99,14 @@ impl Unattested {
             reasons,
         })
     }
+}
+
+/// A file of the operator is not renewed by itself: somebody is to know when its time is nearly over (RFC 8520, section 1.6).
+fn ends(standing: &Standing, now: i64) -> Option<Reason> {
+    let brought = Retrieval { at: standing.accepted_at, max_age: None };
+    let own = standing.source == Source::Operator;
+    let fresh = standing.file.content.freshness(brought, now) == Freshness::Fresh;
+    (own && !fresh).then(|| why("mud-file-ends"))
 }
 
 /// The file that is not in force, and why.

@@ -379,10 +379,12 @@ impl Unattested {
         let rule = self.sources.approval;
         self.with_model(url, source, approvals, now, |model, terms, approves| {
             model.asked.in_flight = false;
+            let failed = model.asked.fault.is_some();
             match outcome {
                 Ok(Brought::File(fetched)) => {
-                    model.take_in(fetched, terms, rule, approves);
+                    let news = model.take_in(fetched, terms, rule, approves);
                     model.came(jitter, now);
+                    return news || failed;
                 }
                 Ok(Brought::Unchanged { max_age }) => {
                     model.unchanged(max_age, now);

@@ -330,6 +330,12 @@ fn an_attested_device_is_never_weak_and_never_loses_its_address() {
     state.heard(&uses(mac(PLUG), address(1), NOW + 3600), NOW);
     assert_eq!(state.place(&name(PLUG)).unwrap().1, [address(PLUG)]);
     assert!(device(&state, PLUG, NOW).reasons.iter().any(|reason| reason.code == "address-taken"));
+    // Nor is an address of the gateway for anybody, or one that is nobody's.
+    state.reserve([[10, 77, 0, 254].into()]);
+    for nobodys in [[10, 77, 0, 254], [224, 0, 0, 1], [0, 0, 0, 0], [127, 0, 0, 1], [255, 255, 255, 255]] {
+        state.heard(&uses(mac(PLUG), nobodys.into(), NOW + 3600), NOW);
+    }
+    assert_eq!(state.place(&name(PLUG)).unwrap().1, [address(PLUG)]);
     // One that proves itself takes its address back.
     admit_at(&mut state, 2, PLUG, &release);
     assert_eq!(state.place(&name(PLUG)), None);
@@ -399,6 +405,12 @@ fn the_operators_file_comes_before_what_others_publish() {
     state.bring(&url(URL), &Source::Operator, came(&own, None), 0, NOW);
     assert_eq!(has(&mut state, PLUG, NOW), Some(digest(&own)));
     assert_eq!(model(&state, URL, NOW).source, "operator");
+    // It is looked at again and again, and nothing of it is news.
+    state.take_changed();
+    state.bring(&url(URL), &Source::Operator, came(&own, None), 0, NOW + 60);
+    assert!(!state.has_news());
+    assert_eq!(model(&state, URL, NOW).fault, None);
+    assert_eq!(model(&state, URL, NOW + 24 * 3600).fault.unwrap().code, "mud-file-ends");
     // A newer one of his needs no approval.
     state.bring(&url(URL), &Source::Operator, came(&theirs, None), 0, NOW);
     assert_eq!(has(&mut state, PLUG, NOW), Some(digest(&theirs)));

@@ -48,6 +48,8 @@ pub struct State {
     /// Releases whose files permitted no more than those before them.
     accepted: BTreeSet<Digest>,
     unattested: Unattested,
+    /// Addresses of the gateway and the product's servers, which no device has.
+    reserved: BTreeSet<IpAddr>,
     /// Something is to be told that changes nothing else.
     noted: bool,
     changed: Changed,
@@ -134,6 +136,7 @@ impl State {
             attested: BTreeSet::new(),
             accepted: BTreeSet::new(),
             unattested: Unattested::new(anchors.sources.clone()),
+            reserved: BTreeSet::new(),
             noted: false,
             anchors,
             releases: BTreeMap::new(),

@@ -24,8 +24,15 @@ impl State {
             }
             return;
         }
-        let holders = &self.holders;
-        self.unattested.hear(heard, |address| holders.contains_key(&address), now);
+        let (holders, reserved) = (&self.holders, &self.reserved);
+        let taken =
+            |address| holders.contains_key(&address) || reserved.contains(&address) || !is_single(address);
+        self.unattested.hear(heard, taken, now);
+    }
+
+    /// Addresses of the gateway and the product's servers: whoever says to have one of them is not believed.
+    pub fn reserve(&mut self, addresses: impl IntoIterator<Item = IpAddr>) {
+        self.reserved.extend(addresses);
     }
 
     /// Files for devices without attestation.
@@ -246,4 +253,10 @@ impl State {
                 .collect(),
         )
     }
+}
+
+/// An address that one device can have.
+fn is_single(address: IpAddr) -> bool {
+    let broadcast = matches!(address, IpAddr::V4(v4) if v4.is_broadcast());
+    !(address.is_unspecified() || address.is_multicast() || address.is_loopback() || broadcast)
 }

@@ -72,4 +72,8 @@ pub(super) const NETWORK: &[(&str, &[&str])] = &[
         "mud-file-unreadable",
         &["The operator's file cannot be read: {detail}.", "The operator's file cannot be read."],
     ),
+    (
+        "mud-file-ends",
+        &["The operator's file is near the end of its time or past it, and nobody else renews it."],
+    ),
 ];
