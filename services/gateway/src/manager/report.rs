@@ -4,10 +4,11 @@ use api::{ModelState, NetworkDevice, NetworkFile, NetworkModel, OfferedFile, Poi
 use crypto::Digest;
 use mud::{Entry, Freshness, Retrieval, SbomRetrieval, Verdict, VulnerabilityRetrieval, displayable};
 
+use super::approvals::Approvals;
 use super::file::{File, Source, With as _, why};
 use super::model::{Model, Standing};
 use super::saved::text;
-use super::unattested::{Approvals, Unattested, word};
+use super::unattested::{Unattested, word};
 use crate::{Mac, Strength};
 
 /// What was told last.

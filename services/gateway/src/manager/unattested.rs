@@ -7,17 +7,13 @@ use std::net::IpAddr;
 use api::Reason;
 use crypto::Digest;
 use mud::{MudUrl, Reservation, Succession, WeakAccess};
-use trust::Scope;
 
+use super::approvals::Approvals;
 use super::fetch::{Brought, Fault};
 use super::file::{Source, Terms, With as _, why};
 use super::model::{Model, Standing, may_follow, reserved};
-use super::settings::{OperatorFile, Sources};
+use super::settings::Sources;
 use crate::{Announced, DeviceId, Heard, Mac, News, Strength};
-
-/// Approvals of files that are in force.
-#[derive(Clone, Debug, Default)]
-pub struct Approvals(pub(crate) Vec<(Scope, String, Digest)>);
 
 /// A device without attestation.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -34,24 +30,6 @@ pub struct Resident {
     pub addresses: BTreeMap<IpAddr, i64>,
     /// What is odd about it, by code.
     pub notes: BTreeMap<String, Reason>,
-}
-
-/// A place where a file may be.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
-    /// On the disk of the gateway.
-    Disk(OperatorFile),
-    /// On a web server; and the entity tag of what is known from there.
-    Web(Source, MudUrl, Option<String>),
-}
-
-/// A file that is to be brought.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Order {
-    /// The URL that devices have.
-    pub url: MudUrl,
-    /// Where it may be; the next place counts when there is none at the one before.
-    pub places: Vec<Place>,
 }
 
 /// Devices without attestation, and the files of their URLs.
@@ -344,29 +322,6 @@ impl Unattested {
             || self.sources.announced.weak_access == WeakAccess::AsFile
     }
 
-    /// A file that is to be brought now, if there is one; nobody else gets it until [`Unattested::bring`].
-    pub fn order(&mut self, now: i64) -> Option<Order> {
-        let wanted = self.wanted();
-        let due = |model: &&mut Model| {
-            !model.asked.in_flight && model.asked.next <= now && wanted.contains(&model.url)
-        };
-        let model = self.models.values_mut().filter(due).min_by_key(|model| model.asked.next)?;
-        model.asked.in_flight = true;
-        let (url, asked) = (model.url.clone(), model.asked.clone());
-        let known = |source: &Source| asked.etag.clone().filter(|_| asked.source.as_ref() == Some(source));
-        let mut places = Vec::new();
-        if let Some(file) = self.sources.file(&url) {
-            places.push(Place::Disk(file.clone()));
-        } else {
-            for party in &self.sources.third_parties {
-                let source = Source::ThirdParty(party.name.clone());
-                places.extend(party.place(&url).map(|at| Place::Web(source.clone(), at, known(&source))));
-            }
-            places.push(Place::Web(Source::Announced, url.clone(), known(&Source::Announced)));
-        }
-        Some(Order { url, places })
-    }
-
     /// Takes what came of an order.
     pub fn bring(
         &mut self,
@@ -515,7 +470,7 @@ impl Unattested {
     }
 
     /// URLs of devices that are here.
-    fn wanted(&self) -> BTreeSet<MudUrl> {
+    pub(super) fn wanted(&self) -> BTreeSet<MudUrl> {
         let here = self.residents.values().filter(|resident| !resident.addresses.is_empty());
         here.flat_map(|resident| resident.url.iter().chain(&resident.offered)).cloned().collect()
     }
@@ -561,28 +516,6 @@ impl Unattested {
     }
 }
 
-impl Approvals {
-    /// Whether a file of a URL is approved.
-    pub fn file(&self, url: &MudUrl, digest: &Digest) -> bool {
-        self.0.iter().any(|(scope, approved, file)| {
-            *scope == Scope::Site && approved == url.as_str() && file == digest
-        })
-    }
-
-    /// Whether a device may go from one URL to another with this file.
-    pub fn moves(&self, mac: Mac, from: &MudUrl, to: &MudUrl, digest: &Digest) -> bool {
-        let ueid = [&[UEID_EUI], mac.0.as_slice()].concat();
-        self.0.iter().any(|(scope, approved, file)| {
-            let touches = match scope {
-                Scope::Site => false,
-                Scope::Device(device) => *device == ueid,
-                Scope::Model(model) => model == from.as_str(),
-            };
-            touches && approved == to.as_str() && file == digest
-        })
-    }
-}
-
 /// A way of announcing in one word.
 pub(super) fn word(by: Announced) -> &'static str {
     match by {
@@ -593,6 +526,6 @@ pub(super) fn word(by: Announced) -> &'static str {
 }
 
 /// Type of UEIDs that are an IEEE address (RFC 9711, section 4.2.1).
-const UEID_EUI: u8 = 2;
+pub(super) const UEID_EUI: u8 = 2;
 /// How much later an address must end for that to be news, in seconds.
 const RENEWAL: i64 = 60;

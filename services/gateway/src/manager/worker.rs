@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::fetch::{Brought, Fault, FaultKind, Fetcher, read_file};
 use super::file::Source;
+use super::order::{Order, Place};
 use super::settings::Sources;
-use super::unattested::{Order, Place};
 use mud::MudUrl;
 
 /// Whoever gives orders and takes what came of them.

@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 
 use api::{Base64Url, GatewayState, ModelState, MudCheck, NetworkAccess, NetworkModel};
 use gateway::Mac;
-use gateway::control::Gateway;
+use gateway::control::{Gateway, Journal};
 use trust::Scope;
 
-use crate::lab::{ANSWER, Lab, SILENCE, at, v4};
-use crate::live::{SERVER, config, now};
+use crate::lab::{ANSWER, Lab, SILENCE, at, marks, v4};
+use crate::live::{Process, SERVER, config, now};
 use crate::maker::{MAKER_CA, OTHER_CA, announces, approval, authority, digest, file, signed_by, url, uses};
 use crate::server::{Identity, Server};
 use crate::site::{OPERATOR, answer, key, text};
@@ -212,3 +212,65 @@ fn no_url_leads_the_gateway_inside() {
     drop(server);
     lab.gw.enter(|| gateway.stop());
 }
+
+#[test]
+fn killed_while_files_change_a_gateway_goes_on_with_one_that_was_in_force() {
+    let Some(lab) = Lab::new(1) else { return };
+    let directory = tempfile::tempdir().unwrap();
+    let folder = directory.path();
+    settings(folder);
+    let listener = lab.wan.enter(|| TcpListener::bind(at(HOST, PORT))).unwrap();
+    let web = Web::start(listener, &[HOST], &folder.join("web.pem"));
+    let _service = lab.wan.echo(at(ONE.0, ONE.1)).unwrap();
+    let version = |number: usize| file(&plug(), &format!("2026-03-{:02}T10:00:00Z", number + 1), &[ONE]);
+    let publish = |number: usize| {
+        let file = version(number);
+        web.publish("/plug.json", &file, &signed_by(&file, MAKER_CA, "CN=Maker", now()));
+    };
+    publish(0);
+    let config = config(folder);
+    let identity = Identity::new(SERVER, &config.ca);
+    let checked = || GatewayState {
+        checks: vec![MudCheck { url: plug(), at_ms: now() * 1000 }],
+        ..answer(&[], vec![])
+    };
+    // A device is heard and gets its file.
+    let gateway = lab.gw.enter(|| Gateway::start(config.clone()).unwrap());
+    let server = Server::start(&lab.wan, at(SERVER, 8443), &identity);
+    server.say(answer(&[], vec![]));
+    gateway.controller().heard(&announces(mac(0), &plug()), now());
+    gateway.controller().heard(&uses(mac(0), v4(0), now() + 3600), now());
+    hears(&server, "the first file", &plug(), |model| has(model, &version(0)));
+    drop(server);
+    lab.gw.enter(|| gateway.stop());
+    let mut heard = 0;
+    for round in 0..KILLS {
+        let process = Process::start(&lab.gw, folder);
+        let server = Server::start(&lab.wan, at(SERVER, 8443), &identity);
+        let next = heard + 1;
+        publish(next);
+        server.say(checked());
+        // In the middle of it, or right after it was told.
+        if round % 2 == 0 {
+            hears(&server, "the next file", &plug(), |model| has(model, &version(next)));
+            heard = next;
+            publish(next + 1);
+            server.say(checked());
+        }
+        drop(process);
+        drop(server);
+        let (_journal, saved) = Journal::open(&config.data).unwrap();
+        let [model] = saved.models.as_slice() else { panic!("{:?}", saved.models.len()) };
+        let base = model.base.as_ref().unwrap().file.0.clone();
+        let number = (heard..=next + 1).find(|number| version(*number).into_bytes() == base);
+        heard = number.unwrap_or_else(|| panic!("round {round}: none of them"));
+        // The next process enforces it without any server.
+        assert!(lab.devices[0].tcp(at(ONE.0, ONE.1), ANSWER), "round {round}");
+        let gateway = lab.gw.enter(|| Gateway::start(config.clone()).unwrap());
+        assert!(marks(&lab.gw).iter().all(|(_, _, mark)| *mark >= 16), "round {round}");
+        assert!(lab.devices[0].tcp(at(ONE.0, ONE.1), ANSWER), "round {round}");
+        lab.gw.enter(|| gateway.stop());
+    }
+}
+
+const KILLS: usize = 4;

@@ -344,10 +344,10 @@ fn killed_at_any_moment_a_gateway_goes_on_where_it_was() {
 }
 
 /// This test program again, as a gateway of its own in a namespace. It is killed when dropped.
-struct Process(Child);
+pub(crate) struct Process(Child);
 
 impl Process {
-    fn start(space: &Namespace, directory: &Path) -> Self {
+    pub(crate) fn start(space: &Namespace, directory: &Path) -> Self {
         let mut command = Command::new("ip");
         command.args(["netns", "exec", space.name()]).arg(std::env::current_exe().unwrap());
         command.args(["--exact", "live::gateway_process"]).env(DIRECTORY, directory);
