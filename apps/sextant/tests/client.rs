@@ -241,7 +241,8 @@ fn approves_a_file_that_no_release_binds() {
         ),
     ] {
         desk.done(&format!("policy approve --mud-url {url} --mud-digest {digest} {more} {common}"));
-        let message = cose::Sign1::decode(&desk.read("approval")).expect("a signature");
+        let approval = desk.read("approval");
+        let message = cose::Sign1::decode(&approval).expect("a signature");
         let content = trust::Override::decode(message.payload().expect("a payload")).expect("an override");
         let trust::Effect::ApproveFile { url: said, file } = &content.effect else { panic!("{content:?}") };
         assert_eq!((said.as_str(), file.as_bytes(), &content.scope), (url, [0xab; 32].as_slice(), &scope));

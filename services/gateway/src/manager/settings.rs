@@ -1,6 +1,6 @@
 //! Where MUD files come from at this site: a file of settings that the operator writes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 use std::fs;
 use std::net::IpAddr;
@@ -35,8 +35,8 @@ pub struct Sources {
     pub tls_ca: Option<PathBuf>,
     /// Rules for URLs that devices announce, and for files that are fetched.
     pub announced: AnnouncedRules,
-    /// Devices whose URL the operator knows.
-    pub devices: Vec<KnownDevice>,
+    /// Devices whose URL the operator knows, by the source address of their frames.
+    pub devices: BTreeMap<Mac, KnownDevice>,
     /// Files that the operator gives himself.
     pub files: Vec<OperatorFile>,
     /// Others who publish files, the most trusted first.
@@ -82,8 +82,6 @@ impl Default for AnnouncedRules {
 /// A device whose URL the operator knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KnownDevice {
-    /// Source address of its frames.
-    pub mac: Mac,
     /// Its URL.
     pub url: MudUrl,
     /// The subject of whoever signs its files, where its certificate says so (`id-pe-mudsigner`).
@@ -176,7 +174,7 @@ impl Sources {
     fn add_device(&mut self, device: WrittenDevice, folder: &Path) -> Result<(), String> {
         let mac = Mac::parse(&device.mac).ok_or_else(|| format!("{:?} is no MAC address", device.mac))?;
         let known = match (device.url, device.certificate, device.file) {
-            (Some(text), None, None) => KnownDevice { mac, url: url(&text)?, signer: None, fixed: false },
+            (Some(text), None, None) => KnownDevice { url: url(&text)?, signer: None, fixed: false },
             (None, Some(path), None) => certified(mac, &folder.join(path), &device.anchors, folder)?,
             (None, None, Some(path)) => {
                 let path = folder.join(path);
@@ -186,20 +184,19 @@ impl Sources {
                 if !self.files.contains(&file) {
                     self.add_file(file)?;
                 }
-                KnownDevice { mac, url: head.mud_url, signer: None, fixed: false }
+                KnownDevice { url: head.mud_url, signer: None, fixed: false }
             }
             _ => return Err(format!("device {mac}: expected one of url, certificate and file")),
         };
-        if self.devices.iter().any(|other| other.mac == mac) {
-            return Err(format!("device {mac} is named twice"));
+        match self.devices.insert(mac, known) {
+            None => Ok(()),
+            Some(_) => Err(format!("device {mac} is named twice")),
         }
-        self.devices.push(known);
-        Ok(())
     }
 
     /// The operator's word on a device.
     pub fn device(&self, mac: Mac) -> Option<&KnownDevice> {
-        self.devices.iter().find(|device| device.mac == mac)
+        self.devices.get(&mac)
     }
 
     /// How a device's URL is known.
@@ -214,12 +211,12 @@ impl Sources {
 
     /// The subject that signs files for a URL, by the certificate of a device with that URL.
     pub fn signer(&self, url: &MudUrl) -> Option<&Name> {
-        self.devices.iter().filter(|device| device.url == *url).find_map(|device| device.signer.as_ref())
+        self.devices.values().filter(|device| device.url == *url).find_map(|device| device.signer.as_ref())
     }
 
     /// Whether the URL of some device can never change.
     pub fn is_fixed(&self, url: &MudUrl) -> bool {
-        self.devices.iter().any(|device| device.fixed && device.url == *url)
+        self.devices.values().any(|device| device.fixed && device.url == *url)
     }
 }
 
@@ -247,7 +244,7 @@ fn certified(mac: Mac, path: &Path, anchors: &[PathBuf], folder: &Path) -> Resul
     verify_chain(certificate, others, &anchors, now).map_err(|error| at(&error))?;
     let text = certificate.mud_url().ok_or_else(|| at(&"has no MUD URL"))?;
     let signer = certificate.mud_signer().cloned();
-    Ok(KnownDevice { mac, url: url(text)?, signer, fixed: true })
+    Ok(KnownDevice { url: url(text)?, signer, fixed: true })
 }
 
 fn all_certificates(paths: &[PathBuf], folder: &Path) -> Result<Vec<Certificate>, String> {
@@ -447,7 +444,12 @@ impl WrittenSource {
 
 #[cfg(test)]
 mod tests {
+    use crypto::{SignatureAlgorithm, SigningKey};
+    use x509::{CertificateBuilder, Validity};
+
     use super::*;
+
+    const URL: &str = "https://maker.example/cam.json";
 
     fn sources(text: &str) -> Result<Sources, String> {
         Sources::read(text, Path::new("/nowhere"))
@@ -532,6 +534,50 @@ mod tests {
         ] {
             let error = sources(text).expect_err(text);
             assert!(error.contains(said), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_device_has_the_url_and_signer_of_its_certificate_where_its_maker_vouches_for_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let key = |seed| SigningKey::from_bytes(SignatureAlgorithm::Es256, &[seed; 32]).unwrap();
+        let validity = Validity { not_before: 1_700_000_000, not_after: 1_900_000_000 };
+        let authority = |seed: u8| {
+            let name = format!("CN=Maker {seed}").parse().unwrap();
+            let builder = CertificateBuilder::new(name, key(seed).public_key(), &[seed], validity);
+            builder.authority(None).self_signed(&key(seed)).unwrap()
+        };
+        let device = |url: Option<&str>| {
+            let name = "CN=cam 1".parse().unwrap();
+            let builder = CertificateBuilder::new(name, key(9).public_key(), &[9], validity);
+            let builder = builder.mud_signer("CN=Maker MUD".parse().unwrap());
+            let builder = url.into_iter().fold(builder, |builder, url| builder.mud_url(url));
+            builder.issued_by(&authority(1), &key(1)).unwrap()
+        };
+        let put = |name: &str, bytes: &[u8]| std::fs::write(folder.path().join(name), bytes).unwrap();
+        put("one.der", authority(1).as_der());
+        put("two.der", authority(2).as_der());
+        put("cam.pem", x509::pem::encode("CERTIFICATE", device(Some(URL)).as_der()).as_bytes());
+        put("bare.der", device(None).as_der());
+        let read = |file: &str, anchors: &str| {
+            let text = format!(
+                "[[device]]\nmac = \"02:00:00:00:00:01\"\ncertificate = \"{file}\"\nanchors = [{anchors}]"
+            );
+            Sources::read(&text, folder.path())
+        };
+        let sources = read("cam.pem", "\"one.der\"").unwrap();
+        let known = sources.device(Mac([2, 0, 0, 0, 0, 1])).unwrap();
+        assert_eq!((known.url.as_str(), known.fixed), (URL, true));
+        assert_eq!(sources.signer(&known.url).unwrap().to_string(), "CN=Maker MUD");
+        assert!(sources.is_fixed(&known.url));
+        for (file, anchors, said) in [
+            ("cam.pem", "\"two.der\"", "cam.pem"),
+            ("cam.pem", "", "anchors"),
+            ("bare.der", "\"one.der\"", "no MUD URL"),
+            ("absent.der", "\"one.der\"", "absent.der"),
+        ] {
+            let error = read(file, anchors).expect_err(said);
+            assert!(error.contains(said), "{error}");
         }
     }
 

@@ -245,8 +245,8 @@ fn weak_devices_gain_nothing_by_their_file_unless_the_site_says_so() {
     let first = file(URL, MARCH, &[A]);
     let mut careful = sources();
     careful.announced.weak_access = mud::WeakAccess::NoMore;
-    let known = KnownDevice { mac: mac(PLUG + 1), url: url(URL), signer: None, fixed: false };
-    careful.devices.push(known);
+    let known = KnownDevice { url: url(URL), signer: None, fixed: false };
+    careful.devices.insert(mac(PLUG + 1), known);
     let mut state = at(careful);
     here(&mut state, PLUG, URL);
     state.heard(&uses(mac(PLUG + 1), address(PLUG + 1), NOW + 3600), NOW);

@@ -84,12 +84,10 @@ fn signatures_let_files_in_as_their_manifest_says() {
         let run = |named: bool, extra: Vec<Certificate>| {
             let mut sources = Sources { announced: rules(vec![anchor.clone()], extra), ..Sources::default() };
             if named {
-                sources.devices.push(KnownDevice {
-                    mac: mac(PLUG),
-                    url: url(&at),
-                    signer: device.mud_signer().cloned(),
-                    fixed: true,
-                });
+                sources.devices.insert(
+                    mac(PLUG),
+                    KnownDevice { url: url(&at), signer: device.mud_signer().cloned(), fixed: true },
+                );
             }
             let mut state = state(sources, &at, now);
             bring(&mut state, &at, &content, Some(signature.clone()), now);
