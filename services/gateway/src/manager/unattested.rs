@@ -356,6 +356,11 @@ impl Unattested {
         self.models.get_mut(url).is_some_and(|model| model.check(asked_at, now))
     }
 
+    /// Whether there is no device and no file.
+    pub fn is_empty(&self) -> bool {
+        self.residents.is_empty() && self.models.is_empty()
+    }
+
     /// Whether nothing changed since [`Unattested::take_changed`].
     pub fn is_quiet(&self) -> bool {
         self.changed == Altered::default()
