@@ -155,6 +155,7 @@ fn gateways_that_lose_their_server_stay_as_they_are_and_catch_up_when_they_are_b
             ca: server.certificate().to_owned(),
             token_file,
             anchors: folder.path().to_owned(),
+            mud_sources: None,
             data: folder.path().to_owned(),
             lan: String::new(),
             wan: String::new(),

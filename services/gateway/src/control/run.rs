@@ -412,7 +412,11 @@ fn note(
         Event::PrivateAnswer { device, name, address } => {
             tracing::warn!(device.id = %device, name, %address, "a public name with a private address was withheld");
         }
-        Event::Heard(heard) => following.heard(controller, &heard, now_ms() / 1000),
+        Event::Heard(heard) => {
+            let now = now_ms() / 1000;
+            following.heard(controller, &heard, now);
+            controller.heard(&heard, now);
+        }
         Event::Rebuilt { reason } => tracing::warn!(reason, "the packet filter was rebuilt"),
         Event::Overflow { packets } => tracing::warn!(packets, "dropped packets are missing from reports"),
     }
