@@ -1,7 +1,7 @@
 //! Devices without an agent behind a whole gateway, with a web server that has their files. Needs root; says so and passes
 //! over.
 
-use std::net::TcpListener;
+use std::net::{IpAddr, TcpListener};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,8 @@ use gateway::Mac;
 use gateway::control::{Gateway, Journal};
 use trust::Scope;
 
-use crate::lab::{ANSWER, Lab, SILENCE, at, marks, v4};
+use crate::frames::{URL, grant, request};
+use crate::lab::{ANSWER, Lab, SILENCE, at, marks, send_frame, v4};
 use crate::live::{Process, SERVER, config, now};
 use crate::maker::{MAKER_CA, OTHER_CA, announces, approval, authority, digest, file, signed_by, url, uses};
 use crate::server::{Identity, Server};
@@ -209,6 +210,37 @@ fn no_url_leads_the_gateway_inside() {
         assert!(found.contains(&(url(&at).to_string(), code.to_owned())), "{at} {code}: {found:?}");
     }
     assert!(inside.accept().is_err(), "nobody came");
+    drop(server);
+    lab.gw.enter(|| gateway.stop());
+}
+
+#[test]
+fn a_url_in_a_lease_of_dhcp_is_heard_pinned_and_asked_for() {
+    let Some(lab) = Lab::new(1) else { return };
+    let directory = tempfile::tempdir().unwrap();
+    let folder = directory.path();
+    settings(folder);
+    let listener = lab.wan.enter(|| TcpListener::bind(at(HOST, PORT))).unwrap();
+    let _web = Web::start(listener, &[HOST], &folder.join("web.pem"));
+    let config = config(folder);
+    let identity = Identity::new(SERVER, &config.ca);
+    let gateway = lab.gw.enter(|| Gateway::start(config).unwrap());
+    let server = Server::start(&lab.wan, at(SERVER, 8443), &identity);
+    server.say(answer(&[], vec![]));
+    // The address that the lab gave it is what its lease says.
+    let IpAddr::V4(own) = v4(0) else { panic!("IPv4") };
+    send_frame(&lab.devices[0], "eth0", &request(mac(0), true));
+    send_frame(&lab.gw, "lan0", &grant(mac(0), own.octets(), 3600));
+    let at = std::str::from_utf8(URL).unwrap();
+    let told = server.hears("the device", |report| {
+        let mut devices = report.unattested.iter().flatten();
+        devices.find(|device| device.url.as_deref() == Some(at) && !device.addresses.is_empty()).cloned()
+    });
+    assert_eq!(
+        (told.mac, told.addresses, told.by.as_deref()),
+        (mac(0).to_string(), vec![v4(0).to_string()], Some("dhcpv4"))
+    );
+    assert_eq!((told.access, told.strength.as_str()), (NetworkAccess::Minimum, "weak"));
     drop(server);
     lab.gw.enter(|| gateway.stop());
 }
