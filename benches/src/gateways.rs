@@ -97,6 +97,7 @@ fn follow(number: usize, mut client: Client, seen: &Mutex<Vec<Seen>>, stop: &Ato
         keys: cose::TrustAnchors::default(),
         broad_mud_approved: true,
         policy: trust::Policy::default(),
+        sources: gateway::manager::Sources::default(),
     };
     let mut state = State::new(anchors);
     let mut revision = 0;
@@ -107,7 +108,11 @@ fn follow(number: usize, mut client: Client, seen: &Mutex<Vec<Seen>>, stop: &Ato
         revision = answer.revision;
         state.take_in(&answer, NOW);
         let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-        let ready: Vec<String> = state.baselines(NOW).iter().map(|key| hex(key.release.as_bytes())).collect();
+        let ready: Vec<String> = state
+            .baselines(NOW)
+            .iter()
+            .map(|key| hex(key.release().expect("a release").as_bytes()))
+            .collect();
         let mut all = seen.lock().unwrap_or_else(PoisonError::into_inner);
         if all.len() <= number {
             all.resize(number + 1, Seen::default());

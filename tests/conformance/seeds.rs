@@ -176,7 +176,12 @@ fn own(decoder: &str) -> Vec<(String, Vec<u8>)> {
             made
         }
         "mud_client_hello" => CLIENT_HELLOS.map(<[u8]>::to_vec).to_vec(),
-        "trust_override" => vec![signed_override(), an_override().encode(), an_approval(cast).encode()],
+        "trust_override" => vec![
+            signed_override(),
+            an_override().encode(),
+            an_approval(cast).encode(),
+            an_approval_of_a_file().encode(),
+        ],
         "trust_scan" => vec![a_scan(cast).sign(&key(7)), a_scan(cast).encode()],
         "trust_policy" => {
             let signer = cose::thumbprint(key(7).public_key(), HashAlgorithm::Sha256);
@@ -543,6 +548,12 @@ fn an_approval(cast: &Cast) -> Override {
     let release = cast.release(1, APPLICATION).manifest_digest();
     let file = Some(Digest::of(HashAlgorithm::Sha256, MUD_FILE));
     let effect = Effect::Approve(Approval { release, file });
+    Override { scope: Scope::Site, effect, ..an_override() }
+}
+
+fn an_approval_of_a_file() -> Override {
+    let file = Digest::of(HashAlgorithm::Sha256, MUD_FILE);
+    let effect = Effect::ApproveFile { url: "https://maker.example/plug.json".into(), file };
     Override { scope: Scope::Site, effect, ..an_override() }
 }
 

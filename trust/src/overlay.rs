@@ -40,6 +40,7 @@ mod labels {
     pub(super) const EFFECT_APPROVE: u64 = 3;
     pub(super) const EFFECT_CLASS: u64 = 4;
     pub(super) const EFFECT_OBSERVE: u64 = 5;
+    pub(super) const EFFECT_APPROVE_FILE: u64 = 6;
 }
 
 /// Which devices an override touches.
@@ -80,6 +81,22 @@ pub enum Effect {
     Observe,
     /// The network policy of one release may be applied although it asks for much (threat N4). Only for the whole site.
     Approve(Approval),
+    /// A MUD file for devices without attestation may be applied although it waits for a person (RFC 8520, sections 13.2
+    /// and 16). For the whole site it lets the file stand for its URL; for a device, or the devices of another URL, it lets
+    /// them go over to this URL.
+    ApproveFile {
+        /// The MUD URL that devices have.
+        url: String,
+        /// SHA-256 of the file that was read.
+        file: Digest,
+    },
+}
+
+impl Effect {
+    /// Whether it changes no flow by itself, and only lets something be applied.
+    pub fn is_approval(&self) -> bool {
+        matches!(self, Self::Approve(_) | Self::ApproveFile { .. })
+    }
 }
 
 /// What the network operator approves: a release, and what of its network needs was read.
@@ -220,6 +237,9 @@ impl Override {
             Effect::Observe => {
                 w.array(1).uint(EFFECT_OBSERVE);
             }
+            Effect::ApproveFile { url, file } => {
+                encode_digest(w.array(3).uint(EFFECT_APPROVE_FILE).text(url), file);
+            }
             Effect::Approve(Approval { release, file }) => {
                 encode_digest(w.array(3).uint(EFFECT_APPROVE), release);
                 match file {
@@ -334,6 +354,7 @@ impl Effect {
                 Ok(Self::Class { class, members })
             }
             (EFFECT_OBSERVE, 1) => Ok(Self::Observe),
+            (EFFECT_APPROVE_FILE, 3) => Ok(Self::ApproveFile { url: text(reader)?, file: digest(reader)? }),
             (EFFECT_APPROVE, 3) => {
                 let release = digest(reader)?;
                 let file = if reader.is_null()? { None } else { Some(digest(reader)?) };
@@ -374,8 +395,8 @@ pub fn overlay<'a>(policy: &Policy, overrides: impl IntoIterator<Item = &'a Over
                     .flat_map(|entry| with_members(entry, class.as_deref(), members))
                     .collect();
             }
-            // They change no flow: one lets the release's own policy be applied, one chooses what becomes of the rest.
-            Effect::Approve(_) | Effect::Observe => {}
+            // They change no flow: some let the policy of a release or a file be applied, one chooses what becomes of the rest.
+            Effect::Approve(_) | Effect::ApproveFile { .. } | Effect::Observe => {}
         }
     }
     denied.append(&mut allowed);

@@ -186,6 +186,8 @@ codes! {
     MudSignerMismatch = "mud-signer-mismatch",
     /// The release declares no network needs, or the file that holds them is absent.
     MudMissing = "mud-missing",
+    /// The device announces a MUD URL that its release does not bind; it changes nothing.
+    MudUrlIgnored = "mud-url-ignored",
     /// The MUD file cannot be applied as it is.
     MudRefused = "mud-refused",
     /// The MUD file asks for so much that a person must approve it.

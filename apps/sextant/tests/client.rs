@@ -227,6 +227,62 @@ fn says_what_to_run_when_a_release_needs_approval_and_gives_the_approval() {
 }
 
 #[test]
+fn approves_a_file_that_no_release_binds() {
+    let desk = author_desk();
+    let url = "https://things.example/plug/v1.json";
+    let digest = "ab".repeat(32);
+    let common = "--key operator.key --author Nadia --reason 'Read it' --for 30d -o approval";
+    for (more, scope) in [
+        ("", trust::Scope::Site),
+        ("--device 02020000000001", trust::Scope::Device(vec![2, 2, 0, 0, 0, 0, 1])),
+        (
+            "--model https://things.example/plug/v0.json",
+            trust::Scope::Model("https://things.example/plug/v0.json".into()),
+        ),
+    ] {
+        desk.done(&format!("policy approve --mud-url {url} --mud-digest {digest} {more} {common}"));
+        let approval = desk.read("approval");
+        let message = cose::Sign1::decode(&approval).expect("a signature");
+        let content = trust::Override::decode(message.payload().expect("a payload")).expect("an override");
+        let trust::Effect::ApproveFile { url: said, file } = &content.effect else { panic!("{content:?}") };
+        assert_eq!((said.as_str(), file.as_bytes(), &content.scope), (url, [0xab; 32].as_slice(), &scope));
+    }
+    for wrong in [
+        format!("policy approve --mud-url {url} {common}"),
+        format!("policy approve --mud-url http://things.example/ --mud-digest {digest} {common}"),
+        format!("policy approve --mud-url {url} --mud-digest abab {common}"),
+        format!("policy approve 00 --mud-url {url} --mud-digest {digest} {common}"),
+        format!("policy approve {common}"),
+    ] {
+        assert_eq!(desk.run(&wrong).status, 2, "{wrong}");
+    }
+}
+
+#[test]
+fn lists_what_waits_of_devices_without_attestation_and_has_it_checked() {
+    let desk = Desk::new();
+    let models = r#"[{"gateway":"gw-1","url":"https://things.example/plug/v1.json","source":"announced","state":"waiting",
+        "offered":{"digest":"bb","reasons":[{"code":"mud-wider"}]},"next_check_ms":1800000000000,"devices":2}]"#;
+    let devices = r#"[{"gateway":"gw-1","ueid":"02020000000001","mac":"02:00:00:00:00:01","addresses":["10.77.0.11"],
+        "strength":"weak","access":"minimum","reasons":[{"code":"mud-missing"}]}]"#;
+    let server = Server::start(&desk, &[(200, models), (200, devices), (200, models), (202, "")]);
+    let shown = server.run(&desk, "network models").stdout;
+    assert!(shown.contains("waiting") && shown.contains("mud-wider") && shown.contains("gw-1"), "{shown}");
+    let shown = server.run(&desk, "network devices").stdout;
+    assert!(shown.contains("minimum") && shown.contains("mud-missing"), "{shown}");
+    let shown = server.run(&desk, "network approve-hint").stdout;
+    assert!(
+        shown.starts_with("sextant policy approve --mud-url 'https://things.example/plug/v1.json'"),
+        "{shown}"
+    );
+    assert_eq!(server.run(&desk, "network check https://things.example/plug/v1.json").status, 0);
+    let asked = server.asked();
+    assert_eq!(asked[0].line, "GET /api/v1/network/models HTTP/1.1");
+    assert_eq!(asked[3].line, "POST /api/v1/network/check HTTP/1.1");
+    assert_eq!(asked[3].body, br#"{"url":"https://things.example/plug/v1.json"}"#);
+}
+
+#[test]
 fn publishes_and_fetches_the_authorities() {
     let desk = author_desk();
     desk.done("authority new -o list");

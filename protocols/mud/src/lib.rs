@@ -63,7 +63,7 @@ mod url;
 pub use address::{Family, IpPrefix};
 pub use breadth::{APPROVAL_BREADTH, Breadth};
 pub use compile::{Compiled, compile};
-pub use decode::{Addresses, Context, MAX_ACES, MAX_ACLS, MAX_ENTRIES, MAX_NAMES, Parsed, parse};
+pub use decode::{Addresses, Context, Head, MAX_ACES, MAX_ACLS, MAX_ENTRIES, MAX_NAMES, Parsed, parse};
 pub use diff::{PolicyDiff, diff};
 pub use error::{Error, Limit, SchemaFault};
 pub use extensions::{

@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use crate::{Base64Url, FlowRecord, Reason, Restriction, Withheld};
+use crate::{Base64Url, FlowRecord, MudCheck, NetworkDevice, NetworkModel, Reason, Restriction, Withheld};
 
 /// What a gateway fetches. It verifies every object in it; what is not signed can only narrow.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,6 +15,9 @@ pub struct GatewayState {
     pub overrides: Vec<Base64Url>,
     /// Manifest digests of revoked releases, hexadecimal.
     pub revoked: Vec<String>,
+    /// MUD URLs that somebody wants checked: fetched sooner, and nothing else.
+    #[serde(default)]
+    pub checks: Vec<MudCheck>,
 }
 
 /// A release as a gateway gets it.
@@ -83,6 +86,12 @@ pub struct GatewayReport {
     /// Cuts that it withholds: the whole list.
     #[serde(default)]
     pub withheld: Vec<Withheld>,
+    /// MUD URLs of devices without attestation: the whole list, when it changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub models: Option<Vec<NetworkModel>>,
+    /// Devices without attestation: the whole list, when it changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unattested: Option<Vec<NetworkDevice>>,
 }
 
 /// How something stands at a gateway.

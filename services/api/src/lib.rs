@@ -16,6 +16,7 @@ mod flows;
 mod foreign;
 mod gateways;
 mod media;
+mod network;
 mod objects;
 mod reason;
 mod releases;
@@ -50,6 +51,10 @@ pub use gateways::{
 pub use media::{
     AUTHORITIES, CHALLENGE_SESSION, COSE, CSV, DISCOVERY, EVIDENCE, PROBLEM, PROVISIONING_SESSION,
     SUIT_ENVELOPE, SUIT_REPORT, VOUCHER,
+};
+pub use network::{
+    CheckMud, ModelState, MudCheck, NetworkAccess, NetworkDevice, NetworkFile, NetworkModel, OfGateway,
+    OfferedFile, Pointer,
 };
 pub use objects::{
     AuditLine, AuthoritiesVersion, AuthorityUpdate, DecisionBundle, NewToken, Override, Token,

@@ -23,6 +23,7 @@ pub mod hear;
 mod heard;
 mod hostapd;
 mod kernel;
+pub mod manager;
 mod netlink;
 mod nflog;
 mod nft;

@@ -3,7 +3,7 @@ use sqlx::{Row, sqlite::SqliteRow};
 
 use crate::{
     AuditEntry, Change, DeviceFlow, DeviceId, DnsUse, Error, FlowUse, Hold, ReleaseId, Store, Timestamp,
-    Withheld, alarms, device_flows, devices::release_column, dns_uses, flow_uses, holds::hold,
+    Told, Withheld, alarms, device_flows, devices::release_column, dns_uses, flow_uses, holds::hold, network,
     writer::Transaction,
 };
 
@@ -45,6 +45,10 @@ pub struct GatewayReport {
     pub status: Option<String>,
     /// Cuts that it withholds: the whole list.
     pub withheld: Vec<Withheld>,
+    /// MUD URLs of devices without attestation: the whole list, when it changed.
+    pub models: Option<Vec<Told<String>>>,
+    /// Devices without attestation: the whole list, when it changed.
+    pub unattested: Option<Vec<Told<DeviceId>>>,
 }
 
 /// A release whose policy stands ready on a gateway.
@@ -196,6 +200,12 @@ impl Store {
                     }
                     if let Some(status) = report.status {
                         stands(transaction, &gateway, status, at).await?;
+                    }
+                    if let Some(models) = report.models {
+                        network::put_models(transaction, &gateway, models, at).await?;
+                    }
+                    if let Some(devices) = report.unattested {
+                        network::put_devices(transaction, &gateway, devices, at).await?;
                     }
                     alarms::withheld(transaction, &gateway, &report.withheld, at).await
                 })

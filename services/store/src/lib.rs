@@ -23,6 +23,7 @@ mod foreign;
 mod gateways;
 mod holds;
 mod ids;
+mod network;
 mod objects;
 mod open;
 mod overrides;
@@ -58,6 +59,7 @@ pub use ids::{
     ActionId, AdvisoryId, CampaignId, DecisionId, DeviceId, EndorsementId, NotAnId, ReleaseId, ReportId,
     ResultId, ScanId, SessionId, Timestamp, VoucherId,
 };
+pub use network::Told;
 pub use objects::{Kind, NewObject, ObjectId, ObjectRecord};
 pub use open::Store;
 pub use overrides::Override;

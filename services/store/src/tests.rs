@@ -19,6 +19,7 @@ mod endorsements;
 mod flow_uses;
 mod foreign;
 mod holds;
+mod network;
 mod reports;
 mod scans;
 mod vouchers;

@@ -29,6 +29,8 @@ pub enum Change {
     Foreign(SessionId),
     /// An override.
     Override,
+    /// A MUD URL that gateways are to check.
+    Check,
     /// The list of authorities.
     Authorities,
     /// What evidence is judged by besides releases. It does not move the revision: what follows from it does.

@@ -7,7 +7,10 @@ use trust::{Bundle, Override, Policy, SignedOverride};
 use super::strangers;
 
 pub(super) fn mud(bytes: &[u8]) -> bool {
+    let head = mud::Head::read(bytes);
     let Ok(parsed) = mud::parse(bytes, &mud::Context::default()) else { return false };
+    let head = head.expect("what can be read has a beginning");
+    assert_eq!((&head.mud_url, head.signature_url()), (&parsed.file.mud_url, parsed.file.signature_url()));
     let compiled = mud::compile(&parsed.file);
     let _shown = (compiled.policy.breadth(), compiled.policy.encode_json());
     assert!(mud::diff(&compiled.policy, &compiled.policy).is_equal());

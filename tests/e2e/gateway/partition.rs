@@ -43,6 +43,7 @@ impl Fleet {
             keys: TrustAnchors::default(),
             broad_mud_approved: true,
             policy: trust::Policy::default(),
+            sources: gateway::manager::Sources::default(),
         };
         let mut state = State::new(anchors);
         let mut revision = 0;
@@ -56,8 +57,11 @@ impl Fleet {
             self.asked.fetch_add(1, Ordering::Relaxed);
             revision = answer.revision;
             state.take_in(&answer, NOW);
-            let ready: Vec<String> =
-                state.baselines(NOW).iter().map(|key| hex(key.release.as_bytes())).collect();
+            let ready: Vec<String> = state
+                .baselines(NOW)
+                .iter()
+                .map(|key| hex(key.release().expect("a release").as_bytes()))
+                .collect();
             let news = self.ready.lock().unwrap().insert(number, ready.clone()).as_ref() != Some(&ready);
             if news {
                 let staged =
@@ -151,6 +155,7 @@ fn gateways_that_lose_their_server_stay_as_they_are_and_catch_up_when_they_are_b
             ca: server.certificate().to_owned(),
             token_file,
             anchors: folder.path().to_owned(),
+            mud_sources: None,
             data: folder.path().to_owned(),
             lan: String::new(),
             wan: String::new(),

@@ -54,6 +54,7 @@ fn a_signed_override_is_believed_from_the_network_operator_only() {
         Effect::Observe,
         approve(None),
         approve(Some(digest("file"))),
+        Effect::ApproveFile { url: "https://maker.example/plug.json".into(), file: digest("file") },
     ] {
         for scope in
             [Scope::Site, Scope::Device(vec![1; 17]), Scope::Model("https://maker.example/cam.json".into())]

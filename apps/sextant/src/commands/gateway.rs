@@ -32,6 +32,9 @@ pub(crate) struct Gateway {
     /// Directory of this site's own anchors
     #[arg(long, value_name = "DIR")]
     anchors: PathBuf,
+    /// Settings of where MUD files of devices without attestation come from (TOML, docs/gateway.md)
+    #[arg(long, value_name = "FILE")]
+    mud_sources: Option<PathBuf>,
     /// Directory for what must survive a restart
     #[arg(long, value_name = "DIR")]
     data: PathBuf,
@@ -114,6 +117,7 @@ pub(crate) fn run(command: Gateway, _printer: &Printer) -> Result<Answer, Failur
         ca: command.ca,
         token_file: command.token_file,
         anchors: command.anchors,
+        mud_sources: command.mud_sources,
         data: command.data,
         lan: command.lan,
         wan: command.wan,

@@ -21,6 +21,7 @@ pub(crate) mod gateway;
 pub(crate) mod inspect;
 pub(crate) mod key;
 pub(crate) mod mud;
+pub(crate) mod network;
 pub(crate) mod objects;
 pub(crate) mod policy;
 pub(crate) mod quarantine;
@@ -105,6 +106,9 @@ pub(crate) enum Command {
     /// Roll releases out
     #[command(subcommand)]
     Campaign(campaign::Campaign),
+    /// See devices without attestation and their MUD files, and have files checked
+    #[command(subcommand)]
+    Network(network::Network),
     /// Write policies and override network policy
     #[command(subcommand)]
     Policy(policy::Policy),
@@ -156,6 +160,7 @@ pub(crate) fn run(command: Command, printer: &Printer) -> Result<Answer, Failure
         Command::Sbom(command) => sbom::run(command, printer),
         Command::Scan(command) => scan::run(command, printer),
         Command::Campaign(command) => campaign::run(command, printer),
+        Command::Network(command) => network::run(command, printer),
         Command::Policy(command) => policy::run(command, printer),
         Command::Rules(command) => rules::run(command, printer),
         Command::Deny(command) => deny::run(command, printer),

@@ -15,8 +15,11 @@ use cursor::{Field, Findings, Module, Object, Path};
 mod acl;
 mod cursor;
 mod extensions;
+mod head;
 mod matches;
 mod metadata;
+
+pub use head::Head;
 
 /// Access control lists in one file.
 pub const MAX_ACLS: usize = 64;

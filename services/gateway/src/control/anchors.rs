@@ -10,6 +10,7 @@ use trust::{Policy, ReleaseAnchors};
 use x509::Certificate;
 
 use super::StartError;
+use crate::manager::Sources;
 
 /// What the network operator put in place by hand. No server can change it.
 #[derive(Clone, Debug)]
@@ -22,6 +23,8 @@ pub struct Anchors {
     pub broad_mud_approved: bool,
     /// The rules that turn a result into access.
     pub policy: Policy,
+    /// Where MUD files come from besides releases, and which files wait for a person.
+    pub sources: Sources,
 }
 
 impl Anchors {
@@ -46,7 +49,13 @@ impl Anchors {
             None => default_policy(),
         };
         let broad_mud_approved = optional(directory, BROAD_APPROVED)?.is_some();
-        Ok(Self { releases: ReleaseAnchors { authorities, mud_issuers }, keys, broad_mud_approved, policy })
+        Ok(Self {
+            releases: ReleaseAnchors { authorities, mud_issuers },
+            keys,
+            broad_mud_approved,
+            policy,
+            sources: Sources::default(),
+        })
     }
 }
 

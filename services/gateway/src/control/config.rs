@@ -19,6 +19,8 @@ pub struct Config {
     pub token_file: PathBuf,
     /// Directory of the site's own anchors, see [`super::Anchors::load`].
     pub anchors: PathBuf,
+    /// Settings of where MUD files come from besides releases, see [`crate::manager::Sources::load`]; nowhere without it.
+    pub mud_sources: Option<PathBuf>,
     /// Directory of the journal.
     pub data: PathBuf,
     /// Interface behind which the devices are: a bridge whose ports are isolated.
@@ -108,7 +110,7 @@ pub enum StartError {
 
 impl StartError {
     /// For `map_err`: says what was being done.
-    pub(super) fn io(what: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
+    pub(crate) fn io(what: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::Io { what: what.into(), source }
     }
 }

@@ -11,16 +11,19 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use api::{Applied, Profile, Refused, Staged, Used, Withheld};
 use crypto::Digest;
-use mud::AceId;
+use mud::{AceId, MudUrl};
 use trust::{Access, Code, Reason, Violation};
 
 use super::admission::Door;
 use super::hex::{self, hex};
 use super::names;
 use super::outbox::{MAX_WAITING, Outbox};
-use super::state::{Assessment, Changed, Followed, PolicyKey, State, Target};
-use super::{Anchors, Attested, Journal, Saved, SavedName, SavedPolicy};
-use crate::{Binding, DeviceId, Enforcer, Error, Flow, Mac, Observer, PolicyId, Shared, Site, Wanted};
+use super::state::{Assessment, Changed, FilePolicy, Followed, PolicyKey, PolicySource, State, Target};
+use super::{Anchors, Attested, Journal, Saved, SavedFilePolicy, SavedName, SavedPolicy};
+use crate::manager::{Altered, Brought, Fault, Fetches, Order, Source, Told, Unattested};
+use crate::{
+    Binding, DeviceId, Enforcer, Error, Flow, Heard, Mac, Observer, PolicyId, Shared, Site, Strength, Wanted,
+};
 
 /// The one that knows, decides and has it enforced.
 pub struct Controller {
@@ -44,6 +47,10 @@ struct Inner {
     pending: BTreeSet<DeviceId>,
     /// What was last told about devices.
     told: BTreeMap<DeviceId, (Profile, Option<String>, Vec<Code>)>,
+    /// What was last told about devices without attestation.
+    told_unattested: Told,
+    /// What is told about them may be other than that.
+    retell: bool,
     /// Other policies may be needed than those in the kernel.
     restage: bool,
     due: Option<i64>,
@@ -64,7 +71,9 @@ impl Controller {
         outbox: Arc<Outbox>,
         now: i64,
     ) -> Result<Self, Error> {
-        let state = State::restore(anchors, &saved, now);
+        let mut state = State::restore(anchors, &saved, now);
+        let servers = site.management.iter().chain(&site.basics).map(|endpoint| endpoint.address);
+        state.reserve(site.own.iter().copied().chain(servers));
         wanted.names = names::wanted(&saved.names, now);
         let mut staged = BTreeMap::new();
         for (key, id) in saved.site.policies.iter().filter_map(policy) {
@@ -84,6 +93,8 @@ impl Controller {
             admitted: BTreeMap::new(),
             pending: BTreeSet::new(),
             told: BTreeMap::new(),
+            told_unattested: Told::default(),
+            retell: true,
             restage: true,
             due: None,
             overrides_due: None,
@@ -114,6 +125,17 @@ impl Controller {
         let outcome = act(&mut inner.state);
         self.settle(&mut inner, now);
         outcome
+    }
+
+    /// Takes what was heard on the LAN about a device that does not speak for itself. When this returns, the kernel has
+    /// followed.
+    pub fn heard(&self, heard: &Heard, now: i64) {
+        let mut inner = self.lock();
+        inner.state.heard(heard, now);
+        // Most of what is heard is not new.
+        if inner.state.has_news() {
+            self.settle(&mut inner, now);
+        }
     }
 
     /// Notes packets that a device sent and the kernel dropped. Those that its release asks for speak against nobody: they
@@ -216,7 +238,9 @@ impl Controller {
             let entries = inner.state.entries(key);
             for (start, flows) in starts {
                 let Some(AceId { acl, ace }) = entries.get(start).cloned() else { continue };
-                let manifest_digest = hex(key.release.as_bytes());
+                let Some(manifest_digest) = key.release().map(|release| hex(release.as_bytes())) else {
+                    continue;
+                };
                 self.outbox.used(Used { manifest_digest, acl, ace, flows, last_ms });
             }
         }
@@ -247,7 +271,8 @@ impl Controller {
         self.tell(inner, now);
         inner.overrides_due = inner.state.overrides_due(now);
         let others = inner.overrides_due.into_iter().chain(inner.state.follow_due());
-        inner.due = inner.assessed.values().filter_map(|made| made.due).chain(others).min();
+        let ends = inner.state.unattested_due(now);
+        inner.due = inner.assessed.values().filter_map(|made| made.due).chain(others).chain(ends).min();
         self.bell.notify_all();
     }
 
@@ -269,6 +294,20 @@ impl Controller {
         }
         for release in &changed.forgotten {
             self.journal.remove_release(&hex(release.as_bytes()))?;
+        }
+        for url in &changed.unattested.models {
+            if let Some(model) = inner.state.saved_model(url) {
+                self.journal.put_model(&model)?;
+            }
+        }
+        for mac in &changed.unattested.devices {
+            match inner.state.saved_resident(*mac) {
+                Some(resident) => self.journal.put_resident(&resident)?,
+                None => self.journal.remove_resident(&mac.to_string())?,
+            }
+        }
+        for url in &changed.unattested.forgotten {
+            self.journal.remove_model(url.as_str())?;
         }
         Ok(())
     }
@@ -363,17 +402,17 @@ impl Controller {
             match inner.state.program(&key) {
                 Ok(program) => match self.enforcer.with(|enforcer| enforcer.stage(program)) {
                     Ok(id) => {
-                        tracing::info!(release = %key.release, policy = %id, "policy staged");
+                        tracing::info!(source = %key.source, policy = %id, "policy staged");
                         inner.staged.insert(key, id);
                         new = true;
                     }
                     Err(error) => {
-                        tracing::error!(release = %key.release, %error, "a policy could not be staged");
+                        tracing::error!(source = %key.source, %error, "a policy could not be staged");
                         inner.trouble = true;
                     }
                 },
                 Err(reason) => {
-                    tracing::warn!(release = %key.release, %reason, "a policy cannot be enforced");
+                    tracing::warn!(source = %key.source, %reason, "a policy cannot be enforced");
                     inner.unfit.insert(key, reason);
                 }
             }
@@ -412,6 +451,14 @@ impl Controller {
     fn report(&self, inner: &mut Inner, device: &DeviceId) {
         if !inner.admitted.contains_key(device) {
             inner.told.remove(device);
+            // Devices without attestation come and go; what is not here needs no decision.
+            if inner.state.is_unattested(device).is_some() && inner.state.place(device).is_none() {
+                inner.assessed.remove(device);
+            }
+            return;
+        }
+        // Those are told as a list of their own.
+        if inner.state.is_unattested(device).is_some() {
             return;
         }
         let Some(policy) = self.enforcer.with(|enforcer| enforcer.policy_of(device)) else { return };
@@ -425,7 +472,7 @@ impl Controller {
             (_, Some((PolicyKey { access: Access::Observed, .. }, _))) => Profile::Observed,
             _ => Profile::Release,
         };
-        let digest = staged.map(|(key, _)| hex(key.release.as_bytes()));
+        let digest = staged.and_then(|(key, _)| key.release()).map(|release| hex(release.as_bytes()));
         let mut reasons = Vec::new();
         if let Some(made) = made {
             let withheld = made.reasons.iter().any(|reason| reason.code == Code::CutWithheld);
@@ -452,17 +499,21 @@ impl Controller {
     }
 
     /// Tells what stands ready and what is not believed.
-    fn tell(&self, inner: &Inner, now: i64) {
+    fn tell(&self, inner: &mut Inner, now: i64) {
         let mut staged: Vec<Staged> = Vec::new();
-        for key in inner.staged.keys() {
-            let manifest_digest = hex(key.release.as_bytes());
+        for release in inner.staged.keys().filter_map(PolicyKey::release) {
+            let manifest_digest = hex(release.as_bytes());
             if staged.last().is_none_or(|last| last.manifest_digest != manifest_digest) {
-                let mud_digest = inner.state.mud_digest(&key.release).map(|digest| hex(digest.as_bytes()));
+                let mud_digest = inner.state.mud_digest(release).map(|digest| hex(digest.as_bytes()));
                 staged.push(Staged { manifest_digest, mud_digest });
             }
         }
         let release = |digest: &Digest| format!("release:{}", hex(digest.as_bytes()));
-        let unfit = inner.unfit.iter().map(|(key, why)| (release(&key.release), reason(why)));
+        let object = |key: &PolicyKey| match &key.source {
+            PolicySource::Release(digest) => release(digest),
+            PolicySource::File(file) => format!("file:{}", hex(file.digest.as_bytes())),
+        };
+        let unfit = inner.unfit.iter().map(|(key, why)| (object(key), reason(why)));
         let waiting = inner.state.awaiting_approval(now).map(|(digest, why)| (release(digest), reason(&why)));
         let refused = inner.state.refused().iter().map(|(object, why)| (object.clone(), reason(why)));
         let refused = refused.chain(unfit).chain(waiting).map(|(object, reason)| Refused { object, reason });
@@ -475,6 +526,20 @@ impl Controller {
             raised_ms: spared.since.saturating_mul(1000),
         });
         self.outbox.withhold(withheld.take(MAX_WAITING).collect());
+        // Most changes are about attested devices. What the kernel did not take is told again when it does.
+        if !inner.retell {
+            return;
+        }
+        inner.retell = inner.trouble;
+        let assessed = |id: &DeviceId| {
+            let made = inner.assessed.get(id)?;
+            let policy = inner.policy(id);
+            let has = policy.is_some() && self.enforcer.with(|enforcer| enforcer.policy_of(id)) == policy;
+            Some((made.clone(), has))
+        };
+        let devices = inner.state.told_unattested(assessed, now);
+        let (models, devices) = inner.told_unattested.news(inner.state.told_models(now), devices);
+        self.outbox.unattested(models, devices);
     }
 }
 
@@ -488,19 +553,36 @@ impl Door for Controller {
     }
 }
 
+impl Fetches for Controller {
+    fn order(&self, now: i64) -> Option<Order> {
+        self.lock().state.order(now)
+    }
+
+    fn bring(&self, url: &MudUrl, source: &Source, outcome: Result<Brought, Fault>, jitter: u32, now: i64) {
+        self.update(now, |state| state.bring(url, source, outcome, jitter, now));
+    }
+}
+
 impl Inner {
     /// Decides again where something changed or came due.
     fn assess(&mut self, now: i64) -> Changed {
+        self.state.advance(now);
         let mut changed = self.state.take_changed();
         let due = self.assessed.iter().filter(|(_, made)| made.due.is_some_and(|due| due <= now));
         let mut again: BTreeSet<DeviceId> = due.map(|(device, _)| device.clone()).collect();
         again.extend(changed.devices.iter().chain(&changed.violating).cloned());
         if changed.everything {
-            again.extend(self.state.devices().cloned());
+            again.extend(self.state.devices());
         }
+        again.extend(changed.unattested.devices.iter().filter_map(|mac| Unattested::id(*mac)));
+        again.extend(self.state.having(&changed.unattested.models));
         self.restage |= changed.everything
             || !changed.forgotten.is_empty()
+            || !changed.unattested.models.is_empty()
             || self.overrides_due.is_some_and(|due| due <= now);
+        self.retell |= changed.everything
+            || changed.unattested != Altered::default()
+            || again.iter().any(|device| self.state.is_unattested(device).is_some());
         for device in again {
             let made = self.state.judge(&device, now);
             let before = self.assessed.get(&device);
@@ -518,7 +600,7 @@ impl Inner {
         let classes = self.assessed.get(device).and_then(|made| made.classes.clone());
         let before = || self.admitted.get(device).map(|binding| binding.classes.clone()).unwrap_or_default();
         let classes = classes.unwrap_or_else(before);
-        Some(Binding { device: device.clone(), mac, addresses: addresses.to_vec(), classes })
+        Some(Binding { device: device.clone(), mac, addresses, classes })
     }
 
     /// The policy decided for a device, if it stands ready.
@@ -574,15 +656,30 @@ fn reported(binding: &Binding) -> api::Binding {
 fn saved_policy(key: &PolicyKey, id: PolicyId) -> SavedPolicy {
     SavedPolicy {
         number: id.number(),
-        release: hex(key.release.as_bytes()),
+        release: key.release().map(|release| hex(release.as_bytes())).unwrap_or_default(),
+        file: match &key.source {
+            PolicySource::Release(_) => None,
+            PolicySource::File(file) => Some(SavedFilePolicy {
+                url: file.url.to_string(),
+                digest: hex(file.digest.as_bytes()),
+                strong: file.strength == Strength::Strong,
+            }),
+        },
         overrides: key.overrides.iter().map(|digest| hex(digest.as_bytes())).collect(),
         access: Some(key.access.as_str().to_owned()).filter(|_| key.access != Access::Release),
     }
 }
 
 fn policy(saved: &SavedPolicy) -> Option<(PolicyKey, PolicyId)> {
-    let release = hex::release(&saved.release)?;
+    let source = match &saved.file {
+        None => PolicySource::Release(hex::release(&saved.release)?),
+        Some(file) => PolicySource::File(FilePolicy {
+            url: MudUrl::parse(&file.url)?,
+            digest: hex::release(&file.digest)?,
+            strength: if file.strong { Strength::Strong } else { Strength::Weak },
+        }),
+    };
     let overrides = saved.overrides.iter().map(|text| hex::release(text)).collect::<Option<_>>()?;
     let access = saved.access.as_deref().map_or(Some(Access::Release), Access::from_text)?;
-    Some((PolicyKey { release, overrides, access }, PolicyId::staged(saved.number)?))
+    Some((PolicyKey { source, overrides, access }, PolicyId::staged(saved.number)?))
 }

@@ -3,7 +3,7 @@
 use crypto::{Digest, HashAlgorithm};
 
 /// Lower-case digits.
-pub(super) fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
@@ -17,7 +17,7 @@ pub(super) fn unhex(text: &str) -> Option<Vec<u8>> {
 }
 
 /// A manifest digest: releases are digested with SHA-256.
-pub(super) fn release(text: &str) -> Option<Digest> {
+pub(crate) fn release(text: &str) -> Option<Digest> {
     Digest::new(HashAlgorithm::Sha256, &unhex(text)?)
 }
 

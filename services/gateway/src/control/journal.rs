@@ -10,11 +10,14 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use api::Base64Url;
+use crypto::{Digest, HashAlgorithm};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::StartError;
 use super::answers::SavedAnswers;
+use super::hex::hex;
+use crate::manager::{SavedModel, SavedResident};
 
 /// A directory of small files.
 #[derive(Debug)]
@@ -35,6 +38,10 @@ pub struct Saved {
     pub names: Vec<SavedName>,
     /// What was answered by itself.
     pub answers: SavedAnswers,
+    /// Files of devices without attestation.
+    pub models: Vec<SavedModel>,
+    /// Devices without attestation.
+    pub residents: Vec<SavedResident>,
 }
 
 /// What is not about one device or release.
@@ -46,6 +53,12 @@ pub struct SavedSite {
     pub overrides: Vec<Base64Url>,
     /// Numbers of staged policies, by which the kernel knows them.
     pub policies: Vec<SavedPolicy>,
+    /// MAC addresses from which attested devices were admitted.
+    #[serde(default)]
+    pub attested: Vec<String>,
+    /// Manifest digests of releases whose files permitted no more than those before them, hexadecimal.
+    #[serde(default)]
+    pub accepted: Vec<String>,
 }
 
 /// A staged policy.
@@ -53,13 +66,27 @@ pub struct SavedSite {
 pub struct SavedPolicy {
     /// Its number.
     pub number: u32,
-    /// Manifest digest of its release, hexadecimal.
+    /// Manifest digest of its release, hexadecimal; empty for a file of devices without attestation.
     pub release: String,
+    /// The file, where it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<SavedFilePolicy>,
     /// Digests of its overrides, hexadecimal.
     pub overrides: Vec<String>,
     /// The word of its level; without one that of the release.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub access: Option<String>,
+}
+
+/// What a policy of devices without attestation is made of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavedFilePolicy {
+    /// MUD URL of the devices.
+    pub url: String,
+    /// SHA-256 of the file, hexadecimal.
+    pub digest: String,
+    /// Whether their URL is known strongly.
+    pub strong: bool,
 }
 
 /// An accepted release.
@@ -110,7 +137,7 @@ pub struct SavedName {
 impl Journal {
     /// Opens a directory, making it if need be, and reads what it holds.
     pub fn open(directory: &Path) -> Result<(Self, Saved), StartError> {
-        for sort in [DEVICES, RELEASES] {
+        for sort in [DEVICES, RELEASES, MODELS, RESIDENTS] {
             fs::create_dir_all(directory.join(sort)).map_err(StartError::io("making the journal"))?;
         }
         let journal = Self { directory: directory.to_owned() };
@@ -134,7 +161,8 @@ impl Journal {
         // Names that are lost are asked for again.
         let names = fs::read(directory.join(NAMES)).ok();
         let names = names.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
-        Ok((journal, Saved { site, releases, devices, names, answers }))
+        let (models, residents) = (journal.read_all(MODELS)?, journal.read_all(RESIDENTS)?);
+        Ok((journal, Saved { site, releases, devices, names, answers, models, residents }))
     }
 
     /// Saves what is not about one device or release.
@@ -164,7 +192,31 @@ impl Journal {
 
     /// Forgets a release.
     pub fn remove_release(&self, digest: &str) -> io::Result<()> {
-        match fs::remove_file(self.directory.join(object(RELEASES, digest))) {
+        self.remove(RELEASES, digest)
+    }
+
+    /// Saves the files of a URL.
+    pub fn put_model(&self, model: &SavedModel) -> io::Result<()> {
+        self.put(&object(MODELS, &name_of(&model.url)), model)
+    }
+
+    /// Forgets the files of a URL.
+    pub fn remove_model(&self, url: &str) -> io::Result<()> {
+        self.remove(MODELS, &name_of(url))
+    }
+
+    /// Saves a device without attestation.
+    pub fn put_resident(&self, resident: &SavedResident) -> io::Result<()> {
+        self.put(&object(RESIDENTS, &name_of(&resident.mac)), resident)
+    }
+
+    /// Forgets a device without attestation.
+    pub fn remove_resident(&self, mac: &str) -> io::Result<()> {
+        self.remove(RESIDENTS, &name_of(mac))
+    }
+
+    fn remove(&self, sort: &str, name: &str) -> io::Result<()> {
+        match fs::remove_file(self.directory.join(object(sort, name))) {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
             other => other,
         }
@@ -206,8 +258,15 @@ fn object(sort: &str, name: &str) -> PathBuf {
     Path::new(sort).join(format!("{name}.json"))
 }
 
+/// A name of digits for a text that somebody else chose.
+fn name_of(text: &str) -> String {
+    hex(Digest::of(HashAlgorithm::Sha256, text.as_bytes()).as_bytes())
+}
+
 const SITE: &str = "site.json";
 const ANSWERS: &str = "answers.json";
 const NAMES: &str = "names.json";
 const DEVICES: &str = "devices";
 const RELEASES: &str = "releases";
+const MODELS: &str = "models";
+const RESIDENTS: &str = "residents";

@@ -34,9 +34,12 @@ pub use anchors::Anchors;
 pub use client::{Client, ClientError};
 pub use config::{Config, EdgeConfig, StartError};
 pub use controller::Controller;
-pub use journal::{Journal, Saved, SavedDevice, SavedName, SavedPolicy, SavedRelease, SavedSite};
+pub(crate) use hex::{hex, release as unhex_digest};
+pub use journal::{
+    Journal, Saved, SavedDevice, SavedFilePolicy, SavedName, SavedPolicy, SavedRelease, SavedSite,
+};
 pub use nonce::Nonces;
 pub use outbox::{MAX_WAITING, Outbox};
 pub use run::{Gateway, run};
-pub use state::{Assessment, Changed, Followed, PolicyKey, State, Target};
+pub use state::{Assessment, Changed, FilePolicy, Followed, PolicyKey, PolicySource, State, Target};
 pub use verify::{ADMISSION_CONTEXT, Attested, Presented, attested, presented};

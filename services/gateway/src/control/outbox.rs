@@ -5,8 +5,8 @@ use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use api::{
-    Applied, Binding, DnsUse, FlowRecord, GatewayReport, GatewayStatus, Refused, Staged, Used, Violation,
-    Withheld,
+    Applied, Binding, DnsUse, FlowRecord, GatewayReport, GatewayStatus, NetworkDevice, NetworkModel, Refused,
+    Staged, Used, Violation, Withheld,
 };
 
 use super::State;
@@ -42,6 +42,8 @@ struct Waiting {
     dns: BTreeMap<String, DnsUse>,
     /// How the gateway stands, by what it is about.
     status: BTreeMap<&'static str, GatewayStatus>,
+    models: Option<Vec<NetworkModel>>,
+    unattested: Option<Vec<NetworkDevice>>,
 }
 
 /// Violations that count as one: the store keeps them apart by the same, with the time of the first. What a stranger sent
@@ -78,6 +80,15 @@ impl Outbox {
         self.with(|waiting| {
             waiting.due |= waiting.withheld != withheld;
             waiting.withheld = withheld;
+        });
+    }
+
+    /// Devices without attestation and the files of their URLs: whole lists, those that are not as they were told last.
+    pub fn unattested(&self, models: Option<Vec<NetworkModel>>, devices: Option<Vec<NetworkDevice>>) {
+        self.with(|waiting| {
+            waiting.due |= models.is_some() || devices.is_some();
+            waiting.models = models.or(waiting.models.take());
+            waiting.unattested = devices.or(waiting.unattested.take());
         });
     }
 
@@ -204,6 +215,7 @@ impl Outbox {
             && waiting.flows.is_empty();
         waiting.due = !left;
         let (staged, refused) = (waiting.staged.clone(), waiting.refused.clone());
+        let (models, unattested) = (waiting.models.take(), waiting.unattested.take());
         GatewayReport {
             gateway: gateway.to_owned(),
             staged,
@@ -216,6 +228,8 @@ impl Outbox {
             dns,
             status: waiting.status.values().cloned().collect(),
             withheld: waiting.withheld.clone(),
+            models,
+            unattested,
         }
     }
 
@@ -230,6 +244,8 @@ impl Outbox {
             for binding in report.bindings {
                 waiting.bindings.entry(binding.ueid.clone()).or_insert(binding);
             }
+            waiting.models = waiting.models.take().or(report.models);
+            waiting.unattested = waiting.unattested.take().or(report.unattested);
             report.used.into_iter().for_each(|used| waiting.add(used));
             report.flows.into_iter().for_each(|record| waiting.add_flow(record));
             report.dns.into_iter().for_each(|used| waiting.add_dns(used));

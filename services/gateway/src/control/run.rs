@@ -20,6 +20,7 @@ use super::outbox::{self, Outbox};
 use super::resolvers::Resolvers;
 use super::servers::Servers;
 use super::{Anchors, Client, Config, Journal, StartError, link, standing, traffic};
+use crate::manager::{Fetcher, Sources, SystemResolver, work};
 use crate::{
     AddressRange, Class, Conntrack, Endings, Endpoint, Event, Forwarder, Interface, Listener, Observer,
     Queue, Site, TlsMode, Upstream, Wanted, hear, watch, watch_handshakes,
@@ -46,7 +47,15 @@ impl Gateway {
     /// Starts a gateway. When this returns, the kernel enforces what the journal knows, whether or not there is a
     /// server.
     pub fn start(config: Config) -> Result<Self, StartError> {
-        let anchors = Anchors::load(&config.anchors)?;
+        let mut anchors = Anchors::load(&config.anchors)?;
+        let fetcher = match &config.mud_sources {
+            None => None,
+            Some(path) => {
+                anchors.sources = Sources::load(path)?;
+                let fetcher = Fetcher::new(&anchors.sources, SystemResolver)?;
+                Some((Arc::new(fetcher), Arc::new(anchors.sources.clone())))
+            }
+        };
         let client = Client::new(&config)?;
         let lan = Interface::new(&config.lan)?;
         let site = Place::of(&config, &lan)?;
@@ -82,6 +91,7 @@ impl Gateway {
         gateway.open_clock(lan, names)?;
         gateway.open_lookup(site.servers)?;
         gateway.open_edge(edge)?;
+        gateway.open_manager(fetcher)?;
         tracing::info!(lan = config.lan, wan = config.wan, "the gateway enforces");
         Ok(gateway)
     }
@@ -282,6 +292,25 @@ impl Gateway {
         })
     }
 
+    /// Brings MUD files for devices without attestation.
+    fn open_manager(&mut self, fetcher: Option<(Arc<Fetcher>, Arc<Sources>)>) -> Result<(), StartError> {
+        let Some((fetcher, sources)) = fetcher else { return Ok(()) };
+        for number in 0..FETCHERS {
+            let (stop, controller) = (Arc::clone(&self.stop), Arc::clone(&self.controller));
+            let (fetcher, sources) = (Arc::clone(&fetcher), Arc::clone(&sources));
+            self.spawn(&format!("mud-{number}"), move || {
+                let pause = |time| stop.wait(time);
+                work(controller.as_ref(), &fetcher, &sources, &stop.flag, (|| now_ms() / 1000, pause));
+            })?;
+        }
+        Ok(())
+    }
+
+    /// The controller, for whoever listens on the link.
+    pub fn controller(&self) -> &Arc<Controller> {
+        &self.controller
+    }
+
     /// Follows the server's name.
     fn open_lookup(&mut self, mut servers: Servers) -> Result<(), StartError> {
         if servers.name().is_none() {
@@ -418,7 +447,11 @@ fn note(
         Event::PrivateAnswer { device, name, address } => {
             tracing::warn!(device.id = %device, name, %address, "a public name with a private address was withheld");
         }
-        Event::Heard(heard) => following.heard(controller, &heard, now_ms() / 1000),
+        Event::Heard(heard) => {
+            let now = now_ms() / 1000;
+            following.heard(controller, &heard, now);
+            controller.heard(&heard, now);
+        }
         Event::Rebuilt { reason } => tracing::warn!(reason, "the packet filter was rebuilt"),
         Event::Overflow { packets } => tracing::warn!(packets, "dropped packets are missing from reports"),
     }
@@ -564,6 +597,8 @@ impl Stop {
     }
 }
 
+/// Files that are brought at the same time.
+const FETCHERS: usize = 4;
 /// Port of resolvers.
 const DNS: u16 = 53;
 const NTP: u16 = 123;

@@ -193,12 +193,12 @@ fn a_device_has_the_addresses_from_which_it_spoke() {
     let second: IpAddr = "2001:db8:77::1".parse().unwrap();
     assert_eq!(lobby.come(1, &result, address(1), NOW), None);
     assert_eq!(lobby.come(1, &result, second, NOW), None);
-    lobby.with(|state| assert_eq!(state.place(&id(1)).unwrap(), (mac(1), [address(1), second].as_slice())));
+    lobby.with(|state| assert_eq!(state.place(&id(1)).unwrap(), (mac(1), vec![address(1), second])));
 
     // From another interface nothing of this holds any more.
     assert_eq!(lobby.come(1, &result, address(4), NOW), None);
     lobby.with(|state| {
-        assert_eq!(state.place(&id(1)).unwrap(), (mac(4), [address(4)].as_slice()));
+        assert_eq!(state.place(&id(1)).unwrap(), (mac(4), vec![address(4)]));
         assert_eq!(state.holder(second), None);
     });
     assert_eq!(

@@ -3,6 +3,7 @@
 use api::{Base64Url, GatewayState};
 use crypto::{Digest, HashAlgorithm};
 use gateway::control::{Anchors, State, Target};
+use gateway::manager::{ApprovalRule, Sources};
 use trust::{Approval, Code, Effect, Override};
 
 use crate::site::{
@@ -136,8 +137,7 @@ fn an_approval_and_what_awaits_one_survive_the_process() {
             site: before.saved_site(),
             releases: changed.releases.iter().filter_map(|digest| before.saved_release(digest)).collect(),
             devices: changed.devices.iter().filter_map(|device| before.saved_device(device)).collect(),
-            names: vec![],
-            answers: Default::default(),
+            ..Default::default()
         };
         let mut after = State::restore(strict(), &saved, NOW);
         after.take_in(&said(&release, &[]), NOW);
@@ -152,4 +152,73 @@ fn a_site_may_apply_every_broad_file() {
     admit(&mut state, 1, &release, NOW);
     state.take_in(&said(&release, &[]), NOW);
     assert!(is_open(&state, &release, NOW));
+}
+
+/// A site at which releases that permit more than those before them wait.
+fn careful(approval: ApprovalRule) -> State {
+    State::new(Anchors { sources: Sources { approval, ..Sources::default() }, ..anchors() })
+}
+
+fn all_open(state: &State, releases: &[&Made]) -> Vec<bool> {
+    let open = state.baselines(NOW);
+    releases.iter().map(|release| open.contains(&release.key())).collect()
+}
+
+#[test]
+fn a_release_that_permits_more_than_the_one_before_waits_where_the_site_wants_it() {
+    let first = Parts::of("1.0.0", 1).made();
+    let same = Parts::of("1.1.0", 2).made();
+    let wider = Parts::of("1.2.0", 3).reaching("203.0.113.11", 443).made();
+    let after = Parts::of("1.3.0", 4).reaching("203.0.113.11", 443).made();
+    let releases = [&first, &same, &wider, &after];
+    for (rule, expected) in [
+        (ApprovalRule::Broad, [true, true, true, true]),
+        (ApprovalRule::Wider, [true, true, false, false]),
+        (ApprovalRule::Every, [false, false, false, false]),
+    ] {
+        let mut state = careful(rule);
+        state.take_in(&answer(&releases, vec![]), NOW);
+        assert_eq!(all_open(&state, &releases), expected, "{rule:?}");
+        let waiting: Vec<_> = state.awaiting_approval(NOW).map(|(_, why)| why.code).collect();
+        assert_eq!(waiting.len(), expected.iter().filter(|open| !**open).count());
+        assert!(waiting.iter().all(|code| *code == Code::MudNeedsApproval));
+    }
+    // A device that runs it reaches attestation and update only, until it is approved. What permits no more than an
+    // approved one needs no approval of its own.
+    let mut state = careful(ApprovalRule::Wider);
+    let result = Finding::good(1, &wider).signed();
+    let mut said = answer(&releases, vec![listed(1, Some(&result))]);
+    state.take_in(&said, NOW);
+    let made = state.assess(&id(1), NOW);
+    assert_eq!((made.target, made.reasons[0].code), (Target::UpdateOnly, Code::MudNeedsApproval));
+    let approved = approve(1, wider.digest);
+    said.overrides = vec![Base64Url(approved.sign(&key(OPERATOR)))];
+    state.take_in(&said, NOW);
+    assert!(is_wide(&state.assess(&id(1), NOW)));
+    assert_eq!(all_open(&state, &releases), [true; 4]);
+    let after_end = state.baselines(approved.expires);
+    assert!(!after_end.contains(&wider.key()) && !after_end.contains(&after.key()));
+    assert!(!is_wide(&state.assess(&id(1), approved.expires)));
+}
+
+#[test]
+fn a_server_that_hides_the_release_before_opens_nothing_by_it() {
+    let first = Parts::of("1.0.0", 1).made();
+    let wider = Parts::of("1.2.0", 3).reaching("203.0.113.11", 443).made();
+    let mut state = careful(ApprovalRule::Wider);
+    state.take_in(&answer(&[&first], vec![]), NOW);
+    state.take_in(&answer(&[], vec![]), NOW);
+    state.take_in(&answer(&[&wider], vec![]), NOW);
+    assert_eq!(all_open(&state, &[&wider]), [false]);
+    // Over a restart too.
+    let changed = state.take_changed();
+    let saved = gateway::control::Saved {
+        site: state.saved_site(),
+        releases: changed.releases.iter().filter_map(|digest| state.saved_release(digest)).collect(),
+        ..Default::default()
+    };
+    let sources = Sources { approval: ApprovalRule::Wider, ..Sources::default() };
+    let mut again = State::restore(Anchors { sources, ..anchors() }, &saved, NOW);
+    again.take_in(&answer(&[&wider], vec![]), NOW);
+    assert_eq!(all_open(&again, &[&first, &wider]), [true, false]);
 }

@@ -96,7 +96,7 @@ fn what_was_heard_ends_and_survives_a_restart_until_then() {
     assert_eq!((after.outlived(NOW + 100), after.follow_due()), (vec![], Some(NOW + 200)));
     assert!(!after.release(mac(2), address(3)), "nobody gives back what another has");
     assert!(after.release(mac(1), address(3)));
-    assert_eq!((after.holder(address(3)), after.place(&id(1)).unwrap().1), (None, &[address(1)][..]));
+    assert_eq!((after.holder(address(3)), after.place(&id(1)).unwrap().1), (None, vec![address(1)]));
 }
 
 /// Policies of the elements of one device map that name an address.

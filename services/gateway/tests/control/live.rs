@@ -39,6 +39,7 @@ pub(crate) fn config(directory: &Path) -> Config {
         ca: directory.join("ca.pem"),
         token_file: directory.join("token"),
         anchors: anchors_directory,
+        mud_sources: Some(directory.join("sources.toml")).filter(|path| path.exists()),
         data: directory.join("data"),
         lan: "lan0".into(),
         wan: "wan0".into(),
@@ -348,10 +349,10 @@ fn killed_at_any_moment_a_gateway_goes_on_where_it_was() {
 }
 
 /// This test program again, as a gateway of its own in a namespace. It is killed when dropped.
-struct Process(Child);
+pub(crate) struct Process(Child);
 
 impl Process {
-    fn start(space: &Namespace, directory: &Path) -> Self {
+    pub(crate) fn start(space: &Namespace, directory: &Path) -> Self {
         let mut command = Command::new("ip");
         command.args(["netns", "exec", space.name()]).arg(std::env::current_exe().unwrap());
         command.args(["--exact", "live::gateway_process"]).env(DIRECTORY, directory);

@@ -3,9 +3,13 @@
 extern crate sextant_gateway as gateway;
 
 mod admission;
+mod announced;
+mod announced_live;
+mod announced_restart;
 mod approvals;
 mod cap;
 mod edge;
+mod fetching;
 mod follow;
 #[allow(dead_code, reason = "shared with the tests of the enforcement half")]
 #[path = "../kernel/frames.rs"]
@@ -16,6 +20,7 @@ mod handshakes;
 mod lab;
 mod levels;
 mod live;
+mod maker;
 mod overrides;
 mod releases;
 mod restart;
@@ -23,3 +28,5 @@ mod results;
 mod server;
 mod site;
 mod standing;
+mod vectors;
+mod web;

@@ -135,7 +135,7 @@ fn an_override_survives_an_update_and_opens_nothing_in_quarantine() {
     next.overrides = vec![Base64Url(allow)];
     state.take_in(&next, NOW + 1);
     let Target::Release(key) = state.assess(&id(1), NOW + 1).target else { panic!("trusted") };
-    assert_eq!((key.release, key.overrides.len()), (two.digest, 1));
+    assert_eq!((key.release(), key.overrides.len()), (Some(&two.digest), 1));
 
     let bad = Finding::bad(1).at(NOW + 2).signed();
     next.devices = vec![listed(1, Some(&bad))];

@@ -57,7 +57,7 @@ fn a_restart_decides_as_before() {
         assert_eq!(after.baselines(now), before.baselines(now));
     }
     assert!(is_wide(&after.assess(&id(1), NOW + 2)) && !is_wide(&after.assess(&id(2), NOW + 2)));
-    assert_eq!(after.place(&id(1)).unwrap(), (mac(1), [address(1)].as_slice()));
+    assert_eq!(after.place(&id(1)).unwrap(), (mac(1), vec![address(1)]));
     assert_eq!(after.holder(address(2)), Some(&id(2)));
 
     // The key stays pinned, and what was revoked stays revoked.
@@ -66,7 +66,7 @@ fn a_restart_decides_as_before() {
     let shown = gateway::control::attested(&cloned, &after.anchors().keys, NOW + 3).unwrap();
     assert!(after.admit(shown, mac(3), address(3), NOW + 3).is_err());
     after.take_in(&answer(&[&revoked], vec![]), NOW + 3);
-    assert!(after.baselines(NOW + 3).iter().all(|key| key.release != revoked.digest));
+    assert!(after.baselines(NOW + 3).iter().all(|key| key.release() != Some(&revoked.digest)));
 }
 
 #[test]
@@ -124,6 +124,7 @@ fn what_was_being_written_when_the_process_ended_does_not_count() {
     site.policies = vec![SavedPolicy {
         number: 16,
         release: text(release.digest.as_bytes()),
+        file: None,
         overrides: vec![],
         access: None,
     }];

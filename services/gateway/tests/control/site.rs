@@ -9,7 +9,8 @@ use coswid::VersionScheme;
 use crypto::{Digest, SignatureAlgorithm, SigningKey};
 use eat::{Appraisal, AttestationResult, Category, TrustVector, Ueid, VerifierId};
 use gateway::DeviceId;
-use gateway::control::{ADMISSION_CONTEXT, Anchors, Assessment, PolicyKey, State, Target};
+use gateway::control::{ADMISSION_CONTEXT, Anchors, Assessment, PolicyKey, PolicySource, State, Target};
+use gateway::manager::Sources;
 use suit::{Authority, AuthorityList, ComponentId, Role};
 use trust::{
     Access, Code, DraftImage, DraftMud, Effect, Override, Policy, Release, ReleaseAnchors, ReleaseDraft,
@@ -62,6 +63,7 @@ pub(crate) fn anchors() -> Anchors {
         keys: TrustAnchors::new(vec![anchor(VERIFIER, Purpose::Result), anchor(OPERATOR, Purpose::Override)]),
         broad_mud_approved: true,
         policy: Policy { result_lifetime: 24 * 3600, ..Policy::default() },
+        sources: Sources::default(),
     }
 }
 
@@ -182,7 +184,11 @@ impl Made {
     }
 
     pub(crate) fn key(&self) -> PolicyKey {
-        PolicyKey { release: self.digest, overrides: [].into(), access: Access::Release }
+        PolicyKey {
+            source: PolicySource::Release(self.digest),
+            overrides: [].into(),
+            access: Access::Release,
+        }
     }
 }
 
@@ -265,6 +271,7 @@ pub(crate) fn answer(releases: &[&Made], devices: Vec<GatewayDevice>) -> Gateway
         devices,
         overrides: vec![],
         revoked: vec![],
+        checks: vec![],
     }
 }
 

@@ -9,7 +9,7 @@ use store::{
 use crate::app::{
     App, Failure,
     holds::{restriction, word},
-    reasons, rfc3339,
+    network, reasons, rfc3339,
 };
 
 /// The longest a gateway may ask to wait.
@@ -151,6 +151,7 @@ impl App {
             devices,
             overrides: overrides.into_iter().map(|overlay| Base64Url(overlay.bytes)).collect(),
             revoked: revoked.map(|entry| entry.record.id.to_string()).collect(),
+            checks: self.mud_checks().await?,
         })
     }
 }
@@ -229,6 +230,8 @@ fn read_report(report: api::GatewayReport) -> Result<GatewayReport, Failure> {
         report.dns.len(),
         report.status.len(),
         report.withheld.len(),
+        report.models.as_ref().map_or(0, Vec::len),
+        report.unattested.as_ref().map_or(0, Vec::len),
     ];
     if counts.into_iter().any(|count| count > MAX_ENTRIES) {
         return Err(Failure::Malformed(format!("a report has at most {MAX_ENTRIES} entries of a kind")));
@@ -351,6 +354,11 @@ fn read_report(report: api::GatewayReport) -> Result<GatewayReport, Failure> {
         used: used.collect::<Result<_, Failure>>()?,
         flows: flows.collect::<Result<_, Failure>>()?,
         withheld: withheld.collect::<Result<_, Failure>>()?,
+        models: report.models.map(|models| models.into_iter().map(network::model).collect()).transpose()?,
+        unattested: report
+            .unattested
+            .map(|devices| devices.into_iter().map(network::device).collect())
+            .transpose()?,
     })
 }
 

@@ -28,6 +28,7 @@ mod foreign_views;
 pub(crate) mod gateways;
 pub(crate) mod holds;
 pub(crate) mod limiter;
+pub(crate) mod network;
 pub(crate) mod objects;
 pub(crate) mod overrides;
 mod reappraisal;

@@ -36,6 +36,7 @@ impl App {
             .any(|earlier| earlier.id == content.id && earlier.effect == Effect::Observe);
         let scope = match (&content.effect, &content.scope) {
             (Effect::Approve(approval), _) => format!("release:{}", hex(approval.release.as_bytes())),
+            (Effect::ApproveFile { url, .. }, Scope::Site) => format!("file:{url}"),
             (_, Scope::Site) => "site".to_owned(),
             (_, Scope::Device(ueid)) => format!("device:{}", hex(ueid)),
             (_, Scope::Model(url)) => format!("model:{url}"),
@@ -163,6 +164,8 @@ pub(crate) fn overlays(
     let digest = running.map(Release::manifest_digest);
     let touches = |word: &&SignedOverride| match (&word.content().effect, &word.content().scope) {
         (Effect::Approve(approval), _) => digest == Some(approval.release),
+        // It is about files that no release binds.
+        (Effect::ApproveFile { .. }, _) => false,
         (_, Scope::Site) => true,
         (_, Scope::Device(ueid)) => ueid == device.id.as_bytes(),
         (_, Scope::Model(model)) => url == Some(model),

@@ -59,6 +59,7 @@ fn describe(change: &Change) -> Event {
         Change::Gateway(name) => ("gateway", name.clone()),
         Change::Foreign(id) => ("foreign", id.to_string()),
         Change::Override => ("override", String::new()),
+        Change::Check => ("check", String::new()),
         Change::Advisories => ("advisories", String::new()),
         Change::Authorities => ("authorities", String::new()),
         Change::Criteria => ("criteria", String::new()),

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use api::Page;
+use api::{NetworkDevice, NetworkModel, OfGateway, Page};
 use axum::{
     Extension, Json, Router,
     extract::{Path, Query, Request, State},
@@ -23,7 +23,7 @@ const MAX_LIST: usize = 16 << 20;
 /// Longest envelope in bytes.
 const MAX_ENVELOPE: usize = 64 << 20;
 /// Longest report of a gateway in bytes.
-const MAX_REPORT: usize = 4 << 20;
+const MAX_REPORT: usize = 16 << 20;
 /// Longest other body in bytes.
 const MAX_SMALL: usize = 64 << 10;
 /// How long a gateway waits for news when it does not say.
@@ -50,6 +50,9 @@ pub(crate) fn routes() -> Router<Shared> {
         .route("/api/v1/campaigns/{id}", get(campaign))
         .route("/api/v1/campaigns/{id}/{verb}", post(steer))
         .route("/api/v1/gateways", get(gateways))
+        .route("/api/v1/network/models", get(network_models))
+        .route("/api/v1/network/devices", get(network_devices))
+        .route("/api/v1/network/check", post(check_mud))
         .route("/api/v1/gateway/state", get(gateway_state))
         .route("/api/v1/gateway/report", post(gateway_report))
 }
@@ -282,6 +285,24 @@ async fn steer(
 
 async fn gateways(State(app): State<Shared>) -> Answer<Json<Vec<api::Gateway>>> {
     Ok(Json(app.gateways().await?))
+}
+
+async fn network_models(State(app): State<Shared>) -> Answer<Json<Vec<OfGateway<NetworkModel>>>> {
+    Ok(Json(app.network_models().await?))
+}
+
+async fn network_devices(State(app): State<Shared>) -> Answer<Json<Vec<OfGateway<NetworkDevice>>>> {
+    Ok(Json(app.network_devices().await?))
+}
+
+async fn check_mud(
+    State(app): State<Shared>,
+    Extension(who): Extension<Principal>,
+    request: Request,
+) -> Answer<StatusCode> {
+    let check: api::CheckMud = request::json(&app, request, MAX_SMALL).await?;
+    app.check_mud(&check.url, &who.label).await?;
+    Ok(StatusCode::ACCEPTED)
 }
 
 async fn gateway_state(

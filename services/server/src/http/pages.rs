@@ -44,6 +44,7 @@ pub(crate) fn routes() -> Router<Shared> {
         .route("/devices/{id}/{part}", get(device_part).post(act))
         .route("/attestation", get(results))
         .route("/attestation/results/{session}", get(result))
+        .route("/network", get(network))
         .route("/events", get(live::events))
         .route("/login", get(login).post(sign_in))
         .route("/logout", post(sign_out))
@@ -53,8 +54,10 @@ pub(crate) fn routes() -> Router<Shared> {
 
 /// Whether a path is one for people: then its failures are pages too, and a cookie may change things through forms.
 pub(crate) fn is_page(path: &str) -> bool {
-    matches!(path, "/" | "/devices" | "/attestation" | "/events" | "/login" | "/logout" | "/welcome")
-        || path.starts_with("/devices/")
+    matches!(
+        path,
+        "/" | "/devices" | "/attestation" | "/network" | "/events" | "/login" | "/logout" | "/welcome"
+    ) || path.starts_with("/devices/")
         || path.starts_with("/attestation/")
 }
 
@@ -142,6 +145,15 @@ async fn result(
     let visitor = visitor(&app, &who, &headers);
     let view = views::result(&app, &visitor, &session).await;
     page(&app, "/attestation", view.map(|view| pages::attestation::page(&view)))
+}
+
+async fn network(
+    State(app): State<Shared>,
+    Extension(who): Extension<Principal>,
+    headers: HeaderMap,
+) -> Response {
+    let visitor = visitor(&app, &who, &headers);
+    page(&app, "/network", views::network(&app, &visitor).await.map(|view| pages::network::page(&view)))
 }
 
 /// The parts of a device page are places on it until they have pages of their own; risky actions ask first.

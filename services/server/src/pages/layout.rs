@@ -12,6 +12,7 @@ const NAVIGATION: &[(Section, Option<&str>, &str, &str, &str)] = &[
     (Section::Overview, None, "Overview", "/", "o"),
     (Section::Devices, Some("Fleet"), "Devices", "/devices", "d"),
     (Section::Attestation, None, "Attestation", "/attestation", "e"),
+    (Section::Network, Some("Network"), "Network", "/network", "n"),
 ];
 
 /// The symbols that `use` elements refer to. A constant of this program, so it needs no escaping.

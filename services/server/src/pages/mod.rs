@@ -11,6 +11,7 @@ pub mod attestation;
 pub mod device;
 pub mod devices;
 pub mod entry;
+pub mod network;
 pub mod overview;
 
 mod arc;

@@ -2,6 +2,7 @@
 
 mod attestation;
 mod device;
+mod network;
 
 use crate::pages::{
     view::{
@@ -15,6 +16,7 @@ use crate::pages::{
 
 pub(crate) use attestation::{altered_result, result, results};
 pub(crate) use device::{device, new_device};
+pub(crate) use network::{empty_network, network};
 
 /// 2026-11-23T14:12:36Z
 pub(crate) const NOW: Micros = 1_795_443_156 * SECOND;

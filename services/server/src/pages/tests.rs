@@ -2,7 +2,7 @@ use std::collections::HashMap;
 
 use super::{
     assets::{self, ASSETS},
-    attestation, device, devices, entry, overview, sample, swap,
+    attestation, device, devices, entry, network, overview, sample, swap,
     view::{Fleet, Href, OverviewBody, Posture, Text},
 };
 
@@ -22,6 +22,8 @@ fn pages() -> Vec<(String, String)> {
         ("results-none", attestation::list_page(&sample::results(0))),
         ("result", attestation::page(&sample::result())),
         ("result-altered", attestation::page(&sample::altered_result())),
+        ("network", network::page(&sample::network())),
+        ("network-none", network::page(&sample::empty_network())),
         ("login", entry::login(&sample::login())),
         ("welcome", entry::welcome(&sample::welcome(true))),
         ("welcome-used", entry::welcome(&sample::welcome(false))),

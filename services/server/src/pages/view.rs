@@ -4,6 +4,7 @@
 
 mod attestation;
 mod device;
+mod network;
 mod overview;
 mod text;
 
@@ -12,6 +13,7 @@ pub use device::{
     ChainBox, ChainOutcome, Comparison, ComponentRow, Components, DevicePage, Dot, Evidence, EvidenceNode,
     Flow, FlowState, Flows, Question, QuestionCard, TimelineEntry, TrustChain, Why,
 };
+pub use network::{NetworkDeviceRow, NetworkModelRow, NetworkPage, WaitingFile};
 pub use overview::{
     Attention, Campaign, Cell, CellState, DeviceList, DeviceRow, EmptyFleet, Filter, FilterError, FirstStep,
     Fleet, ModelRow, Overview, OverviewBody, PostureCounts, SavedView, Wave, WaveBody,
@@ -118,6 +120,8 @@ pub enum Section {
     Devices,
     /// `/attestation` and the pages of results.
     Attestation,
+    /// `/network`
+    Network,
 }
 
 /// A link in running text or beside a heading.

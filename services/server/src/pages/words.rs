@@ -1,10 +1,12 @@
 //! The words of the house: one sentence a reason code, the same on the page, on the command line and in the record.
 
+mod network;
 mod numbers;
 mod reasons;
 
 use super::view::{DigestChip, Sentence, Text, Tone};
 
+use network::NETWORK;
 use reasons::REASONS;
 
 pub use numbers::{Micros, age, bytes, clock, clock_fine, count, date, ratio, span};
@@ -12,7 +14,7 @@ pub use numbers::{Micros, age, bytes, clock, clock_fine, count, date, ratio, spa
 /// The sentence of a reason, from its code and details as they came from whoever gave it.
 pub fn reason<'a>(now: Micros, code: &str, detail: impl IntoIterator<Item = (&'a str, &'a str)>) -> Sentence {
     let detail: Vec<_> = detail.into_iter().collect();
-    let said = REASONS.iter().find(|(known, _)| *known == code).and_then(|(_, sentences)| {
+    let said = REASONS.iter().chain(NETWORK).find(|(known, _)| *known == code).and_then(|(_, sentences)| {
         sentences.iter().find_map(|template| fill(template, |name| value(now, name, &detail)))
     });
     said.unwrap_or_else(|| bare(code, &detail))

@@ -389,6 +389,7 @@ pub(crate) fn tree(content: &Override) -> Map {
             format!("class {}: {members}", class.as_deref().unwrap_or(MY_CONTROLLER))
         }
         Effect::Observe => "observe: what the release does not declare passes and is told".to_owned(),
+        Effect::ApproveFile { url, file } => format!("approve MUD file {file} of {url}"),
         Effect::Approve(Approval { release, file }) => {
             let file = file.map_or_else(|| "any MUD file".to_owned(), |file| format!("MUD file {file}"));
             format!("approve release {release} with {file}")

@@ -1,32 +1,72 @@
 //! From what is known to what a device may reach, and by which policy.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use crypto::Digest;
-use mud::{AceId, Verdict};
+use mud::{AceId, MudUrl, Verdict};
 use trust::{
     Access, Code, Decision, Effect, Hold, Inputs, OVERRIDE_LIST, OverlayInForce, Override, Reason,
     ReleaseStanding, Restriction, Standing, decide, overlay,
 };
 
-use super::{Device, Known, State};
-use crate::{Class, DeviceId, Lowered, Program, lower};
+use super::{Device, State};
+use crate::{Class, DeviceId, Lowered, Program, Strength, lower};
 
 /// The name of a policy: what it is made of.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PolicyKey {
-    /// Manifest digest of the release whose needs it holds.
-    pub release: Digest,
+    /// Whose needs it holds.
+    pub source: PolicySource,
     /// Digests of the signed overrides that it is under.
     pub overrides: BTreeSet<Digest>,
     /// At which level it is applied: [`Access::Restricted`], [`Access::Release`] or [`Access::Observed`].
     pub access: Access,
 }
 
+/// Where the needs in a policy are from.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum PolicySource {
+    /// A release, by its manifest digest.
+    Release(Digest),
+    /// A file for devices without attestation.
+    File(FilePolicy),
+}
+
+/// A file as it counts for some devices without attestation.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FilePolicy {
+    /// Their MUD URL.
+    pub url: MudUrl,
+    /// SHA-256 of the file.
+    pub digest: Digest,
+    /// How their URL is known. Devices of different strength never share a policy (threat N16).
+    pub strength: Strength,
+}
+
+impl PolicyKey {
+    /// The release whose needs it holds.
+    pub fn release(&self) -> Option<&Digest> {
+        match &self.source {
+            PolicySource::Release(release) => Some(release),
+            PolicySource::File(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for PolicySource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Release(release) => write!(f, "release {release}"),
+            Self::File(file) => write!(f, "file {} of {}", file.digest, file.url),
+        }
+    }
+}
+
 /// What a device may reach.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
-    /// What its release declares, or what the level of the key makes of it.
+    /// What its release declares, or what the level of the key makes of it; its file where it does not attest.
     Release(PolicyKey),
     /// Attestation, update and what they need.
     UpdateOnly,
@@ -55,10 +95,25 @@ pub struct Assessment {
     pub due: Option<i64>,
 }
 
+impl Assessment {
+    /// One against which nothing stands.
+    pub(super) fn of(target: Target) -> Self {
+        Self {
+            target,
+            cut: false,
+            violating: false,
+            reasons: Vec::new(),
+            release: None,
+            classes: None,
+            due: None,
+        }
+    }
+}
+
 impl State {
     /// Every device that is known.
-    pub fn devices(&self) -> impl Iterator<Item = &DeviceId> {
-        self.devices.keys()
+    pub fn devices(&self) -> impl Iterator<Item = DeviceId> {
+        self.devices.keys().cloned().chain(self.unattested_devices())
     }
 
     /// Decides about a device, and counts it where that cuts it for violations. Where so many of its model were cut within
@@ -108,6 +163,9 @@ impl State {
 
     /// Decides about a device: its result, release, overrides and block, and the time.
     pub fn assess(&self, id: &DeviceId, now: i64) -> Assessment {
+        if let Some(mac) = self.is_unattested(id) {
+            return self.assess_unattested(id, mac, now);
+        }
         let nobody = Device::default();
         let device = self.devices.get(id).unwrap_or(&nobody);
         let outcome = device.result.as_ref().map(|result| &result.outcome);
@@ -116,7 +174,8 @@ impl State {
         let standings: Vec<ReleaseStanding> = known
             .map(|known| {
                 let standing = self.standing(&known.release.manifest_digest());
-                ReleaseStanding::of(&known.release, standing, self.anchors.broad_mud_approved)
+                let standing = ReleaseStanding::of(&known.release, standing, self.anchors.broad_mud_approved);
+                self.with_approval(standing, known, now)
             })
             .into_iter()
             .collect();
@@ -156,7 +215,7 @@ impl State {
             (Access::Blocked, _) => Target::Blocked,
             (Access::Restricted | Access::Release | Access::Observed, Some(release)) if device.in_service => {
                 let overrides = self.in_force(id.as_bytes(), url, now);
-                Target::Release(PolicyKey { release, overrides, access })
+                Target::Release(PolicyKey { source: PolicySource::Release(release), overrides, access })
             }
             _ => Target::UpdateOnly,
         };
@@ -169,7 +228,7 @@ impl State {
         let release = self.devices.get(id)?.result.as_ref()?.outcome.release?;
         let url = self.releases.get(&release)?.subject.as_ref()?.url.as_str();
         let overrides = self.in_force(id.as_bytes(), Some(url), now);
-        Some(PolicyKey { release, overrides, access: Access::Release })
+        Some(PolicyKey { source: PolicySource::Release(release), overrides, access: Access::Release })
     }
 
     /// The policies that stand ready before any device has them: each release that is neither revoked nor awaits an
@@ -182,7 +241,7 @@ impl State {
                 let url = known.subject.as_ref()?.url.as_str();
                 // No device has an empty UEID.
                 let overrides = self.in_force(&[], Some(url), now);
-                Some(PolicyKey { release: *digest, overrides, access: Access::Release })
+                Some(PolicyKey { source: PolicySource::Release(*digest), overrides, access: Access::Release })
             })
             .collect()
     }
@@ -206,7 +265,7 @@ impl State {
     pub fn program(&self, key: &PolicyKey) -> Result<Program, Reason> {
         let (_, lowered) = self.lowered(key)?;
         if !lowered.left_out.is_empty() {
-            tracing::warn!(release = %key.release, entries = lowered.left_out.len(), "entries cannot be enforced and stay closed");
+            tracing::warn!(source = %key.source, entries = lowered.left_out.len(), "entries cannot be enforced and stay closed");
         }
         Ok(lowered.program)
     }
@@ -219,9 +278,15 @@ impl State {
     }
 
     fn lowered(&self, key: &PolicyKey) -> Result<(mud::Policy, Lowered), Reason> {
-        let known = self.releases.get(&key.release).ok_or(Reason::new(Code::NoReference))?;
-        let (Some(needs), Some(subject)) = (known.release.network_needs(), &known.subject) else {
-            return Err(Reason::new(Code::MudMissing).with("version", known.release.version()));
+        let (needs, subject) = match &key.source {
+            PolicySource::Release(release) => {
+                let known = self.releases.get(release).ok_or(Reason::new(Code::NoReference))?;
+                let (Some(needs), Some(subject)) = (known.release.network_needs(), &known.subject) else {
+                    return Err(Reason::new(Code::MudMissing).with("version", known.release.version()));
+                };
+                (needs.policy.clone(), subject.clone())
+            }
+            PolicySource::File(file) => self.granted(file).ok_or(Reason::new(Code::MudMissing))?,
         };
         let chosen: Vec<&Override> = self
             .overrides
@@ -233,26 +298,19 @@ impl State {
             // Without one of its overrides it would be another policy, perhaps a wider one.
             return Err(Reason::new(Code::OverrideRefused).with("error", "an override of the policy is gone"));
         }
-        let mut policy = overlay(&needs.policy, chosen);
+        let mut policy = overlay(&needs, chosen);
         let refused = |error: crate::Error| Reason::new(Code::MudRefused).with("error", error);
         let lowered = match key.access {
             Access::Observed => {
                 // What the file denies passes as all that it does not mention; what the operator denies does not.
                 let by_operator = |entry: &mud::Entry| entry.ace.acl == OVERRIDE_LIST;
                 policy.entries.retain(|entry| entry.verdict == Verdict::Accept || by_operator(entry));
-                lower(&policy, subject, true).and_then(Lowered::observing)
+                lower(&policy, &subject, true).and_then(Lowered::observing)
             }
-            Access::Restricted => lower(&policy, subject, true).and_then(Lowered::restricted),
-            _ => lower(&policy, subject, true),
+            Access::Restricted => lower(&policy, &subject, true).and_then(Lowered::restricted),
+            _ => lower(&policy, &subject, true),
         };
         Ok((policy, lowered.map_err(refused)?))
-    }
-
-    fn approved(&self, known: &Known, now: i64) -> Result<(), Reason> {
-        if self.anchors.broad_mud_approved {
-            return Ok(());
-        }
-        known.release.approved(self.overrides.values().map(|item| &item.signed), now)
     }
 
     fn standing(&self, release: &Digest) -> Standing {
@@ -263,11 +321,20 @@ impl State {
         }
     }
 
-    /// Overrides that change flows. Approvals change none, and observing is a level.
-    fn in_force(&self, ueid: &[u8], url: Option<&str>, now: i64) -> BTreeSet<Digest> {
+    /// Whether the operator's word is to let a device do what it does, and to look.
+    pub(super) fn is_observed(&self, ueid: &[u8], url: Option<&str>, now: i64) -> bool {
+        let contents = self.overrides.values().map(|item| item.signed.content());
+        contents
+            .filter(|content| content.effect == Effect::Observe)
+            .any(|content| content.applies(ueid, url, now))
+    }
+
+    /// Overrides that change flows. Approvals change none: they let the release's own be applied; and observing is a level.
+    pub(super) fn in_force(&self, ueid: &[u8], url: Option<&str>, now: i64) -> BTreeSet<Digest> {
         let items = self.overrides.values().filter(|item| {
             let content = item.signed.content();
-            !matches!(content.effect, Effect::Approve(_) | Effect::Observe) && content.applies(ueid, url, now)
+            let changes = !content.effect.is_approval() && content.effect != Effect::Observe;
+            changes && content.applies(ueid, url, now)
         });
         items.map(|item| item.signed.object()).collect()
     }

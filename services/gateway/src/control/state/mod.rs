@@ -4,11 +4,13 @@
 //! narrows is not forgotten because a server no longer mentions it: overrides stay until their own end, revocations for
 //! ever. Pure: time comes as a parameter.
 
+mod approval;
 mod assess;
 mod follow;
 mod restore;
+mod unattested;
 
-pub use assess::{Assessment, PolicyKey, Target};
+pub use assess::{Assessment, FilePolicy, PolicyKey, PolicySource, Target};
 pub use follow::Followed;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -23,6 +25,7 @@ use trust::{Code, MAX_OVERRIDE_TIME, Reason, Release, SignedOverride, Violation}
 use super::answers::Answers;
 use super::hex::{self, hex, unhex};
 use super::{Anchors, Attested, attested};
+use crate::manager::{Altered, Unattested};
 use crate::{DeviceId, Mac, Strength, Subject};
 
 /// What a gateway knows.
@@ -44,6 +47,15 @@ pub struct State {
     answers: Answers,
     /// How many devices a model had when it was last asked.
     fleets: BTreeMap<String, (i64, usize)>,
+    /// MAC addresses from which attested devices were admitted: whatever is heard from there is no device without attestation.
+    attested: BTreeSet<Mac>,
+    /// Releases whose files permitted no more than those before them.
+    accepted: BTreeSet<Digest>,
+    unattested: Unattested,
+    /// Addresses of the gateway and the product's servers, which no device has.
+    reserved: BTreeSet<IpAddr>,
+    /// Something is to be told that changes nothing else.
+    noted: bool,
     changed: Changed,
 }
 
@@ -60,10 +72,12 @@ pub struct Changed {
     pub releases: BTreeSet<Digest>,
     /// Releases that went.
     pub forgotten: BTreeSet<Digest>,
-    /// Revocations or overrides.
+    /// Revocations, overrides, MAC addresses of attested devices, or which releases were accepted.
     pub site: bool,
     /// Devices cut for violations, or spared.
     pub answers: bool,
+    /// Devices without attestation, and their files.
+    pub unattested: Altered,
 }
 
 /// An accepted release.
@@ -125,6 +139,11 @@ impl State {
     /// Nothing but the anchors.
     pub fn new(anchors: Anchors) -> Self {
         Self {
+            attested: BTreeSet::new(),
+            accepted: BTreeSet::new(),
+            unattested: Unattested::new(anchors.sources.clone()),
+            reserved: BTreeSet::new(),
+            noted: false,
             anchors,
             releases: BTreeMap::new(),
             rejected: BTreeMap::new(),
@@ -152,6 +171,8 @@ impl State {
         self.refused.retain(|object, _| !object.starts_with(RELEASE) && !object.starts_with(OVERRIDE));
         self.take_in_revocations(&answer.revoked);
         self.take_in_releases(&answer.releases, now);
+        self.accept_releases(now);
+        self.take_in_checks(&answer.checks, now);
         for bytes in answer.overrides.iter().take(Self::MAX_OVERRIDES) {
             self.take_in_override(&bytes.0, now);
         }
@@ -217,6 +238,7 @@ impl State {
         self.holders.extend(addresses.iter().map(|address| (*address, id.clone())));
         self.macs.insert((mac, Some(id.clone())));
         device.place = Some(Place { mac, addresses, followed });
+        self.belongs_to_attested(&id, mac, address);
         self.changed.devices.insert(id);
         Ok(())
     }
@@ -237,9 +259,10 @@ impl State {
     }
 
     /// Where a device proved to be.
-    pub fn place(&self, device: &DeviceId) -> Option<(Mac, &[IpAddr])> {
-        let place = self.devices.get(device)?.place.as_ref()?;
-        Some((place.mac, &place.addresses))
+    pub fn place(&self, device: &DeviceId) -> Option<(Mac, Vec<IpAddr>)> {
+        let Some(known) = self.devices.get(device) else { return self.place_of_unattested(device) };
+        let place = known.place.as_ref()?;
+        Some((place.mac, place.addresses.clone()))
     }
 
     /// Objects that are not believed, and why.
@@ -254,7 +277,15 @@ impl State {
 
     /// What changed since the last call.
     pub fn take_changed(&mut self) -> Changed {
-        std::mem::take(&mut self.changed)
+        let mut changed = std::mem::take(&mut self.changed);
+        changed.unattested = self.unattested.take_changed();
+        self.noted = false;
+        changed
+    }
+
+    /// Whether anything changed among devices without attestation, or is to be told of attested ones.
+    pub fn has_news(&self) -> bool {
+        self.noted || !self.unattested.is_quiet()
     }
 
     /// Puts back what changed and could not be written down.
@@ -266,6 +297,7 @@ impl State {
         self.changed.everything |= changed.everything;
         self.changed.site |= changed.site;
         self.changed.answers |= changed.answers;
+        self.unattested.put_back(changed.unattested);
     }
 
     /// What was answered by itself.
@@ -363,6 +395,7 @@ impl State {
             }
             in_service.insert(id);
         }
+        self.keep_apart();
         for (id, device) in &mut self.devices {
             if device.in_service && !in_service.contains(id) {
                 device.in_service = false;
@@ -427,9 +460,10 @@ impl State {
 
         let runs: BTreeSet<Digest> =
             self.devices.values().filter_map(|device| device.result.as_ref()?.outcome.release).collect();
+        let standing = self.last_accepted();
         let forgotten = &mut self.changed.forgotten;
         self.releases.retain(|digest, known| {
-            let kept = known.listed || runs.contains(digest);
+            let kept = known.listed || runs.contains(digest) || standing.contains(digest);
             if !kept {
                 forgotten.insert(*digest);
             }
@@ -485,3 +519,4 @@ fn subject(release: &Release) -> Result<Option<Subject>, Reason> {
 const RELEASE: &str = "release:";
 const RESULT: &str = "result:";
 const OVERRIDE: &str = "override:";
+const ANNOUNCEMENT: &str = "announcement:";

@@ -11,6 +11,7 @@ use super::{Changed, Device, InForce, Known, Place, State, subject};
 use crate::control::answers::Answers;
 use crate::control::hex::{self, hex, unhex};
 use crate::control::{Anchors, Saved, SavedDevice, SavedRelease, SavedSite, attested};
+use crate::manager::Unattested;
 use crate::{DeviceId, Mac};
 
 impl State {
@@ -34,6 +35,11 @@ impl State {
             state.restore_device(saved, now);
         }
         state.answers = Answers::restore(&saved.answers);
+        state.attested = saved.site.attested.iter().filter_map(|mac| Mac::parse(mac)).collect();
+        state.accepted = saved.site.accepted.iter().filter_map(|text| hex::release(text)).collect();
+        let sources = state.anchors.sources.clone();
+        state.unattested = Unattested::restored(sources, &saved.residents, &saved.models, now);
+        state.keep_apart();
         state.changed = Changed { everything: true, ..Changed::default() };
         state
     }
@@ -73,6 +79,8 @@ impl State {
                 .map(|item| Base64Url(item.bytes.clone()))
                 .collect(),
             policies: Vec::new(),
+            attested: self.attested.iter().map(Mac::to_string).collect(),
+            accepted: self.accepted.iter().map(|digest| hex(digest.as_bytes())).collect(),
         }
     }
 

@@ -120,8 +120,11 @@ async fn render(app: &App, viewer: &Viewer, on: &On) -> Result<String, Failure> 
 /// Whether a change may be seen on a page.
 fn concerns(on: &On, change: &Change) -> bool {
     match (on, change) {
-        (On::Overview, Change::Gateway(_) | Change::Override | Change::Report(_) | Change::Foreign(_))
-        | (On::Device(_), Change::Gateway(_) | Change::Foreign(_)) => false,
+        (
+            On::Overview,
+            Change::Gateway(_) | Change::Override | Change::Check | Change::Report(_) | Change::Foreign(_),
+        )
+        | (On::Device(_), Change::Gateway(_) | Change::Check | Change::Foreign(_)) => false,
         (On::Results, change) => matches!(change, Change::Foreign(_)),
         (On::Result(session), Change::Foreign(id)) => id.to_string() == *session,
         // What it is compared with changes, which need not change the result.

@@ -3,11 +3,13 @@
 mod attestation;
 mod device;
 mod fleet;
+mod network;
 mod timeline;
 
 pub(super) use attestation::{result, results};
 pub(super) use device::{confirm_hold, device};
 pub(super) use fleet::{devices, overview};
+pub(super) use network::network;
 
 use store::Timestamp;
 use trust::Code;

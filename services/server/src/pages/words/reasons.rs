@@ -256,6 +256,13 @@ pub(super) const REASONS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "mud-url-ignored",
+        &[
+            "It announces other network needs, at {url}, than its release has. They change nothing.",
+            "It announces other network needs than its release has. They change nothing.",
+        ],
+    ),
+    (
         "mud-refused",
         &[
             "Its network needs cannot be applied as they are: {error}.",

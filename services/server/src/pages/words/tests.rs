@@ -103,6 +103,11 @@ fn says_a_whole_sentence_for_every_code_without_details() {
 
 #[test]
 fn has_a_sentence_for_every_code_there_is() {
+    // Of what gateways say of other devices too, and no code has two tables.
+    for (code, sentences) in super::NETWORK {
+        assert!(trust::Code::from_text(code).is_none(), "{code}");
+        assert!(sentences.last().is_some_and(|last| !last.contains('{')), "{code}");
+    }
     for code in trust::Code::ALL {
         assert!(REASONS.iter().any(|(known, _)| *known == code.as_str()), "{code}");
     }
