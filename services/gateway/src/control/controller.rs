@@ -3,27 +3,30 @@
 //! Every change goes the same way, in this order: decide, write down, narrow, stage, widen, tell. So a restart finds
 //! what was known when it ends in the middle, and no device waits for the staging of others' policies to be cut.
 
+mod saved;
+mod tell;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::IpAddr;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use api::{Applied, Profile, Refused, Staged, Used, Withheld};
-use crypto::Digest;
-use mud::{AceId, MudUrl};
-use trust::{Access, Code, Reason, Violation};
+use api::Profile;
+use mud::MudUrl;
+use trust::{Code, Reason, Violation};
+
+use saved::{policy, saved_policy};
+use tell::reported;
 
 use super::admission::Door;
-use super::hex::{self, hex};
+use super::hex::hex;
 use super::names;
-use super::outbox::{MAX_WAITING, Outbox};
-use super::state::{Assessment, Changed, FilePolicy, Followed, PolicyKey, PolicySource, State, Target};
-use super::{Anchors, Attested, Journal, Saved, SavedFilePolicy, SavedName, SavedPolicy};
+use super::outbox::Outbox;
+use super::state::{Assessment, Changed, Followed, PolicyKey, State, Target};
+use super::{Anchors, Attested, Journal, Saved, SavedName};
 use crate::manager::{Altered, Brought, Fault, Fetches, Order, Source, Told, Unattested};
-use crate::{
-    Binding, DeviceId, Enforcer, Error, Flow, Heard, Mac, Observer, PolicyId, Shared, Site, Strength, Wanted,
-};
+use crate::{Binding, DeviceId, Enforcer, Error, Flow, Heard, Mac, Observer, PolicyId, Shared, Site, Wanted};
 
 /// The one that knows, decides and has it enforced.
 pub struct Controller {
@@ -229,23 +232,6 @@ impl Controller {
         self.tell_uses(&inner);
     }
 
-    /// Tells which entries of releases' files flows began by.
-    fn tell_uses(&self, inner: &Inner) {
-        let mut uses = self.enforcer.with(Enforcer::take_uses);
-        let last_ms = now_ms();
-        for (key, id) in &inner.staged {
-            let Some(starts) = uses.remove(id) else { continue };
-            let entries = inner.state.entries(key);
-            for (start, flows) in starts {
-                let Some(AceId { acl, ace }) = entries.get(start).cloned() else { continue };
-                let Some(manifest_digest) = key.release().map(|release| hex(release.as_bytes())) else {
-                    continue;
-                };
-                self.outbox.used(Used { manifest_digest, acl, ace, flows, last_ms });
-            }
-        }
-    }
-
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -446,101 +432,6 @@ impl Controller {
         }
         gone
     }
-
-    /// Tells what a device may reach now, and why, unless that was told.
-    fn report(&self, inner: &mut Inner, device: &DeviceId) {
-        if !inner.admitted.contains_key(device) {
-            inner.told.remove(device);
-            // Devices without attestation come and go; what is not here needs no decision.
-            if inner.state.is_unattested(device).is_some() && inner.state.place(device).is_none() {
-                inner.assessed.remove(device);
-            }
-            return;
-        }
-        // Those are told as a list of their own.
-        if inner.state.is_unattested(device).is_some() {
-            return;
-        }
-        let Some(policy) = self.enforcer.with(|enforcer| enforcer.policy_of(device)) else { return };
-        let made = inner.assessed.get(device);
-        let staged = inner.staged.iter().find(|(_, id)| **id == policy);
-        let profile = match (policy, staged) {
-            (PolicyId::UPDATE_ONLY, _) => Profile::UpdateOnly,
-            (PolicyId::BLOCKED, _) => Profile::Blocked,
-            (PolicyId::EJECTED, _) => Profile::Ejected,
-            (_, Some((PolicyKey { access: Access::Restricted, .. }, _))) => Profile::Restricted,
-            (_, Some((PolicyKey { access: Access::Observed, .. }, _))) => Profile::Observed,
-            _ => Profile::Release,
-        };
-        let digest = staged.and_then(|(key, _)| key.release()).map(|release| hex(release.as_bytes()));
-        let mut reasons = Vec::new();
-        if let Some(made) = made {
-            let withheld = made.reasons.iter().any(|reason| reason.code == Code::CutWithheld);
-            if !profile.is_open() || withheld {
-                reasons.clone_from(&made.reasons);
-            }
-            if let (Target::Release(key), true) = (&made.target, staged.is_none()) {
-                reasons.push(inner.unfit.get(key).cloned().unwrap_or(Reason::new(Code::PolicyNotStaged)));
-            }
-        }
-        let news = (profile, digest.clone(), reasons.iter().map(|reason| reason.code).collect());
-        if inner.told.get(device) == Some(&news) {
-            return;
-        }
-        tracing::info!(device.id = %device, profile = profile.as_str(), reasons = ?news.2, "applied");
-        self.outbox.applied(Applied {
-            ueid: device.to_string(),
-            profile,
-            manifest_digest: digest,
-            reasons: reasons.iter().map(reason).collect(),
-            at_ms: now_ms(),
-        });
-        inner.told.insert(device.clone(), news);
-    }
-
-    /// Tells what stands ready and what is not believed.
-    fn tell(&self, inner: &mut Inner, now: i64) {
-        let mut staged: Vec<Staged> = Vec::new();
-        for release in inner.staged.keys().filter_map(PolicyKey::release) {
-            let manifest_digest = hex(release.as_bytes());
-            if staged.last().is_none_or(|last| last.manifest_digest != manifest_digest) {
-                let mud_digest = inner.state.mud_digest(release).map(|digest| hex(digest.as_bytes()));
-                staged.push(Staged { manifest_digest, mud_digest });
-            }
-        }
-        let release = |digest: &Digest| format!("release:{}", hex(digest.as_bytes()));
-        let object = |key: &PolicyKey| match &key.source {
-            PolicySource::Release(digest) => release(digest),
-            PolicySource::File(file) => format!("file:{}", hex(file.digest.as_bytes())),
-        };
-        let unfit = inner.unfit.iter().map(|(key, why)| (object(key), reason(why)));
-        let waiting = inner.state.awaiting_approval(now).map(|(digest, why)| (release(digest), reason(&why)));
-        let refused = inner.state.refused().iter().map(|(object, why)| (object.clone(), reason(why)));
-        let refused = refused.chain(unfit).chain(waiting).map(|(object, reason)| Refused { object, reason });
-        let refused = refused.take(MAX_WAITING).collect();
-        self.outbox.stand(staged, refused);
-        let withheld = inner.state.answers().spared().iter().map(|(device, spared)| Withheld {
-            ueid: device.to_string(),
-            model: spared.model.clone(),
-            most: u64::try_from(spared.most).unwrap_or(u64::MAX),
-            raised_ms: spared.since.saturating_mul(1000),
-        });
-        self.outbox.withhold(withheld.take(MAX_WAITING).collect());
-        // Most changes are about attested devices. What the kernel did not take is told again when it does.
-        if !inner.retell {
-            return;
-        }
-        inner.retell = inner.trouble;
-        let assessed = |id: &DeviceId| {
-            let made = inner.assessed.get(id)?;
-            let policy = inner.policy(id);
-            let has = policy.is_some() && self.enforcer.with(|enforcer| enforcer.policy_of(id)) == policy;
-            Some((made.clone(), has))
-        };
-        let devices = inner.state.told_unattested(assessed, now);
-        let (models, devices) = inner.told_unattested.news(inner.state.told_models(now), devices);
-        self.outbox.unattested(models, devices);
-    }
 }
 
 impl Door for Controller {
@@ -643,43 +534,4 @@ pub(super) fn reason(reason: &Reason) -> api::Reason {
 pub(super) fn now_ms() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
-}
-
-fn reported(binding: &Binding) -> api::Binding {
-    api::Binding {
-        ueid: binding.device.to_string(),
-        mac: binding.mac.to_string(),
-        addresses: binding.addresses.iter().map(IpAddr::to_string).collect(),
-    }
-}
-
-fn saved_policy(key: &PolicyKey, id: PolicyId) -> SavedPolicy {
-    SavedPolicy {
-        number: id.number(),
-        release: key.release().map(|release| hex(release.as_bytes())).unwrap_or_default(),
-        file: match &key.source {
-            PolicySource::Release(_) => None,
-            PolicySource::File(file) => Some(SavedFilePolicy {
-                url: file.url.to_string(),
-                digest: hex(file.digest.as_bytes()),
-                strong: file.strength == Strength::Strong,
-            }),
-        },
-        overrides: key.overrides.iter().map(|digest| hex(digest.as_bytes())).collect(),
-        access: Some(key.access.as_str().to_owned()).filter(|_| key.access != Access::Release),
-    }
-}
-
-fn policy(saved: &SavedPolicy) -> Option<(PolicyKey, PolicyId)> {
-    let source = match &saved.file {
-        None => PolicySource::Release(hex::release(&saved.release)?),
-        Some(file) => PolicySource::File(FilePolicy {
-            url: MudUrl::parse(&file.url)?,
-            digest: hex::release(&file.digest)?,
-            strength: if file.strong { Strength::Strong } else { Strength::Weak },
-        }),
-    };
-    let overrides = saved.overrides.iter().map(|text| hex::release(text)).collect::<Option<_>>()?;
-    let access = saved.access.as_deref().map_or(Some(Access::Release), Access::from_text)?;
-    Some((PolicyKey { source, overrides, access }, PolicyId::staged(saved.number)?))
 }

@@ -21,6 +21,7 @@ mod link;
 mod names;
 mod nonce;
 mod outbox;
+mod place;
 mod resolvers;
 mod run;
 mod servers;

@@ -1,6 +1,6 @@
 //! The process: threads around the controller. Each ends with the gateway; the rules stay in the kernel.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -17,13 +17,13 @@ use super::edge::{self, Bell, Edge};
 use super::follow::Following;
 use super::names::Observed;
 use super::outbox::{self, Outbox};
-use super::resolvers::Resolvers;
+use super::place::{DNS, Place};
 use super::servers::Servers;
 use super::{Anchors, Client, Config, Journal, StartError, link, standing, traffic};
 use crate::manager::{Fetcher, Sources, SystemResolver, work};
 use crate::{
-    AddressRange, Class, Conntrack, Endings, Endpoint, Event, Forwarder, Interface, Listener, Observer,
-    Queue, Site, TlsMode, Upstream, Wanted, hear, watch, watch_handshakes,
+    Conntrack, Endings, Event, Forwarder, Interface, Listener, Observer, Queue, Site, TlsMode, Upstream,
+    hear, watch, watch_handshakes,
 };
 
 /// A gateway at work, in the network namespace of the thread that started it.
@@ -457,83 +457,6 @@ fn note(
     }
 }
 
-/// Where the gateway stands, from its settings and what the kernel says of its links.
-struct Place {
-    site: Site,
-    wanted: Wanted,
-    listen: Vec<IpAddr>,
-    following: Following,
-    /// Names of resolvers that devices may not use.
-    resolvers: BTreeSet<String>,
-    servers: Servers,
-}
-
-impl Place {
-    fn of(config: &Config, lan: &Interface) -> Result<Self, StartError> {
-        let wan = Interface::new(&config.wan)?;
-        if *lan == wan {
-            return Err(StartError::Setting("LAN and WAN are one interface".to_owned()));
-        }
-        for interface in [lan, &wan] {
-            if !link::exists(interface)? {
-                return Err(StartError::Setting(format!("there is no interface {}", interface.as_str())));
-            }
-        }
-        let present = link::addresses(lan)?;
-        let mut listen = config.lan_addresses.clone();
-        if listen.is_empty() {
-            listen.extend(present.iter().filter(|address| !is_link_local(**address)));
-        }
-        if listen.is_empty() {
-            return Err(StartError::Setting(format!("{} has no address", lan.as_str())));
-        }
-        let mut own = listen.clone();
-        own.extend(present.iter().filter(|address| !listen.contains(*address)).copied().collect::<Vec<_>>());
-
-        let mut servers = Servers::of(config)?;
-        servers.look();
-        let mut site = Site::new(lan.as_str())?;
-        site.ports = link::ports(lan)?;
-        site.tls = config.tls_profiles;
-        site.own = own;
-        site.admission = Some(config.admission_port);
-        site.management = servers.endpoints();
-        let service = |protocol, port| move |address: &IpAddr| Endpoint { address: *address, protocol, port };
-        if !config.dns_upstream.is_empty() {
-            site.basics.extend(listen.iter().map(service(UDP, DNS)));
-            site.basics.extend(listen.iter().map(service(TCP, DNS)));
-        }
-        if config.dns_redirect && !config.dns_upstream.is_empty() {
-            let first = |v6: bool| listen.iter().find(move |address| address.is_ipv6() == v6);
-            site.resolvers.extend([false, true].into_iter().filter_map(first));
-        }
-        let blocked = Resolvers::load(config.block_doh.as_deref())?;
-        site.blocked = blocked.addresses;
-        site.basics.extend(config.ntp.iter().map(service(UDP, NTP)));
-        let single = |address: &IpAddr| AddressRange::of_prefix(*address, u8::MAX);
-        let local =
-            config.local_networks.iter().map(|(address, length)| AddressRange::of_prefix(*address, *length));
-        let mut classes = BTreeMap::from([(Class::LocalNetworks, local.collect())]);
-        if !config.dns_upstream.is_empty() {
-            classes.insert(Class::dns(), listen.iter().map(single).collect());
-        }
-        classes.insert(Class::ntp(), config.ntp.iter().map(single).collect());
-        let wanted = Wanted { classes, ..Wanted::default() };
-        let following = match config.follow_addresses {
-            true => Following::within(link::networks(lan)?),
-            false => Following::default(),
-        };
-        Ok(Self { site, wanted, listen, following, resolvers: blocked.names, servers })
-    }
-}
-
-fn is_link_local(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(v4) => v4.is_link_local(),
-        IpAddr::V6(v6) => v6.is_unicast_link_local(),
-    }
-}
-
 fn runtime() -> Result<Runtime, StartError> {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     builder.worker_threads(2).enable_all().build().map_err(StartError::io("starting the services"))
@@ -599,12 +522,6 @@ impl Stop {
 
 /// Files that are brought at the same time.
 const FETCHERS: usize = 4;
-/// Port of resolvers.
-const DNS: u16 = 53;
-const NTP: u16 = 123;
-/// IP protocol number.
-const TCP: u8 = 6;
-const UDP: u8 = 17;
 /// How late a due decision may be, and the end of the process be noticed.
 const TICK: Duration = Duration::from_millis(250);
 /// How often the kernel is compared with what it should hold.
