@@ -1,10 +1,10 @@
 //! What devices did, as gateways count it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::Row as _;
 
-use crate::{DeviceId, Error, Store, Timestamp, writer::Transaction};
+use crate::{DeviceId, Error, ReleaseId, Store, Timestamp, writer::Transaction};
 
 /// Kinds of flows that are kept of one device: those that were seen last.
 pub const MAX_DEVICE_FLOWS: i64 = 2048;
@@ -66,6 +66,25 @@ impl Store {
                 })
             })
             .collect()
+    }
+
+    /// Addresses for which devices of a release were given each name, as far as they used them.
+    pub async fn names_of_release(
+        &self,
+        release: &ReleaseId,
+    ) -> Result<BTreeMap<String, BTreeSet<String>>, Error> {
+        let rows = sqlx::query(
+            "SELECT DISTINCT f.name AS name, f.remote AS remote FROM devices AS d
+             JOIN device_flows AS f ON f.device = d.id WHERE d.release = $1 AND f.name IS NOT NULL",
+        )
+        .bind(release.as_bytes().to_vec())
+        .fetch_all(&self.readers)
+        .await?;
+        let mut names: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for row in &rows {
+            names.entry(row.try_get("name")?).or_default().insert(row.try_get("remote")?);
+        }
+        Ok(names)
     }
 }
 

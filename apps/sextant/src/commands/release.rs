@@ -23,6 +23,8 @@ pub(crate) enum Release {
     Show(Show),
     /// Show what a release asks of the network, what of it is used, and what its devices were kept from
     Flows(Show),
+    /// Write down what the maker of a release may be told about it; it is sent to nobody
+    MakerReport(Fetch),
     /// Fetch the envelope of a release
     Fetch(Fetch),
     /// Say that a release must not run any more
@@ -49,7 +51,7 @@ pub(crate) struct Show {
 pub(crate) struct Fetch {
     /// Manifest digest in hexadecimal digits
     digest: String,
-    /// Where to write the envelope
+    /// Where to write it
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
     #[command(flatten)]
@@ -111,6 +113,14 @@ pub(crate) fn run(command: Release, printer: &Printer) -> Result<Answer, Failure
                     vec![entry, flow, count, clock::date(seen.packets.last_ms / 1000)]
                 }));
                 printer.table(&["entry", "flow", "flows", "last"], &rows, &release);
+                Ok(Answer::Yes)
+            })
+        }
+        Release::MakerReport(Fetch { digest, output, server }) => {
+            let path = format!("{}/maker-report", path(&digest));
+            let reply = server.client()?.download_as(&path, "application/yang-data+json")?;
+            reply.answer(printer, |bytes| {
+                files::write(&output, &bytes, Mode::Public, printer)?;
                 Ok(Answer::Yes)
             })
         }

@@ -28,6 +28,7 @@ mod foreign_views;
 pub(crate) mod gateways;
 pub(crate) mod holds;
 pub(crate) mod limiter;
+mod maker_report;
 pub(crate) mod network;
 pub(crate) mod objects;
 pub(crate) mod overrides;

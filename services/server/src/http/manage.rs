@@ -44,6 +44,7 @@ pub(crate) fn routes() -> Router<Shared> {
         .route("/api/v1/releases/{digest}", get(release))
         .route("/api/v1/releases/{digest}/envelope", get(envelope))
         .route("/api/v1/releases/{digest}/flows", get(release_flows))
+        .route("/api/v1/releases/{digest}/maker-report", get(maker_report))
         .route("/api/v1/releases/{digest}/reports", get(release_reports))
         .route("/api/v1/releases/{digest}/revoke", post(revoke))
         .route("/api/v1/campaigns", get(campaigns).post(create_campaign))
@@ -215,6 +216,11 @@ async fn release(State(app): State<Shared>, Path(digest): Path<String>) -> Answe
     let book = app.book();
     let entry = book.get(&release_id(&digest)?).ok_or(Failure::NotFound)?;
     Ok(Json(app.release_view(entry).await?))
+}
+
+async fn maker_report(State(app): State<Shared>, Path(digest): Path<String>) -> Answer<Response> {
+    let report = app.maker_report(&release_id(&digest)?).await?;
+    Ok(([(header::CONTENT_TYPE, "application/yang-data+json")], report).into_response())
 }
 
 async fn release_flows(
