@@ -79,4 +79,4 @@ fn told(kind: &FlowKind, record: &Record, name: Option<String>) -> FlowRecord {
 }
 
 /// How often connections that live are looked at, and records are told.
-const PERIOD: Duration = Duration::from_secs(30);
+const PERIOD: Duration = Duration::from_secs(10);

@@ -18,12 +18,12 @@ use crate::server::{Identity, Server};
 use crate::site::{OPERATOR, answer, key, text};
 use crate::web::{Page, Web};
 
-const HOST: &str = "203.0.113.12";
-const PORT: u16 = 9443;
-const ONE: (&str, u16) = ("203.0.113.10", 443);
-const TWO: (&str, u16) = ("203.0.113.11", 443);
+pub(crate) const HOST: &str = "203.0.113.12";
+pub(crate) const PORT: u16 = 9443;
+pub(crate) const ONE: (&str, u16) = ("203.0.113.10", 443);
+pub(crate) const TWO: (&str, u16) = ("203.0.113.11", 443);
 
-fn plug() -> String {
+pub(crate) fn plug() -> String {
     format!("https://{HOST}:{PORT}/plug.json")
 }
 
@@ -32,7 +32,7 @@ fn mac(index: usize) -> Mac {
 }
 
 /// Settings that believe the maker, and give devices what their files permit.
-fn settings(folder: &Path) {
+pub(crate) fn settings(folder: &Path) {
     for seed in [MAKER_CA, OTHER_CA] {
         std::fs::write(folder.join(format!("{seed}.der")), authority(seed, now()).as_der()).unwrap();
     }
@@ -44,17 +44,22 @@ fn settings(folder: &Path) {
 }
 
 /// What a model is told as, once it has what it takes.
-fn hears(server: &Server, what: &str, at: &str, pick: impl Fn(&NetworkModel) -> bool) -> NetworkModel {
+pub(crate) fn hears(
+    server: &Server,
+    what: &str,
+    at: &str,
+    pick: impl Fn(&NetworkModel) -> bool,
+) -> NetworkModel {
     server.hears(what, |report| {
         report.models.iter().flatten().find(|model| model.url == at && pick(model)).cloned()
     })
 }
 
-fn has(model: &NetworkModel, file: &str) -> bool {
+pub(crate) fn has(model: &NetworkModel, file: &str) -> bool {
     model.in_force.as_ref().is_some_and(|in_force| in_force.digest == text(digest(file).as_bytes()))
 }
 
-fn holds_for(model: &NetworkModel, code: &str) -> bool {
+pub(crate) fn holds_for(model: &NetworkModel, code: &str) -> bool {
     let offered = model.offered.iter().flat_map(|offered| &offered.reasons);
     model.state == ModelState::Waiting && offered.into_iter().any(|reason| reason.code == code)
 }

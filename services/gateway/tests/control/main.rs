@@ -18,6 +18,7 @@ mod handshakes;
 #[allow(dead_code, reason = "shared with the tests of the enforcement half")]
 #[path = "../kernel/lab.rs"]
 mod lab;
+mod learning;
 mod levels;
 mod live;
 mod maker;
