@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use gateway::{AddressRange, Class, Enforcer, PolicyId, Strength, Subject, Wanted, lower};
 use mud::{
-    ConnState, Context, Direction, Entry, Family, IpPrefix, PacketFields, Policy, Protocol, Remote, Resolved,
-    Verdict, compile, oracle, parse,
+    ConnState, Context, Direction, Entry, Family, IpPrefix, Policy, Protocol, Remote, Resolved, Verdict,
+    compile, oracle, parse,
 };
 
 use crate::lab::{Lab, binding, id, ip, v4, v6};
@@ -217,23 +217,7 @@ fn neighbours(
 }
 
 fn passes(policy: &Policy, resolved: &Resolved, direction: Direction, packet: &Packet) -> bool {
-    let ports = match packet.says {
-        Says::Tcp { ports, .. } | Says::Udp { ports } => ports,
-        _ => (0, 0),
-    };
-    let from_device = direction == Direction::FromDevice;
-    let (device_port, remote_port) = if from_device { ports } else { (ports.1, ports.0) };
-    let asked = mud::Packet {
-        direction,
-        remote: if from_device { packet.to } else { packet.from },
-        protocol: packet.protocol(),
-        remote_port,
-        device_port,
-        icmp: if let Says::Icmp { kind, code } = packet.says { Some((kind, code)) } else { None },
-        tcp_flags: if let Says::Tcp { flags, .. } = packet.says { Some(flags) } else { None },
-        fields: PacketFields { dscp: Some(packet.dscp), ..PacketFields::default() },
-    };
-    oracle(policy, resolved, &asked, ConnState::New).verdict == Verdict::Accept
+    oracle(policy, resolved, &packet.asked(direction), ConnState::New).verdict == Verdict::Accept
 }
 
 /// All probes of one file; gives how many were sent and how many entries no host of the laboratory is a remote of.

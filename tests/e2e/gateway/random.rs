@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use gateway::{AddressRange, Class, Enforcer, PolicyId, Strength, Subject, Wanted, lower};
 use mud::{
-    AceId, ConnState, Direction, Entry, ExtraMatch, Family, IpPrefix, MudUrl, PacketFields, Policy, Ports,
-    Protocol, Remote, Resolved, Verdict, oracle,
+    AceId, ConnState, Direction, Entry, ExtraMatch, Family, IpPrefix, MudUrl, Policy, Ports, Protocol,
+    Remote, Resolved, Verdict, oracle,
 };
 
 use crate::lab::{Lab, binding, id, ip, v4, v6};
@@ -137,22 +137,7 @@ fn echo(family: Family) -> u8 {
 }
 
 fn expected(policy: &Policy, resolved: &Resolved, (direction, packet): &(Direction, Packet)) -> bool {
-    let (device_port, remote_port) = match (packet.says, direction) {
-        (Says::Tcp { ports, .. } | Says::Udp { ports }, Direction::FromDevice) => ports,
-        (Says::Tcp { ports, .. } | Says::Udp { ports }, Direction::ToDevice) => (ports.1, ports.0),
-        _ => (0, 0),
-    };
-    let asked = mud::Packet {
-        direction: *direction,
-        remote: if *direction == Direction::FromDevice { packet.to } else { packet.from },
-        protocol: packet.protocol(),
-        remote_port,
-        device_port,
-        icmp: if let Says::Icmp { kind, code } = packet.says { Some((kind, code)) } else { None },
-        tcp_flags: if let Says::Tcp { flags, .. } = packet.says { Some(flags) } else { None },
-        fields: PacketFields { dscp: Some(packet.dscp), ..PacketFields::default() },
-    };
-    oracle(policy, resolved, &asked, ConnState::New).verdict == Verdict::Accept
+    oracle(policy, resolved, &packet.asked(*direction), ConnState::New).verdict == Verdict::Accept
 }
 
 /// Puts random members into the classes and addresses behind the names of a round, in the kernel and for the oracle.

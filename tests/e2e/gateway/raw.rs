@@ -7,6 +7,7 @@ use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use mud::{Direction, PacketFields};
 use rustix::net::sockopt::{Timeout, set_socket_recv_buffer_size, set_socket_timeout};
 use rustix::net::{
     AddressFamily, Protocol, RecvFlags, SendFlags, SocketFlags, SocketType, recv, sendto, socket_with,
@@ -62,6 +63,28 @@ impl Packet {
             Says::Icmp { .. } | Says::Unreachable { .. } if self.from.is_ipv4() => ICMP,
             Says::Icmp { .. } | Says::Unreachable { .. } => ICMPV6,
             Says::Other(protocol) => protocol,
+        }
+    }
+
+    /// The packet as the oracle is asked about it.
+    pub(crate) fn asked(&self, direction: Direction) -> mud::Packet {
+        let (from, to) = match self.says {
+            Says::Tcp { ports, .. } | Says::Udp { ports } => ports,
+            _ => (0, 0),
+        };
+        let (remote, device_port, remote_port) = match direction {
+            Direction::FromDevice => (self.to, from, to),
+            Direction::ToDevice => (self.from, to, from),
+        };
+        mud::Packet {
+            direction,
+            remote,
+            protocol: self.protocol(),
+            remote_port,
+            device_port,
+            icmp: if let Says::Icmp { kind, code } = self.says { Some((kind, code)) } else { None },
+            tcp_flags: if let Says::Tcp { flags, .. } = self.says { Some(flags) } else { None },
+            fields: PacketFields { dscp: Some(self.dscp), ..PacketFields::default() },
         }
     }
 
