@@ -83,7 +83,7 @@ impl Server {
 
     /// Waits for a report that has what it takes.
     pub(crate) fn hears<T>(&self, what: &str, pick: impl Fn(&GatewayReport) -> Option<T>) -> T {
-        let end = Instant::now() + Duration::from_secs(15);
+        let end = Instant::now() + Duration::from_secs(30);
         let mut inner = self.shared.inner.lock().unwrap();
         let mut looked_at = 0;
         loop {
