@@ -98,6 +98,7 @@ fn follow(number: usize, mut client: Client, seen: &Mutex<Vec<Seen>>, stop: &Ato
         broad_mud_approved: true,
         policy: trust::Policy::default(),
         sources: gateway::manager::Sources::default(),
+        settle: 0,
     };
     let mut state = State::new(anchors);
     let mut revision = 0;

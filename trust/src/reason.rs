@@ -218,6 +218,8 @@ codes! {
     OperatorEjection = "operator-ejection",
     /// So many devices of the model were cut within an hour that this one was not.
     CutWithheld = "cut-withheld",
+    /// Its evidence was good and bad in turn, so that it is let go later.
+    Unsettled = "unsettled",
     /// The handshake of a flow is not one that the release describes.
     TlsProfile = "tls-profile",
     /// The device says that it cannot process the release.

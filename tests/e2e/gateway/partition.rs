@@ -44,6 +44,7 @@ impl Fleet {
             broad_mud_approved: true,
             policy: trust::Policy::default(),
             sources: gateway::manager::Sources::default(),
+            settle: 0,
         };
         let mut state = State::new(anchors);
         let mut revision = 0;
@@ -164,6 +165,7 @@ fn gateways_that_lose_their_server_stay_as_they_are_and_catch_up_when_they_are_b
             dns_redirect: false,
             block_doh: None,
             follow_addresses: false,
+            settle: 0,
             private_domains: vec![],
             management: vec![],
             ntp: vec![],

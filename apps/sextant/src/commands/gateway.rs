@@ -77,6 +77,9 @@ pub(crate) struct Gateway {
     /// Let admitted devices have addresses that they are heard with, without new proof, where nobody else has them
     #[arg(long)]
     follow_addresses: bool,
+    /// Seconds for which a device stays cut whose evidence was bad twice within half an hour; twice as long each further time
+    #[arg(long, value_name = "SECONDS", default_value_t = 15)]
+    settle: u16,
     /// What becomes of flows whose handshake is not one that a TLS profile of the release describes (RFC 9761)
     #[arg(long, value_name = "MODE", default_value = "enforce")]
     tls_profiles: TlsProfiles,
@@ -131,6 +134,7 @@ pub(crate) fn run(command: Gateway, _printer: &Printer) -> Result<Answer, Failur
         local_networks: command.local_network,
         admission_port: command.admission_port,
         follow_addresses: command.follow_addresses,
+        settle: command.settle,
         tls_profiles: match command.tls_profiles {
             TlsProfiles::Enforce => TlsMode::Enforce,
             TlsProfiles::Observe => TlsMode::Observe,

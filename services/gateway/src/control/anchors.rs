@@ -25,6 +25,8 @@ pub struct Anchors {
     pub policy: Policy,
     /// Where MUD files come from besides releases, and which files wait for a person.
     pub sources: Sources,
+    /// Seconds for which a device stays cut whose evidence was bad twice within half an hour; twice as long each further time.
+    pub settle: i64,
 }
 
 impl Anchors {
@@ -55,6 +57,7 @@ impl Anchors {
             broad_mud_approved,
             policy,
             sources: Sources::default(),
+            settle: 0,
         })
     }
 }

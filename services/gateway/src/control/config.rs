@@ -47,6 +47,8 @@ pub struct Config {
     pub admission_port: u16,
     /// Let admitted devices have addresses that they are heard with and did not prove.
     pub follow_addresses: bool,
+    /// Seconds for which a device stays cut whose evidence was bad twice within half an hour; twice as long each further time.
+    pub settle: u16,
     /// What becomes of flows whose handshake is not one that the release describes (RFC 9761).
     pub tls_profiles: TlsMode,
     /// Who stands between the devices and the gateway.

@@ -487,7 +487,9 @@ impl Inner {
 
     /// The binding of a device that proved where it is. Its classes are those of the release it was last found to run.
     fn binding(&self, device: &DeviceId) -> Option<Binding> {
-        let (mac, addresses) = self.state.place(device)?;
+        let (mac, mut addresses) = self.state.place(device)?;
+        // Which of them it spoke from last makes no other binding.
+        addresses.sort_unstable();
         let classes = self.assessed.get(device).and_then(|made| made.classes.clone());
         let before = || self.admitted.get(device).map(|binding| binding.classes.clone()).unwrap_or_default();
         let classes = classes.unwrap_or_else(before);

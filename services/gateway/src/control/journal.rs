@@ -121,6 +121,9 @@ pub struct SavedDevice {
     pub held: Option<api::Restriction>,
     /// Whether the server lists it.
     pub in_service: bool,
+    /// How often its evidence became bad lately, and when it last did, in seconds since 1970.
+    #[serde(default)]
+    pub cuts: (u32, i64),
 }
 
 /// An address that was given to a device for a name.

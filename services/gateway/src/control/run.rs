@@ -48,6 +48,7 @@ impl Gateway {
     /// server.
     pub fn start(config: Config) -> Result<Self, StartError> {
         let mut anchors = Anchors::load(&config.anchors)?;
+        anchors.settle = config.settle.into();
         let fetcher = match &config.mud_sources {
             None => None,
             Some(path) => {

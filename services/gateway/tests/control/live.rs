@@ -53,6 +53,7 @@ pub(crate) fn config(directory: &Path) -> Config {
         local_networks: vec![],
         admission_port: Config::ADMISSION_PORT,
         follow_addresses: false,
+        settle: 0,
         tls_profiles: gateway::TlsMode::Enforce,
         edge: EdgeConfig::default(),
     }

@@ -1,7 +1,7 @@
 //! Which results are believed, and what each makes of a device.
 
 use api::Restriction;
-use gateway::control::{State, Target};
+use gateway::control::{Anchors, State, Target};
 use trust::{Code, Violation};
 
 use crate::site::{
@@ -183,4 +183,42 @@ fn a_violating_device_is_cut_where_the_site_wants_it() {
         let later = NOW + window.min(LIFETIME - 1);
         assert_eq!(is_wide(&state.assess(&id(1), later)), !restrict || later >= NOW + window);
     }
+}
+
+/// Good and bad evidence in turn, once a second for ten minutes: the device is let go at once after the first time, and later after
+/// each further one.
+#[test]
+fn evidence_that_is_good_and_bad_in_turn_moves_a_device_a_few_times_only() {
+    let release = Made::of("1.0.0", 1);
+    let run = |settle: i64| {
+        let mut state = State::new(Anchors { settle, ..anchors() });
+        admit(&mut state, 1, &release, NOW - 60);
+        state.take_in(&answer(&[&release], vec![listed(1, None)]), NOW - 60);
+        let (mut moves, mut wide) = (0, true);
+        let mut last = Vec::new();
+        for second in 0..600 {
+            let now = NOW + second;
+            let finding = if second % 2 == 0 { Finding::bad(1) } else { Finding::good(1, &release) };
+            let result = finding.at(now).signed();
+            state.take_in(&answer(&[&release], vec![listed(1, Some(&result))]), now);
+            let made = state.assess(&id(1), now);
+            moves += u32::from(is_wide(&made) != wide);
+            wide = is_wide(&made);
+            if second % 2 == 1 {
+                last = codes(&made);
+                // It is looked at again when the wait is over.
+                assert!(wide || made.due.is_some_and(|due| due > now), "second {second}");
+            }
+        }
+        (moves, last, state)
+    };
+    assert_eq!(run(0).0, 600, "nothing is damped unless the site wants it");
+    let (moves, last, mut state) = run(15);
+    assert!(moves <= 4, "{moves} moves");
+    assert_eq!(last, [Code::Unsettled]);
+    // Good evidence that stays good lets it go in the end.
+    let later = NOW + 600 + 601;
+    let result = Finding::good(1, &release).at(later).signed();
+    state.take_in(&answer(&[&release], vec![listed(1, Some(&result))]), later);
+    assert!(is_wide(&state.assess(&id(1), later)));
 }

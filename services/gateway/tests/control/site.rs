@@ -64,6 +64,7 @@ pub(crate) fn anchors() -> Anchors {
         broad_mud_approved: true,
         policy: Policy { result_lifetime: 24 * 3600, ..Policy::default() },
         sources: Sources::default(),
+        settle: 0,
     }
 }
 

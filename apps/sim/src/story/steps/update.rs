@@ -53,21 +53,30 @@ pub(super) fn update(lab: &mut Lab, script: &mut Script) -> Result<(), Error> {
         order.sort();
         order.into_iter().map(|(_, name)| name).collect::<Vec<_>>().join(", ")
     };
+    // When evidence of the new release first came, by device: noted while it comes, since only the newest results are listed.
+    let mut first: BTreeMap<usize, u64> = BTreeMap::new();
+    let digest = new.digest.clone();
+    let all_came = lab.until("evidence of the new release comes", CAMPAIGN, |lab| {
+        for index in &cams {
+            let judged = lab.judged(&lab.devices[*index])?;
+            let matching = judged.iter().filter(|judged| judged.release.as_ref() == Some(&digest));
+            if let Some(at) = matching.map(|judged| judged.received_ms).min() {
+                first.entry(*index).and_modify(|known| *known = at.min(*known)).or_insert(at);
+            }
+        }
+        let text = format!("of {} of {} cameras", first.len(), cams.len());
+        Ok(if first.len() == cams.len() { Ok(text) } else { Err(text) })
+    });
+    // What did not come is told by the checks below.
+    if let Err(Error::Interrupted) = all_came {
+        return Err(Error::Interrupted);
+    }
     let affirmed = lab.until_affirmed(&cams, &new.digest, CAMPAIGN);
     script.came_true(
         "every camera of the group attests the new release",
         affirmed.map(|last| format!("{} cameras in {} ms", cams.len(), last.saturating_sub(begun))),
     )?;
 
-    // When evidence of the new release first came, by device.
-    let mut first = BTreeMap::new();
-    for index in &cams {
-        let judged = lab.judged(&lab.devices[*index])?;
-        let matching = judged.iter().filter(|judged| judged.release.as_ref() == Some(&new.digest));
-        if let Some(at) = matching.map(|judged| judged.received_ms).min() {
-            first.insert(*index, at);
-        }
-    }
     let campaign: Campaign = lab.client.get(&format!("/api/v1/campaigns/{}", campaign.id))?;
     let is_canary = |index: &usize| {
         let ueid = &lab.devices[*index].ueid;

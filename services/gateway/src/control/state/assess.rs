@@ -210,6 +210,15 @@ impl State {
         if !device.in_service {
             reasons.push(Code::UnknownDevice.into());
         }
+        let settled = device.damping.until(self.anchors.settle);
+        let access = if now < settled && access > Access::UpdateOnly {
+            let (cuts, _) = device.damping.parts();
+            reasons.push(Reason::new(Code::Unsettled).with("cuts", cuts).with("seconds", settled - now));
+            due = due.into_iter().chain([settled]).min();
+            Access::UpdateOnly
+        } else {
+            access
+        };
         let target = match (access, release) {
             (Access::Ejected, _) => Target::Ejected,
             (Access::Blocked, _) => Target::Blocked,

@@ -6,6 +6,7 @@
 
 mod approval;
 mod assess;
+mod damping;
 mod follow;
 mod restore;
 mod unattested;
@@ -23,6 +24,8 @@ use mud::MudUrl;
 use trust::{Code, MAX_OVERRIDE_TIME, Reason, Release, SignedOverride, Violation};
 
 use super::answers::Answers;
+use damping::Damping;
+
 use super::hex::{self, hex, unhex};
 use super::{Anchors, Attested, attested};
 use crate::manager::{Altered, Unattested};
@@ -111,6 +114,7 @@ struct Device {
     held: Option<api::Restriction>,
     in_service: bool,
     violations: VecDeque<Violation>,
+    damping: Damping,
 }
 
 /// Where a device proved to be.
@@ -482,6 +486,10 @@ impl Device {
             new.issued > old.issued || (same_time && badness(new.tier) >= badness(old.tier))
         });
         if newer {
+            let was_good = self.result.as_ref().is_some_and(|known| known.outcome.tier == Tier::Affirming);
+            if was_good && result.outcome.tier != Tier::Affirming {
+                self.damping.cut(result.outcome.issued);
+            }
             self.result = Some(result);
         }
         newer

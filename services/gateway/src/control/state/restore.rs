@@ -7,7 +7,7 @@ use api::Base64Url;
 use crypto::Digest;
 use trust::{Release, SignedOverride};
 
-use super::{Changed, Device, InForce, Known, Place, State, subject};
+use super::{Changed, Damping, Device, InForce, Known, Place, State, subject};
 use crate::control::answers::Answers;
 use crate::control::hex::{self, hex, unhex};
 use crate::control::{Anchors, Saved, SavedDevice, SavedRelease, SavedSite, attested};
@@ -65,6 +65,7 @@ impl State {
             result: device.result.as_ref().map(|result| Base64Url(result.bytes.clone())),
             held: device.held,
             in_service: device.in_service,
+            cuts: device.damping.parts(),
         })
     }
 
@@ -103,6 +104,7 @@ impl State {
             key: key.map(|key| key.public().clone()),
             held: saved.held,
             in_service: saved.in_service,
+            damping: Damping::new(saved.cuts.0, saved.cuts.1),
             ..Device::default()
         };
         match saved.result.as_ref().map(|result| attested(&result.0, &self.anchors.keys, now)) {

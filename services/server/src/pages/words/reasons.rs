@@ -352,6 +352,13 @@ pub(super) const REASONS: &[(&str, &[&str])] = &[
         &["So many devices of its model were cut within an hour that it was not; somebody must look."],
     ),
     (
+        "unsettled",
+        &[
+            "Its evidence was good and bad in turn {cuts} times; it is let go when {seconds} s have passed.",
+            "Its evidence was good and bad in turn; it is let go later.",
+        ],
+    ),
+    (
         "tls-profile",
         &[
             "Its handshake with {target} is not one that its release describes: {error}.",
