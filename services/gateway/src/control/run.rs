@@ -167,21 +167,25 @@ impl Gateway {
         observer: Arc<dyn Observer>,
     ) -> Result<(), StartError> {
         let (stop, outbox) = (Arc::clone(&self.stop), Arc::clone(&self.outbox));
+        let deaf = move |error| {
+            tracing::warn!(%error, "what devices say on the link is not heard");
+            let text = "What devices say on the link is not heard.".to_owned();
+            outbox.stands("hearing", "not-hearing", false, text);
+        };
+        // Here and not on the thread, so that whatever is said after the start is heard.
+        let capture = match hear::Capture::open(&site) {
+            Ok(capture) => capture,
+            Err(error) => {
+                deaf(error);
+                return Ok(());
+            }
+        };
+        let text = "What devices say on the link is heard.".to_owned();
+        self.outbox.stands("hearing", "hearing", true, text);
         self.spawn("hear", move || {
             let tell = |heard| observer.observe(Event::Heard(heard));
-            let outcome = hear::Capture::open(&site).and_then(|capture| {
-                outbox.stands(
-                    "hearing",
-                    "hearing",
-                    true,
-                    "What devices say on the link is heard.".to_owned(),
-                );
-                hear::listen(capture, site, &|| link::ports(&lan), &tell, &stop.flag)
-            });
-            if let Err(error) = outcome {
-                tracing::warn!(%error, "what devices say on the link is not heard");
-                let text = "What devices say on the link is not heard.".to_owned();
-                outbox.stands("hearing", "not-hearing", false, text);
+            if let Err(error) = hear::listen(capture, site, &|| link::ports(&lan), &tell, &stop.flag) {
+                deaf(error);
             }
         })
     }
