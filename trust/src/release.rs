@@ -63,6 +63,9 @@ pub struct NetworkNeeds {
     pub file: Vec<u8>,
     /// What it permits.
     pub policy: mud::Policy,
+    /// Where it says that bills of materials, vulnerability reports and what attestation takes are found (RFC 9472,
+    /// draft-ietf-iotops-mud-rats).
+    pub pointers: Vec<mud::Pointer>,
     /// What there is to say about it.
     pub findings: Vec<mud::Finding>,
     /// What about it is so broad that a person must approve it before it is applied.
@@ -291,12 +294,15 @@ impl NetworkNeeds {
             Some(finding) => Some(needs_approval.with("rule", finding.code).with("path", &finding.path)),
             None => breadth.needs_approval().then(|| needs_approval.with("breadth", breadth.score)),
         };
+        let transparency = parsed.file.transparency.iter().flat_map(mud::Transparency::pointers);
+        let attestation = parsed.file.attestation.iter().flat_map(mud::AttestationResources::pointers);
         Ok(Self {
             url: binding.url.to_owned(),
             digest: Digest::of(HashAlgorithm::Sha256, file),
             signer,
             file: file.to_vec(),
             policy: compiled.policy,
+            pointers: transparency.chain(attestation).collect(),
             findings,
             broad,
         })

@@ -3,6 +3,8 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use crate::model::displayable;
+
 /// Name under which RFC 9472 is declared in `extensions`.
 pub(crate) const TRANSPARENCY: &str = "transparency";
 /// Name under which RFC 9761 is declared in `extensions`.
@@ -58,6 +60,59 @@ pub enum VulnerabilityRetrieval {
     Contact(String),
 }
 
+/// A place that a file names, as it may be shown. Nothing says that anything is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pointer {
+    /// What is there, by the words of [`Transparency::pointers`] and [`AttestationResources::pointers`].
+    pub what: &'static str,
+    /// A URL; of `sbom-on-device` the scheme by which the device itself gives it.
+    pub at: String,
+    /// `version-info`, where it is of one version.
+    pub version: Option<String>,
+}
+
+impl Pointer {
+    fn new(what: &'static str, at: &str) -> Self {
+        Self { what, at: displayable(at), version: None }
+    }
+
+    fn all(what: &'static str, places: &[String]) -> impl Iterator<Item = Self> {
+        places.iter().map(move |at| Self::new(what, at))
+    }
+}
+
+impl Transparency {
+    /// What it names: `sbom`, `sbom-on-device`, `sbom-contact`, `sbom-archive`, `vulnerabilities` and `vulnerability-contact`.
+    pub fn pointers(&self) -> Vec<Pointer> {
+        let mut pointers = Vec::new();
+        match &self.sbom {
+            Some(SbomRetrieval::Cloud(sboms)) => {
+                let places = sboms.iter().filter_map(|sbom| Some((sbom, sbom.sbom_url.as_deref()?)));
+                pointers.extend(places.map(|(sbom, at)| Pointer {
+                    version: Some(displayable(&sbom.version_info)),
+                    ..Pointer::new("sbom", at)
+                }));
+            }
+            Some(SbomRetrieval::LocalWellKnown(scheme)) => {
+                pointers.push(Pointer::new("sbom-on-device", scheme));
+            }
+            Some(SbomRetrieval::Contact(uri)) => pointers.push(Pointer::new("sbom-contact", uri)),
+            None => {}
+        }
+        pointers.extend(self.archive_list.iter().map(|at| Pointer::new("sbom-archive", at)));
+        match &self.vulnerabilities {
+            Some(VulnerabilityRetrieval::Cloud(urls)) => {
+                pointers.extend(Pointer::all("vulnerabilities", urls));
+            }
+            Some(VulnerabilityRetrieval::Contact(uri)) => {
+                pointers.push(Pointer::new("vulnerability-contact", uri));
+            }
+            None => {}
+        }
+        pointers
+    }
+}
+
 /// Who made the file and under which licence it is (draft-ietf-iotops-ol).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ownership {
@@ -77,6 +132,14 @@ pub struct AttestationResources {
     pub reference_values: Vec<String>,
     /// `edt/edt-uris`: endorsements.
     pub endorsements: Vec<String>,
+}
+
+impl AttestationResources {
+    /// What it names: `verifier`, `reference-values` and `endorsements`.
+    pub fn pointers(&self) -> Vec<Pointer> {
+        let words = ["verifier", "reference-values", "endorsements"];
+        words.into_iter().zip(self.lists()).flat_map(|(what, places)| Pointer::all(what, places)).collect()
+    }
 }
 
 /// The lists of places, by container and leaf name: one table for reading and writing.
@@ -182,5 +245,61 @@ impl TlsProfile {
             &mut self.signature_algorithms,
             &mut self.cert_compression_algorithms,
         ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(pointers: &[Pointer]) -> Vec<(&str, &str, Option<&str>)> {
+        pointers.iter().map(|one| (one.what, one.at.as_str(), one.version.as_deref())).collect()
+    }
+
+    #[test]
+    fn every_place_has_its_word_and_nothing_that_deceives() {
+        let sbom = |version: &str, url: Option<&str>| Sbom {
+            version_info: version.into(),
+            sbom_url: url.map(Into::into),
+        };
+        let cloud = Transparency {
+            sbom: Some(SbomRetrieval::Cloud(vec![sbom("1\u{202e}", Some("https://a/\n1")), sbom("2", None)])),
+            archive_list: Some("https://a/all".into()),
+            vulnerabilities: Some(VulnerabilityRetrieval::Cloud(vec![
+                "https://a/v".into(),
+                "https://a/w".into(),
+            ])),
+        };
+        let expected = [
+            ("sbom", "https://a/1", Some("1")),
+            ("sbom-archive", "https://a/all", None),
+            ("vulnerabilities", "https://a/v", None),
+            ("vulnerabilities", "https://a/w", None),
+        ];
+        assert_eq!(told(&cloud.pointers()), expected);
+        let people = Transparency {
+            sbom: Some(SbomRetrieval::Contact("tel:1".into())),
+            archive_list: None,
+            vulnerabilities: Some(VulnerabilityRetrieval::Contact("mailto:a@a".into())),
+        };
+        let expected = [("sbom-contact", "tel:1", None), ("vulnerability-contact", "mailto:a@a", None)];
+        assert_eq!(told(&people.pointers()), expected);
+        let device = Transparency {
+            sbom: Some(SbomRetrieval::LocalWellKnown("https".into())),
+            ..Transparency::default()
+        };
+        assert_eq!(told(&device.pointers()), [("sbom-on-device", "https", None)]);
+        assert_eq!(Transparency::default().pointers(), []);
+        let places = AttestationResources {
+            verifiers: vec!["https://v".into()],
+            reference_values: vec!["https://r".into()],
+            endorsements: vec!["https://e".into()],
+        };
+        let expected = [
+            ("verifier", "https://v", None),
+            ("reference-values", "https://r", None),
+            ("endorsements", "https://e", None),
+        ];
+        assert_eq!(told(&places.pointers()), expected);
     }
 }

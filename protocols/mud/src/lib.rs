@@ -67,7 +67,7 @@ pub use decode::{Addresses, Context, Head, MAX_ACES, MAX_ACLS, MAX_ENTRIES, MAX_
 pub use diff::{PolicyDiff, diff};
 pub use error::{Error, Limit, SchemaFault};
 pub use extensions::{
-    AttestationResources, Ownership, Sbom, SbomRetrieval, TlsProfile, TlsVersion, Transparency,
+    AttestationResources, Ownership, Pointer, Sbom, SbomRetrieval, TlsProfile, TlsVersion, Transparency,
     VulnerabilityRetrieval,
 };
 pub use finding::{Finding, Rule, Severity, rules};

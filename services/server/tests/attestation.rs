@@ -53,6 +53,30 @@ fn matching_evidence_gives_a_signed_result_bound_to_device_and_key() {
 }
 
 #[test]
+fn the_record_of_a_device_says_where_its_mud_file_points() {
+    let (site, maker, device) = (Site::new(), Maker::new(), Device::new(1));
+    site.put_authorities(&maker);
+    site.publish(&maker.pointing_release("1.0.0", 1, b"app 1.0.0")).expect(201);
+    site.enrol(&[&device]).expect(201);
+    let origin = || site.get(&format!("/api/v1/devices/{}?q=4", device.name)).expect(200).json();
+    // Of a device that runs nobody knows what, nobody knows that either.
+    assert_eq!(origin()["facts"]["pointers"], json!(null));
+
+    let (location, session) = site.session();
+    let evidence = device.evidence(&session.nonce.0, b"app 1.0.0", None);
+    site.submit(&location, &evidence).expect(200);
+    let pointers = json!([
+        { "what": "sbom", "at": "https://m.example/sbom?a=1&b=2", "version": "3.0" },
+        { "what": "vulnerability-contact", "at": "mailto:psirt@m.example" },
+        { "what": "verifier", "at": "https://verifier.example/" },
+    ]);
+    assert_eq!(origin()["facts"]["pointers"], pointers);
+    let page = site.get(&format!("/devices/{}", device.name)).expect(200).text();
+    let shown = "<dt>Its maker names</dt><dd>sbom <code>https://m.example/sbom?a=1&amp;b=2</code></dd>";
+    assert!(page.contains(shown), "{page}");
+}
+
+#[test]
 fn session_takes_evidence_once_and_evidence_fits_one_session() {
     let (site, _, device, _) = site();
     let (location, session) = site.session();

@@ -2,7 +2,7 @@
 
 use api::{ModelState, NetworkDevice, NetworkFile, NetworkModel, OfferedFile, Pointer, Reason};
 use crypto::Digest;
-use mud::{Entry, Freshness, Retrieval, SbomRetrieval, Verdict, VulnerabilityRetrieval, displayable};
+use mud::{Entry, Freshness, Retrieval, Verdict, displayable};
 
 use super::approvals::Approvals;
 use super::file::{File, Source, With as _, why};
@@ -156,55 +156,22 @@ fn told_file(file: &File) -> NetworkFile {
         breadth: file.breadth,
         findings: findings.map(|finding| why(finding.code).with("path", &finding.path)).collect(),
         flows: accepts.take(MAX_FLOWS).map(clipped).collect(),
-        transparency: transparency(file),
-        attestation: attestation(file),
+        transparency: content
+            .transparency
+            .as_ref()
+            .map(|found| pointers(found.pointers()))
+            .unwrap_or_default(),
+        attestation: content.attestation.as_ref().map(|found| pointers(found.pointers())).unwrap_or_default(),
     }
 }
 
-/// SBOM and vulnerability pointers (RFC 9472).
-fn transparency(file: &File) -> Vec<Pointer> {
-    let Some(found) = &file.content.transparency else { return Vec::new() };
-    let mut pointers = Vec::new();
-    match &found.sbom {
-        Some(SbomRetrieval::Cloud(sboms)) => {
-            for sbom in sboms {
-                if let Some(at) = &sbom.sbom_url {
-                    let version = Some(clipped(&sbom.version_info));
-                    pointers.push(Pointer { version, ..pointer("sbom", at) });
-                }
-            }
-        }
-        Some(SbomRetrieval::LocalWellKnown(scheme)) => pointers.push(pointer("sbom-on-device", scheme)),
-        Some(SbomRetrieval::Contact(uri)) => pointers.push(pointer("sbom-contact", uri)),
-        None => {}
-    }
-    pointers.extend(found.archive_list.iter().map(|at| pointer("sbom-archive", at)));
-    match &found.vulnerabilities {
-        Some(VulnerabilityRetrieval::Cloud(urls)) => {
-            pointers.extend(urls.iter().map(|at| pointer("vulnerabilities", at)));
-        }
-        Some(VulnerabilityRetrieval::Contact(uri)) => pointers.push(pointer("vulnerability-contact", uri)),
-        None => {}
-    }
-    pointers.truncate(MAX_POINTERS);
-    pointers
-}
-
-/// Places of what attestation takes (draft-ietf-iotops-mud-rats).
-fn attestation(file: &File) -> Vec<Pointer> {
-    let Some(found) = &file.content.attestation else { return Vec::new() };
-    let sorts = [
-        ("verifier", &found.verifiers),
-        ("reference-values", &found.reference_values),
-        ("endorsements", &found.endorsements),
-    ];
-    let pointers =
-        sorts.into_iter().flat_map(|(what, places)| places.iter().map(move |at| pointer(what, at)));
-    pointers.take(MAX_POINTERS).collect()
-}
-
-fn pointer(what: &str, at: &str) -> Pointer {
-    Pointer { what: what.to_owned(), at: clipped(&displayable(at)), version: None }
+fn pointers(named: Vec<mud::Pointer>) -> Vec<Pointer> {
+    let one = |named: mud::Pointer| Pointer {
+        what: named.what.to_owned(),
+        at: clipped(&named.at),
+        version: named.version.as_ref().map(clipped),
+    };
+    named.into_iter().take(MAX_POINTERS).map(one).collect()
 }
 
 /// As much of a text as is told.

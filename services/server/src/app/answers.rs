@@ -26,6 +26,8 @@ pub(crate) const QUESTIONS: [&str; 6] = [
 
 /// Reports that the last answer tells of.
 const REPORTS: u32 = 3;
+/// Pointers of a MUD file that are told.
+const POINTERS: usize = 16;
 
 impl App {
     /// All six answers.
@@ -214,6 +216,13 @@ fn origin(entry: Option<&Entry>) -> (String, Value) {
         .iter()
         .map(|expected| json!({ "component": expected.name, "version": expected.version }))
         .collect();
+    let pointers: Vec<api::Pointer> = release
+        .network_needs()
+        .iter()
+        .flat_map(|needs| &needs.pointers)
+        .take(POINTERS)
+        .map(pointer)
+        .collect();
     let findings = entry.findings.iter().map(|finding| finding.view(&entry.record));
     let (flaws, cannot_tell): (Vec<_>, Vec<_>) = findings.partition(|finding| finding.why.is_none());
     let facts = json!({
@@ -224,10 +233,15 @@ fn origin(entry: Option<&Entry>) -> (String, Value) {
         "signers": signers,
         "parts": parts,
         "supersedes": release.supersedes(),
+        "pointers": pointers,
         "flaws": flaws,
         "cannot_tell": cannot_tell,
     });
     (format!("Signed by {}", names.join(" and ")), facts)
+}
+
+fn pointer(named: &mud::Pointer) -> api::Pointer {
+    api::Pointer { what: named.what.to_owned(), at: named.at.clone(), version: named.version.clone() }
 }
 
 /// One flow that a release asks for.

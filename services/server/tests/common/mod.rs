@@ -335,6 +335,20 @@ impl Maker {
         self.release_with(version, sequence_number, app, broad.as_bytes())
     }
 
+    /// A release whose MUD file names, of the version 3.0, a bill of materials, and a verifier.
+    pub fn pointing_release(&self, version: &str, sequence_number: u64, app: &[u8]) -> Vec<u8> {
+        let nodes = r#""extensions": ["transparency", "ietf-mud-rats"],
+            "ietf-mud-transparency:transparency": {
+                "sboms": [{"version-info": "3.0\u202e", "sbom-url": "https://m.example/sbom?a=1&b=2"}],
+                "vuln-contact-uri": "mailto:psirt@m.example"},
+            "ietf-mud-rats:ras": {"ras-uris": ["https://verifier.example/"]},
+            "is-supported""#;
+        let text = std::str::from_utf8(CAM).unwrap();
+        let pointing = text.replacen("\"is-supported\"", nodes, 1);
+        assert_ne!(pointing, text);
+        self.release_with(version, sequence_number, app, pointing.as_bytes())
+    }
+
     /// A release whose image is encrypted for a group of devices.
     pub fn encrypted_release(&self, version: &str, sequence_number: u64, app: &[u8]) -> Vec<u8> {
         let draft = self.draft(version, sequence_number, app, CAM);

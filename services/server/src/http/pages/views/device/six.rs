@@ -137,6 +137,10 @@ fn facts(
                 said.extend(flaws(list("cannot_tell")).map(|flaws| ("Cannot tell", flaws)));
                 said.push(("Parts", list("parts").len().to_string().into()));
                 said.extend(facts.get("sequence").map(|sequence| ("Sequence", sequence.to_string().into())));
+                said.extend(list("pointers").iter().map(|named| {
+                    let what = Sentence::from(format!("{} ", text(named, "what")));
+                    ("Its maker names", what.code(text(named, "at")))
+                }));
             }
         }
         Question::Authority => {
