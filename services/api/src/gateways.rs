@@ -262,8 +262,9 @@ pub struct Violation {
     pub direction: String,
     /// Log group of the rule; [`Violation::OBSERVED`] for packets that passed.
     pub group: u16,
-    /// What was wrong: `no-match`, `wrong-initiator` (the other end may start this), `unknown-device`, `spoofed-binding` or
-    /// `resolver`. Gateways that do not say leave it empty.
+    /// What was wrong: `no-match`, `wrong-initiator` (the other end may start this), `unknown-device`, `spoofed-binding`,
+    /// `resolver` or `tls-profile` ([`Violation::HANDSHAKE`]); `observed` is of packets that passed. Gateways that do not say
+    /// leave it empty.
     #[serde(default)]
     pub class: String,
     /// UEID of the device whose address or MAC was used without the other. It speaks not against that device.
