@@ -29,6 +29,7 @@ mod nflog;
 mod nft;
 pub mod radius;
 mod telemetry;
+mod tls;
 
 // Public interface
 pub use address::{AddressRange, Interface, Mac};

@@ -3,14 +3,13 @@
 use std::fs;
 use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use api::{GatewayReport, GatewayState};
 use ureq::Agent;
-use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem};
 
 use super::{Config, StartError};
+use crate::tls;
 
 /// A client of one server.
 #[derive(Debug)]
@@ -54,23 +53,8 @@ impl Client {
                 config.server
             )));
         }
-        let pem = fs::read(&config.ca).map_err(StartError::io("reading the server's issuers"))?;
-        let issuers: Vec<Certificate<'static>> = parse_pem(&pem)
-            .filter_map(|item| match item {
-                Ok(PemItem::Certificate(certificate)) => Some(certificate),
-                _ => None,
-            })
-            .collect();
-        if issuers.is_empty() {
-            return Err(StartError::Setting(format!("no certificate in {}", config.ca.display())));
-        }
-        let tls = TlsConfig::builder()
-            .provider(TlsProvider::Rustls)
-            .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
-            .root_certs(RootCerts::new_with_certs(&issuers))
-            .build();
         let agent = Agent::config_builder()
-            .tls_config(tls)
+            .tls_config(tls::believing(&config.ca)?)
             .https_only(true)
             .http_status_as_error(false)
             .max_redirects(0)

@@ -5,14 +5,12 @@ use std::fmt;
 use std::fs;
 use std::io::{self, Read as _};
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use mud::{Head, Host, IpPrefix, MAX_FILE_BYTES, MudUrl, Redirect, RedirectFault, is_public, redirect};
 use ureq::config::Config;
 use ureq::http::{Uri, header};
-use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem};
 use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 use ureq::{Agent, Error};
@@ -20,6 +18,7 @@ use x509::cms::MAX_SIGNED_DATA_LEN;
 
 use super::settings::{OperatorFile, Sources};
 use crate::control::StartError;
+use crate::tls;
 
 /// A file and its signature, as received. Nobody vouches for either.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -138,25 +137,9 @@ impl Fetcher {
     /// # Errors
     /// When there are no issuers by which web servers could be believed.
     pub fn new(sources: &Sources, lookup: impl Lookup + 'static) -> Result<Self, StartError> {
-        let path = sources.tls_ca.clone().unwrap_or_else(|| PathBuf::from(SYSTEM_ISSUERS));
-        let pem = fs::read(&path)
-            .map_err(StartError::io(format!("reading issuers of web servers in {}", path.display())))?;
-        let issuers: Vec<Certificate<'static>> = parse_pem(&pem)
-            .filter_map(|item| match item {
-                Ok(PemItem::Certificate(certificate)) => Some(certificate),
-                _ => None,
-            })
-            .collect();
-        if issuers.is_empty() {
-            return Err(StartError::Setting(format!("no certificate in {}", path.display())));
-        }
-        let tls = TlsConfig::builder()
-            .provider(TlsProvider::Rustls)
-            .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
-            .root_certs(RootCerts::new_with_certs(&issuers))
-            .build();
+        let issuers = sources.tls_ca.as_deref().unwrap_or(Path::new(SYSTEM_ISSUERS));
         let config = Agent::config_builder()
-            .tls_config(tls)
+            .tls_config(tls::believing(issuers)?)
             .https_only(true)
             .http_status_as_error(false)
             .max_redirects(0)
