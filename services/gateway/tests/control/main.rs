@@ -15,6 +15,7 @@ mod follow;
 #[path = "../kernel/frames.rs"]
 mod frames;
 mod handshakes;
+mod house;
 #[allow(dead_code, reason = "shared with the tests of the enforcement half")]
 #[path = "../kernel/lab.rs"]
 mod lab;
