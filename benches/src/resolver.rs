@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result, bail};
 use gateway::{AddressRange, Class, Forwarder, Names, Peer, Program, Service, Shared, Side, Start, Upstream};
 use mud::{Family, Ports, Protocol, Verdict};
 use sim::{Arrivals, InternetSettings};
+use testkit::dns_query;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::Effort;
@@ -140,7 +141,7 @@ impl Asker {
 
     fn ask(&self, name: &str) -> Result<Duration> {
         let began = Instant::now();
-        self.0.send(&query(1, name)).context("asking")?;
+        self.0.send(&dns_query(1, name)).context("asking")?;
         self.answered()?;
         Ok(began.elapsed())
     }
@@ -158,13 +159,13 @@ impl Asker {
     /// Answers in a second, with as many queries on the way as one device may have.
     fn flood(&self, slice: Duration) -> Result<f64> {
         for _ in 0..AT_ONCE {
-            self.0.send(&query(2, KNOWN)).context("asking")?;
+            self.0.send(&dns_query(2, KNOWN)).context("asking")?;
         }
         let (began, mut answers) = (Instant::now(), 0_u64);
         while began.elapsed() < slice {
             self.answered()?;
             answers += 1;
-            self.0.send(&query(2, KNOWN)).context("asking")?;
+            self.0.send(&dns_query(2, KNOWN)).context("asking")?;
         }
         let per_second = answers as f64 / began.elapsed().as_secs_f64();
         for _ in 0..AT_ONCE {
@@ -172,18 +173,6 @@ impl Asker {
         }
         Ok(per_second)
     }
-}
-
-/// A query for the IPv4 addresses of a name (RFC 1035, section 4.1).
-fn query(number: u16, name: &str) -> Vec<u8> {
-    let mut bytes = number.to_be_bytes().to_vec();
-    bytes.extend([1, 0, 0, 1, 0, 0, 0, 0, 0, 0]);
-    for label in name.split('.') {
-        bytes.push(label.len() as u8);
-        bytes.extend(label.as_bytes());
-    }
-    bytes.extend([0, 0, 1, 0, 1]);
-    bytes
 }
 
 fn new_name(number: usize) -> String {

@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+mod dns;
 mod edge;
 mod index;
 mod skip;
@@ -10,6 +11,7 @@ mod tpm;
 mod vectors;
 
 // Public interface
+pub use dns::dns_query;
 pub use edge::{FreeRadius, Hostapd};
 pub use index::{IndexRow, index};
 pub use skip::skipped;

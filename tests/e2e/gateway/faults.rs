@@ -14,6 +14,7 @@ use gateway::{
 };
 use mud::{Family, Protocol};
 use sim::{Arrivals, InternetSettings};
+use testkit::dns_query;
 
 use crate::lab::{
     ANSWER, Lab, SILENCE, UPDATE_ONLY, allow, at, await_event, binding, class, id, ip, marks, program, reach,
@@ -175,18 +176,6 @@ fn a_flood_of_forbidden_packets_hides_nobody_elses() {
     });
 }
 
-/// A query for the addresses of a name (RFC 1035, section 4.1).
-fn query(number: u16, name: &str) -> Vec<u8> {
-    let mut bytes = number.to_be_bytes().to_vec();
-    bytes.extend([1, 0, 0, 1, 0, 0, 0, 0, 0, 0]);
-    for label in name.split('.') {
-        bytes.push(label.len() as u8);
-        bytes.extend(label.as_bytes());
-    }
-    bytes.extend([0, 0, 1, 0, 1]);
-    bytes
-}
-
 #[test]
 fn a_flood_of_queries_keeps_nobody_from_an_answer() {
     let Some(lab) = Lab::new(2) else { return };
@@ -226,7 +215,7 @@ fn a_flood_of_queries_keeps_nobody_from_an_answer() {
                     let mut sent = 0_u64;
                     while flooding.load(Ordering::Relaxed) {
                         let name = format!("{sent:x}.{sent:x}.junk.example");
-                        let _full = socket.send_to(&query(sent as u16, &name), "10.77.0.1:53");
+                        let _full = socket.send_to(&dns_query(sent as u16, &name), "10.77.0.1:53");
                         sent += 1;
                     }
                     sent
@@ -253,7 +242,7 @@ fn asked(lab: &Lab, name: &str) -> (Vec<IpAddr>, u16) {
         let socket = UdpSocket::bind((v4(1), 0)).unwrap();
         socket.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
         for number in 1..=10_u16 {
-            socket.send_to(&query(number, name), "10.77.0.1:53").unwrap();
+            socket.send_to(&dns_query(number, name), "10.77.0.1:53").unwrap();
             let mut answer = [0; 512];
             let Ok(length) = socket.recv(&mut answer) else { continue };
             let answer = &answer[..length];
