@@ -33,6 +33,7 @@ mod results;
 mod rules;
 mod sessions;
 mod tokens;
+mod violations;
 mod writer;
 
 #[cfg(test)]
@@ -51,9 +52,7 @@ pub use dns_uses::DnsUse;
 pub use error::Error;
 pub use flow_uses::{CountedFlows, FlowUse};
 pub use foreign::ForeignResult;
-pub use gateways::{
-    Applied, Binding, Gateway, GatewayDevice, GatewayReport, Refused, Staged, StagedRelease, Violation,
-};
+pub use gateways::{Applied, Binding, Gateway, GatewayDevice, GatewayReport, Refused, Staged, StagedRelease};
 pub use holds::Hold;
 pub use ids::{
     ActionId, AdvisoryId, CampaignId, DecisionId, DeviceId, EndorsementId, NotAnId, ReleaseId, ReportId,
@@ -69,4 +68,5 @@ pub use results::{NewResult, ResultRecord};
 pub use rules::{NewRules, Rules};
 pub use sessions::Challenge;
 pub use tokens::Token;
+pub use violations::Violation;
 pub use writer::Change;
