@@ -92,9 +92,9 @@ fn own(decoder: &str) -> Vec<(String, Vec<u8>)> {
         }
         "hss_signature" => hash_based(),
         "cose_key" => {
-            let private = crypto::AgreementKey::from_bytes(&[5; 32]).expect("a scalar");
             let wrap = crypto::KeyWrapAlgorithm::A128Kw;
-            let private = cose::DecryptionKey::agreement(private, wrap, b"device");
+            let private = cose::DecryptionKey::agreement(agreement_key(), wrap, b"device");
+            let private = private.expect("on P-256");
             vec![
                 cose::Key::from_public(cast.author.public_key()).with_kid(b"author").encode(),
                 private.encode_secret().to_vec(),
@@ -226,10 +226,15 @@ fn ones(bytes: &mut [u8]) {
     bytes.fill(1);
 }
 
+fn agreement_key() -> crypto::AgreementKey {
+    crypto::AgreementKey::from_bytes(crypto::AgreementCurve::P256, &[5; 32]).expect("a scalar")
+}
+
 /// One message for a device and a group with each algorithm for content.
 fn encrypted() -> Vec<Vec<u8>> {
-    let device = crypto::AgreementKey::from_bytes(&[5; 32]).expect("a scalar").public_key().clone();
+    let device = agreement_key().public_key().clone();
     let device = cose::RecipientKey::agreement(device, crypto::KeyWrapAlgorithm::A128Kw, b"device");
+    let device = device.expect("on P-256");
     let group =
         crypto::KeyWrapKey::from_bytes(crypto::KeyWrapAlgorithm::A256Kw, &[5; 32]).expect("its length");
     let group = cose::RecipientKey::key_wrap(group, b"group");

@@ -9,7 +9,8 @@ use std::{
 use api::Base64Url;
 use cose::{DecryptionKey, DecryptionKeys, Key, MacKey};
 use crypto::{
-    AgreementKey, Digest, HashAlgorithm, KeyWrapAlgorithm, PublicKey, SignatureAlgorithm, SigningKey,
+    AgreementCurve, AgreementKey, Digest, HashAlgorithm, KeyWrapAlgorithm, PublicKey, SignatureAlgorithm,
+    SigningKey,
 };
 use device_core::{Component, Credentials, Device, Identity, InstallError, Layout, Offered};
 use eat::{DebugStatus, Ueid};
@@ -140,12 +141,14 @@ fn make_decryption_keys(place: &Place<'_>, options: &InitOptions, kid: &[u8]) ->
         write_private(&folder.join(format!("given-{number}{KEY_ENDING}")), &key.encode_secret())?;
     }
     let mut failed = None;
-    let key = AgreementKey::generate(&mut |bytes| failed = failed.or(getrandom::fill(bytes).err()));
+    let mut fill = |bytes: &mut [u8]| failed = failed.or(getrandom::fill(bytes).err());
+    let key = AgreementKey::generate(AgreementCurve::P256, &mut fill);
     if let Some(error) = failed {
         return Err(Error::Random(error));
     }
     let path = folder.join(format!("device{KEY_ENDING}"));
-    let key = DecryptionKey::agreement(key.map_err(setup(&path))?, KeyWrapAlgorithm::A128Kw, kid);
+    let key = DecryptionKey::agreement(key.map_err(setup(&path))?, KeyWrapAlgorithm::A128Kw, kid)
+        .map_err(setup(&path))?;
     write_private(&path, &key.encode_secret())?;
     Ok(key.recipient_key().map_err(setup(&path))?.encode().to_vec())
 }

@@ -1,7 +1,9 @@
 use alloc::vec::Vec;
 
 use cbor::Writer;
-use crypto::{AgreementKey, AgreementPublicKey, KeyWrapAlgorithm, KeyWrapKey, SharedSecret, Zeroizing};
+use crypto::{
+    AgreementCurve, AgreementKey, AgreementPublicKey, KeyWrapAlgorithm, KeyWrapKey, SharedSecret, Zeroizing,
+};
 
 use crate::key::{Members, missing};
 use crate::{Distrust, Error, Feature, labels};
@@ -79,9 +81,10 @@ impl DecryptionKey {
         Self { kid: kid.to_vec(), secret: Secret::KeyWrap(key) }
     }
 
-    /// A static private key, for one algorithm.
-    pub fn agreement(key: AgreementKey, wrap: KeyWrapAlgorithm, kid: &[u8]) -> Self {
-        Self { kid: kid.to_vec(), secret: Secret::Agreement(key, wrap) }
+    /// A static private key on P-256, for one algorithm.
+    pub fn agreement(key: AgreementKey, wrap: KeyWrapAlgorithm, kid: &[u8]) -> Result<Self, Error> {
+        check_curve(key.curve())?;
+        Ok(Self { kid: kid.to_vec(), secret: Secret::Agreement(key, wrap) })
     }
 
     /// Reads a COSE_Key of type symmetric, or a private one of type EC2 on P-256 (RFC 9052, section 7).
@@ -97,7 +100,7 @@ impl DecryptionKey {
             RecipientAlgorithm::Agreement(wrap) => {
                 members.check_operations(&[labels::OP_DERIVE_KEY, labels::OP_DERIVE_BITS])?;
                 let d = members.d()?.ok_or_else(|| missing(labels::KEY_D))?;
-                let key = AgreementKey::from_bytes(d).map_err(|_| Distrust::BadKey)?;
+                let key = AgreementKey::from_bytes(AgreementCurve::P256, d).map_err(|_| Distrust::BadKey)?;
                 if public(&members)?.is_some_and(|public| public != *key.public_key()) {
                     return Err(Distrust::BadKey.into());
                 }
@@ -202,9 +205,10 @@ impl RecipientKey {
         Self { kid: kid.to_vec(), key: Recipient::KeyWrap(key) }
     }
 
-    /// A recipient's public key, for one algorithm; an empty identifier is left out of messages.
-    pub fn agreement(key: AgreementPublicKey, wrap: KeyWrapAlgorithm, kid: &[u8]) -> Self {
-        Self { kid: kid.to_vec(), key: Recipient::Agreement(key, wrap) }
+    /// A recipient's public key on P-256, for one algorithm; an empty identifier is left out of messages.
+    pub fn agreement(key: AgreementPublicKey, wrap: KeyWrapAlgorithm, kid: &[u8]) -> Result<Self, Error> {
+        check_curve(key.curve())?;
+        Ok(Self { kid: kid.to_vec(), key: Recipient::Agreement(key, wrap) })
     }
 
     /// Reads a COSE_Key of type symmetric, or of type EC2 on P-256, which must name its algorithm.
@@ -265,10 +269,15 @@ fn key_wrap(members: &Members<'_>, wrap: KeyWrapAlgorithm, operations: &[i64]) -
     KeyWrapKey::from_bytes(wrap, members.k()?).map_err(|_| Distrust::BadKey.into())
 }
 
+/// Content keys are agreed on P-256 only: it is what every profile of SUIT names.
+fn check_curve(curve: AgreementCurve) -> Result<(), Error> {
+    if curve == AgreementCurve::P256 { Ok(()) } else { Err(crypto::Error::WrongKeyType.into()) }
+}
+
 /// The public key that the members state.
 pub(crate) fn public(members: &Members<'_>) -> Result<Option<AgreementPublicKey>, Error> {
     let Some((x, y)) = members.p256()? else { return Ok(None) };
-    AgreementPublicKey::from_ec2(x, y).map(Some).map_err(|_| Distrust::BadKey.into())
+    AgreementPublicKey::from_ec2(AgreementCurve::P256, x, y).map(Some).map_err(|_| Distrust::BadKey.into())
 }
 
 fn write_symmetric(kid: &[u8], algorithm: RecipientAlgorithm, key: &[u8]) -> Vec<u8> {

@@ -3,7 +3,8 @@ use alloc::vec::Vec;
 
 use cbor::{Writer, lean::Reader};
 use crypto::{
-    AgreementKey, AgreementPublicKey, ContentKey, KeyWrapAlgorithm, KeyWrapKey, SharedSecret, Zeroizing,
+    AgreementCurve, AgreementKey, AgreementPublicKey, ContentKey, KeyWrapAlgorithm, KeyWrapKey, SharedSecret,
+    Zeroizing,
 };
 
 use crate::encryption_key::{Recipient as Key, public};
@@ -164,7 +165,7 @@ pub(crate) fn write(
             writer.bytes(&wrapped);
         }
         Key::Agreement(public, wrap) => {
-            let ephemeral = AgreementKey::generate(fill)?;
+            let ephemeral = AgreementKey::generate(AgreementCurve::P256, fill)?;
             let protected = Writer::encode(|w| {
                 w.map(1).int(labels::ALG).int(recipient.algorithm().cose_id());
             });

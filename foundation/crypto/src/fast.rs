@@ -8,7 +8,7 @@ use aws_lc_rs::signature::{
 };
 use aws_lc_rs::{agreement, digest, hmac as aws_hmac, rand};
 
-use crate::{Error, HashAlgorithm, SignatureAlgorithm, der};
+use crate::{AgreementCurve, Error, HashAlgorithm, SignatureAlgorithm, der};
 
 #[derive(Clone)]
 pub(crate) struct Hasher(digest::Context);
@@ -46,11 +46,16 @@ pub(crate) fn hmac(algorithm: HashAlgorithm, key: &[u8], message: &[u8], out: &m
     out.copy_from_slice(aws_hmac::sign(&aws_hmac::Key::new(algorithm, key), message).as_ref());
 }
 
-/// Writes the x-coordinate that a scalar and an uncompressed point on P-256 share (ECDH).
-pub(crate) fn agree(secret: &[u8], peer: &[u8], out: &mut [u8; 32]) -> Result<(), Error> {
-    let secret = agreement::PrivateKey::from_private_key(&agreement::ECDH_P256, secret)
-        .map_err(|_| Error::MalformedKey)?;
-    let peer = agreement::UnparsedPublicKey::new(&agreement::ECDH_P256, peer);
+/// Writes the x-coordinate that a scalar and an uncompressed point share (ECDH); `out` has the width of the curve.
+pub(crate) fn agree(curve: AgreementCurve, secret: &[u8], peer: &[u8], out: &mut [u8]) -> Result<(), Error> {
+    let algorithm = match curve {
+        AgreementCurve::P256 => &agreement::ECDH_P256,
+        #[cfg(feature = "es384")]
+        AgreementCurve::P384 => &agreement::ECDH_P384,
+    };
+    let secret =
+        agreement::PrivateKey::from_private_key(algorithm, secret).map_err(|_| Error::MalformedKey)?;
+    let peer = agreement::UnparsedPublicKey::new(algorithm, peer);
     agreement::agree(&secret, peer, Error::MalformedKey, |shared| {
         out.copy_from_slice(shared);
         Ok(())

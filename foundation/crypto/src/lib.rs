@@ -1,7 +1,7 @@
 //! The only crate that names a cryptography crate: one face over two back ends.
 //!
 //! It offers what the protocols sign, hash, authenticate and encrypt with: SHA-2, HMAC, HKDF, ECDSA on P-256 and P-384,
-//! Ed25519, HSS/LMS, AES-GCM, AES-CTR, ChaCha20-Poly1305, AES key wrap and ECDH on P-256.
+//! Ed25519, HSS/LMS, AES-GCM, AES-CTR, ChaCha20-Poly1305, AES key wrap and ECDH on P-256 and P-384.
 //! It holds no randomness of its own (a generated key takes its bytes from the caller), no trust decision and no
 //! object format beyond the DER of single keys: COSE lives in `cose`, certificates in `x509`.
 //!
@@ -80,7 +80,7 @@ use soft as backend;
 mod tests;
 
 // Public interface
-pub use agreement::{AgreementKey, AgreementPublicKey, SharedSecret};
+pub use agreement::{AgreementCurve, AgreementKey, AgreementPublicKey, SharedSecret};
 pub use algorithm::{HashAlgorithm, SignatureAlgorithm};
 pub use content::{ContentAlgorithm, ContentKey};
 pub use digest::{Digest, Hasher, MAX_DIGEST_LEN, NotADigest};

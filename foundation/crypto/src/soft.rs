@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 use sha2::{Sha384, Sha512};
 
 use crate::es256::{Es256, p256_point};
-use crate::{Error, HashAlgorithm, SignatureAlgorithm};
+use crate::{AgreementCurve, Error, HashAlgorithm, SignatureAlgorithm};
 
 #[derive(Clone)]
 pub(crate) enum Hasher {
@@ -72,12 +72,23 @@ fn hmac_with<M: Mac + KeyInit>(key: &[u8], message: &[u8], out: &mut [u8]) {
     out.copy_from_slice(&mac.finalize().into_bytes());
 }
 
-/// Writes the x-coordinate that a scalar and an uncompressed point on P-256 share (ECDH).
-pub(crate) fn agree(secret: &[u8], peer: &[u8], out: &mut [u8; 32]) -> Result<(), Error> {
-    let secret = p256::SecretKey::from_slice(secret).map_err(|_| Error::MalformedKey)?;
-    let peer = p256_point(peer).ok_or(Error::MalformedKey)?;
-    let shared = p256::ecdh::diffie_hellman(secret.to_nonzero_scalar(), peer);
-    out.copy_from_slice(shared.raw_secret_bytes());
+/// Writes the x-coordinate that a scalar and an uncompressed point share (ECDH); `out` has the width of the curve.
+pub(crate) fn agree(curve: AgreementCurve, secret: &[u8], peer: &[u8], out: &mut [u8]) -> Result<(), Error> {
+    match curve {
+        AgreementCurve::P256 => {
+            let secret = p256::SecretKey::from_slice(secret).map_err(|_| Error::MalformedKey)?;
+            let peer = p256_point(peer).ok_or(Error::MalformedKey)?;
+            let shared = p256::ecdh::diffie_hellman(secret.to_nonzero_scalar(), peer);
+            out.copy_from_slice(shared.raw_secret_bytes());
+        }
+        #[cfg(feature = "es384")]
+        AgreementCurve::P384 => {
+            let secret = p384::SecretKey::from_slice(secret).map_err(|_| Error::MalformedKey)?;
+            let peer = p384::PublicKey::from_sec1_bytes(peer).map_err(|_| Error::MalformedKey)?;
+            let shared = p384::ecdh::diffie_hellman(secret.to_nonzero_scalar(), peer.as_affine());
+            out.copy_from_slice(shared.raw_secret_bytes());
+        }
+    }
     Ok(())
 }
 

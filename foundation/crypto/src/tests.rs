@@ -4,6 +4,7 @@ use testkit::hex;
 
 use super::*;
 
+mod agreement;
 mod encryption;
 #[cfg(feature = "rsa")]
 mod rsa;

@@ -11,8 +11,8 @@
 )))]
 
 use sextant_crypto::{
-    ContentAlgorithm, ContentKey, Digest, Error, HashAlgorithm, KeyWrapAlgorithm, KeyWrapKey, PublicKey,
-    SignatureAlgorithm, SigningKey,
+    AgreementCurve, AgreementKey, ContentAlgorithm, ContentKey, Digest, Error, HashAlgorithm,
+    KeyWrapAlgorithm, KeyWrapKey, PublicKey, SignatureAlgorithm, SigningKey,
 };
 
 const LEFT_OUT: [SignatureAlgorithm; 3] =
@@ -26,6 +26,8 @@ fn what_is_there_works() {
     let signature = key.sign(b"message");
     assert_eq!(public.verify(b"message", &signature), Ok(()));
     assert_eq!(public.verify(b"massage", &signature), Err(Error::BadSignature));
+    let agreement = AgreementKey::from_bytes(AgreementCurve::P256, &[7; 32]).expect("a scalar in range");
+    assert_eq!(agreement.agree(agreement.public_key()).expect("agrees").as_bytes().len(), 32);
     assert_eq!(Digest::of(HashAlgorithm::Sha256, b"abc").as_bytes()[..4], [0xba, 0x78, 0x16, 0xbf]);
 }
 
@@ -51,6 +53,7 @@ fn what_is_left_out_is_neither_listed_nor_found() {
         assert_eq!(SignatureAlgorithm::from_cose_id(algorithm.cose_id()), None);
     }
     assert_eq!(HashAlgorithm::ALL, [HashAlgorithm::Sha256]);
+    assert_eq!(AgreementCurve::ALL, [AgreementCurve::P256]);
     for (cose, hmac) in [(-43, 6), (-44, 7)] {
         assert_eq!(HashAlgorithm::from_cose_id(cose), None);
         assert_eq!(HashAlgorithm::from_hmac_cose_id(hmac), None);

@@ -14,7 +14,7 @@ mod update;
 use std::sync::LazyLock;
 
 use cose::{DecryptionKey, DecryptionKeys};
-use crypto::{AgreementKey, KeyWrapAlgorithm, KeyWrapKey, PublicKey};
+use crypto::{AgreementCurve, AgreementKey, KeyWrapAlgorithm, KeyWrapKey, PublicKey};
 use suit::{Authority, AuthorityList, Role};
 
 use crate::fixture::key;
@@ -379,8 +379,10 @@ pub(super) static STRANGERS: LazyLock<DecryptionKeys> = LazyLock::new(|| {
         let key = KeyWrapKey::from_bytes(wrap, &vec![77; wrap.key_len()]).expect("its length");
         DecryptionKey::key_wrap(key, b"")
     };
-    let agree =
-        |wrap| DecryptionKey::agreement(AgreementKey::from_bytes(&[77; 32]).expect("a scalar"), wrap, b"");
+    let agree = |wrap| {
+        let key = AgreementKey::from_bytes(AgreementCurve::P256, &[77; 32]).expect("a scalar");
+        DecryptionKey::agreement(key, wrap, b"").expect("on P-256")
+    };
     DecryptionKeys::new(KeyWrapAlgorithm::ALL.into_iter().flat_map(|one| [wrap(one), agree(one)]).collect())
 });
 

@@ -3,7 +3,8 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 use cose::{DecryptionKey, MacKey, RecipientAlgorithm};
 use crypto::{
-    AgreementKey, HashAlgorithm, HssSigningKey, KeyWrapAlgorithm, KeyWrapKey, SignatureAlgorithm, Zeroizing,
+    AgreementCurve, AgreementKey, HashAlgorithm, HssSigningKey, KeyWrapAlgorithm, KeyWrapKey,
+    SignatureAlgorithm, Zeroizing,
 };
 use x509::pem;
 
@@ -178,8 +179,10 @@ fn new_decrypting(
             write_shared(command, &DecryptionKey::key_wrap(key, kid).encode_secret(), printer)
         }
         RecipientAlgorithm::Agreement(wrap) => {
-            let key = keys::with_randomness(|fill| AgreementKey::generate(fill), "cannot make a key")?;
-            let key = DecryptionKey::agreement(key, wrap, kid);
+            let generate =
+                |fill: &mut dyn FnMut(&mut [u8])| AgreementKey::generate(AgreementCurve::P256, fill);
+            let key = keys::with_randomness(generate, "cannot make a key")?;
+            let key = DecryptionKey::agreement(key, wrap, kid).map_err(|error| unmade(&error))?;
             files::write(&command.output, &key.encode_secret(), Mode::Secret, printer)?;
             if let Some(path) = &command.public {
                 let public = key.recipient_key().map_err(|error| unmade(&error))?.encode();

@@ -1,6 +1,8 @@
 //! Encrypted messages: what is built opens again, one refusal a rule, and keys that do one thing.
 
-use crypto::{AgreementKey, ContentAlgorithm, ContentKey, KeyWrapAlgorithm, KeyWrapKey, Zeroizing};
+use crypto::{
+    AgreementCurve, AgreementKey, ContentAlgorithm, ContentKey, KeyWrapAlgorithm, KeyWrapKey, Zeroizing,
+};
 
 use super::*;
 
@@ -23,8 +25,12 @@ fn group(wrap: KeyWrapAlgorithm, number: u8, kid: &[u8]) -> DecryptionKey {
     DecryptionKey::key_wrap(key, kid)
 }
 
+fn on_p256(number: u8) -> AgreementKey {
+    AgreementKey::from_bytes(AgreementCurve::P256, &[number; 32]).expect("a key")
+}
+
 fn device(wrap: KeyWrapAlgorithm, number: u8, kid: &[u8]) -> DecryptionKey {
-    DecryptionKey::agreement(AgreementKey::from_bytes(&[number; 32]).expect("a key"), wrap, kid)
+    DecryptionKey::agreement(on_p256(number), wrap, kid).expect("on P-256")
 }
 
 fn keys<const N: usize>(keys: [DecryptionKey; N]) -> DecryptionKeys {
@@ -276,7 +282,7 @@ fn refuses_messages_that_break_a_rule() {
 
 #[test]
 fn refuses_ephemeral_keys_that_are_none() {
-    let public = AgreementKey::from_bytes(&[7; 32]).expect("a key").public_key().clone();
+    let public = on_p256(7).public_key().clone();
     let (x, y) = public.coordinates();
     let ephemeral = |kty: i64, alg: Option<i64>, crv: i64, x: &[u8], y: Option<&[u8]>| {
         Writer::encode(|w| {
@@ -456,7 +462,7 @@ fn a_key_that_decrypts_never_verifies_and_the_other_way_round() {
 
 #[test]
 fn refuses_encryption_keys_that_break_a_rule() {
-    let scalar = AgreementKey::from_bytes(&[1; 32]).expect("a key");
+    let scalar = on_p256(1);
     let (x, y) = scalar.public_key().coordinates();
     let write = |members: &[(i64, Vec<u8>)]| {
         Writer::encode(|w| {
@@ -490,7 +496,7 @@ fn refuses_encryption_keys_that_break_a_rule() {
         members.retain(|(known, _)| *known != label);
         members
     };
-    let other = AgreementKey::from_bytes(&[2; 32]).expect("a key");
+    let other = on_p256(2);
     assert!(DecryptionKey::decode(&write(&symmetric(-3, 16))).is_ok());
     assert!(DecryptionKey::decode(&write(&ec2(-29))).is_ok());
     assert!(DecryptionKey::decode(&write(&with(ec2(-29), 4, hex("81 07")))).is_ok());
@@ -518,4 +524,13 @@ fn refuses_encryption_keys_that_break_a_rule() {
     }
     let public = RecipientKey::decode(&write(&without(without(ec2(-29), -4), -2))).err();
     assert_eq!(public, Some(malformed(0, Reason::MissingKey(-2))));
+}
+
+#[test]
+fn refuses_agreement_keys_of_another_curve() {
+    let key = AgreementKey::from_bytes(AgreementCurve::P384, &[7; 48]).expect("a key");
+    let refusal = Some(Error::Crypto(crypto::Error::WrongKeyType));
+    let (public, wrap) = (key.public_key().clone(), KeyWrapAlgorithm::A256Kw);
+    assert_eq!(RecipientKey::agreement(public, wrap, b"").err(), refusal);
+    assert_eq!(DecryptionKey::agreement(key, wrap, b"").err(), refusal);
 }

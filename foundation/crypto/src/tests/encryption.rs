@@ -1,4 +1,4 @@
-//! Content encryption in pieces, key wrap, agreement and derivation: known answers and refusals.
+//! Content encryption in pieces, key wrap and derivation: known answers and refusals.
 
 use testkit::hex;
 
@@ -269,45 +269,6 @@ fn keys_wrap_to_what_is_published() {
     }
 }
 
-// RFC 5903, section 8.1.
-const AGREED_I: &str = "c88f01f510d9ac3f70a292daa2316de544e9aab8afe84049c62a9c57862d1433";
-const AGREED_R: &str = "c6ef9c5d78ae012a011164acb397ce2088685d8f06bf9be0b283ab46476bee53";
-const AGREED: &str = "d6840f6b42f6edafd13116e0e12565202fef8e9ece7dce03812464d04b9442de";
-
-#[test]
-fn two_keys_agree_on_what_is_published() {
-    let keys = [AGREED_I, AGREED_R].map(|key| AgreementKey::from_bytes(&hex(key)).expect("a key"));
-    let (x, y) = keys[0].public_key().coordinates();
-    assert_eq!(x, hex("dad0b65394221cf9b051e1feca5787d098dfe637fc90b9ef945d0c3772581180"));
-    assert_eq!(y, hex("5271a0461cdb8252d61f1c456fa3e59ab1f45b33accf5f58389e0577b8990bb3"));
-    let derive = |secret: SharedSecret| {
-        let mut out = [0; 16];
-        secret.derive(b"salt", b"info", &mut out).expect("short");
-        out
-    };
-    let expected = derive(SharedSecret::from_bytes(hex(AGREED).try_into().expect("32 bytes")));
-    assert_eq!(derive(keys[0].agree(keys[1].public_key()).expect("agrees")), expected);
-    assert_eq!(derive(keys[1].agree(keys[0].public_key()).expect("agrees")), expected);
-    let stranger = AgreementKey::generate(&mut counting()).expect("a key");
-    assert_ne!(derive(stranger.agree(keys[0].public_key()).expect("agrees")), expected);
-}
-
-#[test]
-fn refuses_agreement_keys_that_are_none() {
-    let order = hex("ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551");
-    for secret in [&[0; 32][..], &order, &[1; 31], &[1; 33]] {
-        assert_eq!(AgreementKey::from_bytes(secret).err(), Some(Error::MalformedKey));
-    }
-    assert_eq!(AgreementKey::generate(&mut |_| {}).err(), Some(Error::BadEntropy));
-    let key = AgreementKey::from_bytes(&hex(AGREED_I)).expect("a key");
-    let (x, y) = key.public_key().coordinates();
-    let mut off_curve = y.to_vec();
-    off_curve[31] ^= 1;
-    assert_eq!(AgreementPublicKey::from_ec2(x, &off_curve).err(), Some(Error::MalformedKey));
-    assert_eq!(AgreementPublicKey::from_ec2(&x[1..], y).err(), Some(Error::MalformedKey));
-    assert_eq!(AgreementPublicKey::from_ec2(&[0; 32], &[0; 32]).err(), Some(Error::MalformedKey));
-}
-
 #[test]
 fn key_material_is_derived_as_published() {
     // RFC 5869, test cases 1 and 3.
@@ -332,7 +293,7 @@ fn key_material_is_derived_as_published() {
 fn secrets_are_not_shown() {
     let content = ContentKey::from_bytes(ContentAlgorithm::A128Gcm, &[0x5a; 16]).expect("a key");
     let wrap = KeyWrapKey::from_bytes(KeyWrapAlgorithm::A256Kw, &[0x5a; 32]).expect("a key");
-    let agreement = AgreementKey::from_bytes(&[0x5a; 32]).expect("a key");
+    let agreement = AgreementKey::from_bytes(AgreementCurve::P256, &[0x5a; 32]).expect("a key");
     let shared = agreement.agree(agreement.public_key()).expect("agrees");
     let hss = HssSigningKey::from_seed(&[(LmsType::H5, LmotsType::W1)], &[0x5a; 32]).expect("a key");
     let shown = [
@@ -344,19 +305,5 @@ fn secrets_are_not_shown() {
     ];
     for (shown, expected) in shown {
         assert_eq!(shown, expected);
-    }
-}
-
-#[cfg(all(feature = "soft", feature = "fast"))]
-#[test]
-fn both_back_ends_agree_on_the_same_secret() {
-    let mut fill = counting();
-    for _ in 0..8 {
-        let keys = [(); 2].map(|()| AgreementKey::generate(&mut fill).expect("a key"));
-        let (mut soft, mut fast) = ([0; 32], [0; 32]);
-        let (secret, peer) = (keys[0].secret_bytes(), keys[1].public_key().as_bytes());
-        crate::soft::agree(&secret, peer, &mut soft).expect("agrees");
-        crate::fast::agree(&secret, peer, &mut fast).expect("agrees");
-        assert_eq!(soft, fast);
     }
 }
