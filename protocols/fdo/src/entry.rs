@@ -74,13 +74,27 @@ impl<'b> Entry<'b> {
         self.message.alg()
     }
 
+    /// Checks all of an entry that another owner reads: that it follows, and that the next owner's key is of the manufacturer's
+    /// type.
+    pub(crate) fn follow(
+        &self,
+        number: usize,
+        first: HashAlgorithm,
+        before: &Before<'_>,
+        about: &[&[u8]],
+        manufacturer: &PublicKey,
+    ) -> Result<(), Error> {
+        self.check(number, first, before, about)?;
+        if self.next.is_like(manufacturer) { Ok(()) } else { Err(Distrust::KeyType { entry: number }.into()) }
+    }
+
     /// The hash function of its hashes.
     pub(crate) fn hash_algorithm(&self) -> HashAlgorithm {
         self.previous.algorithm()
     }
 
     /// Checks that it stands where it says, is about the device, and is signed by the owner before.
-    pub(crate) fn check(
+    fn check(
         &self,
         number: usize,
         first: HashAlgorithm,

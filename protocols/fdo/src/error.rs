@@ -55,6 +55,8 @@ pub enum Distrust {
     NoEntry,
     /// The HMAC of the header is not by this secret.
     Hmac,
+    /// The device belongs to somebody else.
+    OtherOwner,
 }
 
 /// What this crate does not implement.
@@ -110,6 +112,7 @@ impl Error {
             Self::Untrusted(Distrust::KeyType { .. }) => "voucher-key-type",
             Self::Untrusted(Distrust::NoEntry) => "voucher-unsigned",
             Self::Untrusted(Distrust::Hmac) => "voucher-hmac",
+            Self::Untrusted(Distrust::OtherOwner) => "voucher-owner",
             Self::Misuse(_) => "voucher-not-extended",
         }
     }
@@ -147,6 +150,7 @@ impl fmt::Display for Distrust {
             }
             Self::NoEntry => f.write_str("voucher has no entry, so that nobody signed it"),
             Self::Hmac => f.write_str("HMAC of the header is not by this secret"),
+            Self::OtherOwner => f.write_str("voucher ends with the key of another owner"),
         }
     }
 }

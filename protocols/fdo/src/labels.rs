@@ -54,3 +54,18 @@ pub mod rendezvous {
     /// RVExtRV.
     pub const EXTERNAL: u64 = 15;
 }
+
+/// Claim of a device's token: the other side's nonce (section 3.3.6).
+pub const EAT_NONCE: i64 = 10;
+/// Claim of a device's token: the UEID, which is the GUID behind the type of random ones.
+pub const EAT_UEID: i64 = 256;
+/// Where some implementations write the UEID. What is signed is the same.
+pub const EAT_UEID_OF_OTHERS: i64 = 11;
+/// Claim of a device's token: what the message adds, such as a part of the key exchange.
+pub const EAT_FDO: i64 = -257;
+/// Unprotected header parameter of a device's token: the device's own nonce (EUPHNonce).
+pub const EUPH_NONCE: i64 = -259;
+/// Unprotected header parameter of the owner's proof: the owner's nonce (CUPHNonce).
+pub const CUPH_NONCE: i64 = 256;
+/// Unprotected header parameter of the owner's proof: the owner's key (CUPHOwnerPubKey).
+pub const CUPH_OWNER_KEY: i64 = 257;

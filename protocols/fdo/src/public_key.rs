@@ -100,6 +100,14 @@ impl PublicKey {
         Ok(Self { encoded, key_type, encoding, key: Key::Ec(key.clone()) })
     }
 
+    /// The same of a key of any type.
+    pub(crate) fn of(key: &Key, encoding: KeyEncoding) -> Result<Self, Error> {
+        match key {
+            Key::Ec(key) => Self::new(key, encoding),
+            Key::Rsa(_) => Err(Feature::RsaSigning.into()),
+        }
+    }
+
     /// Reads a key; offsets count as those of the reader.
     pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
         let encoded = reader.clone().raw()?.to_vec();
@@ -160,7 +168,7 @@ impl Eq for PublicKey {}
 impl KeyType {
     const ALL: [Self; 4] = [Self::Rsa2048Restr, Self::RsaPkcs, Self::Secp256r1, Self::Secp384r1];
 
-    const fn number(self) -> u64 {
+    pub(crate) const fn number(self) -> u64 {
         match self {
             Self::Rsa2048Restr => labels::RSA2048RESTR,
             Self::RsaPkcs => labels::RSAPKCS,
@@ -169,7 +177,7 @@ impl KeyType {
         }
     }
 
-    fn from_number(number: u64) -> Result<Self, Error> {
+    pub(crate) fn from_number(number: u64) -> Result<Self, Error> {
         let found = Self::ALL.into_iter().find(|key_type| key_type.number() == number);
         found.ok_or(Feature::KeyType(number).into())
     }
@@ -207,7 +215,7 @@ impl KeyType {
 impl KeyEncoding {
     const ALL: [Self; 3] = [Self::X509, Self::X5Chain, Self::CoseKey];
 
-    const fn number(self) -> u64 {
+    pub(crate) const fn number(self) -> u64 {
         match self {
             Self::X509 => labels::X509,
             Self::X5Chain => labels::X5CHAIN,
@@ -215,7 +223,7 @@ impl KeyEncoding {
         }
     }
 
-    fn from_number(number: u64) -> Result<Self, Error> {
+    pub(crate) fn from_number(number: u64) -> Result<Self, Error> {
         let found = Self::ALL.into_iter().find(|encoding| encoding.number() == number);
         found.ok_or(Feature::KeyEncoding(number).into())
     }
@@ -307,7 +315,7 @@ fn write_cose_key(writer: &mut Writer, key: &crypto::PublicKey) {
 }
 
 /// A number in full width. One that is too long stays so, and is no coordinate.
-fn padded(number: &[u8], width: usize) -> Vec<u8> {
+pub(crate) fn padded(number: &[u8], width: usize) -> Vec<u8> {
     let mut padded = alloc::vec![0; width.saturating_sub(number.len())];
     padded.extend_from_slice(number);
     padded

@@ -2,7 +2,7 @@ use alloc::vec::Vec;
 
 use x509::{Certificate, KeyUsage, verify_chain};
 
-use crate::{Distrust, Error, Feature, Header, PublicKey, Voucher};
+use crate::{Distrust, Error, Feature, Header, Key, PublicKey, Voucher};
 
 /// By whose word the device's certificate counts.
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +29,39 @@ pub struct VerifiedVoucher {
     owner: PublicKey,
     device_key: crypto::PublicKey,
     entries: usize,
+}
+
+/// A voucher by which a device is ours: everything of it holds, and it ends with our key.
+///
+/// It may lack entries, where it begins with our key: that is what the device was set up with in TO2.
+#[derive(Debug)]
+pub struct OwnedVoucher<'b> {
+    voucher: Voucher<'b>,
+    device_key: crypto::PublicKey,
+}
+
+impl<'b> Voucher<'b> {
+    /// Verifies all but that anybody signed, for the owner with this key.
+    pub fn claim(self, owner: &Key, chain: DeviceChain<'_>) -> Result<OwnedVoucher<'b>, Error> {
+        self.check_chain()?;
+        let device_key = self.device_key(chain)?;
+        if self.owner().key() != owner {
+            return Err(Distrust::OtherOwner.into());
+        }
+        Ok(OwnedVoucher { voucher: self, device_key })
+    }
+}
+
+impl<'b> OwnedVoucher<'b> {
+    /// The voucher.
+    pub fn voucher(&self) -> &Voucher<'b> {
+        &self.voucher
+    }
+
+    /// The key that the device signs with.
+    pub fn device_key(&self) -> &crypto::PublicKey {
+        &self.device_key
+    }
 }
 
 impl Voucher<'_> {

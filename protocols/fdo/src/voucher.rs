@@ -137,10 +137,7 @@ impl<'b> Voucher<'b> {
         for (number, entry) in self.entries.iter().enumerate() {
             let hashed = self.before(number);
             let hashed: &[&[u8]] = &hashed;
-            entry.check(number, first, &Before { hashed, owner }, &about)?;
-            if !entry.next().is_like(manufacturer) {
-                return Err(Distrust::KeyType { entry: number }.into());
-            }
+            entry.follow(number, first, &Before { hashed, owner }, &about, manufacturer)?;
             owner = entry.next();
         }
         Ok(())

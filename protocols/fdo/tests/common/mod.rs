@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test file uses what it needs")]
 
+pub(crate) mod parties;
+
 use crypto::{Digest, HashAlgorithm, SignatureAlgorithm, SigningKey};
 use sextant_fdo::{
     Directive, Guid, Header, Hmac, Instruction, KeyEncoding, Protocol, PublicKey, RendezvousInfo, Voucher,
@@ -68,16 +70,28 @@ impl Manufacturer {
         device_certificate(&self.authority, &self.authority_key, usage)
     }
 
-    pub(crate) fn header(&self, certificates: &[&[u8]]) -> Header {
+    /// A certificate for a device with this key.
+    pub(crate) fn certify(&self, key: &crypto::PublicKey) -> Certificate {
+        let validity = Validity { not_before: NOW - 1000, not_after: NOW + 1000 };
+        let builder = CertificateBuilder::new(name("O=Maker, CN=Device 2"), key, &[8], validity);
+        builder.issued_by(&self.authority, &self.authority_key).expect("a certificate")
+    }
+
+    /// Where devices look for their owner.
+    pub(crate) fn rendezvous() -> RendezvousInfo {
         let instructions = vec![
             Instruction::Dns("rv.example".into()),
             Instruction::Protocol(Protocol::Https),
             Instruction::DevicePort(443),
             Instruction::OwnerPort(443),
         ];
+        RendezvousInfo { directives: vec![Directive { instructions }] }
+    }
+
+    pub(crate) fn header(&self, certificates: &[&[u8]]) -> Header {
         Header {
             guid: Guid([9; 16]),
-            rendezvous: RendezvousInfo { directives: vec![Directive { instructions }] },
+            rendezvous: Self::rendezvous(),
             device_info: "camera".into(),
             manufacturer: PublicKey::new(self.key.public_key(), self.encoding).expect("a type"),
             certificates: Digest::of(self.hash, &certificates.concat()),

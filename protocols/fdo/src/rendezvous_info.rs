@@ -8,6 +8,7 @@ use crypto::{Digest, Zeroizing};
 
 use crate::{
     Error,
+    address::{read_ip, write_ip},
     hash::{read_hash, write_hash},
     labels::rendezvous as labels,
 };
@@ -22,21 +23,21 @@ pub const MAX_INSTRUCTIONS: usize = 32;
 pub const MAX_VALUE_LEN: usize = 1024;
 
 /// Where a device finds its owner (section 3.7): directives, to be tried one after another.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RendezvousInfo {
     /// The directives, at least one.
     pub directives: Vec<Directive>,
 }
 
 /// One way to the owner: instructions, whose order means nothing.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Directive {
     /// The instructions, at least one.
     pub instructions: Vec<Instruction>,
 }
 
 /// One instruction (section 3.7.2).
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Instruction {
     /// The directive is for the device alone.
     DeviceOnly,
@@ -80,7 +81,7 @@ pub enum Instruction {
 }
 
 /// A password, which is not shown.
-#[derive(PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct WifiPassword(Zeroizing<String>);
 
 /// Transport of the rendezvous (RVProtocolValue).
@@ -203,7 +204,7 @@ impl Instruction {
 
     fn read_value(variable: u64, value: &mut Reader<'_>) -> Result<Self, Error> {
         Ok(match variable {
-            labels::IP_ADDRESS => Self::IpAddress(read_address(value)?),
+            labels::IP_ADDRESS => Self::IpAddress(read_ip(value)?),
             labels::DEVICE_PORT => Self::DevicePort(value.uint_as()?),
             labels::OWNER_PORT => Self::OwnerPort(value.uint_as()?),
             labels::DNS => Self::Dns(value.text()?.to_string()),
@@ -240,8 +241,7 @@ impl Instruction {
 
     fn write_value(&self, w: &mut Writer) {
         match self {
-            Self::IpAddress(IpAddr::V4(address)) => _ = w.bytes(&address.octets()),
-            Self::IpAddress(IpAddr::V6(address)) => _ = w.bytes(&address.octets()),
+            Self::IpAddress(address) => write_ip(w, *address),
             Self::DevicePort(port) | Self::OwnerPort(port) => _ = w.uint(u64::from(*port)),
             Self::Dns(text) | Self::WifiSsid(text) => _ = w.text(text),
             Self::ServerCertificate(hash) | Self::AuthorityCertificate(hash) => write_hash(w, hash),
@@ -305,18 +305,6 @@ fn read_flag(value: Option<Reader<'_>>) -> Result<bool, Error> {
     let set = value.is_null()? || value.bool()?;
     value.end()?;
     Ok(set)
-}
-
-fn read_address(value: &mut Reader<'_>) -> Result<IpAddr, Error> {
-    let at = value.position();
-    let bytes = value.bytes()?;
-    if let Ok(octets) = <[u8; 4]>::try_from(bytes) {
-        return Ok(octets.into());
-    }
-    match <[u8; 16]>::try_from(bytes) {
-        Ok(octets) => Ok(octets.into()),
-        Err(_) => Err(cbor::Error::rule(at, "IP address has neither 4 nor 16 bytes").into()),
-    }
 }
 
 /// The head of an array with at least one item and at most so many.

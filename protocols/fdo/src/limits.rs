@@ -1,0 +1,17 @@
+//! What the two sides of TO2 tell each other about lengths, and what they make of it.
+
+pub(crate) use crate::message::MAX_MESSAGE_LEN;
+
+/// Bytes of service information that may be sent at once where the receiver tells no length (section 5.5.7).
+pub(crate) const SERVICE_INFO_LEN: usize = 1300;
+
+/// Bytes of a message around the list in it: encryption, its header, two flags, and the heads of all.
+pub(crate) const TUNNEL_OVERHEAD: usize = 128;
+
+/// The longest message that every deployed party takes, whatever it says: one announces 17 bytes.
+const DEPLOYED_LEN: u16 = 1500;
+
+/// The length that a party announced, or what all take; none announced is the most that there is.
+pub(crate) fn at_least_deployed(announced: u16) -> u16 {
+    if announced == 0 { u16::MAX } else { announced.max(DEPLOYED_LEN) }
+}

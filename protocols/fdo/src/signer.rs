@@ -1,0 +1,134 @@
+use alloc::vec::Vec;
+
+use cose::{Sign1, Sign1Builder};
+use crypto::{HashAlgorithm, SignatureAlgorithm, SigningKey, Zeroizing};
+
+use crate::{Failure, Fault, Hmac, Key};
+
+/// A private key of an owner or a device, wherever it is.
+pub trait Signer {
+    /// The public key.
+    fn key(&self) -> Key;
+
+    /// Signs: ECDSA as two numbers of full width; RSA by PKCS #1 v1.5, with SHA-256 where the key has 2048 bits and SHA-384
+    /// where it has more.
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, Fault>;
+}
+
+/// The private key of an owner.
+pub trait OwnerKey: Signer {
+    /// Opens what was encrypted to it by RSA-OAEP with SHA-256, for the key exchanges that need it.
+    fn decrypt(&self, _ciphertext: &[u8]) -> Result<Zeroizing<Vec<u8>>, Fault> {
+        Err(Fault::Unsupported)
+    }
+}
+
+/// The secrets of a device, which never leave it.
+pub trait DeviceSecrets: Signer {
+    /// HMAC of the header of a voucher by the device's secret.
+    fn hmac(&self, algorithm: HashAlgorithm, header: &[u8]) -> Result<Hmac, Fault>;
+
+    /// Whether the HMAC of a header is by the device's secret; takes constant time.
+    fn verify_hmac(&self, hmac: &Hmac, header: &[u8]) -> Result<bool, Fault>;
+}
+
+impl Signer for SigningKey {
+    fn key(&self) -> Key {
+        Key::Ec(self.public_key().clone())
+    }
+
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, Fault> {
+        Ok(self.sign(message))
+    }
+}
+
+impl OwnerKey for SigningKey {}
+
+/// The secrets of a device that keeps them itself.
+#[derive(Debug)]
+pub struct SoftSecrets {
+    /// Signs.
+    pub key: SigningKey,
+    /// The secret of its HMACs.
+    pub hmac_secret: Zeroizing<Vec<u8>>,
+}
+
+impl Signer for SoftSecrets {
+    fn key(&self) -> Key {
+        Signer::key(&self.key)
+    }
+
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, Fault> {
+        Ok(self.key.sign(message))
+    }
+}
+
+impl DeviceSecrets for SoftSecrets {
+    fn hmac(&self, algorithm: HashAlgorithm, header: &[u8]) -> Result<Hmac, Fault> {
+        Ok(Hmac::of(algorithm, &self.hmac_secret, header))
+    }
+
+    fn verify_hmac(&self, hmac: &Hmac, header: &[u8]) -> Result<bool, Fault> {
+        Ok(hmac.is_of(&self.hmac_secret, header))
+    }
+}
+
+/// A signed message with its unprotected header parameters, each an encoded item.
+pub(crate) fn sign1(
+    signer: &dyn Signer,
+    unprotected: &[(i64, Vec<u8>)],
+    payload: &[u8],
+) -> Result<Vec<u8>, Failure> {
+    let builder = Sign1Builder::new();
+    let builder =
+        unprotected.iter().fold(builder, |builder, (label, value)| builder.unprotected(*label, value));
+    match signer.key() {
+        Key::Ec(key) => {
+            let algorithm = key.algorithm();
+            let signature = signer.sign(&builder.to_be_signed(algorithm, payload))?;
+            Ok(builder.assemble(algorithm, Some(payload), &signature))
+        }
+        Key::Rsa(_) => Err(Fault::Unsupported.into()),
+    }
+}
+
+/// Verifies the signature of a message with a key of any type.
+pub(crate) fn verify(message: &Sign1<'_>, key: &Key) -> Result<(), cose::Error> {
+    match key {
+        Key::Ec(key) => message.verify(key, None, &[]),
+        Key::Rsa(key) => message.verify_rsa(key, None, &[]),
+    }
+}
+
+/// COSE number of the algorithm that a key signs by.
+pub(crate) fn algorithm(key: &Key) -> i64 {
+    match key {
+        Key::Ec(key) => key.algorithm().cose_id(),
+        Key::Rsa(key) => match rsa_hash(key) {
+            HashAlgorithm::Sha256 => cose::labels::RS256,
+            _ => cose::labels::RS384,
+        },
+    }
+}
+
+fn rsa_hash(key: &crypto::RsaPublicKey) -> HashAlgorithm {
+    if 8 * key.modulus().len() <= crypto::RsaPublicKey::MIN_BITS {
+        HashAlgorithm::Sha256
+    } else {
+        HashAlgorithm::Sha384
+    }
+}
+
+/// The hash function that is as strong as the weaker of two keys (section 3.3.2): SHA-384 only where both are on P-384 or have
+/// 3072 bits.
+pub(crate) fn strength(one: &Key, other: &Key) -> HashAlgorithm {
+    let of = |key: &Key| match key {
+        Key::Ec(key) if key.algorithm() == SignatureAlgorithm::Es384 => HashAlgorithm::Sha384,
+        Key::Ec(_) => HashAlgorithm::Sha256,
+        Key::Rsa(key) => rsa_hash(key),
+    };
+    match (of(one), of(other)) {
+        (HashAlgorithm::Sha384, HashAlgorithm::Sha384) => HashAlgorithm::Sha384,
+        _ => HashAlgorithm::Sha256,
+    }
+}
