@@ -31,6 +31,15 @@ const CLIENT_HELLOS: [&[u8]; 3] = [
     include_bytes!("../../protocols/mud/tests/data/tls/openssl-dtls12.bin"),
 ];
 
+/// Of each kind of key.
+const REQUESTS: [&[u8]; 4] = [
+    include_bytes!("../../foundation/x509/tests/data/request-p256.der"),
+    include_bytes!("../../foundation/x509/tests/data/request-p384.der"),
+    include_bytes!("../../foundation/x509/tests/data/request-ed25519.der"),
+    include_bytes!("../../foundation/x509/tests/data/request-rsa.der"),
+];
+const REQUEST_WITH_ATTRIBUTES: &str = include_str!("../../foundation/x509/tests/data/request-attributes.pem");
+
 /// All inputs for a decoder, with names.
 pub(crate) fn seeds(decoder: &Decoder) -> Vec<(String, Vec<u8>)> {
     let mut seeds = own(decoder.name);
@@ -103,6 +112,13 @@ fn own(decoder: &str) -> Vec<(String, Vec<u8>)> {
         }
         "x509_certificate" => vec![cast.issuer.as_der().to_vec(), cast.certificate.as_der().to_vec()],
         "x509_cms" => vec![cast.mud_signature()],
+        "certification_request" => {
+            let with_attributes =
+                x509::CertificationRequest::from_pem(REQUEST_WITH_ATTRIBUTES).expect("a request");
+            let mut requests = REQUESTS.map(<[u8]>::to_vec).to_vec();
+            requests.push(with_attributes.as_der().to_vec());
+            requests
+        }
         "suit_index" => vec![cast.envelope(1, APPLICATION)],
         "suit_envelope" => vec![cast.envelope(1, APPLICATION)],
         "suit_legacy" => vec![old_envelope(cast), cast.envelope(1, APPLICATION)],

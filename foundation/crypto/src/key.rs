@@ -115,6 +115,15 @@ impl PublicKey {
         }
     }
 
+    /// A signature in the form that [`PublicKey::verify_der`] takes, from that form or from that of [`PublicKey::verify`].
+    /// It is not verified here.
+    pub fn der_signature(&self, signature: &[u8]) -> Result<Vec<u8>, Error> {
+        match self.algorithm.coordinate_len() {
+            Some(_) => Ok(der::ecdsa_signature_from_fixed(&self.fixed_signature(signature)?)),
+            None => Ok(signature.to_vec()),
+        }
+    }
+
     /// From an uncompressed point, or the bytes of an Ed25519 or HSS key.
     pub(crate) fn from_bytes(algorithm: SignatureAlgorithm, key: &[u8]) -> Result<Self, Error> {
         if !algorithm.is_implemented() {

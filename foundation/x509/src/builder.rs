@@ -105,34 +105,28 @@ impl CertificateBuilder {
 
     /// Signs it with its own key: an anchor.
     pub fn self_signed(&self, key: &SigningKey) -> Result<Certificate, Error> {
-        self.build(&self.subject, None, &self.key, key)
+        let to_be_signed = self.encode(&self.subject, None, self.key.algorithm())?;
+        signed(&to_be_signed, &self.key, &key.sign(&to_be_signed))
     }
 
     /// Signs it with an authority's key, which must be the one in the authority's certificate.
     pub fn issued_by(&self, issuer: &Certificate, key: &SigningKey) -> Result<Certificate, Error> {
-        self.build(issuer.subject(), issuer.subject_key_id(), issuer.public_key()?, key)
+        self.assemble(issuer, &key.sign(&self.to_be_signed(issuer)?))
     }
 
-    fn build(
-        &self,
-        issuer: &Name,
-        authority_key_id: Option<&[u8]>,
-        issuer_key: &PublicKey,
-        key: &SigningKey,
-    ) -> Result<Certificate, Error> {
-        if key.public_key() != issuer_key {
-            return Err(Error::Misuse(Misuse::WrongKey));
-        }
-        let tbs = self.to_be_signed(issuer, authority_key_id, key.algorithm())?;
-        let certificate = writer::sequence([
-            &tbs,
-            &writer::signature_algorithm(key.algorithm()),
-            &writer::bit_string(&key.sign_der(&tbs)),
-        ]);
-        Certificate::decode(&certificate)
+    /// What an authority must sign whose key is elsewhere.
+    pub fn to_be_signed(&self, issuer: &Certificate) -> Result<Vec<u8>, Error> {
+        self.encode(issuer.subject(), issuer.subject_key_id(), issuer.public_key()?.algorithm())
     }
 
-    fn to_be_signed(
+    /// Puts the certificate together. The signature is in either form, as security modules differ, and must be one of
+    /// the authority's key over what was [to be signed](Self::to_be_signed).
+    pub fn assemble(&self, issuer: &Certificate, signature: &[u8]) -> Result<Certificate, Error> {
+        signed(&self.to_be_signed(issuer)?, issuer.public_key()?, signature)
+    }
+
+    /// TBSCertificate (RFC 5280, section 4.1).
+    fn encode(
         &self,
         issuer: &Name,
         authority_key_id: Option<&[u8]>,
@@ -145,7 +139,7 @@ impl CertificateBuilder {
         Ok(writer::sequence([
             &writer::element(constructed(0), &writer::value(&2u8)), // version 3
             &self.encode_serial()?,
-            &writer::signature_algorithm(algorithm),
+            &writer::signature_algorithm(algorithm)?,
             issuer.as_der(),
             &writer::sequence([&writer::time(not_before)?, &writer::time(not_after)?]),
             self.subject.as_der(),
@@ -217,6 +211,16 @@ impl CertificateBuilder {
         let encoded: Vec<u8> = list.iter().flat_map(encode_extension).collect();
         Ok(writer::element(Tag::Sequence, &encoded))
     }
+}
+
+/// The certificate around what was signed with a key.
+fn signed(to_be_signed: &[u8], key: &PublicKey, signature: &[u8]) -> Result<Certificate, Error> {
+    let signature = writer::checked_signature(key, to_be_signed, signature)?;
+    Certificate::decode(&writer::sequence([
+        to_be_signed,
+        &writer::signature_algorithm(key.algorithm())?,
+        &writer::bit_string(&signature),
+    ]))
 }
 
 fn encode_extension(extension: &Extension) -> Vec<u8> {

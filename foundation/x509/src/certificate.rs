@@ -299,7 +299,7 @@ pub(crate) fn decode_serial(fields: &mut Reader<'_>) -> Result<Vec<u8>, Error> {
 }
 
 /// `None` for keys of other algorithms; those of ours must be keys.
-fn decode_public_key(spki: &Element<'_>) -> Result<Option<PublicKey>, Error> {
+pub(crate) fn decode_public_key(spki: &Element<'_>) -> Result<Option<PublicKey>, Error> {
     let mut fields = spki.reader();
     fields.expect(Tag::Sequence)?;
     whole_bytes(&fields.element()?)?;
@@ -368,6 +368,6 @@ impl Known {
 }
 
 /// The content of a BIT STRING without unused bits.
-fn whole_bytes<'b>(element: &Element<'b>) -> Result<&'b [u8], Error> {
+pub(crate) fn whole_bytes<'b>(element: &Element<'b>) -> Result<&'b [u8], Error> {
     element.decode::<BitStringRef<'b>>()?.as_bytes().ok_or(Error::der(element.at))
 }

@@ -32,6 +32,8 @@ pub enum Malformed {
         /// The limit.
         limit: usize,
     },
+    /// A text whose blocks have no end, or are not base64.
+    Pem,
     /// A well-formed element that breaks a rule of the format, named here.
     Rule(&'static str),
 }
@@ -77,6 +79,8 @@ pub enum Distrust {
     ChainTooLong,
     /// The signature on a certificate is not one of its issuer's key.
     CertificateSignature,
+    /// The signature on a certification request is not one of the key in it: its maker may not have the private key.
+    ProofOfPossession,
     /// The certificates offer more ways to an anchor than are worth trying ([`crate::MAX_SIGNATURE_CHECKS`]).
     TooManyCandidates,
 }
@@ -87,6 +91,8 @@ pub enum Distrust {
 pub enum Feature {
     /// A certificate version other than 3.
     CertificateVersion,
+    /// A version of a certification request other than 1.
+    RequestVersion,
     /// A key of an algorithm, curve or point form that `crypto` does not implement: RSA among them.
     KeyAlgorithm,
     /// A signature algorithm that `crypto` does not implement, or that does not belong to the signer's key.
@@ -119,7 +125,7 @@ pub enum Misuse {
     Url,
     /// The same extension twice.
     DuplicateExtension,
-    /// A signing key, or a signature, that is not of the certificate's public key.
+    /// A signing key, or a signature, that is not of the public key it should be of.
     WrongKey,
     /// More certificates to send along than a message may carry.
     TooManyCertificates,
@@ -158,6 +164,7 @@ impl fmt::Display for Malformed {
             Self::Der => f.write_str("not the DER of the expected element"),
             Self::TrailingBytes => f.write_str("bytes follow the last element"),
             Self::TooLong { limit } => write!(f, "more than the {limit} allowed"),
+            Self::Pem => f.write_str("not the textual form of DER"),
             Self::Rule(rule) => f.write_str(rule),
         }
     }
@@ -185,6 +192,7 @@ impl fmt::Display for Distrust {
             Self::NoCertSign => "issuer's key usage lacks keyCertSign",
             Self::ChainTooLong => "chain is longer than an issuer in it allows",
             Self::CertificateSignature => "certificate's signature does not match its issuer's key",
+            Self::ProofOfPossession => "certification request is not signed by the key in it",
             Self::TooManyCandidates => "too many possible chains",
         })
     }
@@ -194,6 +202,7 @@ impl fmt::Display for Feature {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::CertificateVersion => "certificate version is",
+            Self::RequestVersion => "certification request version is",
             Self::KeyAlgorithm => "key algorithm is",
             Self::SignatureAlgorithm => "signature algorithm is",
             Self::DigestAlgorithm => "digest algorithm is",
@@ -214,7 +223,7 @@ impl fmt::Display for Misuse {
             Self::Time => "time is before 1970 or after 9999, or validity ends before it begins",
             Self::Url => "url is not of printable ASCII characters",
             Self::DuplicateExtension => "extension is given twice",
-            Self::WrongKey => "key or signature does not belong to the certificate",
+            Self::WrongKey => "key or signature does not belong to the public key",
             Self::TooManyCertificates => "too many certificates to send along",
         })
     }

@@ -1,7 +1,8 @@
-//! Certificates, chains and detached CMS signatures (RFC 5280, RFC 5652, RFC 8520 sections 11 and 13).
+//! Certificates, chains, certification requests and detached CMS signatures (RFC 5280, RFC 2986, RFC 5652, RFC 8520
+//! sections 11 and 13).
 //!
-//! It reads a certificate, finds the chain from it to an anchor that an operator chose, and verifies and makes the
-//! detached signatures of MUD files. Everything signed is verified over the bytes received: the structures are walked
+//! It reads a certificate, finds the chain from it to an anchor that an operator chose, verifies and makes requests for
+//! certificates, issues them, and verifies and makes the detached signatures of MUD files. Everything signed is verified over the bytes received: the structures are walked
 //! over the primitives of `der`, and never written again from parsed values.
 //!
 //! It is not the web PKI: no host names are matched, no name constraints or policies are processed (a chain that
@@ -23,6 +24,7 @@ mod name;
 mod oids;
 pub mod pem;
 mod reader;
+mod request;
 mod writer;
 
 #[cfg(test)]
@@ -38,3 +40,7 @@ pub use der::asn1::ObjectIdentifier;
 pub use error::{Distrust, Error, Feature, Malformed, Misuse};
 pub use extensions::{AltName, BasicConstraints, KeyUsage};
 pub use name::{AttributeType, Name};
+pub use request::{
+    CertificationRequest, CertificationRequestBuilder, MAX_REQUEST_ATTRIBUTES, MAX_REQUEST_LEN,
+    MAX_REQUEST_PEM_LEN, VerifiedRequest,
+};

@@ -3,12 +3,12 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use crypto::{HashAlgorithm, SignatureAlgorithm};
+use crypto::{HashAlgorithm, PublicKey, SignatureAlgorithm};
 use der::asn1::{BitStringRef, GeneralizedTime, ObjectIdentifier, UtcTime};
 use der::{Encode, Header, Length, Tag};
 
 use crate::reader::{DIGEST_ALGORITHMS, SIGNATURE_ALGORITHMS};
-use crate::{Error, Misuse};
+use crate::{Error, Feature, Misuse};
 
 /// First second that UTCTime cannot express; RFC 5280, section 4.1.2.5, demands it for all before.
 const YEAR_2050: i64 = 2_524_608_000;
@@ -61,12 +61,25 @@ pub(crate) fn time(unix_seconds: i64) -> Result<Vec<u8>, Error> {
     }
 }
 
-pub(crate) fn signature_algorithm(algorithm: SignatureAlgorithm) -> Vec<u8> {
+/// The signature algorithm of a key; that of a key in a security module may be one which certificates do not have here.
+pub(crate) fn signature_algorithm(algorithm: SignatureAlgorithm) -> Result<Vec<u8>, Error> {
     let (identifier, _) = SIGNATURE_ALGORITHMS
         .into_iter()
         .find(|(_, known)| *known == algorithm)
-        .expect("the table names every algorithm that a private key here has");
-    sequence([&oid(identifier)])
+        .ok_or(Error::Unsupported(Feature::SignatureAlgorithm))?;
+    Ok(sequence([&oid(identifier)]))
+}
+
+/// A signature as certificates carry it, from either form; it must be one of the key.
+pub(crate) fn checked_signature(
+    key: &PublicKey,
+    to_be_signed: &[u8],
+    signature: &[u8],
+) -> Result<Vec<u8>, Error> {
+    let wrong = |_| Error::Misuse(Misuse::WrongKey);
+    let signature = key.der_signature(signature).map_err(wrong)?;
+    key.verify_der(to_be_signed, &signature).map_err(wrong)?;
+    Ok(signature)
 }
 
 pub(crate) fn digest_algorithm(algorithm: HashAlgorithm) -> Vec<u8> {

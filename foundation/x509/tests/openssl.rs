@@ -6,7 +6,7 @@ use std::process::Command;
 use crypto::{SignatureAlgorithm, SigningKey};
 use sextant_x509 as x509;
 use x509::cms::{Detached, SignerPolicy, sign_detached};
-use x509::{Certificate, CertificateBuilder, ObjectIdentifier, Validity};
+use x509::{Certificate, CertificateBuilder, CertificationRequestBuilder, ObjectIdentifier, Validity};
 
 const CONTENT: &[u8] = b"{\"ietf-mud:mud\":\r\n {\"mud-version\": 1}}\n";
 
@@ -101,6 +101,28 @@ fn openssl_verifies_our_chains() {
         let verdict =
             workshop.run("verify -x509_strict -CAfile root.pem -untrusted authority.pem signer.pem");
         assert_eq!(verdict, Ok(()), "{algorithm}");
+    }
+}
+
+#[test]
+fn openssl_verifies_our_requests() {
+    for algorithm in SignatureAlgorithm::STATELESS {
+        let Some(workshop) = Workshop::open(algorithm) else { return };
+        let name = "O=Maker, CN=Device".parse().expect("a name");
+        let request = CertificationRequestBuilder::new(name, workshop.key.public_key()).sign(&workshop.key);
+        let request = request.expect("a request");
+        workshop.write("ours.der", request.as_der());
+        workshop.write("ours.pem", request.to_pem().as_bytes());
+        // `req -verify` answers in words only; who issues a certificate refuses.
+        let issue = "x509 -req -signkey key.der -keyform DER -out issued.pem";
+        assert_eq!(workshop.run(&format!("{issue} -inform DER -in ours.der")), Ok(()), "{algorithm}");
+        assert_eq!(workshop.run(&format!("{issue} -in ours.pem")), Ok(()), "{algorithm}");
+        let mut changed = request.as_der().to_vec();
+        let at = changed.windows(6).position(|bytes| bytes == b"Device").expect("the name");
+        changed[at] ^= 1;
+        workshop.write("changed.der", &changed);
+        let refused = workshop.run(&format!("{issue} -inform DER -in changed.der"));
+        assert!(refused.is_err_and(|words| words.contains("did not match")), "{algorithm}");
     }
 }
 

@@ -4,7 +4,7 @@ use crypto::{SignatureAlgorithm, SigningKey};
 use proptest::prelude::*;
 use sextant_x509 as x509;
 use x509::cms::{Detached, SignerPolicy, sign_detached};
-use x509::{AttributeType, Certificate, CertificateBuilder, Name, Validity};
+use x509::{AttributeType, Certificate, CertificateBuilder, CertificationRequest, Name, Validity};
 
 const VALID: Validity = Validity { not_before: 0, not_after: 4_000_000_000 };
 
@@ -22,6 +22,7 @@ proptest! {
     fn decoders_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..256)) {
         let _ = Certificate::decode(&bytes);
         let _ = Detached::decode(&bytes);
+        let _ = CertificationRequest::decode(&bytes);
         let _ = Name::decode(&bytes);
     }
 

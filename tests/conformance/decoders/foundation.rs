@@ -3,7 +3,7 @@
 use cose::{DecryptionKey, MacKey, RecipientKey};
 use crypto::{ContentAlgorithm, ContentKey, HashAlgorithm, HssSigningKey, PublicKey, SigningKey};
 use x509::cms::{Detached, SignerPolicy};
-use x509::{Certificate, Name};
+use x509::{Certificate, CertificationRequest, Name};
 
 use super::{HSS_MESSAGE, HSS_PUBLIC_LEN, LIMIT, STRANGERS, stranger};
 use crate::fixture::NOW;
@@ -150,5 +150,17 @@ pub(super) fn x509_cms(bytes: &[u8]) -> bool {
     let Ok(message) = Detached::decode(bytes) else { return false };
     let policy = SignerPolicy { anchors: &[], extra: &[], subject: None, now: NOW };
     assert!(message.verify(b"another content", &policy).is_err(), "nobody is believed");
+    true
+}
+
+/// Whoever made it has the key in it, and proves no more.
+pub(super) fn certification_request(bytes: &[u8]) -> bool {
+    let _text = core::str::from_utf8(bytes).map(CertificationRequest::from_pem);
+    let Ok(request) = CertificationRequest::decode(bytes) else { return false };
+    assert_eq!(CertificationRequest::from_pem(&request.to_pem()).as_ref(), Ok(&request));
+    if let Ok(verified) = request.verify() {
+        assert_eq!(verified.subject(), request.subject());
+        assert_ne!(*verified.public_key(), stranger(), "nobody signed for it");
+    }
     true
 }

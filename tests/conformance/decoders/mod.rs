@@ -114,6 +114,13 @@ pub(crate) const DECODERS: &[Decoder] = &[
         folders: &["mud/signed"],
     },
     Decoder {
+        name: "certification_request",
+        read: foundation::certification_request,
+        loose_end: false,
+        levels: 0,
+        folders: &[],
+    },
+    Decoder {
         name: "suit_envelope",
         read: update::suit_envelope,
         loose_end: false,

@@ -74,7 +74,7 @@ impl<'c> ToBeSigned<'c> {
             &writer::sequence([self.certificate.issuer().as_der(), &writer::value(&serial)]),
             &digest_algorithm,
             &writer::element(constructed(0), &self.attributes),
-            &writer::signature_algorithm(key.algorithm()),
+            &writer::signature_algorithm(key.algorithm())?,
             &writer::octet_string(signature),
         ]);
         let signed_data = writer::sequence([

@@ -1,8 +1,9 @@
-//! Names, certificates and chains: what is made here is read here, and one row for each rule that refuses.
+//! Names, certificates, requests and chains: what is made here is read here, and one row for each rule that refuses.
 
 mod certificates;
 mod chains;
 mod names;
+mod requests;
 
 /// Keys, names and times of the tests: the same in every run.
 pub(crate) mod pki {
