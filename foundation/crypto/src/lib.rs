@@ -1,6 +1,6 @@
 //! The only crate that names a cryptography crate: one face over two back ends.
 //!
-//! It offers what the protocols sign, hash, authenticate and encrypt with: SHA-2, HMAC, HKDF, ECDSA on P-256 and P-384,
+//! It offers what the protocols sign, hash, authenticate and encrypt with: SHA-2, HMAC, HKDF, the KDF of NIST SP 800-108, ECDSA on P-256 and P-384,
 //! Ed25519, HSS/LMS, AES-GCM, AES-CTR, ChaCha20-Poly1305, AES key wrap and ECDH on P-256 and P-384.
 //! It holds no randomness of its own (a generated key takes its bytes from the caller), no trust decision and no
 //! object format beyond the DER of single keys: COSE lives in `cose`, certificates in `x509`.
@@ -91,7 +91,7 @@ pub use hss::{
 };
 pub use key::PublicKey;
 pub use keywrap::{KeyWrapAlgorithm, KeyWrapKey, MAX_WRAPPED_KEY_LEN};
-pub use mac::{constant_time_eq, hkdf, hmac, hmac_verify};
+pub use mac::{constant_time_eq, hkdf, hmac, hmac_verify, kdf_counter};
 #[cfg(feature = "md5")]
 pub use md5::{MD5_LEN, hmac_md5, md5};
 #[cfg(feature = "pkcs11")]

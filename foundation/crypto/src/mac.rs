@@ -49,6 +49,32 @@ pub fn hkdf(
     Ok(())
 }
 
+/// KDF in counter mode over HMAC (NIST SP 800-108, section 4.1): fills `out` with key material from a key.
+///
+/// The counter has 8 bits and comes first; the length of all output, in bits, has 16. So at most 255 blocks and at most
+/// 8191 bytes are derived.
+pub fn kdf_counter(
+    algorithm: HashAlgorithm,
+    key: &[u8],
+    label: &[u8],
+    context: &[u8],
+    out: &mut [u8],
+) -> Result<(), Error> {
+    let bits = out.len().checked_mul(8).and_then(|bits| u16::try_from(bits).ok()).ok_or(Error::TooLong)?;
+    if out.len().div_ceil(algorithm.len()) > usize::from(u8::MAX) {
+        return Err(Error::TooLong);
+    }
+    let mut message = [&[0], label, &[0], context, &bits.to_be_bytes()].concat();
+    let mut block = Zeroizing::new([0; MAX_DIGEST_LEN]);
+    let block = &mut block[..algorithm.len()];
+    for piece in out.chunks_mut(algorithm.len()) {
+        message[0] += 1;
+        backend::hmac(algorithm, key, &message, block);
+        piece.copy_from_slice(&block[..piece.len()]);
+    }
+    Ok(())
+}
+
 /// Whether two secrets are equal, in a time that depends on their lengths only.
 #[must_use]
 pub fn constant_time_eq(a: &[u8], b: &[u8]) -> bool {

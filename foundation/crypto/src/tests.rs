@@ -214,6 +214,11 @@ mod signatures {
             assert_eq!(public.verify(MESSAGE, &fixed), Ok(()));
             let der = key.sign_der(MESSAGE);
             assert_eq!(public.verify_der(MESSAGE, &der), Ok(()));
+            for signature in [&fixed, &der] {
+                let (as_fixed, as_der) = (public.fixed_signature(signature), public.der_signature(signature));
+                assert_eq!(public.verify(MESSAGE, &as_fixed.expect("either form")), Ok(()));
+                assert_eq!(public.verify_der(MESSAGE, &as_der.expect("either form")), Ok(()));
+            }
             if key.algorithm() != SignatureAlgorithm::Ed25519 {
                 assert_eq!(public.verify(MESSAGE, &der), Err(Error::BadSignature));
                 assert!(public.verify_der(MESSAGE, &fixed).is_err());

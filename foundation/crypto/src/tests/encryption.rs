@@ -290,6 +290,34 @@ fn key_material_is_derived_as_published() {
 }
 
 #[test]
+fn counter_mode_derives_what_is_published_for_onboarding() {
+    // The row that FIDO publishes for FDO 1.1; all rows are read in `tests/kdf.rs`.
+    let key = "08c9dc0cc5e9dd2558a12ae60cd00670d01a09cca52bae8a671a21e1babdb25b\
+               c21963c48b4aa77bb8ed338f0c5a15efee069ce10a09be2aacf857b8dcd9df8e";
+    let expected = "e5e959c8cbdd5989c819f7ea8c69bcb3f70a442830ba235c5aa0b4047d0cda0b";
+    let derive = |label: &[u8], context: &[u8], len| {
+        let mut out = vec![0; len];
+        kdf_counter(HashAlgorithm::Sha256, &hex(key), label, context, &mut out).map(|()| out)
+    };
+    let context = b"AutomaticOnboardTunnel";
+    assert_eq!(derive(b"FIDO-KDF", context, 32), Ok(hex(expected)));
+    // The length is part of what is hashed, and so is where the label ends.
+    assert_ne!(derive(b"FIDO-KDF", context, 31).expect("short"), hex(expected)[..31]);
+    assert_ne!(derive(b"FIDO-KDFA", &context[1..], 32), Ok(hex(expected)));
+    assert_eq!(derive(b"", b"", 0), Ok(vec![]));
+}
+
+#[test]
+fn counter_mode_derives_no_more_than_counter_and_length_can_tell() {
+    let derive = |algorithm, len| kdf_counter(algorithm, b"key", b"", b"", &mut vec![0; len]);
+    let rows =
+        [(HashAlgorithm::Sha256, 255 * 32), (HashAlgorithm::Sha384, 8191), (HashAlgorithm::Sha512, 8191)];
+    for (algorithm, most) in rows {
+        assert_eq!((derive(algorithm, most), derive(algorithm, most + 1)), (Ok(()), Err(Error::TooLong)));
+    }
+}
+
+#[test]
 fn secrets_are_not_shown() {
     let content = ContentKey::from_bytes(ContentAlgorithm::A128Gcm, &[0x5a; 16]).expect("a key");
     let wrap = KeyWrapKey::from_bytes(KeyWrapAlgorithm::A256Kw, &[0x5a; 32]).expect("a key");
