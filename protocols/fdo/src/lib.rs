@@ -36,6 +36,7 @@ mod manufacturer;
 mod message;
 mod nonce;
 pub mod owner;
+pub mod provision;
 mod public_key;
 mod redirect;
 mod rendezvous_info;

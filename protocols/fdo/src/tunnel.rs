@@ -85,7 +85,8 @@ impl Tunnel {
         let mut key = Zeroizing::new(alloc::vec![0; suite.algorithm().key_len()]);
         let derive = |context: &[u8], out: &mut [u8]| {
             let context = [context, &shared.context].concat();
-            kdf_counter(HashAlgorithm::Sha256, &shared.secret, LABEL, &context, out)
+            crypto::kdf_counter(HashAlgorithm::Sha256, &shared.secret, LABEL, &context, out)
+                .map_err(|_| Fault::Key)
         };
         derive(TUNNEL, &mut key)?;
         let mut binding = [0; Binding::LEN];
@@ -124,20 +125,4 @@ impl Tunnel {
     pub(crate) fn suite(&self) -> CipherSuite {
         self.suite
     }
-}
-
-fn kdf_counter(
-    hash: HashAlgorithm,
-    key: &[u8],
-    label: &[u8],
-    context: &[u8],
-    out: &mut [u8],
-) -> Result<(), Fault> {
-    let bits = (8 * out.len()) as u16;
-    for (i, chunk) in out.chunks_mut(hash.len()).enumerate() {
-        let message = [&[i as u8 + 1], label, &[0], context, &bits.to_be_bytes()].concat();
-        let block = crypto::hmac(hash, key, &message);
-        chunk.copy_from_slice(&block.as_bytes()[..chunk.len()]);
-    }
-    Ok(())
 }
