@@ -285,7 +285,7 @@ impl Store {
     }
 }
 
-async fn insert(
+pub(crate) async fn insert(
     transaction: &mut Transaction,
     device: &NewDevice,
     actor: &str,

@@ -1,9 +1,13 @@
 use std::{fmt, str::FromStr};
 
 use crypto::{Digest, HashAlgorithm};
+use sqlx::{Row, sqlite::SqliteRow};
 use thiserror::Error as ThisError;
 
-use crate::objects::{Kind, ObjectId};
+use crate::{
+    Error,
+    objects::{Kind, ObjectId},
+};
 
 /// The text is not an id of this kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ThisError)]
@@ -111,6 +115,31 @@ macro_rules! object_id {
         hex_id!($name, $name::from_bytes);
     )+};
 }
+
+/// Identifier of a device within FDO, 16 bytes, rendered as hexadecimal digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Guid(pub [u8; 16]);
+
+impl Guid {
+    fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    fn from_slice(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().ok().map(Self)
+    }
+
+    pub(crate) fn read(row: &SqliteRow, column: &str) -> Result<Self, Error> {
+        Self::read_optional(row, column)?.ok_or(Error::Corrupt("GUID"))
+    }
+
+    pub(crate) fn read_optional(row: &SqliteRow, column: &str) -> Result<Option<Self>, Error> {
+        let bytes: Option<Vec<u8>> = row.try_get(column)?;
+        bytes.map(|bytes| Self::from_slice(&bytes).ok_or(Error::Corrupt("GUID"))).transpose()
+    }
+}
+
+hex_id!(Guid, Guid::from_slice);
 
 /// A challenge-response session: a UUID.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -23,10 +23,14 @@ mod foreign;
 mod gateways;
 mod holds;
 mod ids;
+mod made;
 mod network;
 mod objects;
+mod onboarding_plans;
+mod onboardings;
 mod open;
 mod overrides;
+mod redirects;
 mod releases;
 mod reports;
 mod results;
@@ -55,13 +59,20 @@ pub use foreign::ForeignResult;
 pub use gateways::{Applied, Binding, Gateway, GatewayDevice, GatewayReport, Refused, Staged, StagedRelease};
 pub use holds::Hold;
 pub use ids::{
-    ActionId, AdvisoryId, CampaignId, DecisionId, DeviceId, EndorsementId, NotAnId, ReleaseId, ReportId,
-    ResultId, ScanId, SessionId, Timestamp, VoucherId,
+    ActionId, AdvisoryId, CampaignId, DecisionId, DeviceId, EndorsementId, Guid, NotAnId, ReleaseId,
+    ReportId, ResultId, ScanId, SessionId, Timestamp, VoucherId,
 };
+pub use made::MadeDevice;
 pub use network::Told;
 pub use objects::{Kind, NewObject, ObjectId, ObjectRecord};
+pub use onboarding_plans::{OnboardingTemplate, Registered};
+pub use onboardings::{
+    NewOnboarding, Onboarded, Onboarding, OnboardingEvent, OnboardingFailure, OnboardingState,
+    RegistrationState,
+};
 pub use open::Store;
 pub use overrides::Override;
+pub use redirects::{Redirect, RedirectQuota, Unregistered};
 pub use releases::{ExpectedValue, NewRelease, Release};
 pub use reports::{MAX_REPORTS, NewReport, ReportGroup, ReportRecord};
 pub use results::{NewResult, ResultRecord};

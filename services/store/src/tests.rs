@@ -20,6 +20,7 @@ mod flow_uses;
 mod foreign;
 mod holds;
 mod network;
+mod onboarding;
 mod reports;
 mod scans;
 mod vouchers;
