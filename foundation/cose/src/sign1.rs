@@ -1,7 +1,9 @@
 use alloc::vec::Vec;
 
 use cbor::{Writer, lean::Reader};
-use crypto::{HashAlgorithm, PublicKey, RsaPadding, RsaPublicKey, SignatureAlgorithm, SigningKey};
+use crypto::{
+    HashAlgorithm, PublicKey, RsaPadding, RsaPublicKey, RsaSigningKey, SignatureAlgorithm, SigningKey,
+};
 
 use crate::builder::{HeaderBuilder, header_methods, write_payload};
 use crate::error::Fault;
@@ -84,15 +86,11 @@ impl<'b> Sign1<'b> {
         detached: Option<&[u8]>,
         external_aad: &[u8],
     ) -> Result<(), Error> {
-        let hash = match self.algorithm {
-            labels::RS256 => Some(HashAlgorithm::Sha256),
-            labels::RS384 => HashAlgorithm::from_name("sha-384"),
-            other if SignatureAlgorithm::from_cose_id(other).is_some() => {
-                return Err(Distrust::WrongAlgorithm(other).into());
-            }
-            _ => None,
-        };
+        if SignatureAlgorithm::from_cose_id(self.algorithm).is_some() {
+            return Err(Distrust::WrongAlgorithm(self.algorithm).into());
+        }
         let unsupported = Feature::Algorithm(self.algorithm);
+        let hash = HashAlgorithm::ALL.into_iter().find(|hash| rsa_id(*hash) == Some(self.algorithm));
         let signed = self.to_be_signed(detached, external_aad)?;
         let verified = key.verify(RsaPadding::Pkcs1v15, hash.ok_or(unsupported)?, &signed, self.signature);
         verified.map_err(|error| match error {
@@ -184,6 +182,19 @@ impl Sign1Builder {
         self.assemble(key.algorithm(), None, &signature)
     }
 
+    /// A message that carries its payload, signed by RSASSA-PKCS1-v1_5: RS256 or RS384, by the hash function (RFC 8812,
+    /// section 2).
+    pub fn sign_rsa(
+        &self,
+        key: &RsaSigningKey,
+        hash: HashAlgorithm,
+        payload: &[u8],
+    ) -> Result<Vec<u8>, Error> {
+        let protected = self.rsa_protected_bytes(hash)?;
+        let signed = to_be_authenticated(SIGNATURE1, &protected, None, &self.external_aad, payload);
+        Ok(self.write(&protected, Some(payload), &key.sign(RsaPadding::Pkcs1v15, hash, &signed)?))
+    }
+
     /// The bytes to sign with a key of this algorithm.
     pub fn to_be_signed(&self, algorithm: SignatureAlgorithm, payload: &[u8]) -> Vec<u8> {
         to_be_authenticated(SIGNATURE1, &self.protected_bytes(algorithm), None, &self.external_aad, payload)
@@ -197,11 +208,15 @@ impl Sign1Builder {
         payload: Option<&[u8]>,
         signature: &[u8],
     ) -> Vec<u8> {
+        self.write(&self.protected_bytes(algorithm), payload, signature)
+    }
+
+    fn write(&self, protected: &[u8], payload: Option<&[u8]>, signature: &[u8]) -> Vec<u8> {
         Writer::encode(|w| {
             if !self.untagged {
                 w.tag(labels::TAG_SIGN1);
             }
-            w.array(4).bytes(&self.protected_bytes(algorithm));
+            w.array(4).bytes(protected);
             self.headers.write_unprotected(w);
             write_payload(w, payload);
             w.bytes(signature);
@@ -211,5 +226,18 @@ impl Sign1Builder {
     fn protected_bytes(&self, algorithm: SignatureAlgorithm) -> Vec<u8> {
         let id = if self.fully_specified { algorithm.fully_specified_cose_id() } else { algorithm.cose_id() };
         self.headers.protected_bytes(Some(id))
+    }
+    fn rsa_protected_bytes(&self, hash: HashAlgorithm) -> Result<Vec<u8>, Error> {
+        let id = rsa_id(hash).ok_or(crypto::Error::UnsupportedAlgorithm)?;
+        Ok(self.headers.protected_bytes(Some(id)))
+    }
+}
+
+/// Number of RSASSA-PKCS1-v1_5 with a hash function (RFC 8812, section 2), for those that are in use.
+fn rsa_id(hash: HashAlgorithm) -> Option<i64> {
+    match hash.len() {
+        32 => Some(labels::RS256),
+        48 => Some(labels::RS384),
+        _ => None,
     }
 }

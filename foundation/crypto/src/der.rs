@@ -60,15 +60,7 @@ pub(crate) fn read_rsa_spki(spki: &[u8]) -> Result<(&[u8], &[u8]), Error> {
     let mut outer = Reader::new(spki);
     let mut info = outer.nested(SEQUENCE)?;
     outer.end()?;
-    let mut identifier = info.nested(SEQUENCE)?;
-    if identifier.element(OBJECT_IDENTIFIER)? != RSA_ENCRYPTION {
-        return Err(Error::UnsupportedAlgorithm);
-    }
-    let at = identifier.at();
-    if !identifier.element(NULL)?.is_empty() {
-        return Err(Error::MalformedDer { at });
-    }
-    identifier.end()?;
+    read_rsa_identifier(&mut info)?;
     let key = info.bit_string(BIT_STRING)?;
     info.end()?;
     let mut key = Reader { rest: key, at: spki.len() - key.len() };
@@ -77,6 +69,23 @@ pub(crate) fn read_rsa_spki(spki: &[u8]) -> Result<(&[u8], &[u8]), Error> {
     let (modulus, exponent) = (pair.unsigned_integer()?, pair.unsigned_integer()?);
     pair.end()?;
     Ok((modulus, exponent))
+}
+
+/// Checks that there is one PrivateKeyInfo of an RSA key, and nothing else; whether its numbers fit is for the back end.
+pub(crate) fn check_rsa_pkcs8(pkcs8: &[u8]) -> Result<(), Error> {
+    let mut outer = Reader::new(pkcs8);
+    let mut info = outer.nested(SEQUENCE)?;
+    outer.end()?;
+    let version_at = info.at();
+    if info.element(INTEGER)? != [0] {
+        return Err(Error::MalformedDer { at: version_at });
+    }
+    read_rsa_identifier(&mut info)?;
+    info.element(OCTET_STRING)?;
+    if info.peek() == Some(CONTEXT_0) {
+        info.element(CONTEXT_0)?;
+    }
+    info.end()
 }
 
 pub(crate) fn write_spki(algorithm: SignatureAlgorithm, key: &[u8]) -> Vec<u8> {
@@ -224,6 +233,19 @@ fn read_algorithm_identifier(reader: &mut Reader<'_>) -> Result<SignatureAlgorit
     };
     identifier.end()?;
     Ok(algorithm)
+}
+
+/// The AlgorithmIdentifier of RSA keys, whose parameters are NULL (RFC 3279, section 2.3.1).
+fn read_rsa_identifier(reader: &mut Reader<'_>) -> Result<(), Error> {
+    let mut identifier = reader.nested(SEQUENCE)?;
+    if identifier.element(OBJECT_IDENTIFIER)? != RSA_ENCRYPTION {
+        return Err(Error::UnsupportedAlgorithm);
+    }
+    let at = identifier.at();
+    if !identifier.element(NULL)?.is_empty() {
+        return Err(Error::MalformedDer { at });
+    }
+    identifier.end()
 }
 
 fn read_named_curve(reader: &mut Reader<'_>) -> Result<SignatureAlgorithm, Error> {

@@ -26,6 +26,8 @@ pub enum Error {
     MalformedState,
     /// The authentication tag is not that of the ciphertext, or is missing.
     BadTag,
+    /// The ciphertext was not encrypted to this private key.
+    BadCiphertext,
     /// The wrapped key was not wrapped with this key-encryption key.
     BadWrappedKey,
     /// More data than the algorithm protects with one initialisation vector, or derives from one secret.
@@ -58,6 +60,7 @@ impl fmt::Display for Error {
             Self::MalformedIv => f.write_str("initialisation vector has the wrong length"),
             Self::MalformedState => f.write_str("not the state of a private HSS key, or a damaged one"),
             Self::BadTag => f.write_str("authentication tag does not match the ciphertext"),
+            Self::BadCiphertext => f.write_str("ciphertext is not one for the private key"),
             Self::BadWrappedKey => f.write_str("wrapped key does not match the key-encryption key"),
             Self::TooLong => f.write_str("more data than the algorithm allows at once"),
             Self::BufferTooShort => f.write_str("buffer is too short for the result"),

@@ -1,12 +1,20 @@
 //! The back end over aws-lc-rs: needs `std`; ECDSA signatures are randomised by its own generator.
 
+#[cfg(feature = "rsa")]
+use alloc::vec;
 use alloc::vec::Vec;
 
+#[cfg(feature = "rsa")]
+use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der, PublicKeyX509Der};
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED,
     ECDSA_P384_SHA384_FIXED_SIGNING, ED25519, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, ParsedPublicKey,
 };
 use aws_lc_rs::{agreement, digest, hmac as aws_hmac, rand};
+#[cfg(feature = "rsa")]
+use aws_lc_rs::{rsa, signature};
+#[cfg(feature = "rsa")]
+use zeroize::Zeroizing;
 
 use crate::{AgreementCurve, Error, HashAlgorithm, SignatureAlgorithm, der};
 
@@ -93,8 +101,7 @@ pub(crate) fn rsa_verify(
     message: &[u8],
     signature: &[u8],
 ) -> Result<(), Error> {
-    use aws_lc_rs::signature::{self, RsaParameters};
-    let parameters: &RsaParameters = match (padding, hash) {
+    let parameters: &signature::RsaParameters = match (padding, hash) {
         (crate::RsaPadding::Pkcs1v15, HashAlgorithm::Sha256) => &signature::RSA_PKCS1_2048_8192_SHA256,
         (crate::RsaPadding::Pkcs1v15, HashAlgorithm::Sha384) => &signature::RSA_PKCS1_2048_8192_SHA384,
         (crate::RsaPadding::Pkcs1v15, HashAlgorithm::Sha512) => &signature::RSA_PKCS1_2048_8192_SHA512,
@@ -149,4 +156,85 @@ impl Signer {
             Self::Ed25519(pair) => pair.sign(message).as_ref().to_vec(),
         }
     }
+}
+
+/// An RSA private key; aws-lc erases it when it is freed.
+#[cfg(feature = "rsa")]
+pub(crate) struct RsaKey {
+    pair: rsa::KeyPair,
+    decryption: rsa::OaepPrivateDecryptingKey,
+}
+
+#[cfg(feature = "rsa")]
+impl RsaKey {
+    /// With the generator of aws-lc.
+    pub(crate) fn generate(bits: usize) -> Result<Self, Error> {
+        let size = match bits {
+            2048 => rsa::KeySize::Rsa2048,
+            3072 => rsa::KeySize::Rsa3072,
+            _ => return Err(Error::UnsupportedAlgorithm),
+        };
+        let pair = rsa::KeyPair::generate(size).map_err(|_| Error::BadEntropy)?;
+        Self::from_pkcs8(&pkcs8(&pair))
+    }
+
+    pub(crate) fn from_pkcs8(pkcs8: &[u8]) -> Result<Self, Error> {
+        let pair = rsa::KeyPair::from_pkcs8(pkcs8).map_err(|_| Error::MalformedKey)?;
+        let decryption = rsa::PrivateDecryptingKey::from_pkcs8(pkcs8).map_err(|_| Error::MalformedKey)?;
+        let decryption = rsa::OaepPrivateDecryptingKey::new(decryption).map_err(|_| Error::MalformedKey)?;
+        Ok(Self { pair, decryption })
+    }
+
+    pub(crate) fn to_pkcs8(&self) -> Zeroizing<Vec<u8>> {
+        pkcs8(&self.pair)
+    }
+
+    pub(crate) fn to_spki(&self) -> Vec<u8> {
+        let der: PublicKeyX509Der<'_> = self.pair.public_key().as_der().expect("a parsed key is written");
+        der.as_ref().to_vec()
+    }
+
+    pub(crate) fn sign(
+        &self,
+        padding: crate::RsaPadding,
+        hash: HashAlgorithm,
+        message: &[u8],
+    ) -> Result<Vec<u8>, Error> {
+        let encoding: &dyn signature::RsaEncoding = match (padding, hash) {
+            (crate::RsaPadding::Pkcs1v15, HashAlgorithm::Sha256) => &signature::RSA_PKCS1_SHA256,
+            (crate::RsaPadding::Pkcs1v15, HashAlgorithm::Sha384) => &signature::RSA_PKCS1_SHA384,
+            (crate::RsaPadding::Pkcs1v15, HashAlgorithm::Sha512) => &signature::RSA_PKCS1_SHA512,
+            (crate::RsaPadding::Pss, HashAlgorithm::Sha256) => &signature::RSA_PSS_SHA256,
+            (crate::RsaPadding::Pss, HashAlgorithm::Sha384) => &signature::RSA_PSS_SHA384,
+            (crate::RsaPadding::Pss, HashAlgorithm::Sha512) => &signature::RSA_PSS_SHA512,
+        };
+        let mut signed = vec![0; self.pair.public_modulus_len()];
+        self.pair
+            .sign(encoding, &rand::SystemRandom::new(), message, &mut signed)
+            .map_err(|_| Error::MalformedKey)?;
+        Ok(signed)
+    }
+
+    pub(crate) fn decrypt_oaep(
+        &self,
+        hash: HashAlgorithm,
+        ciphertext: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, Error> {
+        let algorithm = match hash {
+            HashAlgorithm::Sha256 => &rsa::OAEP_SHA256_MGF1SHA256,
+            HashAlgorithm::Sha384 => &rsa::OAEP_SHA384_MGF1SHA384,
+            HashAlgorithm::Sha512 => &rsa::OAEP_SHA512_MGF1SHA512,
+        };
+        let mut plaintext = Zeroizing::new(vec![0; self.decryption.min_output_size()]);
+        let decrypted = self.decryption.decrypt(algorithm, ciphertext, &mut plaintext, None);
+        let len = decrypted.map_err(|_| Error::BadCiphertext)?.len();
+        plaintext.truncate(len);
+        Ok(plaintext)
+    }
+}
+
+#[cfg(feature = "rsa")]
+fn pkcs8(pair: &rsa::KeyPair) -> Zeroizing<Vec<u8>> {
+    let der: Pkcs8V1Der<'_> = pair.as_der().expect("a parsed key is written");
+    Zeroizing::new(der.as_ref().to_vec())
 }

@@ -11,7 +11,8 @@
 //!
 //! * `sha512`, `es384`, `ed25519`, `hss` and `encryption` (all default) are what a small device leaves out. It then answers
 //!   [`Error::UnsupportedAlgorithm`] for keys of such an algorithm, does not find it by its number, and does not list it.
-//! * `rsa` verifies RSA signatures; without it they are unsupported.
+//! * `rsa` verifies RSA signatures and encrypts to RSA keys; without it both are unsupported. With `fast` beside it there are
+//!   RSA private keys, too ([`RsaSigningKey`]): no device has one.
 //! * `md5` is for RADIUS, which knows nothing newer.
 //! * `pkcs11` adds keys in security modules ([`TokenKey`]): needs `std`, and loads what its caller names.
 //!
@@ -43,6 +44,7 @@ mod md5;
 #[cfg(feature = "pkcs11")]
 mod pkcs11;
 mod rsa;
+mod rsa_signing;
 mod signing;
 mod stream;
 
@@ -97,6 +99,7 @@ pub use md5::{MD5_LEN, hmac_md5, md5};
 #[cfg(feature = "pkcs11")]
 pub use pkcs11::{TokenError, TokenKey, TokenKeyName};
 pub use rsa::{RsaPadding, RsaPublicKey};
+pub use rsa_signing::RsaSigningKey;
 pub use signing::SigningKey;
 pub use stream::{Decrypted, Decryptor, Encryptor, Unverified};
 pub use zeroize::Zeroizing;

@@ -376,3 +376,30 @@ fn rsa_signatures_verify_with_their_key_and_over_their_bytes_only() {
         }
     }
 }
+
+#[test]
+fn rsa_messages_are_made_for_their_key_where_there_are_private_ones() {
+    let Some(key) = rsa_signing_key() else { return };
+    let sha384 = HashAlgorithm::from_name("sha384").expect("known");
+    for (hash, number) in [(HashAlgorithm::Sha256, labels::RS256), (sha384, labels::RS384)] {
+        let message = Sign1Builder::new().kid(b"owner").external_aad(b"aad").sign_rsa(&key, hash, PAYLOAD);
+        let message = message.expect("signs");
+        let sign1 = Sign1::decode(&message).expect("well-formed");
+        assert_eq!((sign1.alg(), sign1.payload(), sign1.kid()), (number, Some(PAYLOAD), Some(&b"owner"[..])));
+        assert_eq!(sign1.verify_rsa(key.public_key(), None, b"aad"), Ok(()));
+        assert_eq!(sign1.verify_rsa(key.public_key(), None, b""), Err(Distrust::BadSignature.into()));
+    }
+    let sha512 = HashAlgorithm::from_name("sha512").expect("known");
+    let refused = Sign1Builder::new().sign_rsa(&key, sha512, PAYLOAD);
+    assert_eq!(refused, Err(Error::Crypto(crypto::Error::UnsupportedAlgorithm)));
+}
+
+/// `None`, aloud, where the back end of the build has none.
+fn rsa_signing_key() -> Option<crypto::RsaSigningKey> {
+    let key = crypto::RsaSigningKey::generate(2048);
+    if key.as_ref().err() == Some(&crypto::Error::UnsupportedAlgorithm) {
+        testkit::skipped(format_args!("no private RSA keys without the fast back end"));
+        return None;
+    }
+    Some(key.expect("a key"))
+}
