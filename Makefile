@@ -28,6 +28,7 @@ build: setup
 test: build
 	$(CARGO) test --workspace --locked
 	$(CARGO) test --package sextant-crypto --no-default-features --features soft --test left_out --locked
+	$(CARGO) test --package sextant-crypto --features rsa,modp --test rsa --test modp --locked
 
 # Other people's tools against the programs here. What cannot be built or installed is said aloud.
 interop: build

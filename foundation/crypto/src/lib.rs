@@ -1,7 +1,7 @@
 //! The only crate that names a cryptography crate: one face over two back ends.
 //!
-//! It offers what the protocols sign, hash, authenticate and encrypt with: SHA-2, HMAC, HKDF, the KDF of NIST SP 800-108, ECDSA on P-256 and P-384,
-//! Ed25519, HSS/LMS, AES-GCM, AES-CTR, ChaCha20-Poly1305, AES key wrap and ECDH on P-256 and P-384.
+//! It offers what the protocols sign, hash, authenticate and encrypt with: SHA-2, HMAC, HKDF, the KDF of NIST SP 800-108,
+//! ECDSA on P-256 and P-384, Ed25519, HSS/LMS, AES-GCM, AES-CTR, ChaCha20-Poly1305, AES key wrap, ECDH on P-256 and P-384.
 //! It holds no randomness of its own (a generated key takes its bytes from the caller), no trust decision and no
 //! object format beyond the DER of single keys: COSE lives in `cose`, certificates in `x509`.
 //!
@@ -13,11 +13,12 @@
 //!   [`Error::UnsupportedAlgorithm`] for keys of such an algorithm, does not find it by its number, and does not list it.
 //! * `rsa` verifies RSA signatures and encrypts to RSA keys; without it both are unsupported. With `fast` beside it there are
 //!   RSA private keys, too ([`RsaSigningKey`]): no device has one.
+//! * `modp` is Diffie-Hellman modulo a prime ([`ModpKey`]), for key exchanges with owners that have RSA keys.
 //! * `md5` is for RADIUS, which knows nothing newer.
 //! * `pkcs11` adds keys in security modules ([`TokenKey`]): needs `std`, and loads what its caller names.
 //!
-//! What aws-lc-rs does not have is one piece of code for both: content encryption in pieces and AES key wrap come from
-//! RustCrypto (which uses the processor's AES where there is one), HSS/LMS is this crate's own over SHA-256.
+//! What aws-lc-rs does not have is one piece of code for both: content encryption in pieces, AES key wrap and Diffie-Hellman modulo a
+//! prime come from RustCrypto (which uses the processor's AES where there is one), HSS/LMS is this crate's own over SHA-256.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), no_std)]
@@ -41,6 +42,8 @@ mod keywrap;
 mod mac;
 #[cfg(feature = "md5")]
 mod md5;
+#[cfg(feature = "modp")]
+mod modp;
 #[cfg(feature = "pkcs11")]
 mod pkcs11;
 mod rsa;
@@ -96,6 +99,8 @@ pub use keywrap::{KeyWrapAlgorithm, KeyWrapKey, MAX_WRAPPED_KEY_LEN};
 pub use mac::{constant_time_eq, hkdf, hmac, hmac_verify, kdf_counter};
 #[cfg(feature = "md5")]
 pub use md5::{MD5_LEN, hmac_md5, md5};
+#[cfg(feature = "modp")]
+pub use modp::{ModpGroup, ModpKey};
 #[cfg(feature = "pkcs11")]
 pub use pkcs11::{TokenError, TokenKey, TokenKeyName};
 pub use rsa::{RsaPadding, RsaPublicKey};
