@@ -41,6 +41,7 @@ mod public_key;
 mod redirect;
 mod rendezvous_info;
 mod rendezvous_server;
+pub mod service_info;
 mod signer;
 mod step;
 mod tunnel;
