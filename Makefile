@@ -32,7 +32,7 @@ test: build
 
 # Other people's tools against the programs here. What cannot be built or installed is said aloud.
 interop: build
-	$(CARGO) test --package sextant-tests --test tpm --test veraison --locked
+	$(CARGO) test --package sextant-tests --test tpm --test veraison --test onboarding --locked
 
 lint:
 	$(CARGO) fmt --all -- --check
