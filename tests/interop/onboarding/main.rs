@@ -369,3 +369,38 @@ fn a_voucher_that_was_sold_here_onboards_the_device_there() {
         assert!(why.contains("did not match previous owner key"), "{encoding}: {why}");
     }
 }
+
+#[test]
+fn a_flag_with_an_empty_value_holds_here_and_not_there() {
+    let Some(peer) = Peer::built() else { return };
+    let files = folder();
+    let mut manufacturer = peer.server(&files.path().join("manufacturer"), &["--roles", "di", "--rv-bypass"]);
+    peer.device(&manufacturer, &files.path().join("credential"), &[]);
+    let file = fs::read(manufacturer.voucher()).expect("a voucher");
+    let key = fs::read_to_string(manufacturer.file("manufacturer-ec256.pem")).expect("a key");
+    let key = pem::decode(&key).expect("PEM").remove(0);
+    let key = SigningKey::from_pkcs8_der(&key.der).expect("a key");
+    let shop = Owner::new(&files, "shop", 56);
+    let vouchers = vouchers_of_file(&file).expect("a file of vouchers");
+    let unsold = Voucher::decode(&vouchers[0]).expect("well-formed");
+    // Instruction 14, bypass, as go-fdo writes it.
+    const FLAG: [u8; 2] = [0x81, 0x0e];
+    let header = unsold.header_bytes();
+    let at = header.windows(FLAG.len()).position(|part| part == FLAG).expect("a flag");
+    for (flag, believed) in [
+        (&FLAG[..], true),
+        (&[0x82, 0x0e, 0x41, 0xf6], true),
+        (&[0x82, 0x0e, 0x41, 0xf5], true),
+        (&[0x82, 0x0e, 0x40], false),
+    ] {
+        let header = [&header[..at], flag, &header[at + FLAG.len()..]].concat();
+        let unsold = Voucher::assemble(&header, unsold.hmac(), unsold.certificates()).expect("a voucher");
+        let unsold = Voucher::decode(&unsold).expect("well-formed");
+        let sold = unsold.extend(shop.key.public_key()).expect("a sale").sign(&key).expect("signed");
+        let voucher = Voucher::decode(&sold).expect("well-formed");
+        assert!(voucher.verify(DeviceChain::OfManufacturer).is_ok(), "{flag:02x?}");
+        let written = files.path().join("sold.cbor");
+        fs::write(&written, &sold).expect("a file is written");
+        assert_eq!(peer.run(&["voucher", "verify", path(&written)]).is_ok(), believed, "{flag:02x?}");
+    }
+}

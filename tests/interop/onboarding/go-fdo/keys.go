@@ -98,6 +98,26 @@ func (kind keyKind) generate() (crypto.Signer, error) {
 	}
 }
 
+// Makes a key and writes it and its public key to files.
+func (kind keyKind) make(base string) (crypto.Signer, error) {
+	key, err := kind.generate()
+	if err != nil {
+		return nil, err
+	}
+	public, err := x509.MarshalPKIXPublicKey(key.Public())
+	if err != nil {
+		return nil, err
+	}
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return nil, err
+	}
+	if err := writePEM(base+".pub.pem", "PUBLIC KEY", public); err != nil {
+		return nil, err
+	}
+	return key, writePEM(base+".pem", "PRIVATE KEY", private)
+}
+
 func encodingNamed(name string) (protocol.KeyEncoding, error) {
 	switch name {
 	case "x509":
@@ -155,8 +175,8 @@ func (i *identity) publicKey(keyType protocol.KeyType, encoding protocol.KeyEnco
 	}
 }
 
-// The keys of one role in a folder, one of each kind, made when first asked for. Beside each stands its public key, for
-// whoever sells to this role.
+// The keys of one role, one of each kind. Where there is a folder they are kept in it, and made when first asked for. Beside
+// each that was made stands its public key, for whoever sells to this role.
 type keyring struct {
 	mutex  sync.Mutex
 	folder string
@@ -189,12 +209,13 @@ func (ring *keyring) of(kind keyKind) (*identity, error) {
 	if known := ring.keys[kind]; known != nil {
 		return known, nil
 	}
-	path := filepath.Join(ring.folder, fmt.Sprintf("%s-%s.pem", ring.role, kind))
-	key, err := readPrivateKey(path)
+	if ring.folder == "" {
+		return nil, fmt.Errorf("there is no %s key of the %s: %w", kind, ring.role, fdo.ErrNotFound)
+	}
+	base := filepath.Join(ring.folder, fmt.Sprintf("%s-%s", ring.role, kind))
+	key, err := readPrivateKey(base + ".pem")
 	if errors.Is(err, fs.ErrNotExist) {
-		if key, err = kind.generate(); err == nil {
-			err = writePrivateKey(path, key)
-		}
+		key, err = kind.make(base)
 	}
 	if err != nil {
 		return nil, err
@@ -211,28 +232,12 @@ func (ring *keyring) put(kind keyKind, key crypto.Signer) error {
 	if err != nil {
 		return err
 	}
-	der, err := x509.MarshalPKIXPublicKey(key.Public())
-	if err != nil {
-		return err
-	}
-	path := filepath.Join(ring.folder, fmt.Sprintf("%s-%s.pub.pem", ring.role, kind))
-	if err := writePEM(path, "PUBLIC KEY", der); err != nil {
-		return err
-	}
 	ring.keys[kind] = made
 	return nil
 }
 
 func writePEM(path, label string, der []byte) error {
 	return os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: label, Bytes: der}), 0o600)
-}
-
-func writePrivateKey(path string, key crypto.Signer) error {
-	der, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		return err
-	}
-	return writePEM(path, "PRIVATE KEY", der)
 }
 
 func readPrivateKey(path string) (crypto.Signer, error) {

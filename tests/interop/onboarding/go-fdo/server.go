@@ -23,13 +23,13 @@ import (
 
 // What the command line says about a server.
 type serverOptions struct {
-	listen, data, roles, ownerURL            string
-	keyType, keyEncoding                     string
-	nextOwner, ownerKey, resellTo            string
-	rvURLs, imports                          list
-	reuseCredential, rvBypass, secure, debug bool
-	wait, mtu                                uint
-	tasks                                    []task
+	listen, data, roles, ownerURL     string
+	keyType, keyEncoding              string
+	nextOwner, ownerKey, resellTo     string
+	rvURLs, imports                   list
+	reuseCredential, rvBypass, secure bool
+	wait, mtu                         uint
+	tasks                             []task
 }
 
 func parseServer(arguments []string) (serverOptions, error) {
@@ -62,7 +62,7 @@ func parseServer(arguments []string) (serverOptions, error) {
 	if err := flags.Parse(arguments); err != nil {
 		return options, err
 	}
-	options.debug = *debug
+	setLog(*debug)
 	switch {
 	case flags.NArg() > 0:
 		return options, fmt.Errorf("%q is no flag", flags.Arg(0))
@@ -88,7 +88,6 @@ func runServer(arguments []string) error {
 	if err != nil {
 		return err
 	}
-	setLog(options.debug)
 	for _, folder := range []string{options.data, filepath.Join(options.data, "vouchers")} {
 		if err := os.MkdirAll(folder, 0o700); err != nil {
 			return err
@@ -305,6 +304,7 @@ func (s *site) manufacturerKey(info *custom.DeviceMfgInfo) (*protocol.PublicKey,
 		}
 		encoding = named
 	}
+	// Only RSAPKCS and RSAPSS leave the size open.
 	kind, err := kindOf(keyType, 3072)
 	if err != nil {
 		return nil, err

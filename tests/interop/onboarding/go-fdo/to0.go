@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"os"
 	"time"
 
 	"github.com/fido-device-onboard/go-fdo"
@@ -47,13 +46,7 @@ func runTO0(arguments []string) error {
 	if err != nil {
 		return err
 	}
-	// Nothing but the key that is given signs here, so that none is made or kept.
-	folder, err := os.MkdirTemp("", "go-fdo-peer-*")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(folder)
-	stock := newStock(newKeyring(folder, "owner"))
+	stock := newStock(newKeyring("", "owner"))
 	if err := stock.owners.take(*ownerKey); err != nil {
 		return err
 	}
