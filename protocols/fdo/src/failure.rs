@@ -1,7 +1,7 @@
 use alloc::boxed::Box;
 use core::fmt;
 
-use crate::{Error, ErrorCode, ErrorMessage, MessageType, SubProtocol};
+use crate::{Error, ErrorCode, ErrorMessage, MessageType, SubProtocol, service_info::ServiceFault};
 
 /// Why a protocol ended before its time, sorted by who is to blame.
 #[non_exhaustive]
@@ -20,8 +20,8 @@ pub enum Failure {
         /// What came.
         found: MessageType,
     },
-    /// Service information is refused, for a reason with this stable code.
-    ServiceInfo(&'static str),
+    /// Service information is refused.
+    ServiceInfo(ServiceFault),
     /// The other side gave up.
     Reported(Box<ErrorMessage>),
     /// This side could not do its part.
@@ -97,7 +97,7 @@ impl Failure {
             Self::Unauthentic(_) => "unauthentic-message",
             Self::Refused(refusal) => refusal.code(),
             Self::OutOfOrder { .. } => "message-out-of-order",
-            Self::ServiceInfo(code) => code,
+            Self::ServiceInfo(fault) => fault.code(),
             Self::Reported(_) => "peer-gave-up",
             Self::Fault(fault) => fault.code(),
         }
@@ -177,7 +177,7 @@ impl fmt::Display for Failure {
             Self::Unauthentic(_) => f.write_str("the message is not by whom it must be"),
             Self::Refused(refusal) => refusal.fmt(f),
             Self::OutOfOrder { found } => write!(f, "{found} is not due"),
-            Self::ServiceInfo(code) => write!(f, "service information is refused: {code}"),
+            Self::ServiceInfo(_) => f.write_str("service information is refused"),
             Self::Reported(error) => write!(f, "the other side gave up: {error}"),
             Self::Fault(fault) => fault.fmt(f),
         }
@@ -227,6 +227,7 @@ impl core::error::Error for Failure {
             Self::Malformed(source) => Some(source),
             Self::Voucher(source) => Some(source),
             Self::Unauthentic(source) => Some(source),
+            Self::ServiceInfo(source) => Some(source),
             _ => None,
         }
     }
@@ -260,5 +261,10 @@ impl From<Refusal> for Failure {
 impl From<Fault> for Failure {
     fn from(fault: Fault) -> Self {
         Self::Fault(fault)
+    }
+}
+impl From<ServiceFault> for Failure {
+    fn from(fault: ServiceFault) -> Self {
+        Self::ServiceInfo(fault)
     }
 }

@@ -7,22 +7,6 @@ mod di;
 mod to1;
 mod to2;
 
-use alloc::vec::Vec;
-
 pub use di::Di;
 pub use to1::To1;
 pub use to2::{Outcome, To2, To2Options};
-
-/// What a device says and hears in TO2 once both sides are known: its service information.
-pub trait Dialogue {
-    /// What it says next, as an encoded list of so many bytes at most, and whether more follows before the owner's turn. Fails
-    /// with a stable code.
-    fn next(&mut self, budget: usize) -> Result<(bool, Vec<u8>), &'static str>;
-
-    /// What the owner said, whether more follows before the device's turn, and whether nothing follows at all. Fails with a
-    /// stable code.
-    fn receive(&mut self, more: bool, done: bool, list: &[u8]) -> Result<(), &'static str>;
-
-    /// Whether both have said all.
-    fn is_finished(&self) -> bool;
-}

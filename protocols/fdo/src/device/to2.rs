@@ -7,11 +7,11 @@ use crate::{
     Binding, CipherSuite, Credential, DeviceSecrets, DeviceServiceInfo, DeviceServiceInfoReady, Done, Entry,
     ExchangeSuite, Failure, GetNextEntry, Header, HelloDevice, Message, MessageType, NextEntry, Nonce,
     OwnerServiceInfo, OwnerServiceInfoReady, ProveHeader, PublicKey, Redirect, Refusal, SetupDevice, SigInfo,
-    device::Dialogue,
     eat::Claims,
     entry::{Before, about},
     exchange,
-    limits::{MAX_MESSAGE_LEN, SERVICE_INFO_LEN, TUNNEL_OVERHEAD, at_least_deployed},
+    limits::{MAX_MESSAGE_LEN, TUNNEL_OVERHEAD, at_least_deployed, budget},
+    service_info::{DEFAULT_BUDGET, DeviceEngine},
     signer::{algorithm, strength},
     step::{Step, expect},
     tunnel::Tunnel,
@@ -146,7 +146,7 @@ impl<'c> To2<'c> {
         message_type: MessageType,
         body: &[u8],
         secrets: &dyn DeviceSecrets,
-        dialogue: &mut dyn Dialogue,
+        engine: &mut DeviceEngine<'_>,
         fill: &mut dyn FnMut(&mut [u8]),
     ) -> Result<Step<Outcome>, Failure> {
         let due = |expected| expect(expected, message_type, body);
@@ -168,17 +168,17 @@ impl<'c> To2<'c> {
             Stage::Ready(session) => {
                 due(MessageType::OwnerServiceInfoReady)?;
                 let ready = OwnerServiceInfoReady::decode(&session.tunnel.open(body)?)?;
-                let len = ready.max_len.map_or(SERVICE_INFO_LEN, usize::from);
-                let budget = len.min(usize::from(session.max_message_len) - TUNNEL_OVERHEAD);
-                self.speak(session, budget, dialogue, fill)
+                let len = ready.max_len.map_or(DEFAULT_BUDGET, usize::from);
+                let budget = budget(len, session.max_message_len);
+                self.speak(session, budget, engine, fill)
             }
             Stage::ServiceInfo(session, budget) => {
                 due(MessageType::OwnerServiceInfo)?;
                 let message = session.tunnel.open(body)?;
                 let OwnerServiceInfo { more, done, list } = OwnerServiceInfo::decode(&message)?;
-                dialogue.receive(more, done, list).map_err(Failure::ServiceInfo)?;
-                if !dialogue.is_finished() {
-                    return self.speak(session, budget, dialogue, fill);
+                engine.receive(more, done, list)?;
+                if !engine.is_finished() {
+                    return self.speak(session, budget, engine, fill);
                 }
                 let body = session.tunnel.seal(&Done(session.device_nonce).encode(), fill)?;
                 self.stage = Stage::Done(session);
@@ -336,10 +336,10 @@ impl<'c> To2<'c> {
         &mut self,
         session: Session,
         budget: usize,
-        dialogue: &mut dyn Dialogue,
+        engine: &mut DeviceEngine<'_>,
         fill: &mut dyn FnMut(&mut [u8]),
     ) -> Result<Step<Outcome>, Failure> {
-        let (more, list) = dialogue.next(budget).map_err(Failure::ServiceInfo)?;
+        let (more, list) = engine.next(budget)?;
         let body = session.tunnel.seal(&DeviceServiceInfo { more, list: &list }.encode(), fill)?;
         self.stage = Stage::ServiceInfo(session, budget);
         Ok(Step::Send(Message::new(MessageType::DeviceServiceInfo, body)))

@@ -5,4 +5,4 @@ mod to0;
 mod to2;
 
 pub use to0::To0;
-pub use to2::{Finished, OwnerDialogue, OwnerOptions, OwnerSession, Setup, Spoken};
+pub use to2::{Finished, OwnerOptions, OwnerSession, Setup};

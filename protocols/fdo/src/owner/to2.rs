@@ -11,8 +11,9 @@ use crate::{
     eat::DeviceToken,
     exchange::OwnerHalf,
     labels,
-    limits::{MAX_MESSAGE_LEN, SERVICE_INFO_LEN, TUNNEL_OVERHEAD, at_least_deployed},
+    limits::{MAX_MESSAGE_LEN, TUNNEL_OVERHEAD, at_least_deployed, budget},
     message::ProveHeaderPayload,
+    service_info::{Backend, DEFAULT_BUDGET, OwnerEngine, Program},
     signer::{sign1, strength},
     tunnel::Tunnel,
 };
@@ -51,7 +52,7 @@ pub(super) struct Open {
     pub(super) replacement: Option<Replacement>,
     /// Bytes of service information that the device takes at once.
     pub(super) budget: usize,
-    /// How far the service information is, as its maker wrote it down.
+    /// How far the service information is; empty at first.
     pub(super) progress: Vec<u8>,
     /// Whether the owner said all of it.
     pub(super) said_all: bool,
@@ -97,26 +98,6 @@ pub enum Setup<'a> {
         /// Who will own it.
         owner: &'a dyn Signer,
     },
-}
-
-/// What an owner says and hears once both sides are known: its service information.
-pub trait OwnerDialogue {
-    /// What the device said, and whether more follows before the owner's turn. Fails with a stable code.
-    fn receive(&mut self, more: bool, list: &[u8]) -> Result<(), &'static str>;
-
-    /// What the owner says next, as a list of so many bytes at most. Fails with a stable code.
-    fn next(&mut self, budget: usize) -> Result<Spoken, &'static str>;
-}
-
-/// What an owner says at once.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Spoken {
-    /// Whether more follows, before the device's turn.
-    pub more: bool,
-    /// Whether nothing follows at all.
-    pub done: bool,
-    /// The encoded list.
-    pub list: Vec<u8>,
 }
 
 /// How TO2 ended, for the owner to keep before it answers.
@@ -283,8 +264,8 @@ impl OwnerSession {
             (Some(replacement), Some(hmac)) => replacement.hmac = Some(hmac),
             (Some(_), None) | (None, Some(_)) => return Err(Refusal::ReplacementHmac.into()),
         }
-        let len = ready.max_len.map_or(SERVICE_INFO_LEN, usize::from).max(LEAST_SERVICE_INFO);
-        open.budget = len.min(usize::from(self.max_message_len).saturating_sub(TUNNEL_OVERHEAD));
+        let len = ready.max_len.map_or(DEFAULT_BUDGET, usize::from);
+        open.budget = budget(len, self.max_message_len);
         let max_len = options.max_message_len.saturating_sub(TUNNEL_OVERHEAD as u16);
         let answer = OwnerServiceInfoReady { max_len: Some(max_len) };
         let answer = open.tunnel.seal(&answer.encode(), fill)?;
@@ -292,43 +273,36 @@ impl OwnerSession {
         Ok((self, Message::new(MessageType::OwnerServiceInfoReady, answer)))
     }
 
-    /// How far the service information is, as its maker wrote it down; empty at first.
-    pub fn progress(&self) -> &[u8] {
+    /// How far a program of service information is in this session.
+    pub fn engine<'p>(&self, program: &'p Program) -> Result<OwnerEngine<'p>, Failure> {
         match &self.stage {
-            Stage::ServiceInfo(open) => &open.progress,
-            Stage::Entries { .. } | Stage::Setup(_) => &[],
+            Stage::ServiceInfo(open) if !open.progress.is_empty() => {
+                Ok(OwnerEngine::from_bytes(program, &open.progress)?)
+            }
+            _ => Ok(OwnerEngine::new(program)),
         }
     }
 
-    /// Writes down how far it is, after [`OwnerSession::service_info`].
-    pub fn set_progress(&mut self, progress: Vec<u8>) {
-        if let Stage::ServiceInfo(open) = &mut self.stage {
-            open.progress = progress;
-        }
-    }
-
-    /// Answers [`DeviceServiceInfo`].
+    /// Answers [`DeviceServiceInfo`] with what comes next in a program, which must be the same in all of the session.
     pub fn service_info(
         &mut self,
         body: &[u8],
-        dialogue: &mut dyn OwnerDialogue,
+        program: &Program,
+        backend: &mut Backend<'_>,
         fill: &mut dyn FnMut(&mut [u8]),
     ) -> Result<Message, Failure> {
+        let mut engine = self.engine(program)?;
         let Stage::ServiceInfo(open) = &mut self.stage else {
             return Err(Failure::OutOfOrder { found: MessageType::DeviceServiceInfo });
         };
         let message = open.tunnel.open(body)?;
         let DeviceServiceInfo { more, list } = DeviceServiceInfo::decode(&message)?;
-        dialogue.receive(more, list).map_err(Failure::ServiceInfo)?;
-        let spoken = if more {
-            Spoken { more: false, done: false, list: crate::message::nothing() }
-        } else {
-            dialogue.next(open.budget).map_err(Failure::ServiceInfo)?
-        };
-        let Spoken { more, done, list } = spoken;
-        open.said_all = done;
-        let answer = open.tunnel.seal(&OwnerServiceInfo { more, done, list: &list }.encode(), fill)?;
-        Ok(Message::new(MessageType::OwnerServiceInfo, answer))
+        let answer = engine.receive(more, list, open.budget, backend)?;
+        let answer = OwnerServiceInfo { more: answer.is_more, done: answer.is_done, list: &answer.list };
+        open.said_all = answer.done;
+        let message = open.tunnel.seal(&answer.encode(), fill)?;
+        open.progress = engine.to_bytes();
+        Ok(Message::new(MessageType::OwnerServiceInfo, message))
     }
 
     /// Takes [`Done`]: the device has all, and waits for the last message to keep it. Nothing of the voucher that results is
@@ -365,9 +339,6 @@ impl OwnerSession {
         if digest(voucher) == self.voucher { Ok(()) } else { Err(Fault::Session.into()) }
     }
 }
-
-/// Bytes of service information that every device takes, whatever it says.
-const LEAST_SERVICE_INFO: usize = 256;
 
 fn digest(voucher: &Voucher<'_>) -> [u8; 32] {
     let digest = Digest::of(HashAlgorithm::Sha256, voucher.as_bytes());

@@ -6,8 +6,12 @@ use sextant_fdo::{
     KeyEncoding, KeyType, ManufacturerSession, Message, MessageType, NewDevice, OwnerAddress, PublicKey,
     Redirect, RedirectionSession, Registration, RegistrationSession, RendezvousInfo, Signer, SoftSecrets,
     Step, Transport, Voucher,
-    device::{Di, Dialogue, Outcome, To1, To2, To2Options},
-    owner::{OwnerDialogue, OwnerOptions, OwnerSession, Setup, Spoken, To0},
+    device::{Di, Outcome, To1, To2, To2Options},
+    owner::{OwnerOptions, OwnerSession, Setup, To0},
+    service_info::{
+        self, Absent, Action, Activity, Advance, Backend, CustomSteps, DeviceEngine, DeviceModule,
+        ModuleFault, ObjectId, Outgoing, Program, ProgramId, ServiceFault, modules::Devmod,
+    },
 };
 use x509::Certificate;
 
@@ -42,49 +46,75 @@ pub(crate) struct Device {
     pub(crate) random: Random,
 }
 
-/// What a device says: one greeting, and what the owner answered.
-#[derive(Default)]
-pub(crate) struct Talk {
-    pub(crate) heard: Vec<Vec<u8>>,
-    spoken: bool,
-    finished: bool,
+/// A module of the device that says one word, and hears one.
+pub(crate) struct Greeting {
+    said: bool,
 }
 
-impl Dialogue for Talk {
-    fn next(&mut self, budget: usize) -> Result<(bool, Vec<u8>), &'static str> {
-        assert!(budget >= 256, "{budget}");
-        let list = if self.spoken { "80" } else { "8182 6d 6465766d6f643a616374697665 41f5" };
-        self.spoken = true;
-        Ok((false, testkit::hex(list)))
+impl DeviceModule for Greeting {
+    fn name(&self) -> &str {
+        GREETING
     }
 
-    fn receive(&mut self, _more: bool, done: bool, list: &[u8]) -> Result<(), &'static str> {
-        self.heard.push(list.to_vec());
-        self.finished = done;
+    fn receive(&mut self, message: &str, _value: &[u8], _out: &mut Outgoing) -> Result<(), ModuleFault> {
+        if message == "welcome" { Ok(()) } else { Err(ModuleFault::MessageUnknown) }
+    }
+
+    fn poll(&mut self, out: &mut Outgoing) -> Result<Activity, ModuleFault> {
+        if !std::mem::replace(&mut self.said, true) {
+            out.send(GREETING, "hello", |w| _ = w.text("device"))?;
+        }
+        Ok(Activity::Idle)
+    }
+}
+
+const GREETING: &str = "test.greeting";
+
+/// The other side of it.
+struct Welcome;
+
+impl CustomSteps for Welcome {
+    fn advance(
+        &mut self,
+        _id: ObjectId,
+        state: &mut Vec<u8>,
+        out: &mut Outgoing,
+    ) -> Result<Advance, ServiceFault> {
+        if state.is_empty() {
+            return Ok(Advance::Wait);
+        }
+        out.send(GREETING, "welcome", |w| _ = w.bool(true))?;
+        Ok(Advance::Done(service_info::Outcome::Done(0)))
+    }
+
+    fn receive(
+        &mut self,
+        _id: ObjectId,
+        state: &mut Vec<u8>,
+        (message, _value): (&str, &[u8]),
+        _out: &mut Outgoing,
+    ) -> Result<(), ServiceFault> {
+        *state = message.as_bytes().to_vec();
         Ok(())
     }
-
-    fn is_finished(&self) -> bool {
-        self.finished
-    }
 }
 
-/// What an owner says: two messages, and no more.
-pub(crate) struct Answer(pub(crate) u8);
+fn program() -> Program {
+    let action = Action::Custom { module: GREETING.into(), id: ObjectId(1) };
+    Program::new(ProgramId([1; 16]), vec![service_info::Step { action, required: true }]).expect("a program")
+}
 
-impl OwnerDialogue for Answer {
-    fn receive(&mut self, _more: bool, list: &[u8]) -> Result<(), &'static str> {
-        if list.first().is_some_and(|head| head & 0xe0 == 0x80) {
-            Ok(())
-        } else {
-            Err("service-info-malformed")
-        }
-    }
-
-    fn next(&mut self, _budget: usize) -> Result<Spoken, &'static str> {
-        self.0 += 1;
-        Ok(Spoken { more: false, done: self.0 == 2, list: testkit::hex("8182 63 613a62 41f5") })
-    }
+fn engine() -> DeviceEngine<'static> {
+    let devmod = Devmod {
+        os: "linux".into(),
+        arch: "x86".into(),
+        version: "1".into(),
+        device: "camera".into(),
+        separator: ";".into(),
+        binaries: "elf".into(),
+        ..Devmod::default()
+    };
+    DeviceEngine::new(&devmod, vec![Box::new(Greeting { said: false })]).expect("an engine")
 }
 
 /// The factory makes a device and its voucher.
@@ -248,10 +278,13 @@ impl<'o> Owner<'o> {
                 answer
             }
             MessageType::DeviceServiceInfo => {
-                let mut said = Answer(session.progress().first().copied().unwrap_or_default());
-                let answer = session.service_info(body, &mut said, &mut fill)?;
-                session.set_progress(vec![said.0]);
-                answer
+                let backend = &mut Backend {
+                    contents: &Absent,
+                    sink: &mut Absent,
+                    issuer: &mut Absent,
+                    steps: &mut Welcome,
+                };
+                session.service_info(body, &program(), backend, &mut fill)?
             }
             MessageType::Done => {
                 let finished = session.done(body, &voucher, &mut fill)?;
@@ -275,7 +308,7 @@ pub(crate) fn onboard(
     owner: &mut Owner<'_>,
     wire: Wire<'_>,
 ) -> Result<Outcome, Failure> {
-    let mut talk = Talk::default();
+    let mut engine = engine();
     let Device { secrets, credential, random } = device;
     let (mut to2, mut message) = To2::begin(credential, redirect, options, secrets, &mut random.fill());
     loop {
@@ -289,7 +322,7 @@ pub(crate) fn onboard(
         }
         wire(&mut answer);
         let fill = &mut random.fill();
-        match to2.receive(answer.message_type, &answer.body, secrets, &mut talk, fill)? {
+        match to2.receive(answer.message_type, &answer.body, secrets, &mut engine, fill)? {
             Step::Send(next) => message = next,
             Step::Done(outcome) => return Ok(outcome),
         }
