@@ -40,6 +40,7 @@ pub use der::asn1::ObjectIdentifier;
 pub use error::{Distrust, Error, Feature, Malformed, Misuse};
 pub use extensions::{AltName, BasicConstraints, KeyUsage};
 pub use name::{AttributeType, Name};
+pub use oids::KP_CLIENT_AUTH;
 pub use request::{
     CertificationRequest, CertificationRequestBuilder, MAX_REQUEST_ATTRIBUTES, MAX_REQUEST_LEN,
     MAX_REQUEST_PEM_LEN, VerifiedRequest,

@@ -26,6 +26,8 @@ pub(crate) const PE_MUDSIGNER: Oid = Oid::new_unwrap("1.3.6.1.5.5.7.1.30");
 
 // Extended key usages (RFC 5280, section 4.2.1.12; RFC 9336).
 pub(crate) const ANY_EXTENDED_KEY_USAGE: Oid = Oid::new_unwrap("2.5.29.37.0");
+/// id-kp-clientAuth (RFC 5280, section 4.2.1.12): the key proves a client in TLS.
+pub const KP_CLIENT_AUTH: Oid = Oid::new_unwrap("1.3.6.1.5.5.7.3.2");
 pub(crate) const KP_CODE_SIGNING: Oid = Oid::new_unwrap("1.3.6.1.5.5.7.3.3");
 pub(crate) const KP_EMAIL_PROTECTION: Oid = Oid::new_unwrap("1.3.6.1.5.5.7.3.4");
 pub(crate) const KP_DOCUMENT_SIGNING: Oid = Oid::new_unwrap("1.3.6.1.5.5.7.3.36");

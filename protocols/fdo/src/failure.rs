@@ -68,6 +68,8 @@ pub enum Refusal {
     CertificationRequest,
     /// The message is longer than the other side takes.
     TooLong,
+    /// Nobody knows the owner whom the server is to remember, nor who made the device.
+    UnknownOwner,
     /// The rendezvous server remembers for no time at all.
     NoWait,
 }
@@ -152,6 +154,7 @@ impl Refusal {
             Self::DeviceInfo => "device-info",
             Self::CertificationRequest => "certification-request",
             Self::TooLong => "message-too-long",
+            Self::UnknownOwner => "owner-unknown",
             Self::NoWait => "rendezvous-refused",
         }
     }
@@ -205,6 +208,7 @@ impl fmt::Display for Refusal {
             Self::DeviceInfo => "no voucher can be made of what the device tells",
             Self::CertificationRequest => "the device does not prove that it has its key",
             Self::TooLong => "the message is longer than the other side takes",
+            Self::UnknownOwner => "neither the owner nor the manufacturer is known here",
             Self::NoWait => "the rendezvous server does not remember the owner",
         })
     }

@@ -18,6 +18,7 @@ mod gateways;
 mod media;
 mod network;
 mod objects;
+mod onboarding;
 mod reason;
 mod releases;
 mod reports;
@@ -58,6 +59,11 @@ pub use network::{
 };
 pub use objects::{
     AuditLine, AuthoritiesVersion, AuthorityUpdate, DecisionBundle, NewToken, Override, Token,
+};
+pub use onboarding::{
+    MadeDevice, Onboarding, OnboardingCommand, OnboardingEvent, OnboardingFailure, OnboardingFetch,
+    OnboardingFile, OnboardingKeys, OnboardingPlan, OnboardingRegistration, OnboardingRequirement,
+    OnboardingTemplate, OnboardingUpload, Redirect, VoucherImport, WirelessNetwork,
 };
 pub use reason::{Problem, Reason};
 pub use releases::{Accepted, ExpectedValue, Release, Revoke};

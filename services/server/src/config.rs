@@ -44,6 +44,8 @@ pub struct Config {
     pub rules_worker: Vec<OsString>,
     /// Who signs statements on scans of releases.
     pub scanners: TrustAnchors,
+    /// Making and onboarding devices.
+    pub onboarding: OnboardingConfig,
     /// How long a challenge waits for its evidence.
     pub session_lifetime: Duration,
     /// How long an epoch lasts: evidence may answer the handle of the present one or the one before.
@@ -77,11 +79,70 @@ pub enum Role {
     Update,
     /// The API of people, programs and gateways, and the pages.
     Manage,
+    /// Making devices (FDO, DI). Whoever reaches it has devices made: it is for networks of factories.
+    Manufacturer,
+    /// Where owners say where they are, and devices ask (FDO, TO0 and TO1).
+    Rendezvous,
+    /// Onboarding devices that are ours by a voucher (FDO, TO2).
+    Owner,
+}
+
+/// Making and onboarding devices (FIDO Device Onboard).
+#[derive(Clone, Debug)]
+pub struct OnboardingConfig {
+    /// URL by which devices reach this server; made of its first name and its port where it is not said.
+    pub public_url: Option<String>,
+    /// Rendezvous servers of devices that are made or set up here; this one unless said otherwise.
+    pub rendezvous_urls: Vec<String>,
+    /// To whom devices are sold when they are made.
+    pub sell_to: Option<fdo::Key>,
+    /// Owners who may register here, beside ourselves.
+    pub rendezvous_owners: Vec<fdo::Key>,
+    /// Manufacturers whose devices' owners may register here.
+    pub rendezvous_manufacturers: Vec<fdo::Key>,
+    /// The longest that an owner is remembered.
+    pub longest_wait: Duration,
+    /// How long rendezvous servers are asked to remember us.
+    pub registration_lifetime: Duration,
+    /// Registrations of one owner.
+    pub registrations_of_owner: u32,
+    /// Registrations of all.
+    pub registrations: u32,
+    /// How long a session may last.
+    pub session_lifetime: Duration,
+    /// How many sessions may begin from one address in a minute, averaged.
+    pub sessions_a_minute: u32,
+    /// How many may begin from one address at once.
+    pub sessions_at_once: u32,
+}
+
+impl Default for OnboardingConfig {
+    fn default() -> Self {
+        Self {
+            public_url: None,
+            rendezvous_urls: Vec::new(),
+            sell_to: None,
+            rendezvous_owners: Vec::new(),
+            rendezvous_manufacturers: Vec::new(),
+            longest_wait: Duration::from_secs(30 * 24 * 3600),
+            registration_lifetime: Duration::from_secs(7 * 24 * 3600),
+            registrations_of_owner: 1_000_000,
+            registrations: 4_000_000,
+            session_lifetime: Duration::from_secs(600),
+            sessions_a_minute: 6000,
+            sessions_at_once: 1000,
+        }
+    }
 }
 
 impl Role {
     /// Every role.
-    pub const ALL: [Self; 3] = [Self::Verifier, Self::Update, Self::Manage];
+    pub const ALL: [Self; 6] =
+        [Self::Verifier, Self::Update, Self::Manage, Self::Manufacturer, Self::Rendezvous, Self::Owner];
+
+    /// What a server does of which nothing is said: everything but making devices.
+    pub const DEFAULT: [Self; 5] =
+        [Self::Verifier, Self::Update, Self::Manage, Self::Rendezvous, Self::Owner];
 
     /// Its word on the command line.
     pub const fn as_str(self) -> &'static str {
@@ -89,6 +150,9 @@ impl Role {
             Self::Verifier => "verifier",
             Self::Update => "update",
             Self::Manage => "manage",
+            Self::Manufacturer => "manufacturer",
+            Self::Rendezvous => "rendezvous",
+            Self::Owner => "owner",
         }
     }
 
@@ -105,7 +169,7 @@ impl Config {
             data: data.into(),
             listen: SocketAddr::from(([0u16; 8], 8443)),
             names: Vec::new(),
-            roles: Role::ALL.to_vec(),
+            roles: Role::DEFAULT.to_vec(),
             site: "Sextant".to_owned(),
             policy: Policy::default(),
             mud_issuers: Vec::new(),
@@ -116,6 +180,7 @@ impl Config {
             measured_components: None,
             result_profile: eat::RESULT_PROFILE.to_owned(),
             vouchers: VoucherAnchors::default(),
+            onboarding: OnboardingConfig::default(),
             override_anchors: TrustAnchors::default(),
             rules_worker: Vec::new(),
             scanners: TrustAnchors::default(),

@@ -10,6 +10,7 @@ use std::{
 
 use cose::{Key, Purpose, TrustAnchor, TrustAnchors};
 use crypto::{HashAlgorithm, SignatureAlgorithm, SigningKey, Zeroizing};
+use x509::{Certificate, CertificateBuilder, Validity, pem};
 
 use crate::Error;
 
@@ -51,8 +52,17 @@ pub(crate) struct OwnKey {
 impl OwnKey {
     /// Reads the key, or makes it on the first run, and lays its public part beside it for those who are to believe it.
     pub(crate) fn load(path: &Path, public_name: &str) -> Result<Self, Error> {
+        Self::load_of(SignatureAlgorithm::Es256, path, public_name)
+    }
+
+    /// The same of a key of some algorithm.
+    pub(crate) fn load_of(
+        algorithm: SignatureAlgorithm,
+        path: &Path,
+        public_name: &str,
+    ) -> Result<Self, Error> {
         let bytes = load_or_make(path, || {
-            let signing = SigningKey::generate(SignatureAlgorithm::Es256, &mut fill)
+            let signing = SigningKey::generate(algorithm, &mut fill)
                 .map_err(|_| Error::Secret("a key could not be generated"))?;
             Key::from_secret(signing).encode_secret().ok_or(Error::Secret("a key could not be encoded"))
         })?;
@@ -63,6 +73,49 @@ impl OwnKey {
         let signing = key.into_secret().ok_or(Error::Secret("a signing key is a public key"))?;
         Ok(Self { signing, kid, public })
     }
+}
+
+/// An authority of certificates: its key, and its own certificate.
+pub(crate) struct Authority {
+    /// Signs.
+    pub(crate) signing: SigningKey,
+    /// What is beside every certificate that it issues.
+    pub(crate) certificate: Certificate,
+}
+
+/// How long authorities are good that are made here, in seconds: as long as the devices that they certify.
+const AUTHORITY_SECONDS: i64 = 40 * 365 * 24 * 3600;
+
+impl Authority {
+    /// Reads key and certificate, or makes both on the first run.
+    pub(crate) fn load(folder: &Path, name: &str, subject: &str, now: i64) -> Result<Self, Error> {
+        let OwnKey { signing, .. } =
+            OwnKey::load(&folder.join(format!("{name}.key")), &format!("{name}.public"))?;
+        let path = folder.join(format!("{name}.pem"));
+        let pem = load_or_make(&path, || {
+            let subject = subject.parse().map_err(|_| Error::Secret("an authority has no name"))?;
+            let validity = Validity { not_before: now, not_after: now.saturating_add(AUTHORITY_SECONDS) };
+            let serial = serial_number();
+            let builder = CertificateBuilder::new(subject, signing.public_key(), &serial, validity);
+            let made = builder.authority(Some(0)).self_signed(&signing);
+            let made = made.map_err(|_| Error::Secret("the certificate of an authority cannot be made"))?;
+            Ok(Zeroizing::new(pem::encode("CERTIFICATE", made.as_der()).into_bytes()))
+        })?;
+        let broken = Error::Secret("the certificate of an authority cannot be read");
+        let text = std::str::from_utf8(&pem).ok();
+        let certificate = text.and_then(|text| pem::decode(text).ok());
+        let certificate = certificate.and_then(|all| Certificate::decode(&all.first()?.der).ok());
+        let certificate = certificate
+            .filter(|certificate| certificate.public_key().is_ok_and(|key| key == signing.public_key()));
+        Ok(Self { signing, certificate: certificate.ok_or(broken)? })
+    }
+}
+
+/// A serial number: 16 random bytes that make a positive number.
+pub(crate) fn serial_number() -> [u8; 16] {
+    let mut serial = random::<16>();
+    serial[0] = serial[0] & 0x7f | 0x40;
+    serial
 }
 
 /// Reads the sealing secret, or makes it on the first run.
@@ -119,6 +172,6 @@ fn load_or_make(
 
 /// # Panics
 /// When the operating system has no randomness to give: nothing here is safe without.
-fn fill(bytes: &mut [u8]) {
+pub(crate) fn fill(bytes: &mut [u8]) {
     getrandom::fill(bytes).expect("the operating system gives random bytes");
 }

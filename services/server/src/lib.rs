@@ -28,6 +28,6 @@ mod tls;
 
 // Public interface
 pub use clock::{Clock, ManualClock, SystemClock};
-pub use config::{Config, Role};
+pub use config::{Config, OnboardingConfig, Role};
 pub use error::Error;
 pub use server::Server;

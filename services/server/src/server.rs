@@ -35,17 +35,14 @@ impl Server {
             TcpListener::bind(address).await.map_err(|source| Error::Listen { address, source })?;
         let local_addr = listener.local_addr().map_err(|source| Error::Listen { address, source })?;
         let (head_timeout, admin_token) = (config.head_timeout, config.data.join("admin.token"));
-        let host = config.names.first().cloned();
-        let app = Arc::new(App::start(config, store).await?);
+        let named = config.names.first().cloned();
+        let (public_url, own) = (public_url(&config, local_addr), files.certificates()?);
+        let app = Arc::new(App::start(config, store, public_url, own).await?);
 
         let admin_link = match first_run(&app, &admin_token).await? {
             Some(code) => {
-                let host = host.unwrap_or_else(|| match local_addr.ip() {
-                    ip if ip.is_unspecified() => "localhost".to_owned(),
-                    ip if ip.is_ipv6() => format!("[{ip}]"),
-                    ip => ip.to_string(),
-                });
-                Some(format!("https://{host}:{}/welcome?code={code}", local_addr.port()))
+                let named = named.unwrap_or_else(|| host(local_addr));
+                Some(format!("https://{named}:{}/welcome?code={code}", local_addr.port()))
             }
             None => None,
         };
@@ -100,6 +97,24 @@ impl Server {
             }
         }
         self.app.store.close().await;
+    }
+}
+
+/// Where devices reach the server, as far as it knows by itself.
+fn public_url(config: &Config, local: SocketAddr) -> String {
+    if let Some(url) = &config.onboarding.public_url {
+        return url.trim_end_matches('/').to_owned();
+    }
+    let host = config.names.first().cloned().unwrap_or_else(|| host(local));
+    format!("https://{host}:{}", local.port())
+}
+
+/// The host of a local address in a URL.
+fn host(local: SocketAddr) -> String {
+    match local.ip() {
+        ip if ip.is_unspecified() => "localhost".to_owned(),
+        ip if ip.is_ipv6() => format!("[{ip}]"),
+        ip => ip.to_string(),
     }
 }
 

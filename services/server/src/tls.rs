@@ -55,6 +55,13 @@ impl Files {
         Ok(Arc::new(config))
     }
 
+    /// The last certificate of the chain, in DER: what devices are told to find behind the server's.
+    pub(crate) fn certificates(&self) -> Result<Vec<Vec<u8>>, Error> {
+        let chain = CertificateDer::pem_slice_iter(&read(&self.certificate)?).collect::<Result<Vec<_>, _>>();
+        let chain = chain.map_err(|error| Error::Certificate(error.to_string()))?;
+        Ok(chain.last().map(|last| last.to_vec()).into_iter().collect())
+    }
+
     fn make(&self, config: &Config) -> Result<(), Error> {
         let broken = |error: rcgen::Error| Error::Certificate(error.to_string());
         let mut names: Vec<String> = ["localhost", "127.0.0.1", "::1"].map(str::to_owned).to_vec();

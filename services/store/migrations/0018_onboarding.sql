@@ -36,6 +36,8 @@ CREATE TABLE onboardings (
     -- Its UEID, once it is enrolled.
     device           BLOB,
     info             TEXT NOT NULL,
+    -- What it will be called by people; made up where it is empty.
+    name             TEXT NOT NULL,
     fleet_group      TEXT NOT NULL,
     template         TEXT NOT NULL,
     -- What it was called before, and what it is called since.

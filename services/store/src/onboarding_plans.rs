@@ -31,12 +31,11 @@ pub enum Registered {
 }
 
 impl Store {
-    /// Sets the group or the template of a device that is to be onboarded.
+    /// Sets what is to become of a device: name, group and template, each where it is given.
     pub async fn plan_onboarding(
         &self,
         guid: Guid,
-        group: Option<String>,
-        template: Option<String>,
+        [name, group, template]: [Option<String>; 3],
         actor: &str,
         at: Timestamp,
     ) -> Result<(), Error> {
@@ -45,9 +44,10 @@ impl Store {
             .write(move |transaction| {
                 Box::pin(async move {
                     let changed = sqlx::query(
-                        "UPDATE onboardings SET fleet_group = coalesce($1, fleet_group),
-                         template = coalesce($2, template), changed_at = $3 WHERE guid = $4",
+                        "UPDATE onboardings SET name = coalesce($1, name), fleet_group = coalesce($2, fleet_group),
+                         template = coalesce($3, template), changed_at = $4 WHERE guid = $5",
                     )
+                    .bind(name.clone())
                     .bind(group.clone())
                     .bind(template.clone())
                     .bind(at.micros())
@@ -58,7 +58,7 @@ impl Store {
                         return Err(Error::Absent("device to onboard"));
                     }
                     let (action, subject) = ("onboarding.plan", format!("voucher:{guid}"));
-                    let detail = json!({ "group": group, "template": template });
+                    let detail = json!({ "name": name, "group": group, "template": template });
                     transaction.audit(AuditEntry { at, actor, action, subject, detail });
                     Ok(())
                 })

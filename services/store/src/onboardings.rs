@@ -35,6 +35,8 @@ pub struct Onboarding {
     pub device: Option<DeviceId>,
     /// What it is, for people.
     pub info: String,
+    /// What people call it, once it is enrolled; empty where nobody said.
+    pub name: String,
     /// The group that it will be in.
     pub group: String,
     /// What it is given: a template's name, or that of its group where it is empty.
@@ -95,6 +97,8 @@ pub struct NewOnboarding {
     pub guid: Guid,
     /// What it is, for people.
     pub info: String,
+    /// What people will call it, or nothing.
+    pub name: String,
     /// The group that it will be in.
     pub group: String,
     /// A template's name, or nothing.
@@ -141,9 +145,14 @@ impl OnboardingState {
         }
     }
 
+    /// The state of this word.
+    pub fn from_text(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == text)
+    }
+
     fn read(row: &SqliteRow) -> Result<Self, Error> {
         let word: String = row.try_get("state")?;
-        Self::ALL.into_iter().find(|state| state.as_str() == word).ok_or(Error::Corrupt("onboarding state"))
+        Self::from_text(&word).ok_or(Error::Corrupt("onboarding state"))
     }
 }
 
@@ -316,11 +325,12 @@ impl Store {
 
 async fn expect(transaction: &mut Transaction, new: &NewOnboarding, at: Timestamp) -> Result<(), Error> {
     let added = sqlx::query(
-        "INSERT INTO onboardings (guid, state, info, fleet_group, template, session_at, failures, register_at,
-         register_tries, changed_at) VALUES ($1, 'waiting', $2, $3, $4, 0, 0, $5, 0, $6) ON CONFLICT DO NOTHING",
+        "INSERT INTO onboardings (guid, state, info, name, fleet_group, template, session_at, failures, register_at,
+         register_tries, changed_at) VALUES ($1, 'waiting', $2, $3, $4, $5, 0, 0, $6, 0, $7) ON CONFLICT DO NOTHING",
     )
     .bind(new.guid.0.to_vec())
     .bind(new.info.clone())
+    .bind(new.name.clone())
     .bind(new.group.clone())
     .bind(new.template.clone())
     .bind(new.register_at.map(Timestamp::micros))
@@ -367,14 +377,15 @@ async fn keep(transaction: &mut Transaction, before: &Onboarding, end: &Onboarde
                 .await?;
         }
         sqlx::query(
-            "INSERT INTO onboardings (guid, voucher, state, device, info, fleet_group, template, follows, session_at,
-             failures, register_at, register_tries, changed_at)
-             VALUES ($1, $2, 'onboarded', $3, $4, $5, $6, $7, 0, 0, $8, 0, $9)",
+            "INSERT INTO onboardings (guid, voucher, state, device, info, name, fleet_group, template, follows,
+             session_at, failures, register_at, register_tries, changed_at)
+             VALUES ($1, $2, 'onboarded', $3, $4, $5, $6, $7, $8, 0, 0, $9, 0, $10)",
         )
         .bind(guid.0.to_vec())
         .bind(voucher.clone())
         .bind(end.device.id.as_bytes().to_vec())
         .bind(before.info.clone())
+        .bind(before.name.clone())
         .bind(before.group.clone())
         .bind(before.template.clone())
         .bind(end.guid.0.to_vec())
@@ -442,6 +453,7 @@ pub(crate) fn onboarding(row: &SqliteRow) -> Result<Onboarding, Error> {
         state: OnboardingState::read(row)?,
         device,
         info: row.try_get("info")?,
+        name: row.try_get("name")?,
         group: row.try_get("fleet_group")?,
         template: row.try_get("template")?,
         follows: Guid::read_optional(row, "follows")?,

@@ -90,7 +90,7 @@ impl App {
         let claimed =
             Evidence::decode(&evidence).ok().and_then(|evidence| DeviceId::new(evidence.ueid().as_bytes()));
         if let Some(device) = &claimed {
-            self.limiter.take(from, device, now).map_err(Failure::TooMany)?;
+            self.limiter.take((from, device.clone()), now).map_err(Failure::TooMany)?;
         }
         // What a person does to the device meanwhile must not be lost in a decision made before.
         let _alone = match &claimed {

@@ -241,7 +241,7 @@ impl App {
         // What names no device shares one bucket for its address.
         let bucket = device.clone().or_else(|| DeviceId::new(&[0; Ueid::MIN_LEN]));
         if let (Some(bucket), Some(from)) = (&bucket, from) {
-            self.limiter.take(from, bucket, self.now()).map_err(Failure::TooMany)?;
+            self.limiter.take((from, bucket.clone()), self.now()).map_err(Failure::TooMany)?;
         }
         let (endorsements, vouched, basis) = (self.endorsements(), self.vouched(), self.basis());
         let now = self.now().seconds();

@@ -31,6 +31,7 @@ pub(crate) mod limiter;
 mod maker_report;
 pub(crate) mod network;
 pub(crate) mod objects;
+pub(crate) mod onboarding;
 pub(crate) mod overrides;
 mod reappraisal;
 pub(crate) mod reasons;
@@ -44,11 +45,16 @@ mod vouchers;
 use std::{
     collections::{BTreeMap, BTreeSet},
     hash::{DefaultHasher, Hash, Hasher},
-    sync::{Arc, Mutex, RwLock, atomic::AtomicU64},
+    net::IpAddr,
+    sync::{
+        Arc, Mutex, RwLock,
+        atomic::{AtomicI64, AtomicU64, Ordering},
+    },
     time::Instant,
 };
 
 use crypto::Zeroizing;
+use fdo::RendezvousInfo;
 use jiff::Timestamp as Moment;
 use store::{DeviceId, ReleaseId, Store, Timestamp};
 use tokio::sync::Notify;
@@ -57,7 +63,12 @@ pub(crate) use failure::Failure;
 
 use crate::{
     Config, Error,
-    app::{challenge::Challenger, limiter::Limiter, releases::Book},
+    app::{
+        challenge::Challenger,
+        limiter::Limiter,
+        onboarding::{OnboardingKeys, Sealer},
+        releases::Book,
+    },
     keys::{self, OwnKey, ResultKey},
 };
 
@@ -76,6 +87,20 @@ pub(crate) struct App {
     pub(crate) challenger: Challenger,
     pub(crate) limiter: Limiter,
     pub(crate) report_limiter: Limiter,
+    /// First messages of onboarding, by address.
+    onboarding_limiter: Limiter<IpAddr>,
+    onboarding_keys: OnboardingKeys,
+    onboarding_sealer: Sealer,
+    templates: RwLock<Arc<BTreeMap<String, api::OnboardingTemplate>>>,
+    /// When the last session of onboarding began, in microseconds: each begins at a moment of its own.
+    last_moment: AtomicI64,
+    /// URL of this server for devices.
+    pub(crate) public_url: String,
+    /// Certificates that stand behind the server's own.
+    own_certificates: Vec<Vec<u8>>,
+    /// Where devices that are made here look for their owner, and those that were set up here.
+    rendezvous: Option<RendezvousInfo>,
+    rendezvous_of_owned: Option<RendezvousInfo>,
     /// Becomes true when the server ends.
     pub(crate) closing: tokio::sync::watch::Sender<bool>,
     /// Wakes the reconcilers.
@@ -106,10 +131,26 @@ pub(crate) struct App {
 }
 
 impl App {
-    pub(crate) async fn start(config: Config, store: Store) -> Result<Self, Error> {
+    /// `public_url` is where devices reach the server, and `own_certificates` what stands behind its certificate.
+    pub(crate) async fn start(
+        mut config: Config,
+        store: Store,
+        public_url: String,
+        own_certificates: Vec<Vec<u8>>,
+    ) -> Result<Self, Error> {
         let folder = config.data.join("keys");
         keys::private_folder(&folder)?;
         let secret = keys::sealing_secret(&folder.join("sealing.key"))?;
+        let now = config.clock.now().seconds();
+        let onboarding_keys = OnboardingKeys::load(&folder, &config.roles, &config.site, now)?;
+        // What is made here and sold to us counts, whoever else's does.
+        config.vouchers.manufacturers.extend(onboarding_keys.manufacturers());
+        config.vouchers.owners.extend(onboarding_keys.owners());
+        let settings = &config.onboarding;
+        let rendezvous = match settings.rendezvous_urls.as_slice() {
+            [] => vec![public_url.clone()],
+            urls => urls.to_vec(),
+        };
         let app = Self {
             result_key: ResultKey::load(&folder.join("result.key"))?,
             // What devices take as the key of their update server.
@@ -119,6 +160,18 @@ impl App {
             challenger: Challenger::new(secret.clone(), config.session_lifetime),
             limiter: Limiter::new(config.attestations_a_minute),
             report_limiter: Limiter::new(config.reports_a_minute),
+            onboarding_limiter: Limiter::with_burst(
+                settings.sessions_a_minute,
+                settings.sessions_at_once.into(),
+            ),
+            onboarding_sealer: Sealer::new(&secret, settings.session_lifetime)?,
+            onboarding_keys,
+            templates: RwLock::default(),
+            last_moment: AtomicI64::new(0),
+            rendezvous: onboarding::rendezvous_at(&rendezvous),
+            rendezvous_of_owned: onboarding::rendezvous_and_owner(&rendezvous, &public_url),
+            public_url,
+            own_certificates,
             closing: tokio::sync::watch::Sender::new(false),
             nudge: Notify::new(),
             secret,
@@ -146,7 +199,16 @@ impl App {
         app.read_criteria().await?;
         app.read_scans().await?;
         app.read_vouchers().await?;
+        app.read_onboarding_templates().await?;
         Ok(app)
+    }
+
+    /// The time, or a little later: never twice the same.
+    fn fresh_moment(&self) -> Timestamp {
+        let now = self.now().micros();
+        let next = |last: i64| Some(now.max(last.saturating_add(1)));
+        let last = self.last_moment.fetch_update(Ordering::AcqRel, Ordering::Acquire, next);
+        Timestamp::from_micros(now.max(last.unwrap_or_default().saturating_add(1)))
     }
 
     /// The time, as every part of the server sees it.

@@ -46,7 +46,7 @@ impl App {
         from: IpAddr,
     ) -> Result<(), Failure> {
         let now = self.now();
-        self.report_limiter.take(from, &device.id, now).map_err(Failure::TooMany)?;
+        self.report_limiter.take((from, device.id.clone()), now).map_err(Failure::TooMany)?;
         let report = self.believe(device, &bytes).await?;
         let offered = match action {
             Some(action) => {

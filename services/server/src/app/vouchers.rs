@@ -31,7 +31,7 @@ impl App {
     /// Verifies every stored voucher again. One that does not hold binds nothing, and is told aloud.
     pub(crate) async fn read_vouchers(&self) -> Result<(), store::Error> {
         let _one_at_a_time = self.reading.lock().await;
-        let mut vouched = Vouched::default();
+        let (mut vouched, mut expected) = (Vouched::default(), Vec::new());
         for record in self.store.objects::<VoucherId>().await? {
             let Some(guid) = guid_of(&record) else {
                 tracing::error!(voucher = %record.id, "a stored voucher is not the one that came");
@@ -43,14 +43,17 @@ impl App {
             }
             vouched.objects.insert(guid, record.id);
             match self.verify_voucher(&record.bytes) {
-                Ok(device) => _ = vouched.devices.add(device),
+                Ok(device) => {
+                    vouched.devices.add(device);
+                    expected.push(record.bytes);
+                }
                 Err(reason) => {
                     tracing::warn!(voucher = %record.id, %guid, %reason, "a voucher does not hold any more");
                 }
             }
         }
         self.change_vouched(|present| *present = vouched);
-        Ok(())
+        self.expect_devices_again(&expected).await
     }
 
     fn change_vouched(&self, change: impl FnOnce(&mut Vouched)) {
@@ -63,6 +66,16 @@ impl App {
     /// Takes a voucher by which a trusted manufacturer made a device that is now the operator's. There is one for each
     /// device. What is refused leaves an audit record.
     pub(crate) async fn add_voucher(&self, bytes: Vec<u8>, actor: &str) -> Result<api::Voucher, Failure> {
+        self.add_voucher_to(bytes, "", actor).await
+    }
+
+    /// The same of a device that is to be in a group.
+    pub(crate) async fn add_voucher_to(
+        &self,
+        bytes: Vec<u8>,
+        group: &str,
+        actor: &str,
+    ) -> Result<api::Voucher, Failure> {
         let id = VoucherId::of(&bytes);
         let device = match self.verify_voucher(&bytes) {
             Ok(device) => device,
@@ -78,8 +91,11 @@ impl App {
             return Err(Failure::Conflict("a voucher of this device is stored".to_owned()));
         }
         let about = Some(about(&guid, &id, Some(&device)));
-        let new = NewObject { bytes, at: self.now(), actor: actor.to_owned(), about };
+        let new = NewObject { bytes: bytes.clone(), at: self.now(), actor: actor.to_owned(), about };
         self.store.add_object::<VoucherId>(new).await?;
+        // Where the server ends between the two, the next start expects the device.
+        self.expect_device(&bytes, group).await?;
+        self.nudge.notify_one();
         self.change_vouched(|vouched| {
             vouched.objects.insert(guid, id);
             vouched.devices.add(device);

@@ -10,6 +10,7 @@ mod endorsements;
 mod events;
 mod manage;
 mod objects;
+mod onboarding;
 mod pages;
 mod request;
 mod scans;
@@ -51,8 +52,12 @@ pub(crate) fn router(app: Shared) -> Router {
             .merge(advisories::routes())
             .merge(scans::routes())
             .merge(vouchers::routes())
+            .merge(onboarding::routes())
             .merge(events::routes())
             .merge(pages::routes());
+    }
+    if [Role::Manufacturer, Role::Rendezvous, Role::Owner].iter().any(|role| roles.contains(role)) {
+        router = router.merge(onboarding::messages());
     }
     router
         .fallback(answer::not_found)

@@ -62,7 +62,7 @@ fn access(method: &Method, path: &str) -> Access {
     match path {
         "/healthz" | "/welcome" | "/login" => Access::Open,
         _ if path.starts_with("/assets/") || path.starts_with("/.well-known/veraison/") => Access::Open,
-        _ if path.starts_with("/challenge-response/v1/") => Access::Open,
+        _ if path.starts_with("/challenge-response/v1/") || path.starts_with("/fdo/") => Access::Open,
         _ if path.starts_with("/default/controller/v1/") => Access::Device,
         _ if path.starts_with("/api/v1/gateway/") => Access::Gateway,
         // Signing out changes nothing but the session of who asks.

@@ -75,6 +75,7 @@ fn expected(byte: u8) -> NewOnboarding {
     NewOnboarding {
         guid: guid(byte),
         info: "camera".into(),
+        name: String::new(),
         group: "hall".into(),
         template: String::new(),
         register_at: Some(NOW),
@@ -190,7 +191,7 @@ async fn registrations_are_due_noted_and_due_again() {
     ));
     assert_eq!(due(66).await, 1);
     assert!(matches!(store.onboarded(end(1, 10, None)).await, Err(Error::Conflict(_))));
-    store.plan_onboarding(guid(2), Some("yard".into()), None, "olga", NOW).await.unwrap();
+    store.plan_onboarding(guid(2), [None, Some("yard".into()), None], "olga", NOW).await.unwrap();
     let planned = store.onboarding(&guid(2)).await.unwrap().unwrap();
     assert_eq!((planned.group.as_str(), planned.template.as_str()), ("yard", ""));
 }
