@@ -254,7 +254,7 @@ fn encrypted() -> Vec<Vec<u8>> {
     let group =
         crypto::KeyWrapKey::from_bytes(crypto::KeyWrapAlgorithm::A256Kw, &[5; 32]).expect("its length");
     let group = cose::RecipientKey::key_wrap(group, b"group");
-    let made = crypto::ContentAlgorithm::ALL.into_iter().map(|algorithm| {
+    let made = crypto::ContentAlgorithm::IN_PIECES.into_iter().map(|algorithm| {
         let builder = cose::EncryptBuilder::new(algorithm).recipient(&device).recipient(&group).salt(b"salt");
         builder.encrypt(b"payload", &mut ones)
     });

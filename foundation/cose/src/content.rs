@@ -1,7 +1,9 @@
 //! What the two encrypted messages have in common: headers and ciphertext.
 
+use alloc::vec::Vec;
+
 use cbor::lean::Reader;
-use crypto::{ContentAlgorithm, ContentKey, Decryptor};
+use crypto::{ContentAlgorithm, ContentKey, Decryptor, Zeroizing};
 
 use crate::error::Fault;
 use crate::key::missing;
@@ -19,11 +21,12 @@ pub(crate) struct Content<'b> {
 }
 
 impl<'b> Content<'b> {
-    pub(crate) fn read(reader: &mut Reader<'b>) -> Result<Self, Fault> {
+    /// Reads a content of one of these algorithms.
+    pub(crate) fn read(reader: &mut Reader<'b>, known: &[ContentAlgorithm]) -> Result<Self, Fault> {
         let at = reader.position();
         let headers = Headers::read(reader, &[labels::IV])?;
         let ciphertext = read_payload(reader)?;
-        let algorithm = algorithm(&headers, at)?;
+        let algorithm = algorithm(&headers, at, known)?;
         if headers.get(labels::PARTIAL_IV).is_some() {
             return Err(Feature::Header(labels::PARTIAL_IV).into());
         }
@@ -34,7 +37,7 @@ impl<'b> Content<'b> {
         Ok(Self { headers, algorithm, iv, ciphertext })
     }
 
-    /// Begins to decrypt with a key of the algorithm.
+    /// Begins to decrypt with a key of the algorithm, which must be one that decrypts piece by piece.
     pub(crate) fn open(
         &self,
         key: &ContentKey,
@@ -44,13 +47,33 @@ impl<'b> Content<'b> {
         let aad = authenticated(self.algorithm, context, self.headers.protected_raw(), external_aad);
         Ok(key.decryptor(self.iv, &aad)?)
     }
+
+    /// Decrypts in one piece with a key of the algorithm.
+    pub(crate) fn decrypt(
+        &self,
+        key: &ContentKey,
+        context: &str,
+        external_aad: &[u8],
+        ciphertext: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, Error> {
+        let aad = authenticated(self.algorithm, context, self.headers.protected_raw(), external_aad);
+        key.decrypt(self.iv, &aad, ciphertext).map_err(|error| match error {
+            crypto::Error::BadTag => Distrust::BadTag.into(),
+            error => error.into(),
+        })
+    }
 }
 
 /// The content's algorithm: protected where it authenticates, and where it does not, in a message that protects nothing
 /// (RFC 9459, section 4).
-fn algorithm(headers: &Headers<'_>, at: usize) -> Result<ContentAlgorithm, Fault> {
+fn algorithm(
+    headers: &Headers<'_>,
+    at: usize,
+    known: &[ContentAlgorithm],
+) -> Result<ContentAlgorithm, Fault> {
     let (id, protected) = headers.algorithm().ok_or_else(|| missing(labels::ALG))?;
-    let algorithm = ContentAlgorithm::from_cose_id(id).ok_or(Feature::Algorithm(id))?;
+    let algorithm =
+        known.iter().copied().find(|known| known.cose_id() == id).ok_or(Feature::Algorithm(id))?;
     match (algorithm.is_authenticated(), protected) {
         (true, true) => Ok(algorithm),
         (true, false) => Err(Distrust::AlgorithmNotProtected.into()),
@@ -68,7 +91,7 @@ pub(crate) fn authenticated(
     context: &str,
     protected: &[u8],
     external_aad: &[u8],
-) -> alloc::vec::Vec<u8> {
+) -> Vec<u8> {
     if algorithm.is_authenticated() {
         additional_data(context, protected, external_aad)
     } else {

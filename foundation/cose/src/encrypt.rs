@@ -1,8 +1,7 @@
-use alloc::vec;
 use alloc::vec::Vec;
 
 use cbor::lean::Reader;
-use crypto::{ContentAlgorithm, ContentKey, Decrypted, Decryptor, Zeroizing};
+use crypto::{ContentAlgorithm, ContentKey, Decryptor, Zeroizing};
 
 use crate::content::Content;
 use crate::error::Fault;
@@ -60,10 +59,7 @@ impl<'b> Encrypt<'b> {
     /// `other` is SuppPubInfo.other (RFC 9053, section 5.2), which the protocol fixes and which binds an agreed key to
     /// its use: `SUIT Payload Encryption` for SUIT; empty where the protocol has none.
     pub fn open(&self, keys: &dyn KeyStore, external_aad: &[u8], other: &[u8]) -> Result<Decryptor, Error> {
-        let key = unwrap_content_key(&self.recipients, keys, other)?;
-        let key =
-            ContentKey::from_bytes(self.content.algorithm, &key).map_err(|_| Distrust::BadContentKey)?;
-        self.content.open(&key, ENCRYPT, external_aad)
+        self.content.open(&self.content_key(keys, other)?, ENCRYPT, external_aad)
     }
 
     /// Decrypts in one piece, and gives nothing away before the tag was checked. `detached` is the ciphertext exactly
@@ -76,12 +72,17 @@ impl<'b> Encrypt<'b> {
         other: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>, Error> {
         let ciphertext = one_payload(self.content.ciphertext, detached)?;
-        decrypt(self.open(keys, external_aad, other)?, ciphertext)
+        self.content.decrypt(&self.content_key(keys, other)?, ENCRYPT, external_aad, ciphertext)
+    }
+
+    fn content_key(&self, keys: &dyn KeyStore, other: &[u8]) -> Result<ContentKey, Error> {
+        let key = unwrap_content_key(&self.recipients, keys, other)?;
+        ContentKey::from_bytes(self.content.algorithm, &key).map_err(|_| Distrust::BadContentKey.into())
     }
 
     fn read(reader: &mut Reader<'b>) -> Result<Self, Fault> {
         reader.array_of(4)?;
-        let content = Content::read(reader)?;
+        let content = Content::read(reader, &ContentAlgorithm::IN_PIECES)?;
         let at = reader.position();
         let recipients = match reader.array()? {
             0 => return Err(Fault::rule(at, "message has no recipient")),
@@ -131,11 +132,9 @@ impl<'b> Encrypt0<'b> {
         self.content.ciphertext
     }
 
-    /// Begins to decrypt. The algorithm must be the key's.
+    /// Begins to decrypt. The algorithm must be the key's, and one that decrypts piece by piece.
     pub fn open(&self, key: &ContentKey, external_aad: &[u8]) -> Result<Decryptor, Error> {
-        if key.algorithm() != self.content.algorithm {
-            return Err(Distrust::WrongAlgorithm(self.content.algorithm.cose_id()).into());
-        }
+        self.check_key(key)?;
         self.content.open(key, ENCRYPT0, external_aad)
     }
 
@@ -148,20 +147,20 @@ impl<'b> Encrypt0<'b> {
         external_aad: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>, Error> {
         let ciphertext = one_payload(self.content.ciphertext, detached)?;
-        decrypt(self.open(key, external_aad)?, ciphertext)
+        self.check_key(key)?;
+        self.content.decrypt(key, ENCRYPT0, external_aad, ciphertext)
+    }
+
+    fn check_key(&self, key: &ContentKey) -> Result<(), Error> {
+        if key.algorithm() == self.content.algorithm {
+            Ok(())
+        } else {
+            Err(Distrust::WrongAlgorithm(self.content.algorithm.cose_id()).into())
+        }
     }
 
     fn read(reader: &mut Reader<'b>) -> Result<Self, Fault> {
         reader.array_of(3)?;
-        Ok(Self { content: Content::read(reader)? })
+        Ok(Self { content: Content::read(reader, &ContentAlgorithm::ALL)? })
     }
-}
-
-/// Decrypts all of a ciphertext; what was decrypted is given away only with the proof.
-fn decrypt(mut decryptor: Decryptor, ciphertext: &[u8]) -> Result<Zeroizing<Vec<u8>>, Error> {
-    let mut plaintext = Zeroizing::new(vec![0; ciphertext.len()]);
-    let len = decryptor.update(ciphertext, &mut plaintext)?.as_unverified().len();
-    let Decrypted { .. } = decryptor.finish().map_err(|_| Distrust::BadTag)?;
-    plaintext.truncate(len);
-    Ok(plaintext)
 }

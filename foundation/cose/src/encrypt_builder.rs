@@ -162,7 +162,12 @@ struct Fresh {
 }
 
 impl Fresh {
+    /// For several recipients; devices among them may have no room for all of the content, so that its algorithm works
+    /// piece by piece.
     fn new(algorithm: ContentAlgorithm, fill: &mut dyn FnMut(&mut [u8])) -> Result<Self, Error> {
+        if !algorithm.is_in_pieces() {
+            return Err(crypto::Error::NotInPieces.into());
+        }
         let key = ContentKey::generate(algorithm, fill)?;
         let mut iv = vec![0; algorithm.iv_len()];
         fill(&mut iv);

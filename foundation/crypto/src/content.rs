@@ -26,6 +26,18 @@ pub enum ContentAlgorithm {
     A192Ctr,
     /// AES in counter mode with a key of 256 bits; authenticates nothing.
     A256Ctr,
+    /// AES-CCM-16-128-128: a key of 128 bits, messages of up to 64 KiB.
+    #[cfg(feature = "ccm")]
+    Ccm16A128,
+    /// AES-CCM-16-128-256: a key of 256 bits, messages of up to 64 KiB.
+    #[cfg(feature = "ccm")]
+    Ccm16A256,
+    /// AES-CCM-64-128-128: a key of 128 bits, messages of any length.
+    #[cfg(feature = "ccm")]
+    Ccm64A128,
+    /// AES-CCM-64-128-256: a key of 256 bits, messages of any length.
+    #[cfg(feature = "ccm")]
+    Ccm64A256,
 }
 
 impl ContentAlgorithm {
@@ -35,7 +47,31 @@ impl ContentAlgorithm {
 
     /// Every content encryption algorithm this crate implements.
     #[cfg(feature = "encryption")]
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 7 + if cfg!(feature = "ccm") { 4 } else { 0 }] = [
+        Self::A128Gcm,
+        Self::A192Gcm,
+        Self::A256Gcm,
+        Self::ChaCha20Poly1305,
+        Self::A128Ctr,
+        Self::A192Ctr,
+        Self::A256Ctr,
+        #[cfg(feature = "ccm")]
+        Self::Ccm16A128,
+        #[cfg(feature = "ccm")]
+        Self::Ccm16A256,
+        #[cfg(feature = "ccm")]
+        Self::Ccm64A128,
+        #[cfg(feature = "ccm")]
+        Self::Ccm64A256,
+    ];
+
+    /// Those that encrypt and decrypt piece by piece.
+    #[cfg(not(feature = "encryption"))]
+    pub const IN_PIECES: [Self; 0] = [];
+
+    /// Those that encrypt and decrypt piece by piece.
+    #[cfg(feature = "encryption")]
+    pub const IN_PIECES: [Self; 7] = [
         Self::A128Gcm,
         Self::A192Gcm,
         Self::A256Gcm,
@@ -55,6 +91,14 @@ impl ContentAlgorithm {
             Self::A128Ctr => -65534,
             Self::A192Ctr => -65533,
             Self::A256Ctr => -65532,
+            #[cfg(feature = "ccm")]
+            Self::Ccm16A128 => 30,
+            #[cfg(feature = "ccm")]
+            Self::Ccm16A256 => 31,
+            #[cfg(feature = "ccm")]
+            Self::Ccm64A128 => 32,
+            #[cfg(feature = "ccm")]
+            Self::Ccm64A256 => 33,
         }
     }
 
@@ -73,6 +117,14 @@ impl ContentAlgorithm {
             Self::A128Ctr => "A128CTR",
             Self::A192Ctr => "A192CTR",
             Self::A256Ctr => "A256CTR",
+            #[cfg(feature = "ccm")]
+            Self::Ccm16A128 => "AES-CCM-16-128-128",
+            #[cfg(feature = "ccm")]
+            Self::Ccm16A256 => "AES-CCM-16-128-256",
+            #[cfg(feature = "ccm")]
+            Self::Ccm64A128 => "AES-CCM-64-128-128",
+            #[cfg(feature = "ccm")]
+            Self::Ccm64A256 => "AES-CCM-64-128-256",
         }
     }
 
@@ -87,12 +139,32 @@ impl ContentAlgorithm {
             Self::A128Gcm | Self::A128Ctr => 16,
             Self::A192Gcm | Self::A192Ctr => 24,
             Self::A256Gcm | Self::A256Ctr | Self::ChaCha20Poly1305 => 32,
+            #[cfg(feature = "ccm")]
+            Self::Ccm16A128 | Self::Ccm64A128 => 16,
+            #[cfg(feature = "ccm")]
+            Self::Ccm16A256 | Self::Ccm64A256 => 32,
         }
     }
 
-    /// Length of its initialisation vectors in bytes: a nonce of 12, or the first counter block.
+    /// Length of its initialisation vectors in bytes: a nonce of 12 (13 or 7 for CCM), or the first counter block.
     pub const fn iv_len(self) -> usize {
-        if self.is_authenticated() { NONCE_LEN } else { BLOCK_LEN }
+        match self {
+            #[cfg(feature = "ccm")]
+            Self::Ccm16A128 | Self::Ccm16A256 => 13,
+            #[cfg(feature = "ccm")]
+            Self::Ccm64A128 | Self::Ccm64A256 => 7,
+            _ if self.is_authenticated() => NONCE_LEN,
+            _ => BLOCK_LEN,
+        }
+    }
+
+    /// Whether it encrypts and decrypts piece by piece.
+    pub const fn is_in_pieces(self) -> bool {
+        match self {
+            #[cfg(feature = "ccm")]
+            Self::Ccm16A128 | Self::Ccm16A256 | Self::Ccm64A128 | Self::Ccm64A256 => false,
+            _ => true,
+        }
     }
 
     /// How much longer than the plaintext the ciphertext is: an authentication tag of 16 bytes at its end, or nothing.
@@ -105,12 +177,16 @@ impl ContentAlgorithm {
         !matches!(self, Self::A128Ctr | Self::A192Ctr | Self::A256Ctr)
     }
 
-    /// The longest plaintext of one IV in bytes (NIST SP 800-38D, section 5.2.1.1; RFC 8439, section 2.8).
+    /// The longest plaintext of one IV in bytes (NIST SP 800-38D, section 5.2.1.1; RFC 8439, section 2.8; RFC 3610, section 2).
     pub const fn max_len(self) -> u64 {
         match self {
             Self::A128Gcm | Self::A192Gcm | Self::A256Gcm => (1 << 36) - 32,
             Self::ChaCha20Poly1305 => (1 << 38) - 64,
             Self::A128Ctr | Self::A192Ctr | Self::A256Ctr => u64::MAX,
+            #[cfg(feature = "ccm")]
+            Self::Ccm16A128 | Self::Ccm16A256 => (1 << 16) - 1,
+            #[cfg(feature = "ccm")]
+            Self::Ccm64A128 | Self::Ccm64A256 => u64::MAX,
         }
     }
 }
@@ -155,18 +231,24 @@ impl ContentKey {
 
     /// Begins to encrypt. An IV must never be used with the same key twice.
     ///
-    /// Additional data that the algorithm does not authenticate is refused.
+    /// Additional data that the algorithm does not authenticate is refused, and so is an algorithm that does not work
+    /// piece by piece.
     pub fn encryptor(&self, iv: &[u8], aad: &[u8]) -> Result<Encryptor, Error> {
         Ok(Encryptor(self.begin(iv, aad)?))
     }
 
-    /// Begins to decrypt. Additional data that the algorithm does not authenticate is refused.
+    /// Begins to decrypt. Additional data that the algorithm does not authenticate is refused, and so is an algorithm that
+    /// does not work piece by piece.
     pub fn decryptor(&self, iv: &[u8], aad: &[u8]) -> Result<Decryptor, Error> {
         Ok(Decryptor::new(self.begin(iv, aad)?))
     }
 
     /// Encrypts in one piece; the tag, if the algorithm has one, is at the end.
     pub fn encrypt(&self, iv: &[u8], aad: &[u8], plaintext: &[u8]) -> Result<Vec<u8>, Error> {
+        #[cfg(feature = "ccm")]
+        if !self.algorithm.is_in_pieces() {
+            return crate::cipher::ccm::encrypt(self.algorithm, &self.key, iv, aad, plaintext);
+        }
         let mut encryptor = self.encryptor(iv, aad)?;
         let mut ciphertext = vec![0; plaintext.len() + self.algorithm.tag_len()];
         let (body, tag) = ciphertext.split_at_mut(plaintext.len());
@@ -177,6 +259,11 @@ impl ContentKey {
 
     /// Decrypts in one piece, and gives nothing away before the tag was checked.
     pub fn decrypt(&self, iv: &[u8], aad: &[u8], ciphertext: &[u8]) -> Result<Zeroizing<Vec<u8>>, Error> {
+        #[cfg(feature = "ccm")]
+        if !self.algorithm.is_in_pieces() {
+            let plaintext = crate::cipher::ccm::decrypt(self.algorithm, &self.key, iv, aad, ciphertext)?;
+            return Ok(Zeroizing::new(plaintext));
+        }
         let mut decryptor = self.decryptor(iv, aad)?;
         let mut plaintext = Zeroizing::new(vec![0; ciphertext.len()]);
         let len = decryptor.update(ciphertext, &mut plaintext)?.as_unverified().len();
@@ -203,6 +290,8 @@ impl ContentKey {
                 let iv = iv.try_into().map_err(|_| Error::MalformedIv)?;
                 (Keystream::Aes(AesCounter::new(&self.key, iv)?), None)
             }
+            #[cfg(feature = "ccm")]
+            _ => return Err(Error::NotInPieces),
         };
         Ok(Cipher { keystream, authenticator, left: self.algorithm.max_len(), len: 0 })
     }

@@ -38,6 +38,8 @@ pub enum Error {
     NotAuthenticated,
     /// The caller wanted to go to an offset in a ciphertext whose tag covers all of it.
     NotSeekable,
+    /// The caller wanted to encrypt or decrypt piece by piece with an algorithm that must know the length of all first.
+    NotInPieces,
     /// Every one-time key of the private HSS key was used.
     KeyExhausted,
     /// The caller wants signatures with one-time keys that may have been used.
@@ -66,6 +68,7 @@ impl fmt::Display for Error {
             Self::BufferTooShort => f.write_str("buffer is too short for the result"),
             Self::NotAuthenticated => f.write_str("algorithm does not authenticate additional data"),
             Self::NotSeekable => f.write_str("authenticated ciphertext is decrypted from its beginning only"),
+            Self::NotInPieces => f.write_str("algorithm encrypts in one piece only"),
             Self::KeyExhausted => f.write_str("every one-time key of the private key was used"),
             Self::StateWentBack => f.write_str("one-time keys asked for may have been used"),
             Self::StateNotStored => f.write_str("state read back is not the one to be stored"),

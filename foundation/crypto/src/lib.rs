@@ -13,6 +13,7 @@
 //!   [`Error::UnsupportedAlgorithm`] for keys of such an algorithm, does not find it by its number, and does not list it.
 //! * `rsa` verifies RSA signatures and encrypts to RSA keys; without it both are unsupported. With `fast` beside it there are
 //!   RSA private keys, too ([`RsaSigningKey`]): no device has one.
+//! * `ccm` is AES-CCM, which encrypts in one piece only.
 //! * `modp` is Diffie-Hellman modulo a prime ([`ModpKey`]), for key exchanges with owners that have RSA keys.
 //! * `md5` is for RADIUS, which knows nothing newer.
 //! * `pkcs11` adds keys in security modules ([`TokenKey`]): needs `std`, and loads what its caller names.

@@ -74,7 +74,7 @@ impl Capabilities {
         common.extend(abilities.dependencies.then_some(common::DEPENDENCIES));
         let mut algorithms: Vec<i64> = digests.chain(signatures).collect();
         if abilities.decryption {
-            algorithms.extend(ContentAlgorithm::ALL.map(ContentAlgorithm::cose_id));
+            algorithms.extend(ContentAlgorithm::IN_PIECES.map(ContentAlgorithm::cose_id));
             algorithms.extend(KeyWrapAlgorithm::ALL.map(|wrap| RecipientAlgorithm::KeyWrap(wrap).cose_id()));
             algorithms
                 .extend(KeyWrapAlgorithm::ALL.map(|wrap| RecipientAlgorithm::Agreement(wrap).cose_id()));

@@ -83,9 +83,9 @@ impl Encryptor {
 /// Reads the name of a cipher, whatever its case.
 pub(crate) fn cipher(text: &str) -> Result<ContentAlgorithm, String> {
     let found =
-        ContentAlgorithm::ALL.into_iter().find(|algorithm| algorithm.name().eq_ignore_ascii_case(text));
+        ContentAlgorithm::IN_PIECES.into_iter().find(|algorithm| algorithm.name().eq_ignore_ascii_case(text));
     found.ok_or_else(|| {
-        let names: Vec<&str> = ContentAlgorithm::ALL.iter().map(|algorithm| algorithm.name()).collect();
+        let names: Vec<&str> = ContentAlgorithm::IN_PIECES.iter().map(|algorithm| algorithm.name()).collect();
         format!("expected one of {}", names.join(", "))
     })
 }

@@ -52,7 +52,7 @@ fn sealed(algorithm: ContentAlgorithm, key: &DecryptionKey) -> Vec<u8> {
 
 #[test]
 fn every_content_algorithm_opens_with_every_recipient_algorithm() {
-    for algorithm in ContentAlgorithm::ALL {
+    for algorithm in ContentAlgorithm::IN_PIECES {
         for wrap in KeyWrapAlgorithm::ALL {
             for key in [group(wrap, 1, b"kid"), device(wrap, 2, b"kid"), device(wrap, 3, b"")] {
                 let message = sealed(algorithm, &key);
@@ -71,7 +71,7 @@ fn every_content_algorithm_opens_with_every_recipient_algorithm() {
 fn a_detached_ciphertext_is_made_and_opened_piece_by_piece() {
     let own = device(KeyWrapAlgorithm::A128Kw, 2, b"device");
     let recipient = own.recipient_key().expect("a key");
-    for algorithm in ContentAlgorithm::ALL {
+    for algorithm in ContentAlgorithm::IN_PIECES {
         let builder = EncryptBuilder::new(algorithm).recipient(&recipient).other(OTHER).salt(b"salt");
         let (message, ciphertext) = builder.encrypt_detached(PLAINTEXT, &mut counting()).expect("encrypts");
         let decoded = Encrypt::decode(&message).expect("well-formed");
@@ -533,4 +533,22 @@ fn refuses_agreement_keys_of_another_curve() {
     let (public, wrap) = (key.public_key().clone(), KeyWrapAlgorithm::A256Kw);
     assert_eq!(RecipientKey::agreement(public, wrap, b"").err(), refusal);
     assert_eq!(DecryptionKey::agreement(key, wrap, b"").err(), refusal);
+}
+
+#[test]
+fn content_for_recipients_is_of_an_algorithm_that_works_piece_by_piece() {
+    let recipient = device(KeyWrapAlgorithm::A128Kw, 2, b"").recipient_key().expect("a key");
+    for algorithm in ContentAlgorithm::ALL.into_iter().filter(|algorithm| !algorithm.is_in_pieces()) {
+        let builder = EncryptBuilder::new(algorithm).recipient(&recipient);
+        let refusal = Error::Crypto(crypto::Error::NotInPieces);
+        assert_eq!(builder.encrypt(PLAINTEXT, &mut counting()), Err(refusal));
+        assert_eq!(builder.begin_detached(&mut counting()).err(), Some(refusal));
+        let key = ContentKey::generate(algorithm, &mut counting()).expect("a key");
+        let message = Encrypt0Builder::new().encrypt(&key, PLAINTEXT, &mut counting()).expect("encrypts");
+        assert_eq!(Encrypt0::decode(&message).expect("reads").open(&key, &[]).err(), Some(refusal));
+        // The same content with recipients, as another implementation would write it.
+        let message = [&[0xd8, 96, 0x84], &message[2..], &[0x81]].concat();
+        let refusal = Feature::Algorithm(algorithm.cose_id()).into();
+        assert_eq!(Encrypt::decode(&message).err(), Some(refusal));
+    }
 }

@@ -1,7 +1,10 @@
-//! Keystreams and authenticators, fed piece by piece: what [`crate::Encryptor`] and [`crate::Decryptor`] are made of.
+//! Keystreams and authenticators, fed piece by piece: what [`crate::Encryptor`] and [`crate::Decryptor`] are made of; and
+//! AES-CCM, which takes all at once.
 
 #[cfg(not(feature = "encryption"))]
 mod absent;
+#[cfg(feature = "ccm")]
+pub(crate) mod ccm;
 #[cfg(feature = "encryption")]
 mod rustcrypto;
 
