@@ -48,6 +48,8 @@ mod modp;
 #[cfg(feature = "pkcs11")]
 mod pkcs11;
 mod rsa;
+#[cfg(feature = "rsa")]
+mod rsa_encryption;
 mod rsa_signing;
 mod signing;
 mod stream;

@@ -1,12 +1,9 @@
-#[cfg(feature = "rsa")]
 use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
 
-#[cfg(feature = "rsa")]
 use zeroize::Zeroizing;
 
-#[cfg(feature = "rsa")]
 use crate::signing::random_secret;
 use crate::{Error, HashAlgorithm, der};
 
@@ -97,10 +94,6 @@ impl RsaPublicKey {
             Err(Error::UnsupportedAlgorithm)
         }
     }
-}
-
-#[cfg(feature = "rsa")]
-impl RsaPublicKey {
     /// Encrypts a short secret to the owner of the private key: RSAES-OAEP (RFC 8017, section 7.1.1) with the same hash
     /// function in the mask and an empty label. `fill` overwrites the whole slice with random bytes.
     ///
@@ -112,80 +105,18 @@ impl RsaPublicKey {
         plaintext: &[u8],
         fill: &mut dyn FnMut(&mut [u8]),
     ) -> Result<Vec<u8>, Error> {
-        use rsa::sha2;
         let most = self.modulus.len().checked_sub(2 * hash.len() + 2);
         if most.is_none_or(|most| plaintext.len() > most) {
             return Err(Error::TooLong);
         }
         let mut seed = Zeroizing::new(vec![0; hash.len()]);
         random_secret(&mut seed, fill, |_| Some(()))?;
-        let mut seed = Seed(&seed);
-        let integer = |bytes: &[u8]| rsa::BoxedUint::from_be_slice_vartime(bytes);
-        let key = rsa::PublicKey::new(integer(&self.modulus), integer(&self.exponent));
-        let key = key.map_err(|_| Error::MalformedKey)?;
-        let encrypted = match hash {
-            HashAlgorithm::Sha256 => key.oaep_encrypt_with_rng::<sha2::Sha256, _>(&mut seed, plaintext),
-            HashAlgorithm::Sha384 => key.oaep_encrypt_with_rng::<sha2::Sha384, _>(&mut seed, plaintext),
-            HashAlgorithm::Sha512 => key.oaep_encrypt_with_rng::<sha2::Sha512, _>(&mut seed, plaintext),
-        };
-        encrypted.map_err(|_| Error::MalformedKey)
-    }
-}
-
-#[cfg(not(feature = "rsa"))]
-impl RsaPublicKey {
-    /// Encrypts a short secret to the owner of the private key. Unsupported: RSA is left out of the build.
-    pub fn encrypt_oaep(
-        &self,
-        _hash: HashAlgorithm,
-        _plaintext: &[u8],
-        _fill: &mut dyn FnMut(&mut [u8]),
-    ) -> Result<Vec<u8>, Error> {
+        #[cfg(feature = "rsa")]
+        return crate::rsa_encryption::encrypt_oaep((&self.modulus, &self.exponent), hash, plaintext, &seed);
+        #[cfg(not(feature = "rsa"))]
         Err(Error::UnsupportedAlgorithm)
     }
 }
-
-/// The random seed of one encryption, drawn by the caller, for an implementation that wants a generator.
-#[cfg(feature = "rsa")]
-struct Seed<'s>(&'s [u8]);
-
-/// More was asked for than the one seed.
-#[cfg(feature = "rsa")]
-#[derive(Debug)]
-struct NoMore;
-
-#[cfg(feature = "rsa")]
-impl fmt::Display for NoMore {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("no more randomness than one seed")
-    }
-}
-
-#[cfg(feature = "rsa")]
-impl core::error::Error for NoMore {}
-
-#[cfg(feature = "rsa")]
-impl rsa::rand_core::TryRng for Seed<'_> {
-    type Error = NoMore;
-
-    fn try_next_u32(&mut self) -> Result<u32, NoMore> {
-        Err(NoMore)
-    }
-
-    fn try_next_u64(&mut self) -> Result<u64, NoMore> {
-        Err(NoMore)
-    }
-
-    fn try_fill_bytes(&mut self, out: &mut [u8]) -> Result<(), NoMore> {
-        let (now, later) = self.0.split_at_checked(out.len()).ok_or(NoMore)?;
-        out.copy_from_slice(now);
-        self.0 = later;
-        Ok(())
-    }
-}
-
-#[cfg(feature = "rsa")]
-impl rsa::rand_core::TryCryptoRng for Seed<'_> {}
 
 impl fmt::Debug for RsaPublicKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
