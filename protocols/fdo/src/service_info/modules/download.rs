@@ -195,7 +195,8 @@ pub(crate) mod owner {
             *progress = Progress::Sending { offset: 0 };
         }
         while let Progress::Sending { offset } = progress {
-            let rest = len.saturating_sub(*offset);
+            // Contents that have become shorter are not those that were begun.
+            let rest = len.checked_sub(*offset).ok_or(ServiceFault::Backend)?;
             let space = out.space(labels::DOWNLOAD, labels::DATA);
             let piece = usize::try_from(rest).unwrap_or(usize::MAX).min(space);
             if (piece as u64) < rest && piece < MIN_DATA_LEN {
@@ -205,7 +206,7 @@ pub(crate) mod owner {
             backend.contents.read(content, *offset, &mut data)?;
             out.send(labels::DOWNLOAD, labels::DATA, |w| _ = w.bytes(&data))?;
             *offset += piece as u64;
-            if *offset >= len {
+            if *offset == len {
                 *progress = Progress::Waiting;
             }
         }
