@@ -21,7 +21,7 @@ use trust::{
 use self::evidence::{
     TPM_QUOTED, attested, bundles, cca_token, parsec, psa_tokens, tpm_key, tpm_parts, wrappers,
 };
-use crate::decoders::{Decoder, HSS_MESSAGE};
+use crate::decoders::{Decoder, HSS_MESSAGE, service_info};
 use crate::fixture::{APPLICATION, CLASS, Cast, MUD_FILE, NOW, key};
 
 /// What clients in use send first: TLS 1.3, TLS 1.2, DTLS 1.2.
@@ -154,6 +154,7 @@ fn own(decoder: &str) -> Vec<(String, Vec<u8>)> {
         "comid" => manifest().comids().map(corim::Comid::encode).collect(),
         "coserv" => vec![answer().encode()],
         "voucher" => vouchers(cast),
+        "fdo_service_info" => service_info::seeds(),
         "eat_evidence" | "eat_token" => vec![cast.evidence(APPLICATION)],
         "eat_component" => vec![component().encode(), component().encode_json().into_bytes()],
         "eat_unprotected" => {

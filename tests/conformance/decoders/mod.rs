@@ -9,6 +9,7 @@ mod foundation;
 mod gateway;
 mod onboarding;
 mod reference;
+pub(crate) mod service_info;
 mod update;
 
 use std::sync::LazyLock;
@@ -347,6 +348,13 @@ pub(crate) const DECODERS: &[Decoder] = &[
         loose_end: false,
         levels: 1,
         folders: &["fdo/vouchers", "fdo/capture-fdo-rs"],
+    },
+    Decoder {
+        name: "fdo_service_info",
+        read: service_info::service_info,
+        loose_end: false,
+        levels: 1,
+        folders: &[],
     },
     Decoder {
         name: "mud_client_hello",

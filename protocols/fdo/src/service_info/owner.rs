@@ -94,6 +94,7 @@ impl<'p> OwnerEngine<'p> {
             }
         }
         if is_more {
+            self.check_left()?;
             return Ok(Answer { is_more: false, is_done: false, list: encode_list(&[]) });
         }
         if !self.seen.is_complete() {
@@ -102,9 +103,7 @@ impl<'p> OwnerEngine<'p> {
         self.has_begun = true;
         let has_more = self.outgoing.fits() && self.run(backend)?;
         let list = self.outgoing.take();
-        if self.outgoing.queued() > MAX_LEFT_LEN {
-            return Err(ModuleFault::QueueFull.into());
-        }
+        self.check_left()?;
         self.is_more = has_more || !self.outgoing.is_empty();
         Ok(Answer { is_more: self.is_more, is_done: self.is_done(), list })
     }
@@ -178,6 +177,14 @@ impl<'p> OwnerEngine<'p> {
         let progress = Progress::read(&mut reader)?;
         reader.end()?;
         Ok(Self { program, rounds, seen, has_begun, incoming, outgoing, is_more, outcomes, progress })
+    }
+
+    /// What is left to be sent goes into the state.
+    fn check_left(&self) -> Result<(), ServiceFault> {
+        if self.outgoing.queued() > MAX_LEFT_LEN {
+            return Err(ModuleFault::QueueFull.into());
+        }
+        Ok(())
     }
 
     fn step(&self) -> Option<&'p Step> {

@@ -279,7 +279,10 @@ impl Seen {
         let mut seen = Self::default();
         let order = Devmod::default().texts().map(|(key, _)| key);
         reader.array_of(3 + order.len())?;
-        seen.required = reader.uint()? & ALL_REQUIRED;
+        seen.required = reader.uint()?;
+        if seen.required > ALL_REQUIRED {
+            return Err(ServiceFault::State);
+        }
         for key in order {
             if reader.is_null()? {
                 continue;

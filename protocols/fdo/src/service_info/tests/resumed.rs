@@ -16,8 +16,8 @@ fn all_actions() -> Vec<Action> {
     ]
 }
 
-/// An owner in the middle of one step, with a value of the device that is not whole.
-fn in_the_middle(program: &Program) -> Vec<u8> {
+/// An owner that has begun its first step, for a device with every module.
+fn begun(program: &Program) -> OwnerEngine<'_> {
     let mut out = Outgoing::new();
     let modules: Vec<_> = all_actions().iter().map(|action| action.module().to_string()).collect();
     let modules: Vec<_> = modules.iter().map(String::as_str).collect();
@@ -25,12 +25,20 @@ fn in_the_middle(program: &Program) -> Vec<u8> {
     let mut owner = OwnerEngine::new(program);
     let files = contents(&[(1, &[0; 5000])]).contents;
     let mut backend =
-        Backend { contents: &files, sink: &mut Files::default(), issuer: &mut Absent, steps: &mut Absent };
-    let answer = owner.receive(false, &out.take(), DEFAULT_BUDGET, &mut backend).expect("due");
-    if !answer.is_more {
-        let module = program.steps()[0].action.module();
-        let begun = encode_list(&[KeyValue { module, message: "data", value: &[0x44, 1, 2] }]);
-        owner.receive(true, &begun, DEFAULT_BUDGET, &mut backend).expect("due");
+        Backend { contents: &files, sink: &mut Absent, issuer: &mut Absent, steps: &mut Absent };
+    owner.receive(false, &out.take(), DEFAULT_BUDGET, &mut backend).expect("due");
+    owner
+}
+
+/// Its state, where it may be with a value of the device that is not whole.
+fn in_the_middle(program: &Program) -> Vec<u8> {
+    let mut owner = begun(program);
+    let action = &program.steps()[0].action;
+    if !matches!(action, Action::Download { .. }) {
+        let entry = KeyValue { module: action.module(), message: "data", value: &[0x44, 1, 2] };
+        let mut backend =
+            Backend { contents: &Absent, sink: &mut Absent, issuer: &mut Absent, steps: &mut Absent };
+        owner.receive(true, &encode_list(&[entry]), DEFAULT_BUDGET, &mut backend).expect("due");
     }
     owner.to_bytes()
 }
@@ -117,6 +125,30 @@ fn what_is_left_to_be_sent_is_bounded() {
             let state = owner.to_bytes();
             assert!(state.len() > len - MIN_BUDGET && OwnerEngine::from_bytes(&program, &state).is_ok());
         }
+    }
+}
+
+#[test]
+fn answers_that_wait_while_the_device_has_more_are_bounded() {
+    struct Large;
+    impl Issuer for Large {
+        fn authorities(&mut self, _: CertificateFormat) -> Result<Vec<u8>, CsrError> {
+            Ok(vec![0; 12_000])
+        }
+        fn issue(&mut self, _: &[u8]) -> Result<Vec<u8>, CsrError> {
+            Err(CsrError::NotSupported)
+        }
+    }
+    let program = program(vec![required(Action::Csr)]);
+    let asked = KeyValue { module: "fdo.csr", message: "cacerts-req", value: &[0x19, 0x01, 0x19] };
+    for (count, is_taken) in [(2, true), (3, false)] {
+        let mut owner = begun(&program);
+        let mut backend =
+            Backend { contents: &Absent, sink: &mut Absent, issuer: &mut Large, steps: &mut Absent };
+        let answer = owner.receive(true, &encode_list(&vec![asked; count]), MIN_BUDGET, &mut backend);
+        assert_eq!(answer.is_ok(), is_taken, "{count}");
+        let left = owner.to_bytes();
+        assert!(!is_taken || left.len() < MAX_STATE_LEN && OwnerEngine::from_bytes(&program, &left).is_ok());
     }
 }
 
