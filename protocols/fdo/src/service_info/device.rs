@@ -147,7 +147,7 @@ impl<'m> DeviceEngine<'m> {
         }
         self.turn = Turn::Device;
         for entry in &entries {
-            if let Some(value) = self.incoming.receive(entry)? {
+            for value in self.incoming.receive(entry)? {
                 self.deliver(entry.module, entry.message, &value)?;
             }
         }

@@ -4,11 +4,11 @@ use alloc::{
     vec::Vec,
 };
 
-use cbor::{Reader, Writer};
+use cbor::{Reader, Reason, Writer};
 
 use super::{
     KeyValue, ServiceFault,
-    list::{Form, form, join_key, split_key},
+    list::{Items, items, join_key, split_key},
 };
 
 /// Length in bytes of the longest value, in one piece or several.
@@ -18,7 +18,7 @@ pub const MAX_VALUE_LEN: usize = 65_535;
 ///
 /// A value that is a whole item is handed on at once. One that is the beginning of an item waits for the next
 /// key/values, which must have the same key, until it is whole. No item is the beginning of another, so there is no doubt
-/// which is which.
+/// which is which. Several items in one value are several messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Incoming {
     limit: usize,
@@ -42,38 +42,35 @@ impl Incoming {
         self.waiting.is_some()
     }
 
-    /// Takes the next key/value; gives its value in deterministic encoding if it is whole now.
+    /// Takes the next key/value; gives each item that is whole now, in deterministic encoding.
     ///
     /// # Errors
     /// What is neither a whole item nor the beginning of one, what does not go on, and what is too long.
-    pub fn receive<'b>(&mut self, entry: &KeyValue<'b>) -> Result<Option<Cow<'b, [u8]>>, ServiceFault> {
+    pub fn receive<'b>(&mut self, entry: &KeyValue<'b>) -> Result<Vec<Cow<'b, [u8]>>, ServiceFault> {
         let begun = self.waiting.as_ref().map_or(0, |waiting| waiting.value.len());
         if begun.saturating_add(entry.value.len()) > self.limit {
             return Err(ServiceFault::TooLarge { limit: self.limit });
         }
         let key = join_key(entry.module, entry.message);
-        let Some(mut waiting) = self.waiting.take() else {
-            return Ok(match form(entry.value)? {
-                Form::Complete => Some(Cow::Borrowed(entry.value)),
-                Form::Lenient(item) => Some(Cow::Owned(item)),
-                Form::Truncated => {
-                    self.waiting = Some(Waiting { key, value: entry.value.to_owned() });
-                    None
-                }
-            });
+        let Some(waiting) = self.waiting.take() else {
+            if entry.value.is_empty() {
+                return Err(cbor::Error::new(0, Reason::Truncated).into());
+            }
+            let Items { whole, rest } = items(entry.value)?;
+            self.wait(key, rest);
+            return Ok(whole);
         };
         if waiting.key != key || entry.value.is_empty() {
             return Err(ServiceFault::Interrupted);
         }
-        waiting.value.extend_from_slice(entry.value);
-        Ok(match form(&waiting.value)? {
-            Form::Complete => Some(Cow::Owned(waiting.value)),
-            Form::Lenient(item) => Some(Cow::Owned(item)),
-            Form::Truncated => {
-                self.waiting = Some(waiting);
-                None
-            }
-        })
+        let value = [&waiting.value, entry.value].concat();
+        let Items { whole, rest } = items(&value)?;
+        self.wait(key, rest);
+        Ok(whole.into_iter().map(|item| Cow::Owned(item.into_owned())).collect())
+    }
+
+    fn wait(&mut self, key: String, rest: &[u8]) {
+        self.waiting = (!rest.is_empty()).then(|| Waiting { key, value: rest.to_owned() });
     }
 
     /// Its state as bytes, for whoever does not live until the next message. The limit is not in it.
@@ -102,12 +99,13 @@ impl Incoming {
             Ok(match reader.array()? {
                 0 => None,
                 2 => Some(Waiting { key: reader.text()?.to_owned(), value: reader.bytes()?.to_owned() }),
-                _ => return Err(reader.fail(cbor::Reason::OutOfRange)),
+                _ => return Err(reader.fail(Reason::OutOfRange)),
             })
         };
         incoming.waiting = waiting().map_err(|_| ServiceFault::State)?;
         if let Some(waiting) = &incoming.waiting {
-            let is_begun = matches!(form(&waiting.value), Ok(Form::Truncated));
+            let is_begun =
+                items(&waiting.value).is_ok_and(|items| items.whole.is_empty() && !items.rest.is_empty());
             if !is_begun || waiting.value.len() > incoming.limit || split_key(&waiting.key).is_err() {
                 return Err(ServiceFault::State);
             }

@@ -1,4 +1,4 @@
-use alloc::vec::Vec;
+use alloc::{borrow::Cow, vec::Vec};
 
 use cbor::{Reader, Reason, Writer};
 
@@ -12,6 +12,9 @@ pub const MAX_NAME_LEN: usize = 64;
 
 /// Length in bytes of the longest list.
 pub const MAX_LIST_LEN: usize = 65_535;
+
+/// How many items the value of one key/value may have: some put several lines of output into one.
+pub const MAX_ITEMS: usize = 256;
 
 /// ServiceInfoKV (section 3.8): a message of a module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,30 +91,35 @@ pub(super) const fn head_len(len: usize) -> usize {
     }
 }
 
-/// How a value stands that came by itself.
-pub(super) enum Form {
-    /// A whole item.
-    Complete,
-    /// A whole item, but not in deterministic encoding: as it would be in it.
-    Lenient(Vec<u8>),
-    /// The beginning of an item.
-    Truncated,
+/// What stands in a value, which may have been cut.
+pub(super) struct Items<'v> {
+    /// Whole items, in deterministic encoding.
+    pub(super) whole: Vec<Cow<'v, [u8]>>,
+    /// The beginning of another one.
+    pub(super) rest: &'v [u8],
 }
 
-/// A whole item, the beginning of one, or neither.
-pub(super) fn form(value: &[u8]) -> Result<Form, ServiceFault> {
-    if value.is_empty() {
-        return Err(cbor::Error::new(0, Reason::Truncated).into());
-    }
+/// Takes a value apart: one item, the beginning of one, or several. Of several, all but the last are read in deterministic
+/// encoding only.
+pub(super) fn items(value: &[u8]) -> Result<Items<'_>, ServiceFault> {
     let mut reader = Reader::new(value);
-    match reader.skip().and_then(|()| reader.end()) {
-        Ok(()) => return Ok(Form::Complete),
-        Err(error) if error.reason == Reason::Truncated => return Ok(Form::Truncated),
-        Err(_) => {}
-    }
-    match cbor::normalize(value, MAX_LIST_LEN) {
-        Ok(item) => Ok(Form::Lenient(item)),
-        Err(error) if error.reason == Reason::Truncated => Ok(Form::Truncated),
-        Err(error) => Err(error.into()),
+    let mut whole = Vec::new();
+    loop {
+        let (at, rest) = (reader.position(), reader.rest());
+        if whole.len() == MAX_ITEMS && !rest.is_empty() {
+            return Err(ServiceFault::TooLarge { limit: MAX_ITEMS });
+        }
+        match reader.raw() {
+            Ok(item) => whole.push(Cow::Borrowed(item)),
+            Err(error) if error.reason == Reason::Truncated => return Ok(Items { whole, rest }),
+            Err(_) => match cbor::normalize(rest, MAX_LIST_LEN) {
+                Ok(item) => {
+                    whole.push(Cow::Owned(item));
+                    return Ok(Items { whole, rest: &[] });
+                }
+                Err(error) if error.reason == Reason::Truncated => return Ok(Items { whole, rest }),
+                Err(error) => return Err(cbor::Error::new(at + error.at, error.reason).into()),
+            },
+        }
     }
 }

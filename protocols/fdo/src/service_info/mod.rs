@@ -26,7 +26,7 @@ mod tests;
 pub use device::{Activity, DeviceEngine, DeviceModule, MAX_MODULES, MAX_ROUNDS};
 pub use fault::{ModuleFault, ServiceFault};
 pub use incoming::{Incoming, MAX_VALUE_LEN};
-pub use list::{KeyValue, MAX_ENTRIES, MAX_LIST_LEN, MAX_NAME_LEN, decode_list, encode_list};
+pub use list::{KeyValue, MAX_ENTRIES, MAX_ITEMS, MAX_LIST_LEN, MAX_NAME_LEN, decode_list, encode_list};
 pub use outgoing::{DEFAULT_BUDGET, MAX_BUDGET, MAX_DATA_LEN, MAX_QUEUED_LEN, MIN_BUDGET, Outgoing};
 pub use owner::{Answer, MAX_OWNER_VALUE_LEN, OwnerEngine};
 pub use program::{

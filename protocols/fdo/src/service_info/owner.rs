@@ -89,7 +89,7 @@ impl<'p> OwnerEngine<'p> {
         self.is_more = false;
         self.outgoing.set_budget(budget)?;
         for entry in &entries {
-            if let Some(value) = self.incoming.receive(entry)? {
+            for value in self.incoming.receive(entry)? {
                 self.deliver(entry.module, (entry.message, &value), backend)?;
             }
         }

@@ -170,7 +170,7 @@ impl<R: Runner> DeviceModule for Command<R> {
     }
 }
 
-/// Arguments: an array of texts, in a byte string as specified or bare as some write it.
+/// Arguments: an array of texts or null for none, in a byte string as specified or bare as some write it.
 fn arguments(value: &[u8]) -> Result<Vec<String>, ModuleFault> {
     let mut reader = Reader::new(value);
     if reader.peek()? == Type::Bytes {
@@ -184,7 +184,7 @@ fn arguments(value: &[u8]) -> Result<Vec<String>, ModuleFault> {
 }
 
 fn read_arguments(mut reader: Reader<'_>) -> Result<Vec<String>, ModuleFault> {
-    let count = reader.array()?;
+    let count = if reader.is_null()? { 0 } else { reader.array()? };
     if count > MAX_ARGUMENTS {
         return Err(ModuleFault::TooLarge);
     }

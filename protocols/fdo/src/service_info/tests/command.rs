@@ -207,6 +207,18 @@ fn arguments_are_read_bare_and_in_a_string() {
 }
 
 #[test]
+fn no_arguments_are_written_in_four_ways() {
+    for hex in ["80", "f6", "41 80", "41 f6"] {
+        let messages = [("command", text(PATH)), ("args", testkit::hex(hex)), ("execute", vec![0xf6])];
+        assert_eq!(
+            told(allowed(), &messages),
+            Ok(vec![Order { wants_stdout: false, ..order(&[]) }]),
+            "{hex}"
+        );
+    }
+}
+
+#[test]
 fn programs_that_are_not_listed_are_refused() {
     let command = || ("command", text(PATH));
     let execute = || ("execute", vec![0xf6]);
@@ -233,7 +245,7 @@ fn limits_of_arguments_hold_at_the_limit_and_past_it() {
     assert_eq!(given(&[""; MAX_ARGUMENTS]), Ok(()));
     assert_eq!(given(&[""; MAX_ARGUMENTS + 1]), Err("module-too-large"));
     assert_eq!(given(&["a\0b"]), Err("module-refused"));
-    for hex in ["81 01", "41 81", "42 80 00", "01", "f6"] {
+    for hex in ["81 01", "41 81", "42 80 00", "01", "f6 00"] {
         let told = told(allowed(), &[("args", testkit::hex(hex))]);
         assert_eq!(told, Err("module-value-malformed"), "{hex}");
     }

@@ -12,6 +12,13 @@ fn kv<'b>(module: &'b str, message: &'b str, value: &'b [u8]) -> KeyValue<'b> {
     KeyValue { module, message, value }
 }
 
+/// The next key/value, in which no more than one item may end.
+fn next(incoming: &mut Incoming, entry: &KeyValue<'_>) -> Result<Option<Vec<u8>>, ServiceFault> {
+    let mut items = incoming.receive(entry)?;
+    assert!(items.len() <= 1, "one item");
+    Ok(items.pop().map(|item| item.into_owned()))
+}
+
 #[test]
 fn lists_are_read_and_written() {
     let rows: [(Vec<KeyValue<'_>>, &str); 3] = [
@@ -79,17 +86,17 @@ fn limits_of_lists_hold_at_the_limit_and_past_it() {
 fn whole_values_are_handed_on_at_once_and_cut_ones_when_they_are_whole() {
     let value = Writer::encode(|w| _ = w.bytes(&[7; 300]));
     let mut incoming = Incoming::new(MAX_VALUE_LEN);
-    assert_eq!(incoming.receive(&kv("m", "a", &value)).unwrap().as_deref(), Some(&value[..]));
+    assert_eq!(next(&mut incoming, &kv("m", "a", &value)).unwrap().as_deref(), Some(&value[..]));
     for piece in [1, 2, 100, 302] {
         let pieces: Vec<_> = value.chunks(piece).collect();
         let (last, first) = pieces.split_last().unwrap();
         for piece in first {
-            assert_eq!(incoming.receive(&kv("m", "a", piece)), Ok(None));
+            assert_eq!(next(&mut incoming, &kv("m", "a", piece)), Ok(None));
             assert!(incoming.is_waiting());
             // Whoever does not live in between goes on as well.
             incoming = Incoming::from_bytes(&incoming.to_bytes(), MAX_VALUE_LEN).unwrap();
         }
-        assert_eq!(incoming.receive(&kv("m", "a", last)).unwrap().as_deref(), Some(&value[..]));
+        assert_eq!(next(&mut incoming, &kv("m", "a", last)).unwrap().as_deref(), Some(&value[..]));
         assert!(!incoming.is_waiting());
     }
 }
@@ -111,9 +118,9 @@ fn values_in_another_encoding_are_handed_on_in_the_deterministic_one() {
             let (head, tail) = bytes.split_at(cut);
             let mut incoming = Incoming::new(100);
             if !head.is_empty() {
-                assert_eq!(incoming.receive(&kv("m", "a", head)), Ok(None), "{given} at {cut}");
+                assert_eq!(next(&mut incoming, &kv("m", "a", head)), Ok(None), "{given} at {cut}");
             }
-            let whole = incoming.receive(&kv("m", "a", tail)).unwrap();
+            let whole = next(&mut incoming, &kv("m", "a", tail)).unwrap();
             assert_eq!(whole.as_deref(), Some(&expected[..]), "{given} at {cut}");
         }
     }
@@ -123,15 +130,15 @@ fn values_in_another_encoding_are_handed_on_in_the_deterministic_one() {
 fn values_that_do_not_go_on_are_refused() {
     let begun = || {
         let mut incoming = Incoming::new(8);
-        assert_eq!(incoming.receive(&kv("m", "a", &[0x43, 1])), Ok(None));
+        assert_eq!(next(&mut incoming, &kv("m", "a", &[0x43, 1])), Ok(None));
         incoming
     };
     let rows: [(&str, &str, &[u8], &str); 6] = [
         ("m", "b", &[0xf5], "service-info-interrupted"),
         ("n", "a", &[2, 3], "service-info-interrupted"),
         ("m", "a", &[], "service-info-interrupted"),
-        ("m", "a", &[2, 3, 4], "service-info-malformed"),
-        ("m", "a", &[2, 3, 4, 5, 6, 7], "service-info-malformed"),
+        ("m", "a", &[2, 3, 0xff], "service-info-malformed"),
+        ("m", "a", &[2, 3, 4, 5, 6, 0xff], "service-info-malformed"),
         ("m", "a", &[2, 3, 4, 5, 6, 7, 8], "service-info-too-large"),
     ];
     for (module, message, value, code) in rows {
@@ -140,7 +147,7 @@ fn values_that_do_not_go_on_are_refused() {
     }
     for (value, code) in [
         (&[][..], "service-info-malformed"),
-        (&[0xf5, 0xf5], "service-info-malformed"),
+        (&[0xf5, 0xff], "service-info-malformed"),
         (&[0xff], "service-info-malformed"),
         (&[0x61, 0xff], "service-info-malformed"),
         (&[0x47, 0, 0, 0, 0, 0, 0, 0, 0], "service-info-too-large"),
@@ -148,7 +155,30 @@ fn values_that_do_not_go_on_are_refused() {
         let fault = Incoming::new(8).receive(&kv("m", "a", value)).expect_err(code);
         assert_eq!(fault.code(), code, "{value:?}");
     }
-    assert!(Incoming::new(8).receive(&kv("m", "a", &[0x47, 0, 0, 0, 0, 0, 0, 0])).is_ok_and(|v| v.is_some()));
+    assert!(
+        next(&mut Incoming::new(8), &kv("m", "a", &[0x47, 0, 0, 0, 0, 0, 0, 0])).is_ok_and(|v| v.is_some())
+    );
+}
+
+#[test]
+fn several_items_in_one_value_are_several_messages_wherever_they_are_cut() {
+    let value = testkit::hex("43 6f6e65 43 74776f 5801 61");
+    let expected = [testkit::hex("43 6f6e65"), testkit::hex("43 74776f"), testkit::hex("41 61")];
+    for cut in 0..value.len() {
+        let mut incoming = Incoming::new(100);
+        let pieces = value.split_at(cut);
+        let mut items = Vec::new();
+        for piece in [pieces.0, pieces.1].into_iter().filter(|piece| !piece.is_empty()) {
+            items.extend(
+                incoming.receive(&kv("m", "a", piece)).unwrap().into_iter().map(|item| item.into_owned()),
+            );
+        }
+        assert_eq!(items, expected, "{cut}");
+        assert!(!incoming.is_waiting());
+    }
+    let many = |count| Incoming::new(1000).receive(&kv("m", "a", &vec![0; count])).map(|items| items.len());
+    assert_eq!(many(MAX_ITEMS), Ok(MAX_ITEMS));
+    assert_eq!(many(MAX_ITEMS + 1), Err(ServiceFault::TooLarge { limit: MAX_ITEMS }));
 }
 
 #[test]
@@ -158,7 +188,7 @@ fn states_that_cannot_be_are_refused() {
         assert_eq!(Incoming::from_bytes(&testkit::hex(hex), 8), Err(ServiceFault::State), "{hex}");
     }
     let mut incoming = Incoming::new(9);
-    assert_eq!(incoming.receive(&kv("m", "a", &[0x58, 200, 0, 0, 0, 0, 0, 0, 0])), Ok(None));
+    assert_eq!(next(&mut incoming, &kv("m", "a", &[0x58, 200, 0, 0, 0, 0, 0, 0, 0])), Ok(None));
     assert!(Incoming::from_bytes(&incoming.to_bytes(), 9).is_ok());
     assert_eq!(Incoming::from_bytes(&incoming.to_bytes(), 8), Err(ServiceFault::State));
     for hex in ["82 f5 80", "82 f4 81 82 61 6d 41 f5", "82 f4 81 82 63 6d3a61 40", "82 f4 80 00", "80"] {
@@ -259,8 +289,8 @@ fn through(messages: &[Message], budget: usize) -> (Vec<Message>, usize) {
         let entries = decode_list(&list).unwrap();
         assert!(!entries.is_empty(), "a list moves something");
         for entry in entries {
-            match incoming.receive(&entry).unwrap() {
-                Some(value) => received.push((entry.module.into(), entry.message.into(), value.into_owned())),
+            match next(&mut incoming, &entry).unwrap() {
+                Some(value) => received.push((entry.module.into(), entry.message.into(), value)),
                 None => cut += 1,
             }
         }
