@@ -101,10 +101,14 @@ impl<'p> OwnerEngine<'p> {
             return Err(ServiceFault::DevmodMissing);
         }
         self.has_begun = true;
-        let has_more = self.outgoing.fits() && self.run(backend)?;
+        if self.outgoing.fits() {
+            self.run(backend)?;
+        }
         let list = self.outgoing.take();
         self.check_left()?;
-        self.is_more = has_more || !self.outgoing.is_empty();
+        // Contents go on without it: a device that cannot take more says so in its turn, and some keep all in memory until they
+        // have theirs. A value that was cut must not be interrupted.
+        self.is_more = !self.outgoing.is_empty();
         Ok(Answer { is_more: self.is_more, is_done: self.is_done(), list })
     }
 
@@ -253,12 +257,11 @@ impl<'p> OwnerEngine<'p> {
         }
     }
 
-    /// Goes through steps until one waits or the list is full: whether there is more to be sent at once.
-    fn run(&mut self, backend: &mut Backend<'_>) -> Result<bool, ServiceFault> {
+    /// Goes through steps until one goes on in the next message.
+    fn run(&mut self, backend: &mut Backend<'_>) -> Result<(), ServiceFault> {
         while let Some(step) = self.step() {
             match self.advance(step, backend)? {
-                Advance::More => return Ok(true),
-                Advance::Wait => return Ok(false),
+                Advance::Wait => return Ok(()),
                 Advance::Done(Outcome::Skipped) if step.required => return Err(ServiceFault::ModuleMissing),
                 Advance::Done(Outcome::Failed(_)) if step.required => return Err(ServiceFault::StepFailed),
                 Advance::Done(outcome) => {
@@ -267,7 +270,7 @@ impl<'p> OwnerEngine<'p> {
                 }
             }
         }
-        Ok(false)
+        Ok(())
     }
 
     fn advance(&mut self, step: &Step, backend: &mut Backend<'_>) -> Result<Advance, ServiceFault> {

@@ -95,9 +95,7 @@ pub enum Outcome {
 /// How far a step has got.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Advance {
-    /// It has more to send at once.
-    More,
-    /// It waits for the device.
+    /// It goes on in the next message: it waits for the device, or the list is full.
     Wait,
     /// It is over.
     Done(Outcome),

@@ -200,7 +200,7 @@ pub(crate) mod owner {
             let space = out.space(labels::DOWNLOAD, labels::DATA);
             let piece = usize::try_from(rest).unwrap_or(usize::MAX).min(space);
             if (piece as u64) < rest && piece < MIN_DATA_LEN {
-                return Ok(Advance::More);
+                break;
             }
             let mut data = vec![0; piece];
             backend.contents.read(content, *offset, &mut data)?;

@@ -223,8 +223,10 @@ fn owner_hears_first_what_the_device_is() {
 
 #[test]
 fn while_the_owner_has_more_the_device_may_say_nothing() {
-    let long = program(vec![required(Action::Download { content: ObjectId(1), name: "a".into() })]);
-    let files = contents(&[(1, &[0; 5000])]).contents;
+    let order = Order { program: "/p".into(), arguments: vec!["x".repeat(3000)], ..Order::default() };
+    let action = Action::Command { order, stdout: None, stderr: None, max_output: 0 };
+    let long = program(vec![required(action)]);
+    let files = Absent;
     for (is_more, list, is_due) in
         [(false, list(&[]), true), (true, list(&[]), false), (false, list(&[("m", "active", TRUE)]), false)]
     {
@@ -234,7 +236,7 @@ fn while_the_owner_has_more_the_device_may_say_nothing() {
                 Backend { contents: &files, sink: &mut Absent, issuer: &mut Absent, steps: &mut Absent };
             owner.receive(is_more, list, budget, &mut backend)
         };
-        let answer = receive(false, &devmod(&[labels::DOWNLOAD]), DEFAULT_BUDGET).expect("due");
+        let answer = receive(false, &devmod(&[labels::COMMAND]), DEFAULT_BUDGET).expect("due");
         assert!(answer.is_more);
         let answer = receive(is_more, &list, DEFAULT_BUDGET);
         assert_eq!(
