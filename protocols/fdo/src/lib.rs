@@ -44,6 +44,7 @@ mod rendezvous_server;
 pub mod service_info;
 mod signer;
 mod step;
+mod targets;
 mod tunnel;
 mod verify;
 mod voucher;
@@ -79,6 +80,7 @@ pub use rendezvous_info::{
 pub use rendezvous_server::{RedirectionSession, Registration, RegistrationSession};
 pub use signer::{DeviceSecrets, OwnerKey, Signer, SoftSecrets};
 pub use step::Step;
+pub use targets::{DEFAULT_DELAY, Host, NetworkHint, Party, Pins, Target, Unusable, Way};
 pub use tunnel::{Binding, CipherSuite};
 pub use verify::{DeviceChain, OwnedVoucher, VerifiedVoucher};
 pub use voucher::{MAX_CERTIFICATES, MAX_ENTRIES, MAX_VOUCHER_LEN, Voucher};
