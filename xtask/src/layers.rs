@@ -21,6 +21,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("sextant-device-core", 4),
     ("sextant-store", 5),
     ("sextant-api", 5),
+    ("sextant-fdo-http", 5),
     ("sextant-rules", 5),
     ("sextant-server", 6),
     ("sextant-gateway", 6),
