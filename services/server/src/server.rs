@@ -53,7 +53,11 @@ impl Server {
             head_timeout,
             app.closing.subscribe(),
         );
-        let tasks = vec![tokio::spawn(accepting), tokio::spawn(reconcile::run(app.clone()))];
+        let tasks = vec![
+            tokio::spawn(accepting),
+            tokio::spawn(reconcile::run(app.clone())),
+            tokio::spawn(reconcile::run_registrations(app.clone())),
+        ];
         tracing::info!(%local_addr, "listening");
         Ok(Self { local_addr, admin_link, certificate: files.certificate, admin_token, app, tasks })
     }

@@ -28,6 +28,8 @@ pub enum Registered {
     Until(Timestamp),
     /// None does, for this reason.
     Failed(String),
+    /// There is no server to register with: the device finds us by itself.
+    NotNeeded,
 }
 
 impl Store {
@@ -158,6 +160,7 @@ impl Store {
                         let (until, failure) = match &registered {
                             Registered::Until(until) => (Some(until.micros()), None),
                             Registered::Failed(code) => (None, Some(code.clone())),
+                            Registered::NotNeeded => (None, None),
                         };
                         let row = sqlx::query(
                             "SELECT registered_until, register_failure FROM onboardings WHERE guid = $1",

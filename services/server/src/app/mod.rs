@@ -105,6 +105,8 @@ pub(crate) struct App {
     pub(crate) closing: tokio::sync::watch::Sender<bool>,
     /// Wakes the reconcilers.
     pub(crate) nudge: Notify,
+    /// Wakes whoever registers devices with rendezvous servers.
+    pub(crate) registration_nudge: Notify,
     secret: Zeroizing<Vec<u8>>,
     book: RwLock<Arc<Book>>,
     endorsed: RwLock<Arc<trust::Endorsements>>,
@@ -174,6 +176,7 @@ impl App {
             own_certificates,
             closing: tokio::sync::watch::Sender::new(false),
             nudge: Notify::new(),
+            registration_nudge: Notify::new(),
             secret,
             book: RwLock::default(),
             endorsed: RwLock::default(),

@@ -95,7 +95,7 @@ impl App {
         self.store.add_object::<VoucherId>(new).await?;
         // Where the server ends between the two, the next start expects the device.
         self.expect_device(&bytes, group).await?;
-        self.nudge.notify_one();
+        self.registration_nudge.notify_one();
         self.change_vouched(|vouched| {
             vouched.objects.insert(guid, id);
             vouched.devices.add(device);

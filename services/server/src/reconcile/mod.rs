@@ -5,6 +5,7 @@ mod campaigns;
 mod cures;
 mod foreign;
 mod references;
+mod registrations;
 
 use std::{future::Future, sync::Arc, time::Duration};
 
@@ -27,6 +28,8 @@ const SWEEP: i64 = 60;
 /// How long used sessions are remembered after they could be used again, in seconds.
 const SESSION_MEMORY: i64 = 3600;
 
+pub(crate) use registrations::run as run_registrations;
+
 /// Runs every reconciler until the server ends.
 pub(crate) async fn run(app: Arc<App>) {
     let mut closing = app.closing.subscribe();
@@ -41,6 +44,7 @@ pub(crate) async fn run(app: Arc<App>) {
         let references = references::reconcile(&app, standings_changed, periodic, &mut progress);
         attempt("references", references).await;
         attempt("expiry", expiry(&app)).await;
+        attempt("onboardings", confirm_onboardings(&app)).await;
         attempt("cures", cures::reconcile(&app)).await;
         attempt("campaigns", campaigns::reconcile(&app)).await;
         // Last: nothing that is enforced waits for those who are not enrolled.
@@ -48,6 +52,7 @@ pub(crate) async fn run(app: Arc<App>) {
         if app.now() >= next_sweep {
             attempt("sessions", forget_sessions(&app)).await;
             attempt("results", forget_results(&app)).await;
+            attempt("redirections", forget_redirects(&app)).await;
             next_sweep = app.now().plus_seconds(SWEEP);
         }
         let breath = BREATH.max(began.elapsed() * REST).min(app.config.period);
@@ -116,6 +121,18 @@ async fn forget_results(app: &App) -> Result<(), Failure> {
     let before: Timestamp = app.now().plus_seconds(-age);
     while app.store.forget_results(before, BATCH).await? {}
     Ok(())
+}
+
+/// Lets go of the former names of devices that attested since they were set up.
+async fn confirm_onboardings(app: &App) -> Result<(), Failure> {
+    app.store.confirm_replacements(app.now()).await?;
+    Ok(())
+}
+
+/// Forgets redirections that ended longer ago than a session may last, so that none of then registers them again.
+async fn forget_redirects(app: &App) -> Result<(), Failure> {
+    let age = i64::try_from(app.config.onboarding.session_lifetime.as_secs()).unwrap_or(i64::MAX);
+    Ok(app.store.forget_redirects(app.now().plus_seconds(-age)).await?)
 }
 
 async fn attempt(name: &'static str, work: impl Future<Output = Result<(), Failure>>) {

@@ -3,6 +3,7 @@
 
 pub mod fleet;
 pub mod foreign;
+pub mod onboarding;
 
 use std::{io::Read, sync::Arc, time::Duration};
 

@@ -120,7 +120,7 @@ impl App {
     /// Tries a device again.
     pub(crate) async fn retry_onboarding(&self, guid: Guid, actor: &str) -> Result<(), Failure> {
         self.store.retry_onboarding(stored(&guid), true, actor, self.now()).await?;
-        self.nudge.notify_one();
+        self.registration_nudge.notify_one();
         Ok(())
     }
 

@@ -272,22 +272,28 @@ impl App {
         if matches!(device.state, OnboardingState::Sold | OnboardingState::Retired) {
             return Err(Unanswered::NotFound);
         }
-        let voucher = match &device.voucher {
-            Some(voucher) => voucher.clone(),
-            None => match self.voucher(*guid).await {
-                Ok(record) => record.bytes,
-                Err(Failure::NotFound) => return Err(Unanswered::NotFound),
-                Err(failure) => return Err(failure.into()),
-            },
-        };
+        let voucher = self.voucher_to_onboard(&device).await.ok_or(Unanswered::NotFound)?;
         Ok((device, voucher))
     }
 
-    /// Our private key of a public one. A voucher that ends with another key is not ours to onboard with.
+    /// The voucher that a device is onboarded with: the one that was begun here, or the one that came.
+    pub(crate) async fn voucher_to_onboard(&self, device: &Onboarding) -> Option<Vec<u8>> {
+        match &device.voucher {
+            Some(voucher) => Some(voucher.clone()),
+            None => self.voucher(Guid(device.guid.0)).await.ok().map(|record| record.bytes),
+        }
+    }
+
+    /// Our private key of a public one.
+    pub(crate) fn private_owner_key(&self, key: &Key) -> Option<&(dyn OwnerKey + Sync)> {
+        let Key::Ec(public) = key else { return None };
+        let keys = self.onboarding_keys.owner.as_ref()?;
+        keys.private(public).map(|key| key as &(dyn OwnerKey + Sync))
+    }
+
+    /// The same. A voucher that ends with another key is not ours to onboard with.
     fn owner_key(&self, key: &Key) -> Result<&(dyn OwnerKey + Sync), Unanswered> {
-        let Key::Ec(public) = key else { return Err(Unanswered::NotFound) };
-        let keys = self.onboarding_keys.owner.as_ref().ok_or(Unanswered::NotFound)?;
-        keys.private(public).map(|key| key as &(dyn OwnerKey + Sync)).ok_or(Unanswered::NotFound)
+        self.private_owner_key(key).ok_or(Unanswered::NotFound)
     }
 }
 

@@ -1,51 +1,8 @@
 //! Where the server is for devices and owners, as rendezvous instructions and addresses say it.
 
-use std::net::IpAddr;
-
-use fdo::{Directive, Instruction, OwnerAddress, Protocol, RendezvousInfo, Transport};
+use fdo::{Directive, Host, Instruction, OwnerAddress, Protocol, RendezvousInfo, Target, Transport};
 
 use crate::app::{App, Failure};
-
-/// Scheme, host and port of a URL.
-struct Place {
-    is_tls: bool,
-    host: String,
-    port: u16,
-}
-
-impl Place {
-    fn of(url: &str) -> Option<Self> {
-        let url: axum::http::Uri = url.parse().ok()?;
-        let is_tls = match url.scheme_str()? {
-            "https" => true,
-            "http" => false,
-            _ => return None,
-        };
-        let host = url.host()?.trim_start_matches('[').trim_end_matches(']').to_owned();
-        let port = url.port_u16().unwrap_or(if is_tls { 443 } else { 80 });
-        let root = matches!(url.path(), "" | "/") && url.query().is_none();
-        root.then_some(Self { is_tls, host, port })
-    }
-
-    fn ip(&self) -> Option<IpAddr> {
-        self.host.parse().ok()
-    }
-
-    fn directive(&self, first: Option<Instruction>) -> Directive {
-        let host = match self.ip() {
-            Some(ip) => Instruction::IpAddress(ip),
-            None => Instruction::Dns(self.host.clone()),
-        };
-        let protocol = if self.is_tls { Protocol::Https } else { Protocol::Http };
-        let instructions = [
-            host,
-            Instruction::DevicePort(self.port),
-            Instruction::OwnerPort(self.port),
-            Instruction::Protocol(protocol),
-        ];
-        Directive { instructions: first.into_iter().chain(instructions).collect() }
-    }
-}
 
 impl App {
     /// Where devices that are made here look for their owner.
@@ -60,11 +17,13 @@ impl App {
 
     /// Where this server answers devices as their owner.
     pub(crate) fn owner_addresses(&self) -> Result<Vec<OwnerAddress>, Failure> {
-        let place = Place::of(&self.public_url).ok_or_else(no_place)?;
-        let ip = place.ip();
-        let dns = if ip.is_none() { Some(place.host.clone()) } else { None };
-        let transport = if place.is_tls { Transport::Https } else { Transport::Http };
-        Ok(vec![OwnerAddress { ip, dns, port: place.port, transport }])
+        let target = Target::from_url(&self.public_url).map_err(|_| no_place())?;
+        let (ip, dns) = match target.host {
+            Host::Ip(ip) => (Some(ip), None),
+            Host::Name(name) => (None, Some(name)),
+        };
+        let transport = if target.tls { Transport::Https } else { Transport::Http };
+        Ok(vec![OwnerAddress { ip, dns, port: target.port, transport }])
     }
 }
 
@@ -74,16 +33,30 @@ fn no_place() -> Failure {
 
 /// Instructions to look at each of these servers, one after another.
 pub(crate) fn rendezvous_at(urls: &[String]) -> Option<RendezvousInfo> {
-    let directives: Option<Vec<Directive>> =
-        urls.iter().map(|url| Place::of(url).map(|place| place.directive(None))).collect();
+    let directives: Option<Vec<Directive>> = urls.iter().map(|url| directive(url, None)).collect();
     directives.filter(|directives| !directives.is_empty()).map(|directives| RendezvousInfo { directives })
 }
 
 /// The same, and then to ask the owner itself.
 pub(crate) fn rendezvous_and_owner(urls: &[String], owner: &str) -> Option<RendezvousInfo> {
     let mut info = rendezvous_at(urls).unwrap_or(RendezvousInfo { directives: Vec::new() });
-    info.directives.push(Place::of(owner)?.directive(Some(Instruction::Bypass)));
+    info.directives.push(directive(owner, Some(Instruction::Bypass))?);
     Some(info)
+}
+
+/// Everything is said, since readers differ in what they take for granted.
+fn directive(url: &str, first: Option<Instruction>) -> Option<Directive> {
+    let Target { tls, host, port } = Target::from_url(url).ok()?;
+    let instructions = [
+        match host {
+            Host::Ip(ip) => Instruction::IpAddress(ip),
+            Host::Name(name) => Instruction::Dns(name),
+        },
+        Instruction::DevicePort(port),
+        Instruction::OwnerPort(port),
+        Instruction::Protocol(if tls { Protocol::Https } else { Protocol::Http }),
+    ];
+    Some(Directive { instructions: first.into_iter().chain(instructions).collect() })
 }
 
 #[cfg(test)]
