@@ -14,6 +14,7 @@ mod gateway;
 mod http;
 mod options;
 mod outbox;
+mod parse;
 mod payload;
 mod run;
 mod setup;
@@ -22,9 +23,8 @@ mod status;
 // Public interface
 pub use error::Error;
 pub use files::FileStorage;
-pub use options::{
-    Command, InitOptions, InstallOptions, RunOptions, TargetOptions, USAGE, UninstallOptions, parse,
-};
+pub use options::{Command, InitOptions, InstallOptions, RunOptions, TargetOptions, USAGE, UninstallOptions};
+pub use parse::parse;
 pub use payload::exec;
 pub use run::run;
 pub use setup::{Identification, init, install, uninstall};
