@@ -16,6 +16,7 @@ mod options;
 mod outbox;
 mod parse;
 mod payload;
+mod place;
 mod run;
 mod setup;
 mod status;

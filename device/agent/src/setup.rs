@@ -1,8 +1,7 @@
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
-    io::Write as _,
     os::unix::fs::OpenOptionsExt as _,
-    path::{Path, PathBuf},
+    path::Path,
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -19,7 +18,9 @@ use suit::{AuthorityList, SharedKeys, Uuid};
 use zeroize::Zeroizing;
 
 use crate::{
-    Error, FileStorage, InitOptions, InstallOptions, TargetOptions, UninstallOptions, file_source::FileSource,
+    Error, FileStorage, InitOptions, InstallOptions, TargetOptions, UninstallOptions,
+    file_source::FileSource,
+    place::{Place, file, files_in, read, setup, write_private},
 };
 
 /// What an image may have at most, where it is not said.
@@ -34,9 +35,6 @@ const UEID_TYPE_RAND: u8 = 1;
 const KEY_ENDING: &str = ".cosekey";
 /// How the names of files with keys that authors share end.
 const SHARED_KEY_ENDING: &str = ".mackey";
-/// The longest file that is read as a key or a list of authorities.
-const MAX_FILE: u64 = 1 << 20;
-
 /// What whoever enrols the device needs.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Identification {
@@ -194,23 +192,6 @@ fn decryption_keys(place: &Place<'_>) -> Result<Option<DecryptionKeys>, Error> {
     Ok(Some(keys))
 }
 
-/// The files of a folder with an ending, in the order of their names; none where there is no folder.
-fn files_in(folder: &Path, ending: &str) -> Result<Vec<PathBuf>, Error> {
-    let entries = match fs::read_dir(folder) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries.map_err(file(folder))?,
-    };
-    let mut paths = Vec::new();
-    for entry in entries {
-        let path = entry.map_err(file(folder))?.path();
-        if path.to_string_lossy().ends_with(ending) {
-            paths.push(path);
-        }
-    }
-    paths.sort();
-    Ok(paths)
-}
-
 /// Installs a release from a file, verified like any other. On a device that never committed one it is committed at
 /// once, since there is nothing to go back to; else it is on trial.
 pub fn install(options: &InstallOptions) -> Result<InstalledRelease, Error> {
@@ -316,33 +297,6 @@ fn credentials(data: &Path, options: &TargetOptions) -> Result<Credentials, Erro
     Ok(Credentials { identity, authorities, key })
 }
 
-/// The files of a device's folder.
-struct Place<'p>(&'p Path);
-
-impl Place<'_> {
-    fn key(&self) -> PathBuf {
-        self.0.join("device.key")
-    }
-
-    /// Keys to decrypt with, one a file.
-    fn keys(&self) -> PathBuf {
-        self.0.join("keys")
-    }
-
-    /// The key that signs answers of the update server.
-    fn update_server_key(&self) -> PathBuf {
-        self.0.join("update-server.key")
-    }
-
-    fn authorities(&self) -> PathBuf {
-        self.0.join("authorities.cbor")
-    }
-
-    fn identity(&self) -> PathBuf {
-        self.0.join("identity.json")
-    }
-}
-
 /// Of which vendor and class the device is, and what can be installed.
 struct Target {
     vendor: Option<Uuid>,
@@ -418,36 +372,6 @@ pub(crate) fn parse_hex(text: &str) -> Option<Vec<u8>> {
 /// Bytes as lower-case hexadecimal digits.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn read(path: &Path) -> Result<Vec<u8>, Error> {
-    read_up_to(path, MAX_FILE)
-}
-
-fn read_up_to(path: &Path, limit: u64) -> Result<Vec<u8>, Error> {
-    let len = fs::metadata(path).map_err(file(path))?.len();
-    if len > limit {
-        return Err(setup(path)(format!("{len} bytes are more than {limit}")));
-    }
-    fs::read(path).map_err(file(path))
-}
-
-/// Writes a file that only its owner may read, and returns when it survives a power cut.
-fn write_private(path: &Path, content: &[u8]) -> Result<(), Error> {
-    let write = || {
-        let mut file = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(path)?;
-        file.write_all(content)?;
-        file.sync_all()
-    };
-    write().map_err(file(path))
-}
-
-fn file(path: &Path) -> impl Fn(std::io::Error) -> Error + '_ {
-    move |source| Error::File { path: path.to_owned(), source }
-}
-
-fn setup<T: ToString>(path: &Path) -> impl Fn(T) -> Error + '_ {
-    move |what| Error::Setup { path: path.to_owned(), what: what.to_string() }
 }
 
 #[cfg(test)]
