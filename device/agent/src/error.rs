@@ -49,6 +49,15 @@ pub enum Error {
     /// The operating system gave no random numbers.
     #[error("no random numbers: {0}")]
     Random(getrandom::Error),
+    /// A key could not be made.
+    #[error("no key: {0}")]
+    Key(String),
+    /// A manufacturer did not make a device of this.
+    #[error("the manufacturer made no device ({})", .0.code())]
+    Manufacturer(#[source] Box<fdo_http::Error>),
+    /// No owner took the device over.
+    #[error("no owner took this device over: {0}")]
+    NotOnboarded(String),
     /// The program of a release could not be started.
     #[error("starting {program}")]
     Start {

@@ -16,7 +16,7 @@ use suit::limits::MAX_AUTHORITY_UPDATE_LEN;
 use ureq::{
     Agent, Body,
     http::{Response, StatusCode, header},
-    tls::{PemItem, RootCerts, TlsConfig},
+    tls::{Certificate, PemItem, RootCerts, TlsConfig},
 };
 
 use crate::{
@@ -96,16 +96,7 @@ impl Server {
         if let Some(origin) = origins.iter().find(|origin| !origin.starts_with("https://")) {
             return Err(Error::Usage(format!("--payload-origin is not an https URL: {origin}")));
         }
-        let pem = std::fs::read(ca).map_err(|source| Error::File { path: ca.to_owned(), source })?;
-        let certificates: Vec<_> = ureq::tls::parse_pem(&pem)
-            .filter_map(|item| match item {
-                Ok(PemItem::Certificate(certificate)) => Some(certificate),
-                _ => None,
-            })
-            .collect();
-        if certificates.is_empty() {
-            return Err(Error::Setup { path: ca.to_owned(), what: "no certificate in it".into() });
-        }
+        let certificates = certificates(ca)?;
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let tls = TlsConfig::builder()
             .root_certs(RootCerts::new_with_certs(&certificates))
@@ -258,6 +249,21 @@ impl Server {
         }
         Ok(format!("{}{folder}{link}", self.base))
     }
+}
+
+/// The certificates in a file in PEM, at least one.
+pub(crate) fn certificates(path: &Path) -> Result<Vec<Certificate<'static>>, Error> {
+    let pem = std::fs::read(path).map_err(|source| Error::File { path: path.to_owned(), source })?;
+    let certificates: Vec<_> = ureq::tls::parse_pem(&pem)
+        .filter_map(|item| match item {
+            Ok(PemItem::Certificate(certificate)) => Some(certificate),
+            _ => None,
+        })
+        .collect();
+    if certificates.is_empty() {
+        return Err(Error::Setup { path: path.to_owned(), what: "no certificate in it".into() });
+    }
+    Ok(certificates)
 }
 
 impl From<ureq::Error> for Failure {

@@ -12,6 +12,7 @@ mod file_source;
 mod files;
 mod gateway;
 mod http;
+mod onboarding;
 mod options;
 mod outbox;
 mod parse;
@@ -24,7 +25,10 @@ mod status;
 // Public interface
 pub use error::Error;
 pub use files::FileStorage;
-pub use options::{Command, InitOptions, InstallOptions, RunOptions, TargetOptions, USAGE, UninstallOptions};
+pub use onboarding::{MadeDevice, make};
+pub use options::{
+    Command, InitOptions, InstallOptions, MakeOptions, RunOptions, TargetOptions, USAGE, UninstallOptions,
+};
 pub use parse::parse;
 pub use payload::exec;
 pub use run::run;

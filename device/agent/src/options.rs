@@ -7,6 +7,8 @@ sextant-agent [run] --server URL --ca FILE --data DIR [--gateway URL|none]... [-
 sextant-agent init --data DIR --authorities FILE [--ueid HEX] [--layout ab|swap] [--decryption-key FILE]...
                    [--shared-key FILE]... [--update-server-key FILE] [TARGET]
                                                                            make the device's keys, print what to enrol
+sextant-agent make --di URL --data DIR [--ca FILE] [--info TEXT] [--serial TEXT] [--authorities FILE] [TARGET, options of init]
+                                                                           become a device of a manufacturer (FDO)
 sextant-agent install --data DIR [TARGET] FILE.suit                        install the first release in the factory
 sextant-agent uninstall --data DIR [TARGET] MANIFEST                       remove the release with this digest
 
@@ -21,6 +23,8 @@ pub enum Command {
     Run(RunOptions),
     /// Make its key and identity.
     Init(InitOptions),
+    /// Become a device of a manufacturer, whose owner is to be found later.
+    Make(MakeOptions),
     /// Install a release without a server.
     Install(InstallOptions),
     /// Remove a release.
@@ -68,8 +72,8 @@ pub struct RunOptions {
 pub struct InitOptions {
     /// Where the device keeps everything.
     pub data: PathBuf,
-    /// The list of authorities it will obey.
-    pub authorities: PathBuf,
+    /// The list of authorities it will obey; none on a device that gets it from its owner.
+    pub authorities: Option<PathBuf>,
     /// Its identifier; a random one by default.
     pub ueid: Option<String>,
     /// How its slots are used: `ab`, which is the default, or `swap`.
@@ -82,6 +86,21 @@ pub struct InitOptions {
     pub update_server_key: Option<PathBuf>,
     /// What the device is.
     pub target: TargetOptions,
+}
+
+/// Options of `make`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MakeOptions {
+    /// URL of the manufacturer's server.
+    pub manufacturer: String,
+    /// Certificates that server's must descend from; any will do without.
+    pub ca: Option<PathBuf>,
+    /// What the device is, for people.
+    pub info: Option<String>,
+    /// Its serial number; one made of its key by default.
+    pub serial: Option<String>,
+    /// What else it is made with. Its identifier is the manufacturer's to give.
+    pub device: InitOptions,
 }
 
 /// Options of `install`.

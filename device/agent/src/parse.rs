@@ -1,6 +1,8 @@
 use std::{ffi::OsString, path::PathBuf};
 
-use crate::{Command, Error, InitOptions, InstallOptions, RunOptions, TargetOptions, UninstallOptions};
+use crate::{
+    Command, Error, InitOptions, InstallOptions, MakeOptions, RunOptions, TargetOptions, UninstallOptions,
+};
 
 /// Options as they were given, in any order.
 #[derive(Default)]
@@ -10,7 +12,7 @@ struct Given {
 }
 
 /// Options that hold a value.
-const NAMES: [&str; 21] = [
+const NAMES: [&str; 24] = [
     "data",
     "server",
     "ca",
@@ -32,6 +34,9 @@ const NAMES: [&str; 21] = [
     "decryption-key",
     "update-server-key",
     "shared-key",
+    "di",
+    "info",
+    "serial",
 ];
 
 /// Options that may be given more than once.
@@ -42,7 +47,7 @@ pub fn parse(arguments: Vec<OsString>) -> Result<Command, Error> {
     let mut rest = arguments.into_iter().peekable();
     let verb = match rest.peek().and_then(|first| first.to_str()) {
         Some("payload") => return parse_payload(rest.skip(1)),
-        Some(verb @ ("run" | "init" | "install" | "uninstall")) => verb.to_owned(),
+        Some(verb @ ("run" | "init" | "make" | "install" | "uninstall")) => verb.to_owned(),
         _ => "run".to_owned(),
     };
     if rest.peek().is_some_and(|first| *first == *verb) {
@@ -65,6 +70,7 @@ pub fn parse(arguments: Vec<OsString>) -> Result<Command, Error> {
     }
     let command = match verb.as_str() {
         "init" => Command::Init(given.init()?),
+        "make" => Command::Make(given.make()?),
         "install" => Command::Install(given.install()?),
         "uninstall" => Command::Uninstall(given.uninstall()?),
         _ => Command::Run(given.run()?),
@@ -169,13 +175,32 @@ impl Given {
     fn init(&mut self) -> Result<InitOptions, Error> {
         Ok(InitOptions {
             data: self.needed("data")?.into(),
-            authorities: self.needed("authorities")?.into(),
+            authorities: Some(self.needed("authorities")?.into()),
             ueid: self.text("ueid")?,
             layout: self.text("layout")?,
             update_server_key: self.take("update-server-key").map(PathBuf::from),
             decryption_keys: self.files("decryption-key"),
             shared_keys: self.files("shared-key"),
             target: self.target()?,
+        })
+    }
+
+    fn make(&mut self) -> Result<MakeOptions, Error> {
+        Ok(MakeOptions {
+            manufacturer: self.text("di")?.ok_or_else(|| usage("--di is missing".into()))?,
+            ca: self.take("ca").map(PathBuf::from),
+            info: self.text("info")?,
+            serial: self.text("serial")?,
+            device: InitOptions {
+                data: self.needed("data")?.into(),
+                authorities: self.take("authorities").map(PathBuf::from),
+                ueid: None,
+                layout: self.text("layout")?,
+                update_server_key: self.take("update-server-key").map(PathBuf::from),
+                decryption_keys: self.files("decryption-key"),
+                shared_keys: self.files("shared-key"),
+                target: self.target()?,
+            },
         })
     }
 
@@ -245,6 +270,8 @@ mod tests {
             ("--data", "needs a value"),
             ("init --data d --authorities a --server s", "init has no option --server"),
             ("init --data d --authorities a more", "takes no \"more\""),
+            ("make --data d", "--di is missing"),
+            ("make --di http://maker.example --data d --ueid 01", "make has no option --ueid"),
             ("install --data d", "needs an envelope"),
             ("uninstall --data d", "needs a manifest digest"),
             ("--data d --server s --ca c --poll-ms soon", "not a number"),

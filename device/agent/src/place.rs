@@ -1,7 +1,7 @@
 use std::{
-    fs::{self, OpenOptions},
+    fs::{self, File, OpenOptions},
     io::Write as _,
-    os::unix::fs::OpenOptionsExt as _,
+    os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
 };
 
@@ -35,6 +35,21 @@ impl Place<'_> {
     pub(crate) fn identity(&self) -> PathBuf {
         self.0.join("identity.json")
     }
+
+    /// What belongs to onboarding.
+    pub(crate) fn fdo(&self) -> PathBuf {
+        self.0.join("fdo")
+    }
+
+    /// The credential, and what the owner gave.
+    pub(crate) fn credential(&self) -> PathBuf {
+        self.fdo().join("credential.cbor")
+    }
+
+    /// The secret of the device's HMACs.
+    pub(crate) fn hmac_secret(&self) -> PathBuf {
+        self.fdo().join("secret")
+    }
 }
 
 /// The files of a folder with an ending, in the order of their names; none where there is no folder.
@@ -66,14 +81,27 @@ pub(crate) fn read_up_to(path: &Path, limit: u64) -> Result<Vec<u8>, Error> {
     fs::read(path).map_err(file(path))
 }
 
-/// Writes a file that only its owner may read, and returns when it survives a power cut.
+/// Writes a file that only its owner may read: whoever looks sees what was there before or all of the new, and when this
+/// returns it survives a power cut.
 pub(crate) fn write_private(path: &Path, content: &[u8]) -> Result<(), Error> {
+    let part = path.with_extension("part");
     let write = || {
-        let mut file = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(path)?;
+        let mut file = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&part)?;
         file.write_all(content)?;
-        file.sync_all()
+        file.sync_all()?;
+        fs::rename(&part, path)?;
+        path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
     };
     write().map_err(file(path))
+}
+
+/// Makes a folder that only its owner may enter.
+pub(crate) fn make_private_folder(path: &Path) -> Result<(), Error> {
+    let make = || {
+        fs::create_dir_all(path)?;
+        fs::set_permissions(path, fs::Permissions::from_mode(0o700))
+    };
+    make().map_err(file(path))
 }
 
 pub(crate) fn file(path: &Path) -> impl Fn(std::io::Error) -> Error + '_ {

@@ -20,6 +20,7 @@ use zeroize::Zeroizing;
 use crate::{
     Error, FileStorage, InitOptions, InstallOptions, TargetOptions, UninstallOptions,
     file_source::FileSource,
+    onboarding::Onboarding,
     place::{Place, file, files_in, read, setup, write_private},
 };
 
@@ -72,17 +73,7 @@ struct IdentityFile {
 /// Makes a device's key and identity, and notes whom it obeys until its roots change that. A list that would lock
 /// everybody out is refused, and a device that has a key keeps it.
 pub fn init(options: &InitOptions) -> Result<Identification, Error> {
-    let data = &options.data;
-    FileStorage::open(data).map_err(file(data))?;
-    let authorities = read(&options.authorities)?;
-    let list = AuthorityList::decode(&authorities).map_err(setup(&options.authorities))?;
-    if let Some(lock_out) = list.lock_out() {
-        return Err(setup(&options.authorities)(lock_out));
-    }
-    let place = Place(data);
-    if place.key().exists() {
-        return Err(setup(&place.key())("there is a device already"));
-    }
+    let blank = Blank::new(options)?;
     let ueid = match &options.ueid {
         Some(text) => {
             parse_hex(text).ok_or_else(|| Error::Usage(format!("--ueid is not hexadecimal: {text}")))?
@@ -94,39 +85,77 @@ pub fn init(options: &InitOptions) -> Result<Identification, Error> {
         }
     };
     let ueid = Ueid::new(&ueid).ok_or_else(|| Error::Usage("--ueid is not of 7 to 33 bytes".into()))?;
-    let target = Target::of(&options.target, None)?;
-    let identity = IdentityFile {
-        ueid: ueid.to_string(),
-        vendor: target.vendor.map(|vendor| vendor.to_string()),
-        class: target.class.map(|class| class.to_string()),
-        components: options.target.components.clone(),
-        layout: options.layout.clone(),
-    };
-    parse_layout(identity.layout.as_deref())?;
-    let identity = serde_json::to_vec_pretty(&identity).map_err(setup(&place.identity()))?;
+    blank.finish(&ueid, make_key()?)
+}
 
+/// A device that is not made yet, whose options were looked at.
+pub(crate) struct Blank<'o> {
+    options: &'o InitOptions,
+    authorities: Option<Vec<u8>>,
+    identity: IdentityFile,
+}
+
+impl<'o> Blank<'o> {
+    pub(crate) fn new(options: &'o InitOptions) -> Result<Self, Error> {
+        let data = &options.data;
+        FileStorage::open(data).map_err(file(data))?;
+        let authorities = options.authorities.as_ref().map(|path| {
+            let authorities = read(path)?;
+            let list = AuthorityList::decode(&authorities).map_err(setup(path))?;
+            list.lock_out().map_or(Ok(authorities), |lock_out| Err(setup(path)(lock_out)))
+        });
+        let authorities = authorities.transpose()?;
+        let place = Place(data);
+        if place.key().exists() {
+            return Err(setup(&place.key())("there is a device already"));
+        }
+        let target = Target::of(&options.target, None)?;
+        let identity = IdentityFile {
+            ueid: String::new(),
+            vendor: target.vendor.map(|vendor| vendor.to_string()),
+            class: target.class.map(|class| class.to_string()),
+            components: options.target.components.clone(),
+            layout: options.layout.clone(),
+        };
+        parse_layout(identity.layout.as_deref())?;
+        Ok(Self { options, authorities, identity })
+    }
+
+    /// Writes down what the device is. Its key comes last, since its presence says that the device is made.
+    pub(crate) fn finish(self, ueid: &Ueid, key: SigningKey) -> Result<Identification, Error> {
+        let Self { options, authorities, identity } = self;
+        let place = Place(&options.data);
+        let identity = IdentityFile { ueid: ueid.to_string(), ..identity };
+        let identity = serde_json::to_vec_pretty(&identity).map_err(setup(&place.identity()))?;
+        let key = Key::from_secret(key).with_kid(ueid.as_bytes());
+        let secret = key.encode_secret().ok_or_else(|| setup(&place.key())("the key is not private"))?;
+        let encryption_key = make_decryption_keys(&place, options, ueid.as_bytes())?;
+        if let Some(path) = &options.update_server_key {
+            let key = read(path)?;
+            Key::decode(&key).map_err(setup(path))?;
+            write_private(&place.update_server_key(), &key)?;
+        }
+        keep_shared_keys(&place, options)?;
+        if let Some(authorities) = authorities {
+            write_private(&place.authorities(), &authorities)?;
+        }
+        write_private(&place.identity(), &identity)?;
+        write_private(&place.key(), &secret)?;
+        let encryption_key = Some(Base64Url(encryption_key));
+        Ok(Identification { ueid: ueid.to_string(), key: Base64Url(key.encode()), encryption_key })
+    }
+}
+
+/// A new key to attest with.
+pub(crate) fn make_key() -> Result<SigningKey, Error> {
     let mut failed = None;
     let key = SigningKey::generate(SignatureAlgorithm::Es256, &mut |bytes| {
         failed = failed.or(getrandom::fill(bytes).err());
     });
-    if let Some(error) = failed {
-        return Err(Error::Random(error));
+    match failed {
+        Some(error) => Err(Error::Random(error)),
+        None => key.map_err(|error| Error::Key(error.to_string())),
     }
-    let key = Key::from_secret(key.map_err(setup(&place.key()))?).with_kid(ueid.as_bytes());
-    let secret = key.encode_secret().ok_or_else(|| setup(&place.key())("the key is not private"))?;
-    let encryption_key = make_decryption_keys(&place, options, ueid.as_bytes())?;
-    if let Some(path) = &options.update_server_key {
-        let key = read(path)?;
-        Key::decode(&key).map_err(setup(path))?;
-        write_private(&place.update_server_key(), &key)?;
-    }
-    keep_shared_keys(&place, options)?;
-    write_private(&place.authorities(), &authorities)?;
-    write_private(&place.identity(), &identity)?;
-    // Last, since its presence says that the device is made.
-    write_private(&place.key(), &secret)?;
-    let encryption_key = Some(Base64Url(encryption_key));
-    Ok(Identification { ueid: ueid.to_string(), key: Base64Url(key.encode()), encryption_key })
 }
 
 /// Makes the key that payloads for this device alone are encrypted to, and takes in those it is given. The answer is
@@ -244,13 +273,18 @@ pub(crate) fn wake(data: &Path, target: &TargetOptions) -> Result<Device<FileSto
     })
 }
 
-/// The key that the update server's answers must be signed with; nothing on a device that was made without one.
+/// The key that the update server's answers must be signed with: that of the owner, or else the one that the device was made
+/// with, if any.
 pub(crate) fn update_server_key(data: &Path) -> Result<Option<PublicKey>, Error> {
     let path = Place(data).update_server_key();
-    if !path.exists() {
-        return Ok(None);
-    }
-    let key = Key::decode(&read(&path)?).map_err(setup(&path))?;
+    let onboarding = Onboarding::load(data)?;
+    let given = onboarding.as_ref().and_then(Onboarding::provision);
+    let key = match given.and_then(|provision| provision.update_server_key.clone()) {
+        Some(key) => key,
+        None if path.exists() => read(&path)?,
+        None => return Ok(None),
+    };
+    let key = Key::decode(&key).map_err(setup(&path))?;
     Ok(Some(key.public().clone()))
 }
 
@@ -289,12 +323,32 @@ fn credentials(data: &Path, options: &TargetOptions) -> Result<Credentials, Erro
         components: target.components,
         layout: parse_layout(stored.layout.as_deref())?,
     };
-    let path = place.authorities();
-    let authorities = AuthorityList::decode(&read(&path)?).map_err(setup(&path))?;
-    let path = place.key();
-    let key = Key::decode(&read(&path)?).map_err(setup(&path))?;
-    let key = key.into_secret().ok_or_else(|| setup(&path)("the key is not private"))?;
+    let authorities = authorities(data)?;
+    let key = device_key(data)?;
     Ok(Credentials { identity, authorities, key })
+}
+
+/// The device's own key.
+pub(crate) fn device_key(data: &Path) -> Result<SigningKey, Error> {
+    let path = Place(data).key();
+    let key = Key::decode(&Zeroizing::new(read(&path)?)).map_err(setup(&path))?;
+    key.into_secret().ok_or_else(|| setup(&path)("the key is not private"))
+}
+
+/// The list that the device was made with, or else that its owner gave it. A device that waits for its owner obeys nobody.
+fn authorities(data: &Path) -> Result<AuthorityList, Error> {
+    let path = Place(data).authorities();
+    if path.exists() {
+        return AuthorityList::decode(&read(&path)?).map_err(setup(&path));
+    }
+    let Some(onboarding) = Onboarding::load(data)? else { return Err(setup(&path)("there is none")) };
+    match onboarding.provision().and_then(|provision| provision.authorities.as_ref()) {
+        Some(list) => AuthorityList::decode(list).map_err(setup(&Place(data).credential())),
+        // Below every version that a list can have, so that any may follow.
+        None => AuthorityList::with_default_policy(Vec::new())
+            .map(|list| list.with_version(0))
+            .map_err(setup(&path)),
+    }
 }
 
 /// Of which vendor and class the device is, and what can be installed.

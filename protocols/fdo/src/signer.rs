@@ -44,13 +44,18 @@ impl Signer for SigningKey {
 
 impl OwnerKey for SigningKey {}
 
-/// The secrets of a device that keeps them itself.
-#[derive(Debug)]
+/// The secrets of a device that keeps them itself, which are not shown.
 pub struct SoftSecrets {
     /// Signs.
     pub key: SigningKey,
     /// The secret of its HMACs.
     pub hmac_secret: Zeroizing<Vec<u8>>,
+}
+
+impl core::fmt::Debug for SoftSecrets {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("SoftSecrets(…)")
+    }
 }
 
 impl Signer for SoftSecrets {
