@@ -38,6 +38,12 @@ pub enum ContentAlgorithm {
     /// AES-CCM-64-128-256: a key of 256 bits, messages of any length.
     #[cfg(feature = "ccm")]
     Ccm64A256,
+    /// AES-CBC with a key of 128 bits; authenticates nothing, and is decrypted only what a MAC vouches for.
+    #[cfg(feature = "cbc")]
+    A128Cbc,
+    /// AES-CBC with a key of 256 bits; authenticates nothing, and is decrypted only what a MAC vouches for.
+    #[cfg(feature = "cbc")]
+    A256Cbc,
 }
 
 impl ContentAlgorithm {
@@ -47,7 +53,8 @@ impl ContentAlgorithm {
 
     /// Every content encryption algorithm this crate implements.
     #[cfg(feature = "encryption")]
-    pub const ALL: [Self; 7 + if cfg!(feature = "ccm") { 4 } else { 0 }] = [
+    pub const ALL: [Self;
+        7 + if cfg!(feature = "ccm") { 4 } else { 0 } + if cfg!(feature = "cbc") { 2 } else { 0 }] = [
         Self::A128Gcm,
         Self::A192Gcm,
         Self::A256Gcm,
@@ -63,6 +70,10 @@ impl ContentAlgorithm {
         Self::Ccm64A128,
         #[cfg(feature = "ccm")]
         Self::Ccm64A256,
+        #[cfg(feature = "cbc")]
+        Self::A128Cbc,
+        #[cfg(feature = "cbc")]
+        Self::A256Cbc,
     ];
 
     /// Those that encrypt and decrypt piece by piece.
@@ -99,6 +110,10 @@ impl ContentAlgorithm {
             Self::Ccm64A128 => 32,
             #[cfg(feature = "ccm")]
             Self::Ccm64A256 => 33,
+            #[cfg(feature = "cbc")]
+            Self::A128Cbc => -65531,
+            #[cfg(feature = "cbc")]
+            Self::A256Cbc => -65529,
         }
     }
 
@@ -125,6 +140,10 @@ impl ContentAlgorithm {
             Self::Ccm64A128 => "AES-CCM-64-128-128",
             #[cfg(feature = "ccm")]
             Self::Ccm64A256 => "AES-CCM-64-128-256",
+            #[cfg(feature = "cbc")]
+            Self::A128Cbc => "A128CBC",
+            #[cfg(feature = "cbc")]
+            Self::A256Cbc => "A256CBC",
         }
     }
 
@@ -143,10 +162,15 @@ impl ContentAlgorithm {
             Self::Ccm16A128 | Self::Ccm64A128 => 16,
             #[cfg(feature = "ccm")]
             Self::Ccm16A256 | Self::Ccm64A256 => 32,
+            #[cfg(feature = "cbc")]
+            Self::A128Cbc => 16,
+            #[cfg(feature = "cbc")]
+            Self::A256Cbc => 32,
         }
     }
 
-    /// Length of its initialisation vectors in bytes: a nonce of 12 (13 or 7 for CCM), or the first counter block.
+    /// Length of its initialisation vectors in bytes: a nonce of 12 (13 or 7 for CCM), the first counter block, or
+    /// what comes before the first block of CBC.
     pub const fn iv_len(self) -> usize {
         match self {
             #[cfg(feature = "ccm")]
@@ -163,18 +187,25 @@ impl ContentAlgorithm {
         match self {
             #[cfg(feature = "ccm")]
             Self::Ccm16A128 | Self::Ccm16A256 | Self::Ccm64A128 | Self::Ccm64A256 => false,
+            #[cfg(feature = "cbc")]
+            Self::A128Cbc | Self::A256Cbc => false,
             _ => true,
         }
     }
 
-    /// How much longer than the plaintext the ciphertext is: an authentication tag of 16 bytes at its end, or nothing.
+    /// Length of the authentication tag at the end of the ciphertext in bytes; zero where there is none.
     pub const fn tag_len(self) -> usize {
         if self.is_authenticated() { BLOCK_LEN } else { 0 }
     }
 
     /// Whether a changed ciphertext is found out. Where not, the plaintext needs a digest that is signed.
     pub const fn is_authenticated(self) -> bool {
-        !matches!(self, Self::A128Ctr | Self::A192Ctr | Self::A256Ctr)
+        match self {
+            Self::A128Ctr | Self::A192Ctr | Self::A256Ctr => false,
+            #[cfg(feature = "cbc")]
+            Self::A128Cbc | Self::A256Cbc => false,
+            _ => true,
+        }
     }
 
     /// The longest plaintext of one IV in bytes (NIST SP 800-38D, section 5.2.1.1; RFC 8439, section 2.8; RFC 3610, section 2).
@@ -187,6 +218,8 @@ impl ContentAlgorithm {
             Self::Ccm16A128 | Self::Ccm16A256 => (1 << 16) - 1,
             #[cfg(feature = "ccm")]
             Self::Ccm64A128 | Self::Ccm64A256 => u64::MAX,
+            #[cfg(feature = "cbc")]
+            Self::A128Cbc | Self::A256Cbc => u64::MAX,
         }
     }
 }
@@ -245,9 +278,8 @@ impl ContentKey {
 
     /// Encrypts in one piece; the tag, if the algorithm has one, is at the end.
     pub fn encrypt(&self, iv: &[u8], aad: &[u8], plaintext: &[u8]) -> Result<Vec<u8>, Error> {
-        #[cfg(feature = "ccm")]
         if !self.algorithm.is_in_pieces() {
-            return crate::cipher::ccm::encrypt(self.algorithm, &self.key, iv, aad, plaintext);
+            return self.encrypt_at_once(iv, aad, plaintext);
         }
         let mut encryptor = self.encryptor(iv, aad)?;
         let mut ciphertext = vec![0; plaintext.len() + self.algorithm.tag_len()];
@@ -259,10 +291,8 @@ impl ContentKey {
 
     /// Decrypts in one piece, and gives nothing away before the tag was checked.
     pub fn decrypt(&self, iv: &[u8], aad: &[u8], ciphertext: &[u8]) -> Result<Zeroizing<Vec<u8>>, Error> {
-        #[cfg(feature = "ccm")]
         if !self.algorithm.is_in_pieces() {
-            let plaintext = crate::cipher::ccm::decrypt(self.algorithm, &self.key, iv, aad, ciphertext)?;
-            return Ok(Zeroizing::new(plaintext));
+            return self.decrypt_at_once(iv, aad, ciphertext).map(Zeroizing::new);
         }
         let mut decryptor = self.decryptor(iv, aad)?;
         let mut plaintext = Zeroizing::new(vec![0; ciphertext.len()]);
@@ -270,6 +300,36 @@ impl ContentKey {
         let Decrypted { .. } = decryptor.finish()?;
         plaintext.truncate(len);
         Ok(plaintext)
+    }
+
+    fn encrypt_at_once(&self, iv: &[u8], aad: &[u8], plaintext: &[u8]) -> Result<Vec<u8>, Error> {
+        let _ = (iv, aad, plaintext);
+        match self.algorithm {
+            #[cfg(feature = "cbc")]
+            ContentAlgorithm::A128Cbc | ContentAlgorithm::A256Cbc => {
+                check_unauthenticated(aad)?;
+                crate::cipher::cbc::encrypt(self.algorithm, &self.key, iv, plaintext)
+            }
+            #[cfg(feature = "ccm")]
+            _ => crate::cipher::ccm::encrypt(self.algorithm, &self.key, iv, aad, plaintext),
+            #[cfg(not(feature = "ccm"))]
+            _ => Err(Error::WrongKeyType),
+        }
+    }
+
+    fn decrypt_at_once(&self, iv: &[u8], aad: &[u8], ciphertext: &[u8]) -> Result<Vec<u8>, Error> {
+        let _ = (iv, aad, ciphertext);
+        match self.algorithm {
+            #[cfg(feature = "cbc")]
+            ContentAlgorithm::A128Cbc | ContentAlgorithm::A256Cbc => {
+                check_unauthenticated(aad)?;
+                crate::cipher::cbc::decrypt(self.algorithm, &self.key, iv, ciphertext)
+            }
+            #[cfg(feature = "ccm")]
+            _ => crate::cipher::ccm::decrypt(self.algorithm, &self.key, iv, aad, ciphertext),
+            #[cfg(not(feature = "ccm"))]
+            _ => Err(Error::WrongKeyType),
+        }
     }
 
     fn begin(&self, iv: &[u8], aad: &[u8]) -> Result<Cipher, Error> {
@@ -284,13 +344,11 @@ impl ContentKey {
                 (keystream, Some(authenticator))
             }
             ContentAlgorithm::A128Ctr | ContentAlgorithm::A192Ctr | ContentAlgorithm::A256Ctr => {
-                if !aad.is_empty() {
-                    return Err(Error::NotAuthenticated);
-                }
+                check_unauthenticated(aad)?;
                 let iv = iv.try_into().map_err(|_| Error::MalformedIv)?;
                 (Keystream::Aes(AesCounter::new(&self.key, iv)?), None)
             }
-            #[cfg(feature = "ccm")]
+            #[cfg(any(feature = "ccm", feature = "cbc"))]
             _ => return Err(Error::NotInPieces),
         };
         Ok(Cipher { keystream, authenticator, left: self.algorithm.max_len(), len: 0 })
@@ -301,6 +359,11 @@ impl fmt::Debug for ContentKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Key({})", self.algorithm)
     }
+}
+
+/// Additional data is refused where nothing is authenticated.
+fn check_unauthenticated(aad: &[u8]) -> Result<(), Error> {
+    if aad.is_empty() { Ok(()) } else { Err(Error::NotAuthenticated) }
 }
 
 /// The state of one encryption or decryption.

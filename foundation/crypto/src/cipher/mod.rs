@@ -1,8 +1,10 @@
 //! Keystreams and authenticators, fed piece by piece: what [`crate::Encryptor`] and [`crate::Decryptor`] are made of; and
-//! AES-CCM, which takes all at once.
+//! AES-CCM and AES-CBC, which take all at once.
 
 #[cfg(not(feature = "encryption"))]
 mod absent;
+#[cfg(feature = "cbc")]
+pub(crate) mod cbc;
 #[cfg(feature = "ccm")]
 pub(crate) mod ccm;
 #[cfg(feature = "encryption")]
