@@ -107,11 +107,12 @@ impl<'k> EncryptBuilder<'k> {
     }
 }
 
-/// Makes COSE_Encrypt0 messages (RFC 9052, section 5.2), tagged, each with a fresh initialisation vector.
+/// Makes COSE_Encrypt0 messages (RFC 9052, section 5.2), tagged unless told otherwise, each with a fresh initialisation vector.
 #[derive(Clone, Debug, Default)]
 pub struct Encrypt0Builder {
     kid: Option<Vec<u8>>,
     external_aad: Vec<u8>,
+    untagged: bool,
 }
 
 impl Encrypt0Builder {
@@ -134,6 +135,13 @@ impl Encrypt0Builder {
         self
     }
 
+    /// Leaves the tag out, where the context says what the message is.
+    #[must_use]
+    pub fn untagged(mut self) -> Self {
+        self.untagged = true;
+        self
+    }
+
     /// A message that carries its ciphertext. `fill` overwrites a slice with random bytes.
     pub fn encrypt(
         &self,
@@ -148,7 +156,10 @@ impl Encrypt0Builder {
         let aad = authenticated(algorithm, ENCRYPT0, &protected, &self.external_aad);
         let ciphertext = key.encrypt(&iv, &aad, plaintext)?;
         Ok(Writer::encode(|w| {
-            w.tag(labels::TAG_ENCRYPT0).array(3).bytes(&protected);
+            if !self.untagged {
+                w.tag(labels::TAG_ENCRYPT0);
+            }
+            w.array(3).bytes(&protected);
             write_unprotected(w, algorithm, self.kid.as_deref(), &iv);
             w.bytes(&ciphertext);
         }))

@@ -190,9 +190,25 @@ impl Sign1Builder {
         hash: HashAlgorithm,
         payload: &[u8],
     ) -> Result<Vec<u8>, Error> {
+        let signature = key.sign(RsaPadding::Pkcs1v15, hash, &self.to_be_signed_rsa(hash, payload)?)?;
+        self.assemble_rsa(hash, Some(payload), &signature)
+    }
+
+    /// The bytes to sign by RSASSA-PKCS1-v1_5 with a hash function.
+    pub fn to_be_signed_rsa(&self, hash: HashAlgorithm, payload: &[u8]) -> Result<Vec<u8>, Error> {
         let protected = self.rsa_protected_bytes(hash)?;
-        let signed = to_be_authenticated(SIGNATURE1, &protected, None, &self.external_aad, payload);
-        Ok(self.write(&protected, Some(payload), &key.sign(RsaPadding::Pkcs1v15, hash, &signed)?))
+        Ok(to_be_authenticated(SIGNATURE1, &protected, None, &self.external_aad, payload))
+    }
+
+    /// The message with a signature made elsewhere over [`Sign1Builder::to_be_signed_rsa`]; without a payload it is carried
+    /// apart.
+    pub fn assemble_rsa(
+        &self,
+        hash: HashAlgorithm,
+        payload: Option<&[u8]>,
+        signature: &[u8],
+    ) -> Result<Vec<u8>, Error> {
+        Ok(self.write(&self.rsa_protected_bytes(hash)?, payload, signature))
     }
 
     /// The bytes to sign with a key of this algorithm.
@@ -227,6 +243,7 @@ impl Sign1Builder {
         let id = if self.fully_specified { algorithm.fully_specified_cose_id() } else { algorithm.cose_id() };
         self.headers.protected_bytes(Some(id))
     }
+
     fn rsa_protected_bytes(&self, hash: HashAlgorithm) -> Result<Vec<u8>, Error> {
         let id = rsa_id(hash).ok_or(crypto::Error::UnsupportedAlgorithm)?;
         Ok(self.headers.protected_bytes(Some(id)))

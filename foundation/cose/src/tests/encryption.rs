@@ -407,6 +407,8 @@ fn a_single_key_message_opens_with_its_key_alone() {
         }
         assert!(Encrypt::decode(&message).is_err() && Sign1::decode(&message).is_err());
         assert!(Encrypt0::decode_untagged(&message[1..]).is_ok());
+        let untagged = builder.untagged().encrypt(&key, PLAINTEXT, &mut counting()).expect("encrypts");
+        assert_eq!(untagged, message[1..]);
     }
 }
 
