@@ -29,6 +29,7 @@ test: build
 	$(CARGO) test --workspace --locked
 	$(CARGO) test --package sextant-crypto --no-default-features --features soft --test left_out --locked
 	$(CARGO) test --package sextant-crypto --features rsa,modp --test rsa --test modp --locked
+	$(CARGO) test --package sextant-fdo --no-default-features --test left_out --locked
 
 # Other people's tools against the programs here. What cannot be built or installed is said aloud.
 interop: build

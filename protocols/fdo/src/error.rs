@@ -75,8 +75,6 @@ pub enum Feature {
     Hash(i64),
     /// A device without certificates (EPID).
     NoCertificates,
-    /// Signing with an RSA key.
-    RsaSigning,
 }
 
 /// What the caller asked for in vain.
@@ -89,6 +87,8 @@ pub enum Misuse {
     KeyAlgorithm,
     /// The signature is not by the present owner.
     NotOwner,
+    /// The owner's key signs nothing.
+    KeyUnusable,
     /// The voucher has as many entries as one may have.
     TooManyEntries,
     /// The parts do not make a voucher that a decoder takes.
@@ -164,7 +164,6 @@ impl fmt::Display for Feature {
             Self::KeyEncoding(number) => write!(f, "key encoding {number}"),
             Self::Hash(number) => write!(f, "hash type {number}"),
             Self::NoCertificates => f.write_str("a device without certificates"),
-            Self::RsaSigning => f.write_str("signing with an RSA key"),
         }
     }
 }
@@ -175,6 +174,7 @@ impl fmt::Display for Misuse {
             Self::KeyType => f.write_str("next owner's key is of another type than the manufacturer's"),
             Self::KeyAlgorithm => f.write_str("vouchers have no type for keys of this algorithm"),
             Self::NotOwner => f.write_str("signature is not by the voucher's present owner"),
+            Self::KeyUnusable => f.write_str("owner's key signs nothing"),
             Self::TooManyEntries => write!(f, "voucher has {} entries already", crate::MAX_ENTRIES),
             Self::Unfit(_) => f.write_str("parts do not make a voucher"),
         }

@@ -2,9 +2,19 @@
 
 use alloc::vec::Vec;
 
-use crypto::{AgreementCurve, AgreementKey, AgreementPublicKey, SignatureAlgorithm, Zeroizing};
+#[cfg(feature = "rsa-owners")]
+use crypto::ModpGroup;
+use crypto::{AgreementCurve, SignatureAlgorithm, Zeroizing};
 
-use crate::{Failure, Fault, Key, KeyType, OwnerKey, Refusal};
+use crate::{Failure, Fault, Key, KeyType, OwnerKey};
+
+mod ecdh;
+#[cfg(feature = "rsa-owners")]
+mod rsa;
+
+use ecdh::EcdhHalf;
+#[cfg(feature = "rsa-owners")]
+use rsa::{DhHalf, EncryptedHalf};
 
 /// A key exchange.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,10 +23,19 @@ pub enum ExchangeSuite {
     Ecdh256,
     /// ECDH on P-384, for owners with keys on it.
     Ecdh384,
+    /// Diffie-Hellman modulo a prime of 2048 bits, for owners with RSA keys of as many.
+    #[cfg(feature = "rsa-owners")]
+    DhKexId14,
+    /// Diffie-Hellman modulo a prime of 3072 bits, for owners with RSA keys of as many.
+    #[cfg(feature = "rsa-owners")]
+    DhKexId15,
+    /// The device encrypts its part to the owner's RSA key of 2048 bits: whoever gets hold of that key later reads what was said.
+    #[cfg(feature = "rsa-owners")]
+    AsymKex2048,
+    /// The same with an RSA key of 3072 bits.
+    #[cfg(feature = "rsa-owners")]
+    AsymKex3072,
 }
-
-/// Bytes in front of each number in a part of ECDH.
-const LEN_PREFIX: usize = 2;
 
 /// What both sides share. Keys are derived from it.
 pub(crate) struct Shared {
@@ -26,14 +45,38 @@ pub(crate) struct Shared {
 }
 
 /// The owner's side between its two steps.
-pub(crate) struct OwnerHalf {
-    suite: ExchangeSuite,
-    key: AgreementKey,
-    random: Zeroizing<Vec<u8>>,
+pub(crate) enum OwnerHalf {
+    Ecdh(EcdhHalf),
+    #[cfg(feature = "rsa-owners")]
+    Dh(DhHalf),
+    #[cfg(feature = "rsa-owners")]
+    Encrypted(EncryptedHalf),
+}
+
+/// How an exchange works, and over what.
+enum Method {
+    Ecdh(AgreementCurve),
+    #[cfg(feature = "rsa-owners")]
+    Dh(ModpGroup),
+    /// With the length of the randomness of either side in bytes.
+    #[cfg(feature = "rsa-owners")]
+    Encrypted(usize),
 }
 
 impl ExchangeSuite {
-    /// All of them, the strongest last.
+    /// All of them that this build has.
+    #[cfg(feature = "rsa-owners")]
+    pub const ALL: [Self; 6] = [
+        Self::Ecdh256,
+        Self::Ecdh384,
+        Self::DhKexId14,
+        Self::DhKexId15,
+        Self::AsymKex2048,
+        Self::AsymKex3072,
+    ];
+
+    /// All of them that this build has.
+    #[cfg(not(feature = "rsa-owners"))]
     pub const ALL: [Self; 2] = [Self::Ecdh256, Self::Ecdh384];
 
     /// Its name on the wire.
@@ -41,20 +84,40 @@ impl ExchangeSuite {
         match self {
             Self::Ecdh256 => "ECDH256",
             Self::Ecdh384 => "ECDH384",
+            #[cfg(feature = "rsa-owners")]
+            Self::DhKexId14 => "DHKEXid14",
+            #[cfg(feature = "rsa-owners")]
+            Self::DhKexId15 => "DHKEXid15",
+            #[cfg(feature = "rsa-owners")]
+            Self::AsymKex2048 => "ASYMKEX2048",
+            #[cfg(feature = "rsa-owners")]
+            Self::AsymKex3072 => "ASYMKEX3072",
         }
     }
 
-    /// The suite of this name.
+    /// The suite of this name. One that the build leaves out is as unknown as one that nobody has.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|suite| suite.name() == name)
     }
 
-    /// The suite for owners with keys of a type.
+    /// The best suite for owners with keys of a type; nothing where this build has none.
     pub const fn for_key_type(key_type: KeyType) -> Option<Self> {
+        Self::all_for(key_type).first().copied()
+    }
+
+    /// The suites for owners with keys of a type, the best first: with RSA, those come last that a key stolen later undoes.
+    ///
+    /// RSAPKCS does not say how long the key is. Most have 3072 bits; a device that is refused tries the next.
+    pub const fn all_for(key_type: KeyType) -> &'static [Self] {
         match key_type {
-            KeyType::Secp256r1 => Some(Self::Ecdh256),
-            KeyType::Secp384r1 => Some(Self::Ecdh384),
-            KeyType::Rsa2048Restr | KeyType::RsaPkcs => None,
+            KeyType::Secp256r1 => &[Self::Ecdh256],
+            KeyType::Secp384r1 => &[Self::Ecdh384],
+            #[cfg(feature = "rsa-owners")]
+            KeyType::Rsa2048Restr => &[Self::DhKexId14, Self::AsymKex2048],
+            #[cfg(feature = "rsa-owners")]
+            KeyType::RsaPkcs => &[Self::DhKexId15, Self::DhKexId14, Self::AsymKex3072, Self::AsymKex2048],
+            #[cfg(not(feature = "rsa-owners"))]
+            KeyType::Rsa2048Restr | KeyType::RsaPkcs => &[],
         }
     }
 
@@ -63,22 +126,26 @@ impl ExchangeSuite {
         match (self, owner) {
             (Self::Ecdh256, Key::Ec(key)) => key.algorithm() == SignatureAlgorithm::Es256,
             (Self::Ecdh384, Key::Ec(key)) => key.algorithm() == SignatureAlgorithm::Es384,
+            #[cfg(feature = "rsa-owners")]
+            (Self::DhKexId14 | Self::AsymKex2048, Key::Rsa(key)) => 8 * key.modulus().len() == 2048,
+            #[cfg(feature = "rsa-owners")]
+            (Self::DhKexId15 | Self::AsymKex3072, Key::Rsa(key)) => 8 * key.modulus().len() == 3072,
             _ => false,
         }
     }
 
-    const fn curve(self) -> AgreementCurve {
+    const fn method(self) -> Method {
         match self {
-            Self::Ecdh256 => AgreementCurve::P256,
-            Self::Ecdh384 => AgreementCurve::P384,
-        }
-    }
-
-    /// Length in bytes of the randomness beside a point.
-    const fn random_len(self) -> usize {
-        match self {
-            Self::Ecdh256 => 16,
-            Self::Ecdh384 => 48,
+            Self::Ecdh256 => Method::Ecdh(AgreementCurve::P256),
+            Self::Ecdh384 => Method::Ecdh(AgreementCurve::P384),
+            #[cfg(feature = "rsa-owners")]
+            Self::DhKexId14 => Method::Dh(ModpGroup::Modp2048),
+            #[cfg(feature = "rsa-owners")]
+            Self::DhKexId15 => Method::Dh(ModpGroup::Modp3072),
+            #[cfg(feature = "rsa-owners")]
+            Self::AsymKex2048 => Method::Encrypted(32),
+            #[cfg(feature = "rsa-owners")]
+            Self::AsymKex3072 => Method::Encrypted(96),
         }
     }
 }
@@ -86,33 +153,57 @@ impl ExchangeSuite {
 impl OwnerHalf {
     /// Begins an exchange; `fill` overwrites a slice with random bytes.
     pub(crate) fn generate(suite: ExchangeSuite, fill: &mut dyn FnMut(&mut [u8])) -> Result<Self, Failure> {
-        let (key, random) = generate(suite, fill)?;
-        Ok(Self { suite, key, random })
+        Ok(match suite.method() {
+            Method::Ecdh(curve) => Self::Ecdh(EcdhHalf::generate(curve, fill)?),
+            #[cfg(feature = "rsa-owners")]
+            Method::Dh(group) => Self::Dh(DhHalf::generate(group, fill)?),
+            #[cfg(feature = "rsa-owners")]
+            Method::Encrypted(len) => Self::Encrypted(EncryptedHalf::generate(len, fill)),
+        })
     }
 
     /// What the owner sends.
     pub(crate) fn part(&self) -> Vec<u8> {
-        ecdh_part(&self.key, &self.random)
+        match self {
+            Self::Ecdh(half) => half.part(),
+            #[cfg(feature = "rsa-owners")]
+            Self::Dh(half) => half.part(),
+            #[cfg(feature = "rsa-owners")]
+            Self::Encrypted(half) => half.part(),
+        }
     }
 
-    /// The secret, from what the device sent.
-    pub(crate) fn finish(self, part: &[u8], _owner: &dyn OwnerKey) -> Result<Shared, Failure> {
-        let (peer, device_random) = read_ecdh_part(self.suite, part)?;
-        shared(&self.key, &peer, &device_random, &self.random)
+    /// The secret, from what the device sent. Whatever is wrong with it is one refusal.
+    pub(crate) fn finish(self, part: &[u8], owner: &dyn OwnerKey) -> Result<Shared, Failure> {
+        let _ = owner;
+        match self {
+            Self::Ecdh(half) => half.agree_as_owner(part),
+            #[cfg(feature = "rsa-owners")]
+            Self::Dh(half) => half.agree(part),
+            #[cfg(feature = "rsa-owners")]
+            Self::Encrypted(half) => half.open(part, owner),
+        }
     }
 
     /// Everything of it, to be kept secret.
     pub(crate) fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
-        Zeroizing::new([self.key.secret_bytes().as_slice(), &self.random].concat())
+        match self {
+            Self::Ecdh(half) => half.to_bytes(),
+            #[cfg(feature = "rsa-owners")]
+            Self::Dh(half) => half.to_bytes(),
+            #[cfg(feature = "rsa-owners")]
+            Self::Encrypted(half) => Zeroizing::new(half.part()),
+        }
     }
 
     pub(crate) fn from_bytes(suite: ExchangeSuite, bytes: &[u8]) -> Result<Self, Fault> {
-        let (key, random) = bytes.split_at_checked(suite.curve().width()).ok_or(Fault::Session)?;
-        let key = AgreementKey::from_bytes(suite.curve(), key).map_err(|_| Fault::Session)?;
-        if random.len() != suite.random_len() {
-            return Err(Fault::Session);
-        }
-        Ok(Self { suite, key, random: Zeroizing::new(random.to_vec()) })
+        Ok(match suite.method() {
+            Method::Ecdh(curve) => Self::Ecdh(EcdhHalf::from_bytes(curve, bytes)?),
+            #[cfg(feature = "rsa-owners")]
+            Method::Dh(group) => Self::Dh(DhHalf::from_bytes(group, bytes)?),
+            #[cfg(feature = "rsa-owners")]
+            Method::Encrypted(len) => Self::Encrypted(EncryptedHalf::from_bytes(len, bytes)?),
+        })
     }
 }
 
@@ -120,68 +211,24 @@ impl OwnerHalf {
 pub(crate) fn answer(
     suite: ExchangeSuite,
     part: &[u8],
-    _owner: &Key,
+    owner: &Key,
     fill: &mut dyn FnMut(&mut [u8]),
 ) -> Result<(Vec<u8>, Shared), Failure> {
-    let (peer, owner_random) = read_ecdh_part(suite, part)?;
-    let (key, random) = generate(suite, fill)?;
-    let shared = shared(&key, &peer, &random, &owner_random)?;
-    Ok((ecdh_part(&key, &random), shared))
-}
-
-fn generate(
-    suite: ExchangeSuite,
-    fill: &mut dyn FnMut(&mut [u8]),
-) -> Result<(AgreementKey, Zeroizing<Vec<u8>>), Failure> {
-    let key = AgreementKey::generate(suite.curve(), fill).map_err(|_| Fault::Randomness)?;
-    let mut random = Zeroizing::new(alloc::vec![0; suite.random_len()]);
-    fill(&mut random);
-    Ok((key, random))
-}
-
-/// The secret is the x-coordinate in full width, the device's randomness and the owner's, whoever computes it.
-fn shared(
-    own: &AgreementKey,
-    peer: &AgreementPublicKey,
-    device_random: &[u8],
-    owner_random: &[u8],
-) -> Result<Shared, Failure> {
-    let point = own.agree(peer).map_err(|_| Refusal::Exchange)?;
-    let secret = Zeroizing::new([point.as_bytes(), device_random, owner_random].concat());
-    Ok(Shared { secret, context: Vec::new() })
-}
-
-/// Coordinates and randomness, each behind its length.
-fn ecdh_part(key: &AgreementKey, random: &[u8]) -> Vec<u8> {
-    let (x, y) = key.public_key().coordinates();
-    let mut part = Vec::with_capacity(3 * LEN_PREFIX + x.len() + y.len() + random.len());
-    for number in [x, y, random] {
-        // All of them are of 48 bytes at most.
-        part.extend_from_slice(&(number.len() as u16).to_be_bytes());
-        part.extend_from_slice(number);
+    let _ = owner;
+    match suite.method() {
+        Method::Ecdh(curve) => {
+            let half = EcdhHalf::generate(curve, fill)?;
+            Ok((half.part(), half.agree_as_device(part)?))
+        }
+        #[cfg(feature = "rsa-owners")]
+        Method::Dh(group) => {
+            let half = DhHalf::generate(group, fill)?;
+            Ok((half.part(), half.agree(part)?))
+        }
+        #[cfg(feature = "rsa-owners")]
+        Method::Encrypted(len) => rsa::encrypt(len, part, owner, fill),
     }
-    part
 }
 
-/// Reads a part. Coordinates may lack zeros in front, which some leave out.
-fn read_ecdh_part(
-    suite: ExchangeSuite,
-    part: &[u8],
-) -> Result<(AgreementPublicKey, Zeroizing<Vec<u8>>), Failure> {
-    let mut rest = part;
-    let mut next = || {
-        let (len, after) = rest.split_first_chunk::<LEN_PREFIX>()?;
-        let (number, after) = after.split_at_checked(u16::from_be_bytes(*len).into())?;
-        rest = after;
-        Some(number)
-    };
-    let numbers = (next(), next(), next());
-    let (Some(x), Some(y), Some(random)) = numbers else { return Err(Refusal::Exchange.into()) };
-    if !rest.is_empty() || random.len() != suite.random_len() {
-        return Err(Refusal::Exchange.into());
-    }
-    let width = suite.curve().width();
-    let (x, y) = (crate::public_key::padded(x, width), crate::public_key::padded(y, width));
-    let peer = AgreementPublicKey::from_ec2(suite.curve(), &x, &y).map_err(|_| Refusal::Exchange)?;
-    Ok((peer, Zeroizing::new(random.to_vec())))
-}
+#[cfg(all(test, feature = "rsa-owners"))]
+mod tests;

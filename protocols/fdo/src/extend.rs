@@ -1,11 +1,11 @@
 use alloc::vec::Vec;
 
 use cose::{Sign1, Sign1Builder};
-use crypto::{SignatureAlgorithm, SigningKey};
 
 use crate::{
-    Entry, Error, Feature, Key, MAX_ENTRIES, Misuse, PublicKey, Voucher,
+    Entry, Error, Feature, Key, MAX_ENTRIES, Misuse, PublicKey, Signer, Voucher,
     entry::{about, hash_of},
+    signer::{self, assemble, to_be_signed},
 };
 
 /// The next entry of a voucher in the making. Sign [`Extension::to_be_signed`] with the owner's key, wherever it is, and
@@ -13,20 +13,22 @@ use crate::{
 #[derive(Debug)]
 pub struct Extension<'v> {
     voucher: &'v Voucher<'v>,
-    owner: &'v crypto::PublicKey,
+    owner: &'v PublicKey,
     payload: Vec<u8>,
 }
 
 impl<'v> Voucher<'v> {
-    /// Begins the entry that gives the device to the holder of a key, of the type that all keys in the voucher have.
-    /// Everything before it is checked, but for who vouches for it: that is whoever signs.
-    ///
-    /// An owner with an RSA key cannot sign here.
-    pub fn extend(&'v self, next: &crypto::PublicKey) -> Result<Extension<'v>, Error> {
+    /// Begins the entry that gives the device to the holder of a key, of the type that all keys in the voucher have, and
+    /// written like the manufacturer's. Everything before it is checked, but for who vouches for it: that is whoever signs.
+    pub fn extend(&'v self, next: impl Into<Key>) -> Result<Extension<'v>, Error> {
+        let manufacturer = &self.header().manufacturer;
+        self.extend_to(PublicKey::of_type(manufacturer.key_type(), next.into(), manufacturer.encoding())?)
+    }
+
+    /// The same for a key with certificates ([`PublicKey::of_chain`]), or as its holder wrote it.
+    pub fn extend_to(&'v self, next: PublicKey) -> Result<Extension<'v>, Error> {
         self.check_chain()?;
         let header = self.header();
-        let next = PublicKey::new(next, header.manufacturer.encoding())?;
-        let Key::Ec(owner) = self.owner().key() else { return Err(Feature::RsaSigning.into()) };
         if !next.is_like(&header.manufacturer) {
             return Err(Misuse::KeyType.into());
         }
@@ -39,39 +41,38 @@ impl<'v> Voucher<'v> {
         let previous = hash_of(algorithm, &self.before(count));
         let info = hash_of(algorithm, &about(&header.guid, &header.device_info));
         let payload = Entry::payload(&previous, &info, &next);
-        Ok(Extension { voucher: self, owner, payload })
+        Ok(Extension { voucher: self, owner: self.owner(), payload })
     }
 }
 
 impl Extension<'_> {
     /// The key that must sign.
-    pub fn owner(&self) -> &crypto::PublicKey {
-        self.owner
+    pub fn owner(&self) -> &Key {
+        self.owner.key()
     }
 
-    /// Its algorithm.
-    pub fn algorithm(&self) -> SignatureAlgorithm {
-        self.owner.algorithm()
-    }
-
-    /// What the owner signs.
+    /// What the owner signs: with ECDSA by the hash function of the curve; with RSA by PKCS #1 v1.5, with SHA-256 where the
+    /// key has 2048 bits and SHA-384 where it has more.
     pub fn to_be_signed(&self) -> Vec<u8> {
-        Sign1Builder::new().to_be_signed(self.algorithm(), &self.payload)
+        to_be_signed(&Sign1Builder::new(), self.owner(), &self.payload)
     }
 
     /// The voucher with the entry, once it is signed by the owner.
     pub fn assemble(&self, signature: &[u8]) -> Result<Vec<u8>, Error> {
-        let entry = Sign1Builder::new().assemble(self.algorithm(), Some(&self.payload), signature);
-        let signed = Sign1::decode(&entry).and_then(|entry| entry.verify(self.owner, None, &[]));
-        signed.map_err(|_| Misuse::NotOwner)?;
+        let entry = assemble(&Sign1Builder::new(), self.owner(), &self.payload, signature);
+        let signed = Sign1::decode(&entry).and_then(|entry| signer::verify(&entry, self.owner()));
+        signed.map_err(|error| match error {
+            cose::Error::Unsupported(_) => Feature::KeyType(self.owner.key_type().number()).into(),
+            _ => Error::from(Misuse::NotOwner),
+        })?;
         Ok(self.voucher.with_entry(&entry))
     }
 
     /// The voucher with the entry, signed by the owner's key.
-    pub fn sign(&self, key: &SigningKey) -> Result<Vec<u8>, Error> {
-        if key.public_key() != self.owner {
+    pub fn sign(&self, key: &dyn Signer) -> Result<Vec<u8>, Error> {
+        if key.key() != *self.owner() {
             return Err(Misuse::NotOwner.into());
         }
-        self.assemble(&key.sign(&self.to_be_signed()))
+        self.assemble(&key.sign(&self.to_be_signed()).map_err(|_| Misuse::KeyUnusable)?)
     }
 }

@@ -19,6 +19,15 @@ pub const X5CHAIN: u64 = 2;
 /// pkEnc: COSE_Key.
 pub const COSEKEY: u64 = 3;
 
+/// Cipher suite: AES-CBC with 128 bits and HMAC-SHA256 (section 4.4).
+pub const COSEAES128CBC: i64 = -17_760_703;
+/// Cipher suite: AES-CTR with 128 bits and HMAC-SHA256.
+pub const COSEAES128CTR: i64 = -17_760_704;
+/// Cipher suite: AES-CBC with 256 bits and HMAC-SHA384.
+pub const COSEAES256CBC: i64 = -17_760_705;
+/// Cipher suite: AES-CTR with 256 bits and HMAC-SHA384.
+pub const COSEAES256CTR: i64 = -17_760_706;
+
 /// Variables of rendezvous instructions (section 3.7.2).
 pub mod rendezvous {
     /// RVDevOnly: for the device alone.

@@ -46,9 +46,9 @@ pub enum KeyEncoding {
 #[allow(clippy::large_enum_variant, reason = "few at a time, and none of them in a list")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Key {
-    /// One that also signs here.
+    /// One of anybody.
     Ec(crypto::PublicKey),
-    /// One that only verifies here.
+    /// One of an owner or a manufacturer; devices have none.
     Rsa(RsaPublicKey),
 }
 
@@ -67,9 +67,27 @@ impl Key {
     }
 }
 
+impl From<&Key> for Key {
+    fn from(key: &Key) -> Self {
+        key.clone()
+    }
+}
+
+impl From<&crypto::PublicKey> for Key {
+    fn from(key: &crypto::PublicKey) -> Self {
+        Self::Ec(key.clone())
+    }
+}
+
 impl From<crypto::PublicKey> for Key {
     fn from(key: crypto::PublicKey) -> Self {
         Self::Ec(key)
+    }
+}
+
+impl From<&RsaPublicKey> for Key {
+    fn from(key: &RsaPublicKey) -> Self {
+        Self::Rsa(key.clone())
     }
 }
 
@@ -80,32 +98,50 @@ impl From<RsaPublicKey> for Key {
 }
 
 impl PublicKey {
-    /// The key of somebody who makes or owns devices, written as SubjectPublicKeyInfo or as COSE_Key: of a key there is no
-    /// chain of certificates to be made, so that the first stands for it.
-    pub fn new(key: &crypto::PublicKey, encoding: KeyEncoding) -> Result<Self, Error> {
-        let key_type =
-            KeyType::ALL.into_iter().find(|key_type| key_type.algorithm() == Some(key.algorithm()));
-        let key_type = key_type.ok_or(Misuse::KeyAlgorithm)?;
-        let encoding = match encoding {
-            KeyEncoding::CoseKey => KeyEncoding::CoseKey,
-            KeyEncoding::X509 | KeyEncoding::X5Chain => KeyEncoding::X509,
-        };
-        let encoded = Writer::encode(|w| {
-            w.array(3).uint(key_type.number()).uint(encoding.number());
-            match encoding {
-                KeyEncoding::CoseKey => write_cose_key(w, key),
-                _ => _ = w.bytes(&key.to_spki_der()),
-            }
-        });
-        Ok(Self { encoded, key_type, encoding, key: Key::Ec(key.clone()) })
+    /// The key of somebody who makes or owns devices, written as SubjectPublicKeyInfo or as COSE_Key. The first stands for what
+    /// cannot be: of a key there is no chain of certificates to be made ([`PublicKey::of_chain`] has one), and no peer reads
+    /// RSA keys as COSE_Key.
+    ///
+    /// An RSA key is RSA2048RESTR where it may be, and else RSAPKCS.
+    pub fn new(key: impl Into<Key>, encoding: KeyEncoding) -> Result<Self, Error> {
+        let key = key.into();
+        Self::of_type(KeyType::of(&key).ok_or(Misuse::KeyAlgorithm)?, key, encoding)
     }
 
-    /// The same of a key of any type.
-    pub(crate) fn of(key: &Key, encoding: KeyEncoding) -> Result<Self, Error> {
-        match key {
-            Key::Ec(key) => Self::new(key, encoding),
-            Key::Rsa(_) => Err(Feature::RsaSigning.into()),
+    /// The key of somebody who has certificates in DER, the key's own first. They say nothing here: whoever takes the key relies
+    /// on who hands it over.
+    pub fn of_chain(certificates: &[&[u8]]) -> Result<Self, Error> {
+        let leaf = certificates.first().ok_or(Misuse::KeyAlgorithm)?;
+        let spki = Certificate::decode(leaf)?;
+        let spki = spki.public_key_der();
+        let key = match RsaPublicKey::from_spki_der(spki) {
+            Ok(key) => Key::Rsa(key),
+            Err(_) => Key::Ec(crypto::PublicKey::from_spki_der(spki).map_err(|_| Misuse::KeyAlgorithm)?),
+        };
+        let key_type = KeyType::of(&key).ok_or(Misuse::KeyAlgorithm)?;
+        let encoded = encode(key_type, KeyEncoding::X5Chain, |w| {
+            w.array(certificates.len());
+            certificates.iter().for_each(|der| _ = w.bytes(der));
+        });
+        let mut reader = Reader::with_order(&encoded, Order::Unique);
+        Self::read(&mut reader)
+    }
+
+    /// The key as one of a type, which others of the same voucher have.
+    pub(crate) fn of_type(key_type: KeyType, key: Key, encoding: KeyEncoding) -> Result<Self, Error> {
+        if !key_type.is_of(&key) {
+            return Err(KeyType::of(&key).map_or(Misuse::KeyAlgorithm, |_| Misuse::KeyType).into());
         }
+        let encoding = match (encoding, &key) {
+            (KeyEncoding::CoseKey, Key::Ec(_)) => KeyEncoding::CoseKey,
+            _ => KeyEncoding::X509,
+        };
+        let encoded = encode(key_type, encoding, |w| match &key {
+            Key::Ec(key) if encoding == KeyEncoding::CoseKey => write_cose_key(w, key),
+            Key::Ec(key) => _ = w.bytes(&key.to_spki_der()),
+            Key::Rsa(key) => _ = w.bytes(&key.to_spki_der()),
+        });
+        Ok(Self { encoded, key_type, encoding, key })
     }
 
     /// Reads a key; offsets count as those of the reader.
@@ -167,6 +203,11 @@ impl Eq for PublicKey {}
 
 impl KeyType {
     const ALL: [Self; 4] = [Self::Rsa2048Restr, Self::RsaPkcs, Self::Secp256r1, Self::Secp384r1];
+
+    /// The first type that a key is of.
+    fn of(key: &Key) -> Option<Self> {
+        Self::ALL.into_iter().find(|key_type| key_type.is_of(key))
+    }
 
     pub(crate) const fn number(self) -> u64 {
         match self {
@@ -312,6 +353,13 @@ fn write_cose_key(writer: &mut Writer, key: &crypto::PublicKey) {
     writer.map(4).int(cose_labels::KEY_KTY).int(cose_labels::KTY_EC2);
     writer.int(cose_labels::KEY_CRV).int(curve).int(cose_labels::KEY_X).bytes(x);
     writer.int(cose_labels::KEY_Y).bytes(y);
+}
+
+fn encode(key_type: KeyType, encoding: KeyEncoding, body: impl FnOnce(&mut Writer)) -> Vec<u8> {
+    Writer::encode(|w| {
+        w.array(3).uint(key_type.number()).uint(encoding.number());
+        body(w);
+    })
 }
 
 /// A number in full width. One that is too long stays so, and is no coordinate.

@@ -1,7 +1,7 @@
 use alloc::vec::Vec;
 
 use cose::{Sign1, Sign1Builder};
-use crypto::{HashAlgorithm, SignatureAlgorithm, SigningKey, Zeroizing};
+use crypto::{HashAlgorithm, RsaPadding, RsaSigningKey, SignatureAlgorithm, SigningKey, Zeroizing};
 
 use crate::{Failure, Fault, Hmac, Key};
 
@@ -17,7 +17,8 @@ pub trait Signer {
 
 /// The private key of an owner.
 pub trait OwnerKey: Signer {
-    /// Opens what was encrypted to it by RSA-OAEP with SHA-256, for the key exchanges that need it.
+    /// Opens what was encrypted to it by RSA-OAEP with SHA-256, for the key exchanges that need it. Whatever is wrong with a
+    /// ciphertext is one fault, [`Fault::Key`]; a key that decrypts nothing is [`Fault::Unsupported`].
     fn decrypt(&self, _ciphertext: &[u8]) -> Result<Zeroizing<Vec<u8>>, Fault> {
         Err(Fault::Unsupported)
     }
@@ -43,6 +44,23 @@ impl Signer for SigningKey {
 }
 
 impl OwnerKey for SigningKey {}
+
+impl Signer for RsaSigningKey {
+    fn key(&self) -> Key {
+        Key::Rsa(self.public_key().clone())
+    }
+
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, Fault> {
+        let hash = rsa_hash(self.public_key());
+        self.sign(RsaPadding::Pkcs1v15, hash, message).map_err(|_| Fault::Key)
+    }
+}
+
+impl OwnerKey for RsaSigningKey {
+    fn decrypt(&self, ciphertext: &[u8]) -> Result<Zeroizing<Vec<u8>>, Fault> {
+        self.decrypt_oaep(HashAlgorithm::Sha256, ciphertext).map_err(|_| Fault::Key)
+    }
+}
 
 /// The secrets of a device that keeps them itself, which are not shown.
 pub struct SoftSecrets {
@@ -87,13 +105,27 @@ pub(crate) fn sign1(
     let builder = Sign1Builder::new();
     let builder =
         unprotected.iter().fold(builder, |builder, (label, value)| builder.unprotected(*label, value));
-    match signer.key() {
-        Key::Ec(key) => {
-            let algorithm = key.algorithm();
-            let signature = signer.sign(&builder.to_be_signed(algorithm, payload))?;
-            Ok(builder.assemble(algorithm, Some(payload), &signature))
-        }
-        Key::Rsa(_) => Err(Fault::Unsupported.into()),
+    let key = signer.key();
+    let signature = signer.sign(&to_be_signed(&builder, &key, payload))?;
+    Ok(assemble(&builder, &key, payload, &signature))
+}
+
+/// Why the two functions below cannot fail.
+const NUMBERED: &str = "RSA with SHA-256 and SHA-384 has numbers";
+
+/// The bytes of a message that a key of any type is to sign.
+pub(crate) fn to_be_signed(builder: &Sign1Builder, key: &Key, payload: &[u8]) -> Vec<u8> {
+    match key {
+        Key::Ec(key) => builder.to_be_signed(key.algorithm(), payload),
+        Key::Rsa(key) => builder.to_be_signed_rsa(rsa_hash(key), payload).expect(NUMBERED),
+    }
+}
+
+/// The message with the signature by that key.
+pub(crate) fn assemble(builder: &Sign1Builder, key: &Key, payload: &[u8], signature: &[u8]) -> Vec<u8> {
+    match key {
+        Key::Ec(key) => builder.assemble(key.algorithm(), Some(payload), signature),
+        Key::Rsa(key) => builder.assemble_rsa(rsa_hash(key), Some(payload), signature).expect(NUMBERED),
     }
 }
 

@@ -5,7 +5,8 @@ mod common;
 use common::{
     Manufacturer, es256, extend, key,
     parties::{
-        Device, Owner, anchored, device_key, encodings, find, is_by, make, onboard, options, untouched,
+        Device, Owner, anchored, device_key, encodings, find, is_by, make, onboard, options, permitting,
+        untouched,
     },
 };
 use crypto::{HashAlgorithm, SignatureAlgorithm, SigningKey};
@@ -59,7 +60,7 @@ fn a_device_is_made_found_and_taken_over_with_every_kind_of_key() {
                     assert!(is_by(&redirect, second.public_key()) && !is_by(&redirect, first.public_key()));
 
                     let rendezvous = elsewhere();
-                    let mut owner = Owner::new(&second, &voucher);
+                    let mut owner = permitting(Owner::new(&second, &voucher), cipher);
                     owner.becomes = Some((Guid([8; 16]), &rendezvous, &new));
                     let wanted = options(&device, cipher);
                     let outcome = onboard(&mut device, Some(redirect), wanted, &mut owner, &mut untouched());
@@ -73,14 +74,14 @@ fn a_device_is_made_found_and_taken_over_with_every_kind_of_key() {
                     assert_eq!(decoded.owner().key(), &new.key());
                     device.credential = credential;
                     let rendezvous = Manufacturer::rendezvous();
-                    let mut owner = Owner::new(&new, &next);
+                    let mut owner = permitting(Owner::new(&new, &next), cipher);
                     owner.becomes = Some((Guid([7; 16]), &rendezvous, &new));
                     let wanted = options(&device, cipher);
                     let again = onboard(&mut device, None, wanted, &mut owner, &mut untouched());
                     assert!(matches!(again, Ok(Outcome::Replaced(_))), "{again:?}");
                     let resold = extend(&next, &new, &second);
                     let redirect = find(&device, &resold, &second, &mut untouched()).expect("found");
-                    let mut buyer = Owner::new(&second, &resold);
+                    let mut buyer = permitting(Owner::new(&second, &resold), cipher);
                     buyer.becomes = Some((Guid([6; 16]), &rendezvous, &second));
                     let wanted = options(&device, cipher);
                     let sold = onboard(&mut device, Some(redirect), wanted, &mut buyer, &mut untouched());
@@ -90,7 +91,7 @@ fn a_device_is_made_found_and_taken_over_with_every_kind_of_key() {
             }
         }
     }
-    assert_eq!(runs, 24);
+    assert_eq!(runs, 8 * CipherSuite::ALL.len());
 }
 
 #[test]
@@ -234,7 +235,15 @@ fn each_side_refuses_what_it_did_not_agree_to() {
             Owner { session: Vec::new(), ..std::mem::replace(owner, Owner::new(owner.key, owner.voucher)) };
         onboard(device, redirect, wanted, &mut owner, &mut untouched()).expect_err("refused")
     };
-    // Suites that the owner does not permit.
+    // Suites that the owner does not permit, among them all that are not one cipher, unless it says so.
+    let unauthenticated: Vec<CipherSuite> =
+        CipherSuite::ALL.into_iter().filter(|cipher| !cipher.is_authenticated()).collect();
+    assert_eq!(unauthenticated.len(), 4);
+    for cipher in unauthenticated {
+        let wanted = To2Options { cipher, ..wanted };
+        let mut owner = Owner::new(&key, &voucher);
+        assert_eq!(refusal(&mut device, &mut owner, wanted, None), Refusal::CipherSuite.into());
+    }
     let mut owner = Owner::new(&key, &voucher);
     owner.options.ciphers = vec![CipherSuite::A256Gcm];
     assert_eq!(refusal(&mut device, &mut owner, wanted, None), Refusal::CipherSuite.into());

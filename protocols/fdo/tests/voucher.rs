@@ -3,12 +3,12 @@
 mod common;
 
 use cbor::{Reader, Reason, Writer};
-use common::{Manufacturer, NOW, SECRET, es256, extend, key};
+use common::{Manufacturer, NOW, SECRET, es256, extend, key, rsa};
 use cose::Sign1Builder;
 use crypto::{Digest, HashAlgorithm, SignatureAlgorithm, SigningKey};
 use sextant_fdo::{
     DeviceChain, Distrust, Error, Feature, Guid, Key, KeyEncoding, KeyType, MAX_CERTIFICATES,
-    MAX_DEVICE_INFO_LEN, MAX_ENTRIES, MAX_VOUCHER_LEN, Misuse, PublicKey, VerifiedVoucher, Voucher,
+    MAX_DEVICE_INFO_LEN, MAX_ENTRIES, MAX_VOUCHER_LEN, Misuse, PublicKey, Signer, VerifiedVoucher, Voucher,
     vouchers_of_file,
 };
 use x509::{KeyUsage, pem};
@@ -106,7 +106,7 @@ fn a_voucher_follows_each_sale_in_every_type_of_key_and_encoding() {
                 // Only the owner sells, and what was sold before cannot be sold again by who had it.
                 let voucher = Voucher::decode(&once).expect("well-formed");
                 let extension = voucher.extend(home.public_key()).expect("consistent");
-                assert_eq!(extension.owner(), shop.public_key());
+                assert_eq!(extension.owner(), &Key::from(shop.public_key()));
                 assert_eq!(extension.sign(&maker.key), Err(Misuse::NotOwner.into()));
                 assert_eq!(extension.assemble(&[0; 64]), Err(Misuse::NotOwner.into()));
                 let signature = shop.sign(&extension.to_be_signed());
@@ -118,22 +118,97 @@ fn a_voucher_follows_each_sale_in_every_type_of_key_and_encoding() {
 
 /// Made elsewhere, with `openssl dgst` 3.0 for the signatures.
 #[test]
-fn owners_with_rsa_keys_are_verified_and_cannot_sell_here() {
+fn owners_with_rsa_keys_are_verified_and_sell_to_their_like_alone() {
     for (name, key_type, count) in
         [("rsa2048restr-2entries", KeyType::Rsa2048Restr, 2), ("rsapkcs3072-1entry", KeyType::RsaPkcs, 1)]
     {
         let bytes = data(name);
         let voucher = Voucher::decode(&bytes).expect("well-formed");
         assert_eq!(voucher.check_hmac(b"secret"), Ok(()));
-        assert_eq!(
-            voucher.extend(es256(2).public_key()).expect_err("refused"),
-            Error::Unsupported(Feature::RsaSigning)
-        );
+        assert_eq!(voucher.extend(es256(2).public_key()).err(), Some(Misuse::KeyType.into()));
+        let other = if key_type == KeyType::RsaPkcs { rsa(2048, 0) } else { rsa(3072, 0) };
+        assert_eq!(voucher.extend(other.public_key()).err(), Some(Misuse::KeyType.into()));
+        let next = if key_type == KeyType::RsaPkcs { rsa(3072, 0) } else { rsa(2048, 0) };
+        let extension = voucher.extend(next.public_key()).expect("consistent");
+        assert_eq!(extension.owner(), voucher.owner().key());
+        // Nobody here is the owner.
+        assert_eq!(extension.sign(next), Err(Misuse::NotOwner.into()));
+        let signature = Signer::sign(next, &extension.to_be_signed()).expect("signs");
+        assert_eq!(extension.assemble(&signature), Err(Misuse::NotOwner.into()));
         let verified = voucher.verify(DeviceChain::OfManufacturer).expect("sound");
         assert_eq!((verified.owner().key_type(), verified.entries()), (key_type, count));
         assert_eq!(verified.header().device_info, "RSA device");
         no_mutation_verifies(&bytes, 7);
     }
+}
+
+#[test]
+fn a_voucher_follows_each_sale_between_owners_with_rsa_keys() {
+    let of_device = Manufacturer::plain();
+    let certificates = [of_device.device.as_der(), of_device.authority.as_der()];
+    for (bits, key_type, signed_by) in
+        [(2048, KeyType::Rsa2048Restr, cose::labels::RS256), (3072, KeyType::RsaPkcs, cose::labels::RS384)]
+    {
+        let (maker, shop, home) = (rsa(bits, 0), rsa(bits, 1), rsa(bits, 2));
+        // There is no COSE_Key of an RSA key that others read.
+        for encoding in [KeyEncoding::X509, KeyEncoding::CoseKey, KeyEncoding::X5Chain] {
+            let manufacturer = PublicKey::new(maker.public_key(), encoding).expect("of a type");
+            assert_eq!((manufacturer.key_type(), manufacturer.encoding()), (key_type, KeyEncoding::X509));
+            let unsold = of_device.voucher_with(&certificates, |header| header.manufacturer = manufacturer);
+            let once = extend(&unsold, maker, shop);
+            let twice = extend(&once, shop, home);
+            let voucher = Voucher::decode(&twice).expect("well-formed");
+            assert_eq!(voucher.entries()[0].alg(), signed_by);
+            let verified = voucher.verify(DeviceChain::OfManufacturer).expect("sound");
+            assert_eq!(verified.owner().key(), &home.key());
+            let voucher = Voucher::decode(&once).expect("well-formed");
+            let extension = voucher.extend(home.public_key()).expect("consistent");
+            assert_eq!(extension.sign(maker), Err(Misuse::NotOwner.into()));
+            no_mutation_verifies(&twice, 31);
+        }
+    }
+    // A key of 2048 bits in a voucher whose keys are of the wider type.
+    let (maker, shop) = (rsa(2048, 0), rsa(2048, 1));
+    let spki = maker.public_key().to_spki_der();
+    let wide = Writer::encode(|w| _ = w.array(3).uint(5).uint(1).bytes(&spki));
+    let unsold = of_device.voucher_with(&certificates, |_| {});
+    let header = parts(&unsold)[1].clone();
+    let mut reader = Reader::new(&header);
+    let header = reader.bytes().expect("wrapped");
+    let own = PublicKey::new(of_device.key.public_key(), KeyEncoding::X509).expect("of a type");
+    let at = header.windows(own.as_bytes().len()).position(|part| part == own.as_bytes()).expect("a key");
+    let header = [&header[..at], &wide, &header[at + own.as_bytes().len()..]].concat();
+    let hmac = sextant_fdo::Hmac::of(HashAlgorithm::Sha256, SECRET, &header);
+    let unsold = Voucher::assemble(&header, &hmac, &certificates).expect("a voucher");
+    let sold = extend(&unsold, maker, shop);
+    assert_eq!(verify(&sold).expect("sound").owner().key_type(), KeyType::RsaPkcs);
+}
+
+#[test]
+fn a_buyer_may_come_with_certificates() {
+    let (maker, buyer) = (Manufacturer::plain(), es256(2));
+    let leaf = maker.certify(buyer.public_key());
+    let chain = [leaf.as_der(), maker.authority.as_der()];
+    let next = PublicKey::of_chain(&chain).expect("a key");
+    assert_eq!((next.encoding(), next.key()), (KeyEncoding::X5Chain, &buyer.key()));
+    assert_eq!(next, PublicKey::new(buyer.public_key(), KeyEncoding::X509).expect("of a type"));
+    let unsold = maker.voucher();
+    let voucher = Voucher::decode(&unsold).expect("well-formed");
+    let sold = voucher.extend_to(next).expect("consistent").sign(&maker.key).expect("the owner");
+    let verified = verify(&sold).expect("sound");
+    assert_eq!((verified.owner().encoding(), verified.owner().key()), (KeyEncoding::X5Chain, &buyer.key()));
+    // And sells on, to somebody without.
+    let again = extend(&sold, &buyer, &es256(3));
+    assert_eq!(verify(&again).expect("sound").owner().encoding(), KeyEncoding::X509);
+
+    let many = vec![leaf.as_der(); MAX_CERTIFICATES + 1];
+    assert!(PublicKey::of_chain(&many[..MAX_CERTIFICATES]).is_ok());
+    let refused = PublicKey::of_chain(&many).expect_err("too many");
+    assert!(matches!(refused, Error::Malformed(_)), "{refused:?}");
+    assert_eq!(PublicKey::of_chain(&[]).err(), Some(Misuse::KeyAlgorithm.into()));
+    assert!(matches!(PublicKey::of_chain(&[b"no certificate"]), Err(Error::Certificate(_))));
+    let other = maker.certify(key(SignatureAlgorithm::Ed25519, 4).public_key());
+    assert_eq!(PublicKey::of_chain(&[other.as_der()]).err(), Some(Misuse::KeyAlgorithm.into()));
 }
 
 #[test]

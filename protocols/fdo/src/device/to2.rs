@@ -30,7 +30,7 @@ pub struct To2<'c> {
 pub struct To2Options {
     /// The key exchange, which must be one for its owner's keys.
     pub exchange: ExchangeSuite,
-    /// The cipher suite.
+    /// The cipher suite. One that is not [`CipherSuite::is_authenticated`] is for owners that have nothing else.
     pub cipher: CipherSuite,
     /// Whether an owner may leave the credential as it is, so that it is good for another onboarding.
     pub reuse: bool,
@@ -39,11 +39,11 @@ pub struct To2Options {
 }
 
 impl To2Options {
-    /// What is strongest, for owners with keys of the type that the device knows.
+    /// What is best, for owners with keys of the type that the device knows; nothing where this build has no exchange for them.
+    /// Other exchanges for them are in [`ExchangeSuite::all_for`], for devices that prefer another, or are refused.
     pub fn for_credential(credential: &Credential) -> Option<Self> {
-        let exchange = ExchangeSuite::for_key_type(credential.owner_key_type)?;
         Some(Self {
-            exchange,
+            exchange: ExchangeSuite::for_key_type(credential.owner_key_type)?,
             cipher: CipherSuite::A256Gcm,
             reuse: false,
             max_message_len: MAX_MESSAGE_LEN as u16,

@@ -69,7 +69,7 @@ pub(super) struct Replacement {
 pub struct OwnerOptions {
     /// Key exchanges.
     pub exchanges: Vec<ExchangeSuite>,
-    /// Cipher suites.
+    /// Cipher suites: by default those that are [`CipherSuite::is_authenticated`].
     pub ciphers: Vec<CipherSuite>,
     /// The longest message in bytes that the owner takes.
     pub max_message_len: u16,
@@ -79,7 +79,7 @@ impl Default for OwnerOptions {
     fn default() -> Self {
         Self {
             exchanges: ExchangeSuite::ALL.to_vec(),
-            ciphers: CipherSuite::ALL.to_vec(),
+            ciphers: CipherSuite::ALL.into_iter().filter(|suite| suite.is_authenticated()).collect(),
             max_message_len: MAX_MESSAGE_LEN as u16,
         }
     }
@@ -229,7 +229,7 @@ impl OwnerSession {
                 (payload, owner as &dyn Signer, None)
             }
             Setup::Replace { guid, rendezvous, owner } => {
-                let key = PublicKey::of(&owner.key(), header.manufacturer.encoding())?;
+                let key = PublicKey::new(owner.key(), header.manufacturer.encoding())?;
                 let payload = SetupDevice::payload(rendezvous, guid, setup_nonce, &key);
                 let header = Header {
                     guid: *guid,

@@ -4,9 +4,12 @@
 
 pub(crate) mod parties;
 
-use crypto::{Digest, HashAlgorithm, SignatureAlgorithm, SigningKey};
+use std::sync::OnceLock;
+
+use crypto::{Digest, HashAlgorithm, RsaSigningKey, SignatureAlgorithm, SigningKey};
 use sextant_fdo::{
-    Directive, Guid, Header, Hmac, Instruction, KeyEncoding, Protocol, PublicKey, RendezvousInfo, Voucher,
+    Directive, Guid, Header, Hmac, Instruction, KeyEncoding, Protocol, PublicKey, RendezvousInfo, Signer,
+    Voucher,
 };
 use x509::{Certificate, CertificateBuilder, KeyUsage, Name, Validity};
 
@@ -20,6 +23,13 @@ pub(crate) fn key(algorithm: SignatureAlgorithm, number: u8) -> SigningKey {
 
 pub(crate) fn es256(number: u8) -> SigningKey {
     key(SignatureAlgorithm::Es256, number)
+}
+
+/// One of three RSA keys of 2048 or 3072 bits, made once.
+pub(crate) fn rsa(bits: usize, number: usize) -> &'static RsaSigningKey {
+    static KEYS: [OnceLock<RsaSigningKey>; 6] = [const { OnceLock::new() }; 6];
+    let place = number + if bits == 2048 { 0 } else { 3 };
+    KEYS[place].get_or_init(|| RsaSigningKey::generate(bits).expect("a key"))
 }
 
 fn name(text: &str) -> Name {
@@ -117,14 +127,14 @@ impl Manufacturer {
         let mut owner = &self.key;
         let mut voucher = self.voucher();
         for buyer in buyers {
-            voucher = extend(&voucher, owner, buyer);
+            voucher = extend(&voucher, owner, *buyer);
             owner = buyer;
         }
         voucher
     }
 }
 
-pub(crate) fn extend(voucher: &[u8], owner: &SigningKey, buyer: &SigningKey) -> Vec<u8> {
+pub(crate) fn extend(voucher: &[u8], owner: &dyn Signer, buyer: &dyn Signer) -> Vec<u8> {
     let voucher = Voucher::decode(voucher).expect("well-formed");
-    voucher.extend(buyer.public_key()).expect("consistent").sign(owner).expect("the owner")
+    voucher.extend(buyer.key()).expect("consistent").sign(owner).expect("the owner")
 }

@@ -1,9 +1,9 @@
 //! All roles in memory: each message goes through one function, where a test can look at it or change it.
 
-use crypto::{PublicKey as SigningPublicKey, SignatureAlgorithm, SigningKey, Zeroizing};
+use crypto::{SignatureAlgorithm, SigningKey, Zeroizing};
 use sextant_fdo::{
-    AppStart, CipherSuite, Credential, DeviceChain, DeviceInfo, Failure, Guid, HelloDevice, HelloRv,
-    KeyEncoding, KeyType, ManufacturerSession, Message, MessageType, NewDevice, OwnerAddress, PublicKey,
+    AppStart, CipherSuite, Credential, DeviceChain, DeviceInfo, Failure, Guid, HelloDevice, HelloRv, Key,
+    KeyEncoding, ManufacturerSession, Message, MessageType, NewDevice, OwnerAddress, OwnerKey, PublicKey,
     Redirect, RedirectionSession, Registration, RegistrationSession, RendezvousInfo, Signer, SoftSecrets,
     Step, Transport, Voucher,
     device::{Di, Outcome, To1, To2, To2Options},
@@ -124,13 +124,20 @@ pub(crate) fn make(
     rendezvous: &RendezvousInfo,
     wire: Wire<'_>,
 ) -> Result<(Device, Vec<u8>), Failure> {
+    make_with(manufacturer, &manufacturer.key, device, rendezvous, wire)
+}
+
+/// The same with another key of the factory's.
+pub(crate) fn make_with(
+    manufacturer: &Manufacturer,
+    key: &dyn Signer,
+    device: SigningKey,
+    rendezvous: &RendezvousInfo,
+    wire: Wire<'_>,
+) -> Result<(Device, Vec<u8>), Failure> {
     let secrets = SoftSecrets { key: device, hmac_secret: Zeroizing::new(super::SECRET.to_vec()) };
-    let key_type = match manufacturer.key.algorithm() {
-        SignatureAlgorithm::Es384 => KeyType::Secp384r1,
-        _ => KeyType::Secp256r1,
-    };
     let info = DeviceInfo {
-        key_type,
+        key_type: PublicKey::new(key.key(), manufacturer.encoding)?.key_type(),
         encoding: manufacturer.encoding,
         serial: "1".into(),
         info: "camera".into(),
@@ -145,7 +152,7 @@ pub(crate) fn make(
         guid: Guid([9; 16]),
         info: &told.info,
         rendezvous,
-        manufacturer: PublicKey::new(manufacturer.key.public_key(), told.encoding)?,
+        manufacturer: PublicKey::new(key.key(), told.encoding)?,
         certificates: &certificates,
     })?;
     let session = ManufacturerSession::from_bytes(&session.to_bytes())?;
@@ -166,7 +173,7 @@ pub(crate) fn make(
 pub(crate) fn find(
     device: &Device,
     voucher: &[u8],
-    owner: &SigningKey,
+    owner: &dyn OwnerKey,
     wire: Wire<'_>,
 ) -> Result<Vec<u8>, Failure> {
     let mut random = Random::new(2);
@@ -192,7 +199,7 @@ pub(crate) fn find(
 /// TO0.
 pub(crate) fn register(
     voucher: &[u8],
-    owner: &SigningKey,
+    owner: &dyn OwnerKey,
     random: &mut Random,
     wire: Wire<'_>,
 ) -> Result<Registration, Failure> {
@@ -224,10 +231,10 @@ pub(crate) fn register(
 
 /// The owner's side of TO2, which keeps nothing but bytes between two messages.
 pub(crate) struct Owner<'o> {
-    pub(crate) key: &'o SigningKey,
+    pub(crate) key: &'o dyn OwnerKey,
     pub(crate) voucher: &'o [u8],
     pub(crate) options: OwnerOptions,
-    pub(crate) becomes: Option<(Guid, &'o RendezvousInfo, &'o SigningKey)>,
+    pub(crate) becomes: Option<(Guid, &'o RendezvousInfo, &'o dyn OwnerKey)>,
     pub(crate) random: Random,
     pub(crate) session: Vec<u8>,
     /// The voucher that TO2 ended with.
@@ -235,7 +242,7 @@ pub(crate) struct Owner<'o> {
 }
 
 impl<'o> Owner<'o> {
-    pub(crate) fn new(key: &'o SigningKey, voucher: &'o [u8]) -> Self {
+    pub(crate) fn new(key: &'o dyn OwnerKey, voucher: &'o [u8]) -> Self {
         Self {
             key,
             voucher,
@@ -334,6 +341,12 @@ pub(crate) fn options(device: &Device, cipher: CipherSuite) -> To2Options {
     To2Options { cipher, ..To2Options::for_credential(&device.credential).expect("a key exchange") }
 }
 
+/// An owner that permits a cipher suite and no other.
+pub(crate) fn permitting(mut owner: Owner<'_>, cipher: CipherSuite) -> Owner<'_> {
+    owner.options.ciphers = vec![cipher];
+    owner
+}
+
 pub(crate) fn encodings() -> [KeyEncoding; 2] {
     [KeyEncoding::X509, KeyEncoding::CoseKey]
 }
@@ -347,7 +360,7 @@ pub(crate) fn device_key(algorithm: SignatureAlgorithm) -> SigningKey {
 }
 
 /// Whether a redirection is by this key.
-pub(crate) fn is_by(redirect: &[u8], key: &SigningPublicKey) -> bool {
+pub(crate) fn is_by(redirect: &[u8], key: impl Into<Key>) -> bool {
     let key = PublicKey::new(key, KeyEncoding::X509).expect("a type");
     Redirect::decode(redirect).expect("well-formed").verify(&key).is_ok()
 }
