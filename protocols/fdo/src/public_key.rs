@@ -205,7 +205,7 @@ impl KeyType {
     const ALL: [Self; 4] = [Self::Rsa2048Restr, Self::RsaPkcs, Self::Secp256r1, Self::Secp384r1];
 
     /// The first type that a key is of.
-    fn of(key: &Key) -> Option<Self> {
+    pub fn of(key: &Key) -> Option<Self> {
         Self::ALL.into_iter().find(|key_type| key_type.is_of(key))
     }
 

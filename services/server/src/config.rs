@@ -100,6 +100,10 @@ pub struct OnboardingConfig {
     pub rendezvous_owners: Vec<fdo::Key>,
     /// Manufacturers whose devices' owners may register here.
     pub rendezvous_manufacturers: Vec<fdo::Key>,
+    /// Whether manufacturer and owner have RSA keys as well, for devices that want no others.
+    pub rsa_keys: bool,
+    /// Whether devices may encrypt by AES-CTR or AES-CBC and HMAC as well, which implementations disagree about.
+    pub all_ciphers: bool,
     /// The longest that an owner is remembered.
     pub longest_wait: Duration,
     /// How long rendezvous servers are asked to remember us.
@@ -124,6 +128,8 @@ impl Default for OnboardingConfig {
             sell_to: None,
             rendezvous_owners: Vec::new(),
             rendezvous_manufacturers: Vec::new(),
+            rsa_keys: false,
+            all_ciphers: false,
             longest_wait: Duration::from_secs(30 * 24 * 3600),
             registration_lifetime: Duration::from_secs(7 * 24 * 3600),
             registrations_of_owner: 1_000_000,

@@ -155,7 +155,7 @@ pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     fs::rename(&unfinished, path).map_err(failed)
 }
 
-fn load_or_make(
+pub(crate) fn load_or_make(
     path: &Path,
     make: impl FnOnce() -> Result<Zeroizing<Vec<u8>>, Error>,
 ) -> Result<Zeroizing<Vec<u8>>, Error> {

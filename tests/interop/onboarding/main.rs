@@ -5,7 +5,9 @@
 //! Go, or the modules cannot be had, everything here is skipped aloud. `go-fdo-peer SUBCOMMAND --help` lists its flags; with
 //! `--debug` it shows every message, decrypted.
 
+mod ours;
 mod peer;
+mod peers_device;
 
 use std::{
     fs,

@@ -91,7 +91,12 @@ impl Peer {
 
     /// Makes a device at a manufacturer. Its credential is kept in a file.
     pub(crate) fn device(&self, manufacturer: &Server, credential: &Path, arguments: &[&str]) -> Device<'_> {
-        let mut all = vec!["device", "--di", &manufacturer.url, "--credential", path(credential)];
+        self.device_at(&manufacturer.url, credential, arguments)
+    }
+
+    /// The same at a manufacturer's that is anybody's.
+    pub(crate) fn device_at(&self, manufacturer: &str, credential: &Path, arguments: &[&str]) -> Device<'_> {
+        let mut all = vec!["device", "--di", manufacturer, "--credential", path(credential)];
         all.extend(arguments);
         let events = self.run(&all).expect("a device is made");
         let guid = text(only(&events, "initialized"), "guid").to_owned();

@@ -144,7 +144,8 @@ impl App {
         keys::private_folder(&folder)?;
         let secret = keys::sealing_secret(&folder.join("sealing.key"))?;
         let now = config.clock.now().seconds();
-        let onboarding_keys = OnboardingKeys::load(&folder, &config.roles, &config.site, now)?;
+        let onboarding_keys =
+            OnboardingKeys::load(&folder, &config.roles, config.onboarding.rsa_keys, &config.site, now)?;
         // What is made here and sold to us counts, whoever else's does.
         config.vouchers.manufacturers.extend(onboarding_keys.manufacturers());
         config.vouchers.owners.extend(onboarding_keys.owners());

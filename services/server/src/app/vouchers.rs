@@ -93,14 +93,14 @@ impl App {
         let about = Some(about(&guid, &id, Some(&device)));
         let new = NewObject { bytes: bytes.clone(), at: self.now(), actor: actor.to_owned(), about };
         self.store.add_object::<VoucherId>(new).await?;
-        // Where the server ends between the two, the next start expects the device.
-        self.expect_device(&bytes, group).await?;
-        self.registration_nudge.notify_one();
         self.change_vouched(|vouched| {
             vouched.objects.insert(guid, id);
             vouched.devices.add(device);
         });
         drop(one_at_a_time);
+        // Where the server ends before that, the next start expects the device.
+        self.expect_device(&bytes, group).await?;
+        self.registration_nudge.notify_one();
         self.voucher_view(guid).await
     }
 

@@ -264,6 +264,11 @@ pub(crate) mod owner {
                     code if code == 0 || order.may_fail => Outcome::Done(code),
                     code => Outcome::Failed(code),
                 };
+                for (into, len) in [(output.stdout, *stdout), (output.stderr, *stderr)] {
+                    if let Some(into) = into.filter(|_| len > 0) {
+                        backend.sink.finish(into, len)?;
+                    }
+                }
                 *progress = Progress::Ended(outcome);
                 return Ok(());
             }

@@ -1,10 +1,14 @@
 //! What people do with devices to onboard.
 
+use crypto::RsaPublicKey;
 use fdo::{Guid, Key, Voucher, vouchers_of_file};
 use store::{NewOnboarding, Onboarding, OnboardingState, Timestamp};
 use x509::pem;
 
-use crate::app::{App, Failure, onboarding::manufacturing::thumbprint, onboarding::stored, reasons, rfc3339};
+use crate::app::{
+    App, Failure, onboarding::keys::PrivateKey, onboarding::manufacturing::thumbprint, onboarding::stored,
+    reasons, rfc3339,
+};
 
 /// Longest name, group or template in bytes.
 const MAX_TEXT: usize = 128;
@@ -50,8 +54,7 @@ impl App {
 
     fn to_be_expected(&self, voucher: &[u8], group: &str) -> Option<NewOnboarding> {
         let voucher = Voucher::decode(voucher).ok()?;
-        let Key::Ec(owner) = voucher.owner().key() else { return None };
-        self.onboarding_keys.owner.as_ref()?.private(owner)?;
+        self.onboarding_keys.owner.as_ref()?.private(voucher.owner().key())?;
         let header = voucher.header();
         Some(NewOnboarding {
             guid: stored(&header.guid),
@@ -126,9 +129,6 @@ impl App {
 
     /// Sells a device: its voucher with the next owner, who onboards it from then on.
     pub(crate) async fn sell_owned(&self, guid: Guid, buyer: &Key, actor: &str) -> Result<Vec<u8>, Failure> {
-        let Key::Ec(buyer_key) = buyer else {
-            return Err(Failure::Conflict("keys of these devices are ECDSA".to_owned()));
-        };
         let device = self.store.onboarding(&stored(&guid)).await?.ok_or(Failure::NotFound)?;
         if !matches!(device.state, OnboardingState::Waiting | OnboardingState::Onboarded) {
             let state = device.state.as_str();
@@ -141,20 +141,17 @@ impl App {
         let conflict = |error: fdo::Error| Failure::Conflict(error.to_string());
         let voucher = Voucher::decode(&bytes).map_err(conflict)?;
         let keys = self.onboarding_keys.owner.as_ref().ok_or(Failure::NotFound)?;
-        let Key::Ec(owner) = voucher.owner().key() else { return Err(Failure::NotFound) };
-        let signing = keys.private(owner).ok_or(Failure::NotFound)?;
-        let sold =
-            voucher.extend(buyer_key).and_then(|extension| extension.sign(signing)).map_err(conflict)?;
+        let signing = keys.private(voucher.owner().key()).ok_or(Failure::NotFound)?;
+        let sold = voucher.extend(buyer.clone()).and_then(|extension| extension.sign(signing.as_signer()));
+        let sold = sold.map_err(conflict)?;
         self.store.onboarding_sold(stored(&guid), thumbprint(buyer), actor, self.now()).await?;
         Ok(sold)
     }
 
     /// Public keys of the roles.
     pub(crate) fn onboarding_keys_view(&self) -> api::OnboardingKeys {
-        let public = |keys: &[crate::keys::OwnKey]| {
-            keys.iter()
-                .map(|key| pem::encode("PUBLIC KEY", &key.signing.public_key().to_spki_der()))
-                .collect()
+        let public = |keys: &[PrivateKey]| {
+            keys.iter().map(|key| pem::encode("PUBLIC KEY", &key.public_der())).collect()
         };
         let certificate =
             |authority: &crate::keys::Authority| pem::encode("CERTIFICATE", authority.certificate.as_der());
@@ -173,13 +170,16 @@ pub(crate) fn buyer(bytes: &[u8]) -> Result<Key, Failure> {
     let key = if pem::is_pem(bytes) {
         let blocks = std::str::from_utf8(bytes).ok().and_then(|text| pem::decode(text).ok());
         let block = blocks.as_ref().and_then(|blocks| blocks.first());
-        block.and_then(|block| crypto::PublicKey::from_spki_der(&block.der).ok())
+        block.and_then(|block| match RsaPublicKey::from_spki_der(&block.der) {
+            Ok(key) => Some(Key::from(key)),
+            Err(_) => crypto::PublicKey::from_spki_der(&block.der).ok().map(Key::from),
+        })
     } else {
         let key = cose::Key::decode(bytes).ok();
         // A private key does not belong into what travels.
-        key.filter(|key| key.secret().is_none()).map(|key| key.public().clone())
+        key.filter(|key| key.secret().is_none()).map(|key| Key::from(key.public().clone()))
     };
-    key.map(Key::from).ok_or_else(|| Failure::Malformed("not a public key in PEM or COSE_Key".to_owned()))
+    key.ok_or_else(|| Failure::Malformed("not a public key in PEM or COSE_Key".to_owned()))
 }
 
 fn check_text(what: &str, text: &str) -> Result<(), Failure> {

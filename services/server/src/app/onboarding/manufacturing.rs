@@ -46,7 +46,7 @@ impl App {
             guid: Guid(keys::random()),
             info: if info.is_empty() { &serial } else { &info },
             rendezvous: self.rendezvous_of_devices()?,
-            manufacturer: PublicKey::new(signing.public_key(), encoding)?,
+            manufacturer: PublicKey::new(signing.public(), encoding)?,
             certificates: &certificates,
         })?;
         let kept = kept(&serial, &session.to_bytes());
@@ -131,12 +131,8 @@ impl App {
 
 /// The voucher with one more entry, by the manufacturer. Says why not.
 fn sell(keys: &ManufacturerKeys, voucher: &Voucher<'_>, buyer: &Key) -> Result<Vec<u8>, String> {
-    let Key::Ec(buyer) = buyer else { return Err("keys of devices made here are ECDSA".to_owned()) };
-    let Key::Ec(owner) = voucher.owner().key() else {
-        return Err("the voucher has another owner".to_owned());
-    };
-    let signing = keys.private(owner).ok_or("the device was sold already")?;
-    let extended = voucher.extend(buyer).and_then(|extension| extension.sign(signing));
+    let signing = keys.private(voucher.owner().key()).ok_or("the device was sold already")?;
+    let extended = voucher.extend(buyer.clone()).and_then(|extension| extension.sign(signing.as_signer()));
     extended.map_err(|error| error.to_string())
 }
 

@@ -5,8 +5,8 @@ use cose::Key as CoseKey;
 use crypto::{HashAlgorithm, Zeroizing};
 use eat::{Evidence, Tier};
 use fdo::{
-    Binding, DeviceChain, Failure as Refusal, Guid, HelloDevice, Key, MessageType, OwnerKey, SubProtocol,
-    Voucher,
+    Binding, CipherSuite, DeviceChain, Failure as Refusal, Guid, HelloDevice, Key, MessageType, OwnerKey,
+    SubProtocol, Voucher,
     owner::{OwnerOptions, OwnerSession, Setup},
     service_info::Backend,
 };
@@ -17,6 +17,7 @@ use crate::app::{
     App, Failure,
     onboarding::{
         Answered, Opened, Unanswered, ends,
+        keys::PrivateKey,
         owner_modules::{Arrivals, Files, OperationalIssuer, OwnModule},
         plan::Plan,
         stored,
@@ -50,7 +51,7 @@ impl App {
         let voucher = Voucher::decode(&bytes)?;
         let owner = self.owner_key(voucher.owner().key())?;
         let owned = voucher.claim(&owner.key(), DeviceChain::OfManufacturer)?;
-        let options = OwnerOptions::default();
+        let options = self.owner_options();
         let (session, message) = OwnerSession::begin(body, &owned, &options, owner, &mut crate::keys::fill)?;
         let held = Held { session, attested: None };
         self.goes_on(SubProtocol::To2, self.fresh_moment(), &held.to_bytes(), message)
@@ -86,7 +87,7 @@ impl App {
     ) -> Result<Answered, Unanswered> {
         let fill = &mut crate::keys::fill;
         let guid = *held.session.guid();
-        let options = OwnerOptions::default();
+        let options = self.owner_options();
         let message = match message_type {
             MessageType::GetOvNextEntry => {
                 let (_, bytes) = self.owned(&guid).await?;
@@ -276,6 +277,14 @@ impl App {
         Ok((device, voucher))
     }
 
+    fn owner_options(&self) -> OwnerOptions {
+        let mut options = OwnerOptions::default();
+        if self.config.onboarding.all_ciphers {
+            options.ciphers = CipherSuite::ALL.to_vec();
+        }
+        options
+    }
+
     /// The voucher that a device is onboarded with: the one that was begun here, or the one that came.
     pub(crate) async fn voucher_to_onboard(&self, device: &Onboarding) -> Option<Vec<u8>> {
         match &device.voucher {
@@ -286,9 +295,7 @@ impl App {
 
     /// Our private key of a public one.
     pub(crate) fn private_owner_key(&self, key: &Key) -> Option<&(dyn OwnerKey + Sync)> {
-        let Key::Ec(public) = key else { return None };
-        let keys = self.onboarding_keys.owner.as_ref()?;
-        keys.private(public).map(|key| key as &(dyn OwnerKey + Sync))
+        self.onboarding_keys.owner.as_ref()?.private(key).map(PrivateKey::as_owner)
     }
 
     /// The same. A voucher that ends with another key is not ours to onboard with.
