@@ -22,6 +22,7 @@ use ureq::{
 use crate::{
     Error,
     download::Download,
+    onboarding::Endpoints,
     setup::{hex, parse_hex},
 };
 
@@ -88,18 +89,17 @@ pub(crate) struct Polled {
 }
 
 impl Server {
-    pub(crate) fn new(base: &str, ca: &Path, origins: &[String], stall: Duration) -> Result<Self, Error> {
-        let base = base.trim_end_matches('/');
+    pub(crate) fn new(endpoints: &Endpoints, origins: &[String], stall: Duration) -> Result<Self, Error> {
+        let base = endpoints.server.trim_end_matches('/');
         if !base.starts_with("https://") {
             return Err(Error::Usage(format!("--server is not an https URL: {base}")));
         }
         if let Some(origin) = origins.iter().find(|origin| !origin.starts_with("https://")) {
             return Err(Error::Usage(format!("--payload-origin is not an https URL: {origin}")));
         }
-        let certificates = certificates(ca)?;
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let tls = TlsConfig::builder()
-            .root_certs(RootCerts::new_with_certs(&certificates))
+            .root_certs(RootCerts::new_with_certs(&endpoints.anchors))
             .unversioned_rustls_crypto_provider(provider)
             .build();
         let config = limited(Agent::config_builder()).https_only(true).tls_config(tls);

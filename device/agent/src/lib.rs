@@ -25,12 +25,13 @@ mod status;
 // Public interface
 pub use error::Error;
 pub use files::FileStorage;
-pub use onboarding::{MadeDevice, make};
+pub use onboarding::{MadeDevice, Onboarded, make, onboard};
 pub use options::{
-    Command, InitOptions, InstallOptions, MakeOptions, RunOptions, TargetOptions, USAGE, UninstallOptions,
+    Command, InitOptions, InstallOptions, MakeOptions, ModuleOptions, OnboardOptions, RunOptions,
+    TargetOptions, USAGE, UninstallOptions,
 };
 pub use parse::parse;
 pub use payload::exec;
 pub use run::run;
 pub use setup::{Identification, init, install, uninstall};
-pub use status::{AttestationStatus, ReleaseStatus, Status};
+pub use status::{AttestationStatus, OnboardingStatus, ReleaseStatus, Status};

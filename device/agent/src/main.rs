@@ -33,6 +33,7 @@ fn perform(command: Command) -> Result<(), Error> {
     match command {
         Command::Run(options) => sextant_agent::run(&options),
         Command::Init(options) => say(&sextant_agent::init(&options)?),
+        Command::Onboard(options) => say(&sextant_agent::onboard(&options)?),
         Command::Make(options) => say(&sextant_agent::make(&options)?),
         Command::Install(options) => say(&sextant_agent::install(&options)?),
         Command::Uninstall(options) => sextant_agent::uninstall(&options),

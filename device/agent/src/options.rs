@@ -3,17 +3,22 @@ use std::{ffi::OsString, path::PathBuf};
 /// What `--help` says.
 pub const USAGE: &str = "\
 sextant-agent [run] --server URL --ca FILE --data DIR [--gateway URL|none]... [--attest-ms N] [--poll-ms N] [--trial-ms N]
-                    [--stall-ms N] [--payload-origin URL]... [--config FILE]
+                    [--stall-ms N] [--payload-origin URL]... [OWNER] [--config FILE]
+                                                                           be the device; a device of a manufacturer finds its
+                                                                           owner first, and needs neither server nor ca
 sextant-agent init --data DIR --authorities FILE [--ueid HEX] [--layout ab|swap] [--decryption-key FILE]...
                    [--shared-key FILE]... [--update-server-key FILE] [TARGET]
                                                                            make the device's keys, print what to enrol
 sextant-agent make --di URL --data DIR [--ca FILE] [--info TEXT] [--serial TEXT] [--authorities FILE] [TARGET, options of init]
                                                                            become a device of a manufacturer (FDO)
+sextant-agent onboard --data DIR [--once] [--again] [OWNER] [TARGET]         find the owner, and be taken over
 sextant-agent install --data DIR [TARGET] FILE.suit                        install the first release in the factory
 sextant-agent uninstall --data DIR [TARGET] MANIFEST                       remove the release with this digest
 
 TARGET: --vendor-domain NAME or --vendor-id UUID, --class NAME or --class-id UUID, --component NAME[:BYTES]...
         as given to init, it need not be given again
+OWNER:  what the owner may do while it takes the device over, beside giving it what it needs:
+        [--download-dir DIR] [--download-max BYTES] [--allow-command PATH]... [--allow-upload NAME=PATH]...
 A config file holds the same options, one `name value` a line.";
 
 /// What to do.
@@ -25,6 +30,8 @@ pub enum Command {
     Init(InitOptions),
     /// Become a device of a manufacturer, whose owner is to be found later.
     Make(MakeOptions),
+    /// Find the owner, and be taken over.
+    Onboard(OnboardOptions),
     /// Install a release without a server.
     Install(InstallOptions),
     /// Remove a release.
@@ -47,10 +54,10 @@ pub enum Command {
 pub struct RunOptions {
     /// Where the device keeps everything.
     pub data: PathBuf,
-    /// Base URL of the server.
-    pub server: String,
-    /// Certificates the server's must descend from.
-    pub ca: PathBuf,
+    /// Base URL of the server, where it is not the one that the owner gave.
+    pub server: Option<String>,
+    /// Certificates the server's must descend from, where they are not those that the owner gave.
+    pub ca: Option<PathBuf>,
     /// Base URLs of the gateway, one for each address family; `none`; or nothing for the default route's.
     pub gateways: Vec<String>,
     /// Origins beside the server that manifests may have payloads fetched from.
@@ -63,6 +70,8 @@ pub struct RunOptions {
     pub trial_ms: u64,
     /// Milliseconds that nothing may come of an answer; one piece of a download may take three times as long.
     pub stall_ms: u64,
+    /// What the owner may do while it takes the device over.
+    pub modules: ModuleOptions,
     /// What the device is, where it was not said to `init`.
     pub target: TargetOptions,
 }
@@ -101,6 +110,34 @@ pub struct MakeOptions {
     pub serial: Option<String>,
     /// What else it is made with. Its identifier is the manufacturer's to give.
     pub device: InitOptions,
+}
+
+/// Options of `onboard`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OnboardOptions {
+    /// Where the device keeps everything.
+    pub data: PathBuf,
+    /// Whether to go through all ways to the owner once and no more, without waiting.
+    pub once: bool,
+    /// Whether to do so although it was done, as after a sale.
+    pub again: bool,
+    /// What the owner may do.
+    pub modules: ModuleOptions,
+    /// What the device is, where it was not said to `make`.
+    pub target: TargetOptions,
+}
+
+/// What a device lets its owner do in onboarding, beside what every owner does.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ModuleOptions {
+    /// Folder that it may put files into.
+    pub download_dir: Option<PathBuf>,
+    /// Bytes that such a file may have.
+    pub download_max: u64,
+    /// Programs that it may run.
+    pub commands: Vec<String>,
+    /// Files that it may ask for, as `NAME=PATH`.
+    pub uploads: Vec<(String, PathBuf)>,
 }
 
 /// Options of `install`.

@@ -1,18 +1,25 @@
 use std::{ffi::OsString, path::PathBuf};
 
+use fdo::service_info::modules::is_file_name;
+
 use crate::{
-    Command, Error, InitOptions, InstallOptions, MakeOptions, RunOptions, TargetOptions, UninstallOptions,
+    Command, Error, InitOptions, InstallOptions, MakeOptions, ModuleOptions, OnboardOptions, RunOptions,
+    TargetOptions, UninstallOptions,
 };
 
 /// Options as they were given, in any order.
 #[derive(Default)]
 struct Given {
     named: Vec<(String, OsString)>,
+    flags: Vec<String>,
     plain: Vec<OsString>,
 }
 
+/// Bytes that a file of the owner's may have, where it is not said.
+const DOWNLOAD_MAX: u64 = 16 << 20;
+
 /// Options that hold a value.
-const NAMES: [&str; 24] = [
+const NAMES: [&str; 28] = [
     "data",
     "server",
     "ca",
@@ -37,17 +44,32 @@ const NAMES: [&str; 24] = [
     "di",
     "info",
     "serial",
+    "download-dir",
+    "download-max",
+    "allow-command",
+    "allow-upload",
 ];
 
+/// Options that hold none.
+const FLAGS: [&str; 2] = ["once", "again"];
+
 /// Options that may be given more than once.
-const REPEATABLE: [&str; 5] = ["component", "gateway", "payload-origin", "decryption-key", "shared-key"];
+const REPEATABLE: [&str; 7] = [
+    "component",
+    "gateway",
+    "payload-origin",
+    "decryption-key",
+    "shared-key",
+    "allow-command",
+    "allow-upload",
+];
 
 /// Reads a command line without the program's name.
 pub fn parse(arguments: Vec<OsString>) -> Result<Command, Error> {
     let mut rest = arguments.into_iter().peekable();
     let verb = match rest.peek().and_then(|first| first.to_str()) {
         Some("payload") => return parse_payload(rest.skip(1)),
-        Some(verb @ ("run" | "init" | "make" | "install" | "uninstall")) => verb.to_owned(),
+        Some(verb @ ("run" | "init" | "make" | "onboard" | "install" | "uninstall")) => verb.to_owned(),
         _ => "run".to_owned(),
     };
     if rest.peek().is_some_and(|first| *first == *verb) {
@@ -59,6 +81,10 @@ pub fn parse(arguments: Vec<OsString>) -> Result<Command, Error> {
             Some("--help" | "-h") => return Ok(Command::Help),
             Some(name) if name.starts_with("--") => {
                 let name = name.trim_start_matches('-').to_owned();
+                if FLAGS.contains(&name.as_str()) {
+                    given.flags.push(name);
+                    continue;
+                }
                 let value = rest.next().ok_or_else(|| usage(format!("--{name} needs a value")))?;
                 given.add(name, value)?;
             }
@@ -71,12 +97,14 @@ pub fn parse(arguments: Vec<OsString>) -> Result<Command, Error> {
     let command = match verb.as_str() {
         "init" => Command::Init(given.init()?),
         "make" => Command::Make(given.make()?),
+        "onboard" => Command::Onboard(given.onboard()?),
         "install" => Command::Install(given.install()?),
         "uninstall" => Command::Uninstall(given.uninstall()?),
         _ => Command::Run(given.run()?),
     };
-    match given.named.first() {
-        Some((name, _)) => Err(usage(format!("{verb} has no option --{name}"))),
+    let left = given.named.first().map(|(name, _)| name).or(given.flags.first());
+    match left {
+        Some(name) => Err(usage(format!("{verb} has no option --{name}"))),
         None if !given.plain.is_empty() => Err(usage(format!("{verb} takes no {:?}", given.plain[0]))),
         None => Ok(command),
     }
@@ -160,14 +188,15 @@ impl Given {
     fn run(&mut self) -> Result<RunOptions, Error> {
         Ok(RunOptions {
             data: self.needed("data")?.into(),
-            server: self.text("server")?.ok_or_else(|| usage("--server is missing".into()))?,
-            ca: self.needed("ca")?.into(),
+            server: self.text("server")?,
+            ca: self.take("ca").map(PathBuf::from),
             gateways: self.texts("gateway")?,
             payload_origins: self.texts("payload-origin")?,
             attest_ms: self.number("attest-ms", 60_000)?,
             poll_ms: self.number("poll-ms", 30_000)?,
             trial_ms: self.number("trial-ms", 300_000)?,
             stall_ms: self.number("stall-ms", 10_000)?,
+            modules: self.modules()?,
             target: self.target()?,
         })
     }
@@ -181,6 +210,37 @@ impl Given {
             update_server_key: self.take("update-server-key").map(PathBuf::from),
             decryption_keys: self.files("decryption-key"),
             shared_keys: self.files("shared-key"),
+            target: self.target()?,
+        })
+    }
+
+    fn flag(&mut self, name: &str) -> bool {
+        let before = self.flags.len();
+        self.flags.retain(|flag| flag != name);
+        self.flags.len() < before
+    }
+
+    fn modules(&mut self) -> Result<ModuleOptions, Error> {
+        let upload = |text: String| match text.split_once('=') {
+            Some((name, path)) if is_file_name(name) && !path.is_empty() => {
+                Ok((name.to_owned(), path.into()))
+            }
+            _ => Err(usage(format!("--allow-upload is not NAME=PATH: {text}"))),
+        };
+        Ok(ModuleOptions {
+            download_dir: self.take("download-dir").map(PathBuf::from),
+            download_max: self.number("download-max", DOWNLOAD_MAX)?,
+            commands: self.texts("allow-command")?,
+            uploads: self.texts("allow-upload")?.into_iter().map(upload).collect::<Result<_, _>>()?,
+        })
+    }
+
+    fn onboard(&mut self) -> Result<OnboardOptions, Error> {
+        Ok(OnboardOptions {
+            data: self.needed("data")?.into(),
+            once: self.flag("once"),
+            again: self.flag("again"),
+            modules: self.modules()?,
             target: self.target()?,
         })
     }
@@ -257,6 +317,13 @@ mod tests {
             panic!("not read");
         };
         assert_eq!((parent, arguments.len()), (12, 2));
+        let line = "onboard --data d --once --allow-upload log=/var/log/x --allow-upload a=b --allow-command /bin/true";
+        let Ok(Command::Onboard(onboard)) = parsed(line) else { panic!("not read") };
+        let uploads = [("log".to_owned(), "/var/log/x".into()), ("a".to_owned(), "b".into())];
+        assert_eq!((onboard.once, onboard.again, &onboard.modules.uploads[..]), (true, false, &uploads[..]));
+        assert_eq!(onboard.modules.commands, ["/bin/true"]);
+        let Ok(Command::Run(run)) = parsed("--data d") else { panic!("not read") };
+        assert_eq!((run.server, run.ca, run.modules.download_dir), (None, None, None));
         assert_eq!(parsed("init --help"), Ok(Command::Help));
     }
 
@@ -264,7 +331,10 @@ mod tests {
     fn refuses_what_it_does_not_know() {
         for (line, what) in [
             ("", "--data is missing"),
-            ("--data d --server s", "--ca is missing"),
+            ("--data d --once", "run has no option --once"),
+            ("onboard --data d --allow-upload log", "not NAME=PATH"),
+            ("onboard --data d --allow-upload ../log=/var/log", "not NAME=PATH"),
+            ("onboard --data d --server s", "onboard has no option --server"),
             ("--data d --speed 3", "no option --speed"),
             ("--data d --data e", "given twice"),
             ("--data", "needs a value"),
@@ -289,6 +359,6 @@ mod tests {
         std::fs::write(&path, "# a device\nserver https://file:8443\nca ca.pem\n\ndata from-file\n").unwrap();
         let line = format!("--config {} --data from-line", path.display());
         let Ok(Command::Run(run)) = parsed(&line) else { panic!("not read") };
-        assert_eq!((run.server.as_str(), run.data), ("https://file:8443", "from-line".into()));
+        assert_eq!((run.server.as_deref(), run.data), (Some("https://file:8443"), "from-line".into()));
     }
 }

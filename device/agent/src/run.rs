@@ -14,10 +14,11 @@ use eat::{SignedResult, Tier};
 use suit::{EnvelopeIndex, SignedUpdateAnswer, UpdateAnswer, limits::UPDATE_NONCE_LEN};
 
 use crate::{
-    AttestationStatus, Error, FileStorage, RunOptions, Status,
+    AttestationStatus, Error, FileStorage, OnboardingStatus, RunOptions, Status,
     download::Fault,
     gateway::Gateway,
     http::{Deployment, Failure, Polled, Server},
+    onboarding::{Endpoints, Onboarding, onboarded},
     outbox::Outbox,
     payload::Payload,
     setup::{hex, lock, unix_now, update_server_key, wake},
@@ -33,7 +34,10 @@ const MAX_OFFERS: usize = 4;
 /// Is the device until the process ends.
 pub fn run(options: &RunOptions) -> Result<(), Error> {
     let _lock = lock(&options.data)?;
-    match Shell::new(options)?.live()? {}
+    let onboarding = onboarded(options)?;
+    let data = Onboarding::load(&options.data)?;
+    let endpoints = Endpoints::of(options, data.as_ref().and_then(Onboarding::provision))?;
+    match Shell::new(options, &endpoints, onboarding)?.live()? {}
 }
 
 /// Does what the machine says.
@@ -66,8 +70,12 @@ struct Shell<'o> {
 type Failed = device_core::StateError<std::io::Error>;
 
 impl<'o> Shell<'o> {
-    fn new(options: &'o RunOptions) -> Result<Self, Error> {
-        let gateway = Gateway::new(&options.gateways)?;
+    fn new(
+        options: &'o RunOptions,
+        endpoints: &Endpoints,
+        onboarding: Option<OnboardingStatus>,
+    ) -> Result<Self, Error> {
+        let gateway = Gateway::new(&endpoints.gateways)?;
         let timing = Timing {
             attest: options.attest_ms,
             poll: options.poll_ms,
@@ -79,8 +87,7 @@ impl<'o> Shell<'o> {
             device: wake(&options.data, &options.target)?,
             machine: Machine::new(timing),
             server: Server::new(
-                &options.server,
-                &options.ca,
+                endpoints,
                 &options.payload_origins,
                 Duration::from_millis(options.stall_ms),
             )?,
@@ -97,7 +104,7 @@ impl<'o> Shell<'o> {
                 .map_err(|source| Error::File { path: options.data.clone(), source })?,
             update_key: update_server_key(&options.data)?,
             queued: true,
-            status: Status::default(),
+            status: Status { onboarding, ..Status::default() },
         })
     }
 

@@ -43,6 +43,22 @@ pub struct Status {
     /// Why the newest installation did not go on, as a reason code; nothing after one that went well.
     #[serde(default)]
     pub problem: Option<String>,
+    /// How a device of a manufacturer stands with its owner.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub onboarding: Option<OnboardingStatus>,
+}
+
+/// How a device stands with its owner.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OnboardingStatus {
+    /// How the device's voucher calls it.
+    pub guid: String,
+    /// `waiting` for the owner, or `onboarded`.
+    pub state: String,
+    /// Code of why the newest attempt failed; nothing once the device is onboarded.
+    pub failure: Option<String>,
+    /// How often a server was asked since the agent started: one that may know the owner, or that may be it.
+    pub attempts: u64,
 }
 
 /// A release in a slot.

@@ -258,6 +258,11 @@ impl Release {
 }
 
 impl Agent {
+    /// An agent that was started in another way.
+    pub(crate) fn of(child: Child) -> Self {
+        Self { child }
+    }
+
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
