@@ -18,6 +18,7 @@ use std::{
 
 use common::{Bench, author, authorities, wait_until};
 use cose::Key;
+use crypto::SigningKey;
 use eat::{Evidence, Nonce};
 use fdo::{
     DeviceChain, Guid, RendezvousInfo, Signer as _, Voucher,
@@ -187,11 +188,14 @@ fn set_up_anew(party: &Party) {
 
 /// The owner registers the device where the device looks.
 fn register(party: &Party, made: &MadeDevice) {
-    let guid: Guid = made.guid.parse().unwrap();
-    let (voucher, key) = (party.voucher(&guid), party::owner());
+    register_by(party, made.guid.parse().unwrap(), &party::owner());
+}
+
+fn register_by(party: &Party, guid: Guid, key: &SigningKey) {
+    let voucher = party.voucher(&guid);
     let owned = Voucher::decode(&voucher).unwrap().claim(&key.key(), DeviceChain::OfManufacturer).unwrap();
     let (client, pins, addresses) = (fdo_http::Client::default(), fdo::Pins::default(), [party.address()]);
-    fdo_http::register(&client, &party.target, &pins, &owned, &addresses, 600, &key).unwrap();
+    fdo_http::register(&client, &party.target, &pins, &owned, &addresses, 600, key).unwrap();
 }
 
 /// Something that a server's certificate may descend from.
@@ -293,7 +297,7 @@ fn a_device_finds_its_owner_proves_itself_and_keeps_all_that_it_is_given() {
     let certificate = Certificate::decode(&certificate.der).unwrap();
     let key =
         x509::pem::decode(&fs::read_to_string(folder.join("operational.key")).unwrap()).unwrap().remove(0);
-    let key = crypto::SigningKey::from_pkcs8_der(&key.der).unwrap();
+    let key = SigningKey::from_pkcs8_der(&key.der).unwrap();
     assert_eq!(certificate.public_key().unwrap(), key.public_key());
     assert_eq!(certificate.subject().common_name(), Some(made.ueid.as_str()));
     let status = device.status().onboarding.unwrap();
@@ -488,6 +492,54 @@ fn an_owner_does_what_it_was_let_to_and_nothing_else() {
     }
     assert!(!mark.exists());
     assert!(!downloads.exists() || fs::read_dir(&downloads).unwrap().count() == 0);
+}
+
+#[test]
+fn a_device_that_was_sold_is_its_new_owners_and_no_more_the_old_ones() {
+    let party = Party::start();
+    let owner = Owner::new(Some(provision(&party)));
+    let (device, made) = waiting(&party, &owner);
+    let arguments = [&["onboard", "--once", "--again"], &TARGET[..]].concat();
+    assert!(device.agent(&arguments).status.success());
+    let onboarded = device.credential();
+    // Who had it before still has the voucher that was good once, and registers it.
+    register(&party, &made);
+    assert_eq!(device.agent(&arguments).status.code(), Some(2));
+    assert_eq!((device.failure().as_deref(), device.credential()), (Some("peer-gave-up"), onboarded.clone()));
+    // Nor does it help to claim the name that the device has now: the voucher would have to be the device's.
+    let guid = Guid([7; 16]);
+    let old = party.voucher(&made.guid.parse().unwrap());
+    let sold = party.state().finished.last().unwrap().clone().unwrap();
+    let buyer = party::es256(4);
+    let begun = Voucher::decode(&sold).unwrap();
+    let sold = begun.extend(buyer.public_key()).unwrap().sign(&party::next_owner()).unwrap();
+    party.state().vouchers.insert(guid, sold);
+    register_by(&party, guid, &buyer);
+    let proper = party.state().vouchers.insert(guid, old).unwrap();
+    assert_eq!(device.agent(&arguments).status.code(), Some(2));
+    assert_eq!(device.credential(), onboarded);
+    // Whom it was sold to takes it over.
+    party.state().vouchers.insert(guid, proper);
+    party.state().owner = buyer;
+    let next = RendezvousInfo { directives: vec![directive(&party.target, &[])] };
+    party.state().becomes = Some((Guid([8; 16]), next));
+    let output = device.agent(&arguments);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert_eq!(device.status().onboarding.unwrap().guid, Guid([8; 16]).to_string());
+    // Evidence calls it what it was called in the factory.
+    assert_eq!(evidence_of(&made, &owner.seen()).ueid.to_string(), made.ueid);
+}
+
+#[test]
+fn an_owner_that_leaves_the_credential_as_it_is_is_refused() {
+    let party = Party::start();
+    let (device, _) = waiting(&party, &Owner::new(Some(provision(&party))));
+    let before = device.credential();
+    party.state().becomes = None;
+    let output = device.agent(&[&["onboard", "--once"], &TARGET[..]].concat());
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!((device.failure().as_deref(), device.credential()), (Some("credential-reuse"), before));
+    assert_eq!(party.state().errors.last().unwrap().code, 102);
 }
 
 #[test]

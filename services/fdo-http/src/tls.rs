@@ -1,4 +1,7 @@
 //! TLS to servers whose certificates are pinned, anchored or any.
+//!
+//! The HTTP client's own TLS takes anchors and no other check, so that connections are made here, over an interface of it that
+//! a new minor version may change.
 
 use std::{fmt, io, sync::Arc};
 

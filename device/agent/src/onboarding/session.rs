@@ -2,7 +2,7 @@ use std::{cell::RefCell, fs, path::Path};
 
 use device_core::Device;
 use fdo::{
-    Credential, SoftSecrets,
+    Credential, Failure, Refusal, SoftSecrets,
     device::{Outcome, To2Options},
     service_info::{
         DeviceEngine, DeviceModule, ServiceFault,
@@ -56,9 +56,10 @@ impl Session<'_> {
                 Err(Failed { code: exchange.refusal.get().unwrap_or(code), error })
             }
             Ok(outcome) => {
-                let credential = match outcome {
-                    Outcome::Replaced(credential) => credential,
-                    Outcome::Reused => copy(self.credential)?,
+                let Outcome::Replaced(credential) = outcome else {
+                    // The protocol's options let no owner get so far.
+                    let code = Refusal::CredentialReuse.code();
+                    return Err(Failed { code, error: Failure::from(Refusal::CredentialReuse).into() });
                 };
                 let given =
                     Given { provision: exchange.staged.take(), operational: operational.into_inner() };
@@ -100,12 +101,6 @@ impl Session<'_> {
         onboard(self.client, candidate, self.credential, options, self.secrets, &mut engine, &mut bound)
             .map_err(|error| Failed { code: error.code(), error: error.into() })
     }
-}
-
-/// The same credential.
-fn copy(credential: &Credential) -> Result<Credential, Failed> {
-    Credential::decode(&credential.encode())
-        .map_err(|error| Failed { code: "malformed-credential", error: error.into() })
 }
 
 /// What the device says it is.
