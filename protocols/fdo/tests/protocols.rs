@@ -11,8 +11,8 @@ use common::{
 };
 use crypto::{HashAlgorithm, SignatureAlgorithm, SigningKey};
 use sextant_fdo::{
-    CipherSuite, Directive, Failure, Guid, Instruction, KeyEncoding, Message, MessageType, OwnerKey as _,
-    Refusal, RendezvousInfo, Signer as _, Voucher,
+    CipherSuite, Directive, ErrorMessage, Failure, Guid, Instruction, KeyEncoding, Message, MessageType,
+    OwnerKey as _, Refusal, RendezvousInfo, SigInfo, Signer as _, Voucher,
     device::{Outcome, To2Options},
 };
 
@@ -276,4 +276,40 @@ fn each_side_refuses_what_it_did_not_agree_to() {
     // Decryption of what is encrypted to an owner is for keys that can.
     assert!(key.decrypt(b"anything").is_err());
     assert_eq!(KeyEncoding::X509.name(), "X509");
+}
+
+/// What is announced decides nothing: what a device signs is verified with the key in its voucher.
+#[test]
+fn a_device_may_announce_another_algorithm_than_it_signs_by() {
+    let (_, mut device, voucher, key) = sold();
+    let wanted = To2Options { reuse: true, ..options(&device, CipherSuite::A128Gcm) };
+    for (announced, expected) in [
+        (None, Ok(Outcome::Reused)),
+        (Some(SigInfo(-35)), Ok(Outcome::Reused)),
+        // No device has an RSA key here, and no owner here needs one to say so.
+        (Some(SigInfo(-257)), Err(Refusal::SigInfo.into())),
+    ] {
+        let mut owner = Owner::new(&key, &voucher);
+        let wanted = To2Options { announces: announced, ..wanted };
+        assert_eq!(onboard(&mut device, None, wanted, &mut owner, &mut untouched()), expected);
+    }
+}
+
+#[test]
+fn errors_are_written_with_a_time_and_read_in_every_form() {
+    let refused = Failure::Refused(Refusal::Nonce).message(MessageType::Done).expect("told");
+    let told = [&[0x85, 0x18, 101, 0x18, 70, 0x6b][..], b"wrong-nonce", &[0x00, 0xf6]].concat();
+    assert_eq!(refused.encode(), told);
+    assert_eq!(ErrorMessage::decode(&told), Ok(refused.clone()));
+    let (start, end) = (&told[..told.len() - 2], told.len() - 2);
+    assert_eq!(end, 17);
+    for (time, at) in [
+        (&[0xf6][..], None),
+        (&[0x18, 99], Some(99)),
+        (&[0xc1, 0x18, 99], Some(99)),
+        (&[0xc0, 0x61, b'x'], None),
+    ] {
+        let message = [start, time, &[0xf6]].concat();
+        assert_eq!(ErrorMessage::decode(&message).expect("read").at, at, "{time:02x?}");
+    }
 }

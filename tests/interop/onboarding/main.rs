@@ -5,9 +5,12 @@
 //! Go, or the modules cannot be had, everything here is skipped aloud. `go-fdo-peer SUBCOMMAND --help` lists its flags; with
 //! `--debug` it shows every message, decrypted.
 
+mod device;
+mod matrix;
 mod ours;
 mod peer;
 mod peers_device;
+mod resale;
 
 use std::{
     fs,

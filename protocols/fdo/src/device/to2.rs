@@ -36,6 +36,10 @@ pub struct To2Options {
     pub reuse: bool,
     /// The longest message in bytes that the device takes.
     pub max_message_len: u16,
+    /// The signature algorithm to announce in place of the device's own. There are owners that take what the device announces for
+    /// the algorithm of their own key, and serve none whose key is of another type (docs/interop.md). What the device signs by
+    /// shows in what it signs.
+    pub announces: Option<SigInfo>,
 }
 
 impl To2Options {
@@ -47,7 +51,12 @@ impl To2Options {
             cipher: CipherSuite::A256Gcm,
             reuse: false,
             max_message_len: MAX_MESSAGE_LEN as u16,
+            announces: None,
         })
+    }
+
+    fn sig_info(&self, secrets: &dyn DeviceSecrets) -> SigInfo {
+        self.announces.unwrap_or(SigInfo(algorithm(&secrets.key())))
     }
 }
 
@@ -122,7 +131,7 @@ impl<'c> To2<'c> {
             nonce,
             exchange: options.exchange.name().into(),
             cipher: options.cipher.number(),
-            sig_info: SigInfo(algorithm(&secrets.key())),
+            sig_info: options.sig_info(secrets),
         };
         let hello = hello.encode();
         let message = Message::new(MessageType::HelloDevice, hello.clone());
@@ -212,7 +221,7 @@ impl<'c> To2<'c> {
         if Digest::of(proof.hello.algorithm(), hello) != proof.hello {
             return Err(Refusal::HelloHash.into());
         }
-        if proof.sig_info != SigInfo(algorithm(&secrets.key())) {
+        if proof.sig_info != self.options.sig_info(secrets) {
             return Err(Refusal::SigInfo.into());
         }
         if proof.header.guid != self.credential.guid {

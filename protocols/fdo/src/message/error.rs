@@ -20,7 +20,8 @@ pub struct ErrorMessage {
     pub previous: u8,
     /// For people.
     pub text: String,
-    /// When, in seconds since 1970, where it is told as a number.
+    /// When, in seconds since 1970, where it is told as a number. Written as zero where it is not told: go-fdo reads nothing else
+    /// than a number, and understands no error without one.
     pub at: Option<u64>,
     /// Number by which the sender finds it again.
     pub correlation: Option<u64>,
@@ -72,7 +73,7 @@ impl ErrorMessage {
                 return Err(cbor::Error::new(at, Reason::TooLong { limit: MAX_ERROR_TEXT_LEN }));
             }
             let text = text.to_string();
-            let at = read_number(reader)?;
+            let at = read_number(reader)?.filter(|at| *at != 0);
             let correlation = read_number(reader)?;
             Ok(Self { code, previous, text, at, correlation })
         })
@@ -80,14 +81,13 @@ impl ErrorMessage {
 
     /// The message.
     pub fn encode(&self) -> Vec<u8> {
-        let number = |w: &mut Writer, number: Option<u64>| match number {
-            Some(number) => _ = w.uint(number),
-            None => _ = w.null(),
-        };
         Writer::encode(|w| {
             w.array(5).uint(self.code.into()).uint(self.previous.into()).text(&self.text);
-            number(w, self.at);
-            number(w, self.correlation);
+            w.uint(self.at.unwrap_or_default());
+            match self.correlation {
+                Some(number) => _ = w.uint(number),
+                None => _ = w.null(),
+            }
         })
     }
 }
