@@ -5,6 +5,8 @@
 mod evidence;
 #[path = "seeds/gateway.rs"]
 mod gateway_side;
+#[path = "seeds/onboarding.rs"]
+mod onboarding;
 
 use std::path::{Path, PathBuf};
 
@@ -49,6 +51,11 @@ pub(crate) fn seeds(decoder: &Decoder) -> Vec<(String, Vec<u8>)> {
         for path in files(&folder.join(rest)) {
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             if let Some(bytes) = content(&path) {
+                if decoder.name == "fdo_message" && name.ends_with(".json") {
+                    let rows = onboarding::recorded(&bytes).into_iter().enumerate();
+                    seeds.extend(rows.map(|(row, bytes)| (format!("{name}-{row}"), bytes)));
+                    continue;
+                }
                 let bytes = match decoder.name {
                     // Those in text are of one decoder with those that are not.
                     "voucher" => fdo::vouchers_of_file(&bytes).map_or(bytes.clone(), |them| them.concat()),
@@ -154,6 +161,7 @@ fn own(decoder: &str) -> Vec<(String, Vec<u8>)> {
         "comid" => manifest().comids().map(corim::Comid::encode).collect(),
         "coserv" => vec![answer().encode()],
         "voucher" => vouchers(cast),
+        "fdo_message" => onboarding::messages(),
         "fdo_service_info" => service_info::seeds(),
         "eat_evidence" | "eat_token" => vec![cast.evidence(APPLICATION)],
         "eat_component" => vec![component().encode(), component().encode_json().into_bytes()],

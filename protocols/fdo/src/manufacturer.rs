@@ -83,6 +83,9 @@ impl ManufacturerSession {
         let read = || -> Result<Self, cbor::Error> {
             let mut reader = Reader::with_order(bytes, Order::Unique);
             let count = reader.array()?;
+            if count == 0 {
+                return Err(cbor::Error::rule(0, "session has no header"));
+            }
             let header = reader.bytes()?.to_vec();
             let certificates =
                 (1..count).map(|_| reader.bytes().map(<[u8]>::to_vec)).collect::<Result<_, _>>()?;

@@ -350,6 +350,13 @@ pub(crate) const DECODERS: &[Decoder] = &[
         folders: &["fdo/vouchers", "fdo/capture-fdo-rs"],
     },
     Decoder {
+        name: "fdo_message",
+        read: onboarding::message,
+        loose_end: false,
+        levels: 1,
+        folders: &["fdo/messages", "fdo/capture-fdo-rs"],
+    },
+    Decoder {
         name: "fdo_service_info",
         read: service_info::service_info,
         loose_end: false,

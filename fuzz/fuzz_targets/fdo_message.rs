@@ -1,0 +1,3 @@
+#![no_main]
+
+sextant_fuzz::target!("fdo_message");
