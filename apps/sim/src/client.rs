@@ -137,6 +137,18 @@ impl Client {
         self.send_bytes(method, path, JSON, &body)
     }
 
+    /// The same, for what is answered.
+    pub(crate) fn bytes_for(
+        &self,
+        method: &str,
+        path: &str,
+        media_type: &str,
+        body: &[u8],
+    ) -> Result<Vec<u8>, Error> {
+        let request = format!("{method} {path}");
+        self.bytes(&request, self.send(method, path, Some((media_type, body))))
+    }
+
     /// The bytes of an answer, whatever it says.
     pub(crate) fn raw(&self, path: &str) -> Result<Vec<u8>, Error> {
         self.bytes(&format!("GET {path}"), self.send("GET", path, None))

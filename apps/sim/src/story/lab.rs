@@ -13,10 +13,12 @@ use cose::{Key, Purpose, TrustAnchor, TrustAnchors};
 use trust::Policy;
 
 use super::{
-    Programs,
+    Programs, Script,
     catalog::{self, CAM_1_0, CAM_1_1, Model, PLUG_1_0, PLUG_1_1},
+    factory::{Blueprint, Factory},
     keys::{Keys, Published},
     place::{ADMISSION_PORT, Device, GATEWAY, GATEWAY_V6, LAN, MAX_DEVICES, MIN_DEVICES, SERVER, WAN, join},
+    steps,
 };
 use crate::{
     Arrivals, Error, Process,
@@ -105,6 +107,8 @@ impl Lab {
             ..Policy::default()
         };
         fs::write(folder.path(POLICY), policy.encode()).map_err(made(POLICY))?;
+        // The operator knows whose devices it buys before it opens.
+        drop(Factory::open(programs, &wan, &folder, &stop)?);
         let data = folder.path("server");
         let mut server = start_server(programs, &wan, &data, &folder)?;
         let door = forward(&wan, SERVER).map_err(made("the door to the server"))?;
@@ -210,10 +214,10 @@ impl Lab {
 
     /// The same with another period of polls, in milliseconds.
     pub(crate) fn start_agent_polling(&mut self, index: usize, poll_ms: u64) -> Result<(), Error> {
-        let certificate = self.folder.path("server").join("tls/cert.pem");
         let device = &mut self.devices[index];
         let mut command = leashed(&self.programs, &device.space, &self.programs.agent);
-        command.args(["run", "--server", &format!("https://{SERVER}"), "--ca"]).arg(certificate);
+        // Where its server is and whom to believe there it is told by its owner.
+        command.arg("run");
         for gateway in [GATEWAY, GATEWAY_V6] {
             command.args(["--gateway", &format!("http://{}", SocketAddr::new(gateway, ADMISSION_PORT))]);
         }
@@ -227,45 +231,43 @@ impl Lab {
         Ok(())
     }
 
-    /// Makes the devices: key, authority list and first release of each, as in a factory; enrols them with the server.
-    pub(crate) fn provision(&mut self) -> Result<(), Error> {
+    /// Opens the factory.
+    pub(crate) fn open_factory(&self) -> Result<Factory, Error> {
+        Factory::open(&self.programs, &self.wan, &self.folder, &self.stop)
+    }
+
+    /// Makes the devices, each with the release that it leaves with. Gives the GUID of each.
+    pub(crate) fn make_devices(&mut self, factory: &Factory) -> Result<Vec<String>, Error> {
         let authorities = self.folder.path("anchors").join("authorities.cbor");
-        let mut enrolled = Vec::new();
         for model in [Model::PorchCam, Model::DeskPlug] {
             fs::write(self.factory_file(model), &self.first_release(model).envelope)
                 .map_err(Error::io("a factory release"))?;
         }
         for index in 0..self.devices.len() {
-            let (device, agent) = (&self.devices[index], &self.programs.agent);
-            let mut init = Command::new(agent);
-            init.args(["init", "--data"]).arg(&device.data).arg("--authorities").arg(&authorities);
-            init.arg("--update-server-key").arg(self.folder.path("server/keys/update-server.key"));
-            init.args(["--vendor-domain", device.model.vendor(), "--class", device.model.class()]);
-            init.args([
-                "--component",
-                &format!("{}:{}", super::keys::COMPONENT, self.app.len() + IMAGE_ROOM),
-            ]);
-            let printed = run(init)?;
-            #[derive(serde::Deserialize)]
-            struct Identification {
-                ueid: String,
-                key: String,
-            }
-            let printed: Identification = serde_json::from_slice(&printed)
-                .map_err(Error::object("what `sextant-agent init` printed"))?;
-            let mut install = Command::new(agent);
-            install.args(["install", "--data"]).arg(&device.data).arg(self.factory_file(device.model));
-            run(install)?;
-            enrolled.push(api::EnrolDevice {
-                name: device.name.clone(),
-                model: device.model.class().to_owned(),
-                ueid: printed.ueid.clone(),
-                key: api::EnrolKey::Text(printed.key),
-                group: device.group.to_owned(),
-            });
-            self.devices[index].ueid = printed.ueid;
+            let device = &self.devices[index];
+            let blueprint = Blueprint {
+                model: device.model,
+                serial: &device.name,
+                data: &device.data,
+                authorities: &authorities,
+                room: self.app.len() + IMAGE_ROOM,
+            };
+            let release = self.factory_file(device.model);
+            self.devices[index].ueid = factory.make(&self.programs, &self.wan, &blueprint, &release)?;
         }
-        self.client.send_json("POST", "/api/v1/devices", &enrolled)
+        Ok(self.devices.iter().map(|device| device.guid().to_owned()).collect())
+    }
+
+    /// Makes the devices, and takes their vouchers, for those who want to see what comes after that.
+    pub(crate) fn provision(&mut self) -> Result<(), Error> {
+        let mut script = Script(Vec::new());
+        steps::make(self, &mut script)?;
+        match script.0.into_iter().find(|check| !check.held) {
+            None => Ok(()),
+            Some(check) => {
+                Err(Error::TooLate { what: check.claim, within: Duration::ZERO, last: check.observed })
+            }
+        }
     }
 
     /// The release that devices of a model leave the factory with.
@@ -306,6 +308,7 @@ fn start_server(
     command.args(["--site", "Sextant demo"]);
     command.arg("--policy").arg(folder.path(POLICY));
     command.arg("--override-key").arg(folder.path("anchors").join(NETWORK_KEY));
+    command.arg("--manufacturer").arg(Factory::key_file(folder));
     command.args(["--attestations-a-minute", "600", "--poll-interval", "1s", "--period", "1s"]);
     Process::start("server", command, folder.root())
 }
@@ -327,7 +330,7 @@ fn start_gateway(
 }
 
 /// A command in a namespace that ends with us, however we end.
-fn leashed(programs: &Programs, space: &Namespace, program: &Path) -> Command {
+pub(crate) fn leashed(programs: &Programs, space: &Namespace, program: &Path) -> Command {
     let mut command = space.command(&programs.sextant);
     command.env("NO_COLOR", "1");
     command.args(["sim", "leash", "--parent", &std::process::id().to_string(), "--"]).arg(program);

@@ -1,8 +1,9 @@
-//! The story of the system in nine steps: real binaries, real namespaces, real packet filter. Each step is asserted from
+//! The story of the system in ten steps: real binaries, real namespaces, real packet filter. Each step is asserted from
 //! packets that arrived or did not, and from signed objects that are verified here once more; what a program says of
 //! itself proves nothing.
 
 mod catalog;
+mod factory;
 mod imagined;
 mod keys;
 mod lab;

@@ -76,6 +76,11 @@ impl Device {
         Ok(Self { name, model, group, ueid: String::new(), space, v4, v6, data, agent: None })
     }
 
+    /// What its factory's voucher calls it: its UEID without the type.
+    pub(crate) fn guid(&self) -> &str {
+        self.ueid.get(2..).unwrap_or_default()
+    }
+
     /// Its addresses.
     pub(crate) fn addresses(&self) -> [IpAddr; 2] {
         [self.v4, self.v6]

@@ -1,4 +1,4 @@
-//! Step 9, over the functions that verify.
+//! Step 10, over the functions that verify.
 
 use eat::{Evidence, SignedResult};
 use trust::{Code, Posture, Reason, Release};
@@ -14,7 +14,7 @@ use crate::{
     },
 };
 
-/// Step 9.
+/// Step 10.
 pub(super) fn attack(world: &mut World, script: &mut Script) -> Result<(), Error> {
     attack_verifier(world, script)?;
     attack_release(world, script)?;

@@ -1,9 +1,10 @@
-//! The same nine steps without a kernel: devices in memory, and MUD's packet oracle in place of the packet filter.
+//! The same ten steps without a kernel: devices in memory, and MUD's packet oracle in place of the packet filter.
 //!
 //! The signed objects and whoever makes, verifies and decides are the real ones. What is not tried here are processes,
 //! sockets and the kernel's rules.
 
 mod attacks;
+mod onboarding;
 mod steps;
 mod world;
 
@@ -16,7 +17,8 @@ use crate::Error;
 type Tell = fn(&mut World, &mut Script) -> Result<(), Error>;
 
 /// How each step goes, in the order of [`STEPS`].
-const TOLD: [Tell; 9] = [
+const TOLD: [Tell; 10] = [
+    onboarding::make,
     steps::join,
     steps::attest,
     steps::update,
@@ -52,7 +54,7 @@ mod tests {
     #[test]
     fn every_step_holds_without_a_kernel() {
         let steps = imagine(&mut |_| {}).unwrap();
-        assert_eq!(steps.len(), 9);
+        assert_eq!(steps.len(), 10);
         for step in steps {
             let broken: Vec<_> = step.checks.iter().filter(|check| !check.held).collect();
             assert!(step.held && broken.is_empty(), "{}: {broken:#?}", step.title);

@@ -1,10 +1,11 @@
-//! Steps 1 to 8, over the packet oracle.
+//! Steps 2 to 9, over the packet oracle.
 
 use std::collections::BTreeSet;
 
 use mud::{ConnState, Direction, Family, IpPrefix, Protocol, Remote, Resolved, Verdict, oracle};
 use trust::{Access, Code, Effect, Flow, Override, Posture, Scope, SignedOverride, Standing, Violation};
 
+use super::onboarding::take_over;
 use super::world::{CAMS, LATE, PLUGS, World};
 use crate::{
     Error, Service, Target,
@@ -16,7 +17,7 @@ use crate::{
     },
 };
 
-/// Step 1.
+/// Step 2.
 pub(super) fn join(world: &mut World, script: &mut Script) -> Result<(), Error> {
     let all = 0..world.devices.len();
     let mut open = 0;
@@ -39,12 +40,13 @@ pub(super) fn join(world: &mut World, script: &mut Script) -> Result<(), Error> 
     Ok(())
 }
 
-/// Step 2.
+/// Step 3.
 pub(super) fn attest(world: &mut World, script: &mut Script) -> Result<(), Error> {
     let (cam, plug) = (world.cam.clone(), world.plug.clone());
     for release in [&cam, &plug] {
         world.accept(release)?;
     }
+    take_over(world, script)?;
     for index in 0..world.devices.len() {
         world.attest(index)?;
         let release = if world.devices[index].model == Model::PorchCam { &cam } else { &plug };
@@ -53,7 +55,7 @@ pub(super) fn attest(world: &mut World, script: &mut Script) -> Result<(), Error
     Ok(())
 }
 
-/// Step 3.
+/// Step 4.
 pub(super) fn update(world: &mut World, script: &mut Script) -> Result<(), Error> {
     let new = world.new_cam.clone();
     let media = catalog::addresses(MEDIA);
@@ -96,7 +98,7 @@ pub(super) fn update(world: &mut World, script: &mut Script) -> Result<(), Error
     Ok(())
 }
 
-/// Step 4.
+/// Step 5.
 pub(super) fn tamper(world: &mut World, script: &mut Script) -> Result<(), Error> {
     for index in CAMS {
         let image = world.devices[index].image();
@@ -121,7 +123,7 @@ pub(super) fn tamper(world: &mut World, script: &mut Script) -> Result<(), Error
     Ok(())
 }
 
-/// Step 5.
+/// Step 6.
 pub(super) fn repair(world: &mut World, script: &mut Script) -> Result<(), Error> {
     let release = world.new_cam.clone();
     let signed = release.release.expected().first().map(|expected| expected.digest);
@@ -143,7 +145,7 @@ pub(super) fn repair(world: &mut World, script: &mut Script) -> Result<(), Error
     Ok(())
 }
 
-/// Step 6.
+/// Step 7.
 pub(super) fn revoke(world: &mut World, script: &mut Script) -> Result<(), Error> {
     let old = world.cam.release.manifest_digest();
     world.attest(LATE)?;
@@ -176,7 +178,7 @@ const OVERRIDDEN_PORT: u16 = 443;
 /// How long the override lasts, in seconds.
 const OVERRIDE_TIME: i64 = 120;
 
-/// Step 7.
+/// Step 8.
 pub(super) fn override_flow(world: &mut World, script: &mut Script) -> Result<(), Error> {
     let hub = catalog::addresses(HUB)[0];
     let denied = Target { address: hub, service: Service::Tcp(OVERRIDDEN_PORT) };
@@ -218,7 +220,7 @@ pub(super) fn override_flow(world: &mut World, script: &mut Script) -> Result<()
     check_exact(world, script, PLUGS[0], &declared(&new.release))
 }
 
-/// Step 8.
+/// Step 9.
 pub(super) fn violate(world: &mut World, script: &mut Script) -> Result<(), Error> {
     let astray = PLUGS[1];
     world.attest(astray)?;

@@ -13,6 +13,7 @@ use trust::{
     refuse_evidence,
 };
 
+use super::onboarding::Sold;
 use crate::{
     Error, Target,
     story::{
@@ -38,6 +39,10 @@ pub(super) struct World {
     /// Releases whose stored expected values differ from what was signed.
     pub(super) tampered: Option<Reason>,
     pub(super) devices: Vec<Imagined>,
+    /// What their factory and their owner have of them.
+    pub(super) sold: Vec<Sold>,
+    /// The key to which they are sold.
+    pub(super) operator: Option<SigningKey>,
     /// Seconds since 1970; it moves when a step moves it.
     pub(super) now: i64,
 }
@@ -105,6 +110,8 @@ impl World {
             overrides: Vec::new(),
             tampered: None,
             devices: Vec::new(),
+            sold: Vec::new(),
+            operator: None,
             now: now(),
             keys,
         };

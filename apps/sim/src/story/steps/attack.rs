@@ -1,4 +1,4 @@
-//! Step 9: attacks on every hop, each refused with its reason.
+//! Step 10: attacks on every hop, each refused with its reason.
 
 use std::{fs, net::SocketAddr, path::Path, process::Command, time::Duration};
 
@@ -36,7 +36,7 @@ const ADMISSION_RESULT: i64 = 3;
 /// Claim of a category that is as it should be.
 const AFFIRMED: i8 = 2;
 
-/// Step 9.
+/// Step 10.
 pub(super) fn attack(lab: &mut Lab, script: &mut Script) -> Result<(), Error> {
     attack_verifier(lab, script)?;
     attack_gateway(lab, script)?;

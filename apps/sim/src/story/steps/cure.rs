@@ -1,4 +1,4 @@
-//! Steps 4 and 5: an image is changed on the device, and mends by itself.
+//! Steps 5 and 6: an image is changed on the device, and mends by itself.
 
 use std::{fs, time::Duration};
 
@@ -25,7 +25,7 @@ const LIMIT_MS: u64 = 1000;
 /// How long the update may take to mend it.
 const MENDED: Duration = Duration::from_secs(120);
 
-/// Step 4.
+/// Step 5.
 pub(super) fn tamper(lab: &mut Lab, script: &mut Script) -> Result<(), Error> {
     let cams = lab.group(CAMS);
     let release = lab.new_cam.digest.clone();
@@ -95,7 +95,7 @@ fn are_changed(lab: &Lab, devices: &[usize]) -> Result<bool, Error> {
     Ok(true)
 }
 
-/// Step 5.
+/// Step 6.
 pub(super) fn repair(lab: &mut Lab, script: &mut Script) -> Result<(), Error> {
     let cams = lab.group(CAMS);
     let release = lab.new_cam.clone();

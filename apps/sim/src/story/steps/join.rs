@@ -1,4 +1,4 @@
-//! Steps 1 and 2: from an unknown device to exactly its release's flows.
+//! Steps 2 and 3: from an unknown device to exactly its release's flows.
 
 use std::{collections::BTreeSet, net::SocketAddr, time::Duration};
 
@@ -6,6 +6,7 @@ use crate::{
     Error, Service, Target, now_ms,
     story::{
         Script, catalog,
+        factory::{operational_certificate, read_certificate},
         lab::Lab,
         place::{ADMISSION_PORT, GATEWAY, PLUGS, SERVER},
     },
@@ -18,9 +19,8 @@ const FIRST_ATTESTATION: Duration = Duration::from_secs(90);
 /// How long rules may take to follow.
 const RULES: Duration = Duration::from_secs(60);
 
-/// Step 1.
+/// Step 2.
 pub(super) fn join(lab: &mut Lab, script: &mut Script) -> Result<(), Error> {
-    lab.provision()?;
     let all: Vec<usize> = (0..lab.devices.len()).collect();
     let since = now_ms();
 
@@ -88,7 +88,7 @@ pub(super) fn join(lab: &mut Lab, script: &mut Script) -> Result<(), Error> {
     Ok(())
 }
 
-/// Step 2.
+/// Step 3.
 pub(super) fn attest(lab: &mut Lab, script: &mut Script) -> Result<(), Error> {
     for release in [lab.cam.clone(), lab.plug.clone()] {
         lab.upload(&release.envelope)?;
@@ -104,6 +104,7 @@ pub(super) fn attest(lab: &mut Lab, script: &mut Script) -> Result<(), Error> {
     for index in 0..lab.devices.len() {
         lab.start_agent(index)?;
     }
+    taken_over(lab, script)?;
     let (mut first, mut attested) = (Vec::new(), 0);
     for index in 0..lab.devices.len() {
         let release = lab.first_release(lab.devices[index].model).digest.clone();
@@ -143,6 +144,41 @@ pub(super) fn attest(lab: &mut Lab, script: &mut Script) -> Result<(), Error> {
         "packets of every program arrive, and none before its device attested",
         astray.is_empty(),
         if astray.is_empty() { format!("{} devices", lab.devices.len()) } else { astray.join(", ") },
+    );
+    Ok(())
+}
+
+/// Each device found its owner by itself and was given what it lives by.
+fn taken_over(lab: &mut Lab, script: &mut Script) -> Result<(), Error> {
+    let outcome = lab.until("every device is taken over", FIRST_ATTESTATION, |lab| {
+        let mut left = Vec::new();
+        for device in &lab.devices {
+            let path = format!("/api/v1/onboarding/devices/{}", device.guid());
+            let found: api::Onboarding = lab.client.get(&path)?;
+            let is_over = found.followed_by.is_some() && found.ueid.as_ref() == Some(&device.ueid);
+            if !is_over {
+                let why = found.failure.map_or(found.state, |failure| failure.code);
+                left.push(format!("{}: {why}", device.name));
+            }
+        }
+        let count = lab.devices.len();
+        Ok(if left.is_empty() { Ok(format!("{count} devices")) } else { Err(left.join(", ")) })
+    });
+    script.came_true("each device found its owner and was taken over, with nobody at its site", outcome)?;
+    let keys: api::OnboardingKeys = lab.client.get("/api/v1/onboarding/keys")?;
+    let authority = read_certificate(&keys.operational_authority.unwrap_or_default())?;
+    let now = (now_ms() / 1000).cast_signed();
+    let certified = lab.devices.iter().filter(|device| {
+        operational_certificate(&device.data).is_ok_and(|certificate| {
+            certificate.subject().to_string() == format!("CN={}", device.ueid)
+                && x509::verify_chain(&certificate, &[], std::slice::from_ref(&authority), now).is_ok()
+        })
+    });
+    let certified = certified.count();
+    script.check(
+        "each has a key with a certificate of its owner's authority, which names it",
+        certified == lab.devices.len(),
+        format!("{certified} certificates verified"),
     );
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Steps 7 and 8: the network operator's last word, and what happens to a program that goes astray.
+//! Steps 8 and 9: the network operator's last word, and what happens to a program that goes astray.
 
 use std::{
     collections::BTreeSet,
@@ -32,7 +32,7 @@ const SHORT_TIME: i64 = 4;
 /// The flow that is overridden.
 const OVERRIDDEN_PORT: u16 = 443;
 
-/// Step 7.
+/// Step 8.
 pub(super) fn override_flow(lab: &mut Lab, script: &mut Script) -> Result<(), Error> {
     let plugs = lab.group(PLUGS);
     let first = plugs[0];
@@ -122,7 +122,7 @@ const SCANNED: std::ops::Range<u16> = 20..40;
 /// How soon dropped packets have to be reported, in milliseconds.
 const REPORTED_MS: u64 = 2000;
 
-/// Step 8.
+/// Step 9.
 pub(super) fn violate(lab: &mut Lab, script: &mut Script) -> Result<(), Error> {
     let astray = lab.devices.len() - 1;
     let neighbour = 0;

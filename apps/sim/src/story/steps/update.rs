@@ -1,4 +1,4 @@
-//! Steps 3 and 6: a new release, and one that must not be run any more.
+//! Steps 4 and 7: a new release, and one that must not be run any more.
 
 use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
@@ -26,7 +26,7 @@ const RULES: Duration = Duration::from_secs(60);
 /// A port of the cloud that both releases declare.
 const TELEMETRY: u16 = 5683;
 
-/// Step 3.
+/// Step 4.
 pub(super) fn update(lab: &mut Lab, script: &mut Script) -> Result<(), Error> {
     let (old, new) = (lab.cam.clone(), lab.new_cam.clone());
     let cams = lab.group(CAMS);
@@ -149,7 +149,7 @@ pub(in crate::story) fn start_campaign(
     Ok(campaign)
 }
 
-/// Step 6.
+/// Step 7.
 pub(super) fn revoke(lab: &mut Lab, script: &mut Script) -> Result<(), Error> {
     let old = lab.cam.clone();
     let [late] = lab.group(LATE)[..] else {

@@ -144,9 +144,13 @@ fn check(template: &api::OnboardingTemplate) -> Result<(), Failure> {
     if template.uploads.iter().any(|upload| upload.max_bytes > MAX_UPLOAD) {
         return malformed(format!("an upload has at most {MAX_UPLOAD} bytes"));
     }
-    let urls = template.server.iter().chain(&template.gateway).chain(template.fetches.iter().map(|f| &f.url));
-    for url in urls {
-        if !url.starts_with("https://") || url.len() > fdo::provision::MAX_URL_LEN {
+    let too_long = |url: &String| url.len() > fdo::provision::MAX_URL_LEN;
+    // Devices prove themselves to a gateway by signatures, on their own link.
+    if let Some(url) = template.gateway.as_ref().filter(|url| !url.starts_with("http://") || too_long(url)) {
+        return malformed(format!("not the URL of a gateway: {url}"));
+    }
+    for url in template.server.iter().chain(template.fetches.iter().map(|fetch| &fetch.url)) {
+        if !url.starts_with("https://") || too_long(url) {
             return malformed(format!("not the URL of a server that proves itself: {url}"));
         }
     }
