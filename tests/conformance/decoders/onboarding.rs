@@ -20,7 +20,7 @@ pub(super) fn voucher(bytes: &[u8]) -> bool {
     let again = again.expect("was read");
     let again = Voucher::decode(&again).expect("was written by us");
     assert_eq!(again.header(), voucher.header());
-    if let Ok(extension) = voucher.extend(&stranger()) {
+    if let Ok(extension) = voucher.extend(stranger()) {
         // Nobody here is the owner.
         assert!(extension.assemble(&[1; 64]).is_err());
     }

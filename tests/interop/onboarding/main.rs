@@ -5,6 +5,8 @@
 //! Go, or the modules cannot be had, everything here is skipped aloud. `go-fdo-peer SUBCOMMAND --help` lists its flags; with
 //! `--debug` it shows every message, decrypted.
 
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "each row of a matrix is said aloud")]
+
 mod device;
 mod matrix;
 mod ours;
