@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
-/// Rows of the register: every number up to these must be there.
-const CHAPTERS: [(char, usize); 3] = [('U', 21), ('N', 20), ('O', 2)];
+/// Rows of the register: every number up to these must be there, but for those of protocols that are not here yet.
+const CHAPTERS: [(char, usize); 3] = [('U', 21), ('N', 20), ('O', 12)];
+/// A bootstrap server of LwM2M that is another's.
+const NOT_YET: [(char, usize); 1] = [('O', 9)];
 
 #[test]
 fn every_threat_is_held_by_tests_that_exist() {
@@ -33,7 +35,7 @@ fn every_threat_is_held_by_tests_that_exist() {
         }
     }
     for (letter, count) in CHAPTERS {
-        for number in 1..=count {
+        for number in (1..=count).filter(|number| !NOT_YET.contains(&(letter, *number))) {
             let name = format!("{letter}{number}");
             let held = threats.iter().filter(|(threat, tests)| *threat == name && *tests > 0).count();
             if held != 1 {

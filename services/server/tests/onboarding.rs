@@ -501,3 +501,88 @@ fn sessions_survive_the_server() {
     assert_eq!(fdo::ErrorMessage::decode(&reply.body).unwrap().code, 100);
     assert_eq!(onboarding(&operator, &device.guid())["state"], "waiting");
 }
+
+#[test]
+fn who_knows_a_guid_and_not_the_key_gets_nothing_and_is_noted() {
+    let operator = operator();
+    let factory = factory(&operator);
+    let device = waiting(&factory, &operator, 125);
+    // Everything of the device but its key.
+    let secrets = SoftSecrets { key: key(126), hmac_secret: device.secrets.hmac_secret.clone() };
+    let mut thief = Made { credential: read_again(&device.credential), secrets };
+    assert_eq!(refused_with(&thief.candidate().unwrap_err()), 101);
+    let told = Rc::new(Told::default());
+    let refused = thief.onboard(&Made::straight_to(&operator), Manners::default(), &told).unwrap_err();
+    assert_eq!(refused_with(&refused), 101);
+    let shown = onboarding(&operator, &device.guid());
+    assert_eq!(shown["failure"]["code"], "unauthentic-message");
+    assert_eq!(shown["timeline"][0]["event"], "failed");
+    assert!(device.candidate().is_ok());
+}
+
+/// Carries messages to two servers over the same data in turn: each answers what the other began.
+#[test]
+fn a_session_goes_on_at_another_server_at_every_message() {
+    // Whichever port it gets: what devices are told stays the same.
+    let named = operator_with(|config| config.public_url = Some("https://sextant.example".into()));
+    let (mut operator, maker) = (named, Maker::new());
+    let factory = factory(&operator);
+    operator.put_authorities(&maker);
+    operator.publish(&maker.release("1.0.0", 1, b"app 1")).expect(201);
+    let device = Made::at(&factory, 127).unwrap();
+    let path = format!("/api/v1/onboarding/made/{}", device.guid());
+    let voucher = sell(&factory, &path, &owner_key(&operator)).expect(200);
+    import(&operator, &voucher.body);
+    let ended = by_hand(&device, &mut operator, &mut |operator, _| {
+        operator.stop();
+        operator.start();
+    });
+    assert_eq!(ended, [60, 62, 64, 66, 68, 68, 68, 68, 68, 68, 70]);
+    assert_eq!(onboarding(&operator, &device.guid())["state"], "replaced");
+}
+
+#[test]
+fn a_message_that_comes_twice_changes_nothing() {
+    let (mut operator, maker) = (operator(), Maker::new());
+    let factory = factory(&operator);
+    operator.put_authorities(&maker);
+    operator.publish(&maker.release("1.0.0", 1, b"app 1")).expect(201);
+    let device = waiting(&factory, &operator, 128);
+    by_hand(&device, &mut operator, &mut |operator, sent| {
+        let (number, token, body) = sent;
+        // The first answer was lost; the one that counts is the second.
+        send(operator, number, token, body).expect(200);
+    });
+    assert_eq!(onboarding(&operator, &device.guid())["state"], "replaced");
+    let devices = operator.get("/api/v1/devices").expect(200).json();
+    assert_eq!(devices["items"].as_array().unwrap().len(), 1);
+}
+
+/// A message as it is sent: number, token and body.
+type Sent<'s> = (u8, Option<&'s str>, &'s [u8]);
+
+/// TO2, message by message; before each one something is done. Gives the numbers of the messages.
+fn by_hand(device: &Made, operator: &mut Site, before: &mut dyn FnMut(&mut Site, Sent<'_>)) -> Vec<u8> {
+    let told = Rc::new(Told::default());
+    let attester = device.attester();
+    let mut engine = common::onboarding::engine(&told, Manners::default(), &attester);
+    let options = fdo::device::To2Options::for_credential(&device.credential).unwrap();
+    let mut fill = |bytes: &mut [u8]| getrandom::fill(bytes).unwrap();
+    let (mut to2, mut message) =
+        fdo::device::To2::begin(&device.credential, None, options, &device.secrets, &mut fill);
+    let (mut token, mut numbers): (Option<String>, Vec<u8>) = (None, Vec::new());
+    loop {
+        let number = message.message_type.number();
+        numbers.push(number);
+        before(operator, (number, token.as_deref(), &message.body));
+        let reply = send(operator, number, token.as_deref(), &message.body).expect(200);
+        let answer = MessageType::from_number(reply.header("message-type").parse().unwrap()).unwrap();
+        token = reply.header("authorization").strip_prefix("Bearer ").map(str::to_owned);
+        let step = to2.receive(answer, &reply.body, &device.secrets, &mut engine, &mut fill).unwrap();
+        told.bind(to2.binding());
+        match step {
+            fdo::Step::Send(next) => message = next,
+            fdo::Step::Done(_) => return numbers,
+        }
+    }
+}

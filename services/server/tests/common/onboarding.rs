@@ -129,23 +129,7 @@ impl Made {
         attester: &Device,
     ) -> Result<Outcome, Error> {
         let options = To2Options { reuse: true, ..To2Options::for_credential(&self.credential).unwrap() };
-        let devmod = Devmod {
-            os: "linux".into(),
-            arch: "x86-64".into(),
-            version: "1".into(),
-            device: "welcome-cam".into(),
-            separator: ";".into(),
-            binaries: "elf".into(),
-            ..Devmod::default()
-        };
-        let mut modules: Vec<Box<dyn DeviceModule + '_>> = vec![
-            Box::new(Csr::new(Asks { told: told.clone(), key: key(200) })),
-            Box::new(Download::new(Keeps { told: told.clone() }, |_: &str| true, 1 << 20)),
-        ];
-        if manners.attests {
-            modules.push(Box::new(Ours { told: told.clone(), manners, attester, said: false }));
-        }
-        let mut engine = DeviceEngine::new(&devmod, modules).unwrap();
+        let mut engine = engine(told, manners, attester);
         let bound = &mut |binding: &Binding| _ = told.binding.replace(Some(*binding));
         let Self { secrets, credential } = self;
         let outcome =
@@ -158,6 +142,36 @@ impl Made {
     pub fn keep(&mut self, outcome: Outcome) {
         if let Outcome::Replaced(credential) = outcome {
             self.credential = credential;
+        }
+    }
+}
+
+/// What a device says of itself, and its modules.
+pub fn engine<'a>(told: &Rc<Told>, manners: Manners<'a>, attester: &'a Device) -> DeviceEngine<'a> {
+    let devmod = Devmod {
+        os: "linux".into(),
+        arch: "x86-64".into(),
+        version: "1".into(),
+        device: "welcome-cam".into(),
+        separator: ";".into(),
+        binaries: "elf".into(),
+        ..Devmod::default()
+    };
+    let mut modules: Vec<Box<dyn DeviceModule + '_>> = vec![
+        Box::new(Csr::new(Asks { told: told.clone(), key: key(200) })),
+        Box::new(Download::new(Keeps { told: told.clone() }, |_: &str| true, 1 << 20)),
+    ];
+    if manners.attests {
+        modules.push(Box::new(Ours { told: told.clone(), manners, attester, said: false }));
+    }
+    DeviceEngine::new(&devmod, modules).unwrap()
+}
+
+impl Told {
+    /// Takes what both ends have, once they do.
+    pub fn bind(&self, binding: Option<Binding>) {
+        if binding.is_some() {
+            self.binding.replace(binding);
         }
     }
 }
