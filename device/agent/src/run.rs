@@ -34,10 +34,10 @@ const MAX_OFFERS: usize = 4;
 /// Is the device until the process ends.
 pub fn run(options: &RunOptions) -> Result<(), Error> {
     let _lock = lock(&options.data)?;
-    let onboarding = onboarded(options)?;
-    let data = Onboarding::load(&options.data)?;
-    let endpoints = Endpoints::of(options, data.as_ref().and_then(Onboarding::provision))?;
-    match Shell::new(options, &endpoints, onboarding)?.live()? {}
+    let status = onboarded(options)?;
+    let onboarding = Onboarding::load(&options.data)?;
+    let endpoints = Endpoints::of(options, onboarding.as_ref().and_then(Onboarding::provision))?;
+    match Shell::new(options, &endpoints, status)?.live()? {}
 }
 
 /// Does what the machine says.

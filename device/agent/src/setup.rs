@@ -342,8 +342,8 @@ fn authorities(data: &Path) -> Result<AuthorityList, Error> {
         return AuthorityList::decode(&read(&path)?).map_err(setup(&path));
     }
     let Some(onboarding) = Onboarding::load(data)? else { return Err(setup(&path)("there is none")) };
-    match onboarding.provision().and_then(|provision| provision.authorities.as_ref()) {
-        Some(list) => AuthorityList::decode(list).map_err(setup(&Place(data).credential())),
+    match onboarding.authorities {
+        Some(list) => AuthorityList::decode(&list).map_err(setup(&Place(data).credential())),
         // Below every version that a list can have, so that any may follow.
         None => AuthorityList::with_default_policy(Vec::new())
             .map(|list| list.with_version(0))

@@ -497,7 +497,7 @@ fn an_owner_does_what_it_was_let_to_and_nothing_else() {
 #[test]
 fn a_device_that_was_sold_is_its_new_owners_and_no_more_the_old_ones() {
     let party = Party::start();
-    let owner = Owner::new(Some(provision(&party)));
+    let owner = Owner::new(Some(provision(&party))).then([Action::Csr]);
     let (device, made) = waiting(&party, &owner);
     let arguments = [&["onboard", "--once", "--again"], &TARGET[..]].concat();
     assert!(device.agent(&arguments).status.success());
@@ -521,11 +521,25 @@ fn a_device_that_was_sold_is_its_new_owners_and_no_more_the_old_ones() {
     // Whom it was sold to takes it over.
     party.state().vouchers.insert(guid, proper);
     party.state().owner = buyer;
+    // It gives neither an authority list nor a certificate.
+    let owner = Owner::new(Some(Provision { authorities: None, ..provision(&party) }));
+    party.state().script = Box::new(owner.clone());
+    assert!(device.data().join("fdo/operational.pem").exists());
     let next = RendezvousInfo { directives: vec![directive(&party.target, &[])] };
     party.state().becomes = Some((Guid([8; 16]), next));
     let output = device.agent(&arguments);
     assert!(output.status.success(), "{}", text(&output.stderr));
     assert_eq!(device.status().onboarding.unwrap().guid, Guid([8; 16]).to_string());
+    assert!(
+        !device.data().join("fdo/operational.pem").exists()
+            && !device.data().join("fdo/operational.key").exists()
+    );
+    // Whom it obeys did not change hands with it, nor was it lost.
+    let output = device.agent(&arguments);
+    assert_eq!(device.failure().as_deref(), Some("peer-gave-up"), "{}", text(&output.stderr));
+    let digest = authorities(&author()).digest(crypto::HashAlgorithm::Sha256);
+    let digest: String = digest.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(device.status().authorities, digest);
     // Evidence calls it what it was called in the factory.
     assert_eq!(evidence_of(&made, &owner.seen()).ueid.to_string(), made.ueid);
 }

@@ -1,4 +1,4 @@
-use std::{cell::RefCell, path::Path};
+use std::{cell::RefCell, fs, io, path::Path};
 
 use crypto::SigningKey;
 use fdo::service_info::{
@@ -6,9 +6,13 @@ use fdo::service_info::{
     modules::{CertificateFormat, CsrError, CsrRequest, Enrolment},
 };
 use x509::{AttributeType, Certificate};
+use zeroize::Zeroizing;
 
 use super::{make::certification_request, stored::Operational};
-use crate::{Error, place::write_private};
+use crate::{
+    Error,
+    place::{file, write_private},
+};
 
 /// Asks the owner for a certificate of a key that is made here (`fdo.csr`).
 pub(super) struct OperationalEnrolment<'s> {
@@ -61,9 +65,21 @@ impl Enrolment for OperationalEnrolment<'_> {
 impl Operational {
     /// Writes key and certificate where programs of the device find them. What is in force is not read from there.
     pub(super) fn write_out(&self, folder: &Path) -> Result<(), Error> {
-        let key = zeroize::Zeroizing::new(x509::pem::encode("PRIVATE KEY", &self.key.to_pkcs8_der()));
-        write_private(&folder.join("operational.key"), key.as_bytes())?;
+        let [key_path, certificate_path] = WRITTEN_OUT.map(|name| folder.join(name));
+        let key = Zeroizing::new(x509::pem::encode("PRIVATE KEY", &self.key.to_pkcs8_der()));
+        write_private(&key_path, key.as_bytes())?;
         let certificate = x509::pem::encode("CERTIFICATE", &self.certificate);
-        write_private(&folder.join("operational.pem"), certificate.as_bytes())
+        write_private(&certificate_path, certificate.as_bytes())
+    }
+
+    /// Takes away what an owner before this one gave.
+    pub(super) fn take_away(folder: &Path) -> Result<(), Error> {
+        WRITTEN_OUT.map(|name| folder.join(name)).iter().try_for_each(|path| match fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(file(path)(error)),
+            _ => Ok(()),
+        })
     }
 }
+
+/// Files of the key and of its certificate.
+const WRITTEN_OUT: [&str; 2] = ["operational.key", "operational.pem"];

@@ -77,7 +77,7 @@ pub fn make(options: &MakeOptions) -> Result<MadeDevice, Error> {
     let place = Place(data);
     make_private_folder(&place.fdo())?;
     write_private(&place.hmac_secret(), &secrets.hmac_secret)?;
-    Onboarding { credential, given: None }.save(data)?;
+    Onboarding { credential, given: None, authorities: None }.save(data)?;
     let ueid = Ueid::new(&guid.ueid()).ok_or_else(|| Error::Key("a GUID makes no UEID".into()))?;
     let made = blank.finish(&ueid, secrets.key)?;
     Ok(MadeDevice {

@@ -6,7 +6,7 @@ use std::{
 
 use crypto::{Digest, HashAlgorithm};
 use device_core::{Area, Boot, Device};
-use fdo::{Credential, DEFAULT_DELAY, SoftSecrets};
+use fdo::{DEFAULT_DELAY, SoftSecrets};
 use fdo_http::{Client, Finding, find_owner};
 use serde::Serialize;
 use suit::AuthorityList;
@@ -16,6 +16,7 @@ use super::{
     Onboarding,
     provisioning::Checks,
     session::{Failed, Session},
+    stored::Operational,
 };
 use crate::{
     Error, FileStorage, ModuleOptions, OnboardOptions, OnboardingStatus, RunOptions, Status,
@@ -144,7 +145,7 @@ impl<'o> Search<'o> {
         self.progress.status.onboarding = Some(status_of(&onboarding, WAITING));
         self.tell();
         loop {
-            if let Some(done) = self.round(&onboarding.credential)? {
+            if let Some(done) = self.round(&onboarding)? {
                 self.progress.payload.stop();
                 self.progress.status.onboarding = Some(OnboardingStatus {
                     attempts: self.progress.onboarding().map_or(0, |status| status.attempts),
@@ -161,12 +162,12 @@ impl<'o> Search<'o> {
     }
 
     /// Goes through all ways once. There is a wait in it even where none of them is of use.
-    fn round(&mut self, credential: &Credential) -> Result<Option<Onboarding>, Error> {
+    fn round(&mut self, onboarding: &Onboarding) -> Result<Option<Onboarding>, Error> {
         let Self { wanted, client, secrets, checks, progress } = self;
         let session =
-            Session { client, device: &wanted.device, secrets, credential, checks, modules: wanted.modules };
+            Session { client, device: &wanted.device, secrets, onboarding, checks, modules: wanted.modules };
         let mut has_waited = wanted.once;
-        for finding in find_owner(client, credential, &*secrets) {
+        for finding in find_owner(client, &onboarding.credential, &*secrets) {
             match finding {
                 Finding::Candidate(candidate) => match session.run(&candidate) {
                     Ok(done) => {
@@ -243,9 +244,11 @@ fn own_lists(wanted: &Wanted<'_>) -> Result<Vec<Digest>, Error> {
     if wanted.device.authorities().version() > 0 {
         lists.push(wanted.device.authorities_digest());
     }
-    if path.exists() {
-        let made_with = AuthorityList::decode(&read(&path)?).map_err(setup(&path))?;
-        lists.push(made_with.digest(HashAlgorithm::Sha256));
+    let made_with = if path.exists() { Some(read(&path)?) } else { None };
+    let given = Onboarding::load(wanted.data)?.and_then(|onboarding| onboarding.authorities);
+    for list in [made_with, given].into_iter().flatten() {
+        let list = AuthorityList::decode(&list).map_err(setup(&path))?;
+        lists.push(list.digest(HashAlgorithm::Sha256));
     }
     Ok(lists)
 }
@@ -258,7 +261,10 @@ fn status_of(onboarding: &Onboarding, state: &str) -> OnboardingStatus {
 /// Writes out what programs of the device need. It is made of what is in force, and made again at each start.
 fn write_out(onboarding: &Onboarding, data: &Path) -> Result<(), Error> {
     let operational = onboarding.given.as_ref().and_then(|given| given.operational.as_ref());
-    operational.map_or(Ok(()), |operational| operational.write_out(&Place(data).fdo()))
+    match operational {
+        Some(operational) => operational.write_out(&Place(data).fdo()),
+        None => Operational::take_away(&Place(data).fdo()),
+    }
 }
 
 /// This many seconds, more or less a quarter.

@@ -2,7 +2,7 @@ use std::{cell::RefCell, fs, path::Path};
 
 use device_core::Device;
 use fdo::{
-    Credential, Failure, Refusal, SoftSecrets,
+    Failure, Refusal, SoftSecrets,
     device::{Outcome, To2Options},
     service_info::{
         DeviceEngine, DeviceModule, ServiceFault,
@@ -31,7 +31,7 @@ pub(super) struct Session<'s> {
     pub(super) client: &'s Client,
     pub(super) device: &'s Device<FileStorage>,
     pub(super) secrets: &'s SoftSecrets,
-    pub(super) credential: &'s Credential,
+    pub(super) onboarding: &'s Onboarding,
     pub(super) checks: &'s Checks,
     pub(super) modules: &'s ModuleOptions,
 }
@@ -63,7 +63,9 @@ impl Session<'_> {
                 };
                 let given =
                     Given { provision: exchange.staged.take(), operational: operational.into_inner() };
-                Ok(Onboarding { credential, given: Some(given) })
+                let list = given.provision.as_ref().and_then(|provision| provision.authorities.clone());
+                let authorities = self.onboarding.authorities.clone().or(list);
+                Ok(Onboarding { credential, given: Some(given), authorities })
             }
         }
     }
@@ -74,7 +76,8 @@ impl Session<'_> {
         exchange: &Exchange,
         operational: &RefCell<Option<Operational>>,
     ) -> Result<Outcome, Failed> {
-        let options = To2Options::for_credential(self.credential)
+        let credential = &self.onboarding.credential;
+        let options = To2Options::for_credential(credential)
             .ok_or(Failed { code: "key-unsupported", error: "owners have keys of another type".into() })?;
         let ueid = self.device.identity().ueid.to_string();
         let key = make_key().map_err(|error| Failed { code: "no-key", error: error.into() })?;
@@ -95,10 +98,10 @@ impl Session<'_> {
         if !commands.is_empty() {
             modules.push(Box::new(Command::new(Programs::default(), commands.clone())));
         }
-        let mut engine = DeviceEngine::new(&devmod(&self.credential.device_info), modules)
+        let mut engine = DeviceEngine::new(&devmod(&credential.device_info), modules)
             .map_err(|error: ServiceFault| Failed { code: error.code(), error: error.into() })?;
         let mut bound = |binding: &fdo::Binding| exchange.binding.set(Some(*binding));
-        onboard(self.client, candidate, self.credential, options, self.secrets, &mut engine, &mut bound)
+        onboard(self.client, candidate, credential, options, self.secrets, &mut engine, &mut bound)
             .map_err(|error| Failed { code: error.code(), error: error.into() })
     }
 }

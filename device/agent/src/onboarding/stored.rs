@@ -13,7 +13,7 @@ use crate::{
 /// The form of the file, which another version of this code must not misread.
 const FORM: u64 = 1;
 /// Elements of the file.
-const FIELDS: usize = 6;
+const FIELDS: usize = 7;
 
 /// How a device stands with its owner: everything of it is in one file, so that it is replaced in one step.
 pub(crate) struct Onboarding {
@@ -21,6 +21,8 @@ pub(crate) struct Onboarding {
     pub(crate) credential: Credential,
     /// What the owner gave it; none as long as it waits for one.
     pub(crate) given: Option<Given>,
+    /// The authority list of the first owner that gave one. No other owner's takes its place, since only its roots change it.
+    pub(crate) authorities: Option<Vec<u8>>,
 }
 
 /// What an owner gave, which may be nothing but the credential.
@@ -69,6 +71,7 @@ impl Onboarding {
         let is_given = reader.bool()?;
         let provision = optional(&mut reader)?.map(Provision::decode).transpose()?;
         let (key, certificate) = (optional(&mut reader)?, optional(&mut reader)?);
+        let authorities = optional(&mut reader)?.map(<[u8]>::to_vec);
         reader.end()?;
         let operational = match (key, certificate) {
             (Some(key), Some(certificate)) => Some(Operational {
@@ -77,7 +80,7 @@ impl Onboarding {
             }),
             _ => None,
         };
-        Ok(Self { credential, given: is_given.then_some(Given { provision, operational }) })
+        Ok(Self { credential, given: is_given.then_some(Given { provision, operational }), authorities })
     }
 
     fn encode(&self) -> Result<Zeroizing<Vec<u8>>, fdo::provision::TooLong> {
@@ -99,6 +102,7 @@ impl Onboarding {
                     .map(|key| key.as_slice()),
             );
             write(operational.map(|operational| operational.certificate.as_slice()));
+            write(self.authorities.as_deref());
         })))
     }
 }
@@ -143,12 +147,13 @@ mod tests {
     fn what_is_kept_is_read_again_and_no_part_of_it_is() {
         let rows = [None, Some(Given::default()), Some(given())];
         for given in rows {
-            let kept = Onboarding { credential: credential(), given };
+            let authorities = given.as_ref().map(|_| vec![4, 5]);
+            let kept = Onboarding { credential: credential(), given, authorities };
             let bytes = kept.encode().unwrap();
             let read = Onboarding::decode(&bytes).ok().unwrap();
             assert_eq!(read.encode().unwrap(), bytes);
             assert_eq!(read.credential, kept.credential);
-            assert_eq!(read.given.is_some(), kept.given.is_some());
+            assert_eq!((read.given.is_some(), &read.authorities), (kept.given.is_some(), &kept.authorities));
             assert_eq!(read.provision(), kept.provision());
             for end in 0..bytes.len() {
                 assert!(Onboarding::decode(&bytes[..end]).is_err(), "{end}");
@@ -161,7 +166,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         assert!(Onboarding::load(folder.path()).unwrap().is_none());
         crate::place::make_private_folder(&Place(folder.path()).fdo()).unwrap();
-        let kept = Onboarding { credential: credential(), given: Some(given()) };
+        let kept = Onboarding { credential: credential(), given: Some(given()), authorities: None };
         kept.save(folder.path()).unwrap();
         let path = Place(folder.path()).credential();
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
