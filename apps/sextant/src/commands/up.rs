@@ -64,6 +64,9 @@ pub(crate) struct Up {
     /// Public key to which devices are sold by their ownership vouchers
     #[arg(long, value_name = "FILE")]
     owner_key: Vec<PathBuf>,
+    /// Rendezvous server of devices
+    #[arg(long, value_name = "URL")]
+    rendezvous: Vec<String>,
     /// How long an epoch lasts, whose handle evidence without a session answers; 2m unless given
     #[arg(long, value_name = "TIME", value_parser = clock::duration)]
     epoch: Option<Duration>,
@@ -144,6 +147,7 @@ fn config(command: Up) -> Result<Config, Failure> {
     }
     config.vouchers.manufacturers = keys::read_voucher_keys(&command.manufacturer)?;
     config.vouchers.owners = keys::read_voucher_keys(&command.owner_key)?;
+    config.onboarding.rendezvous_urls = command.rendezvous;
     config.epoch = command.epoch.unwrap_or(config.epoch);
     config.measured_components = command.measured_components;
     if let Some(profile) = command.result_profile {
