@@ -168,6 +168,7 @@ fn gateways_that_lose_their_server_stay_as_they_are_and_catch_up_when_they_are_b
             settle: 0,
             private_domains: vec![],
             management: vec![],
+            onboarding: vec![],
             ntp: vec![],
             local_networks: vec![],
             admission_port: GatewayConfig::ADMISSION_PORT,

@@ -65,6 +65,9 @@ pub(crate) struct Gateway {
     /// Server that devices may always reach, besides that of --server
     #[arg(long, value_name = "ADDR:PORT")]
     management: Vec<SocketAddr>,
+    /// Rendezvous server, or owner elsewhere, that devices may always reach to be onboarded; repeatable
+    #[arg(long, value_name = "HOST:PORT", value_parser = host_and_port)]
+    onboarding: Vec<(String, u16)>,
     /// Time server of the site
     #[arg(long, value_name = "ADDR")]
     ntp: Vec<IpAddr>,
@@ -130,6 +133,7 @@ pub(crate) fn run(command: Gateway, _printer: &Printer) -> Result<Answer, Failur
         block_doh: command.block_doh,
         private_domains: command.private_domain.into_iter().map(dotless).collect(),
         management: command.management,
+        onboarding: command.onboarding,
         ntp: command.ntp,
         local_networks: command.local_network,
         admission_port: command.admission_port,
@@ -176,6 +180,17 @@ fn prefix(text: &str) -> Result<(IpAddr, u8), String> {
     let longest = if address.is_ipv4() { 32 } else { 128 };
     let length = length.parse().ok().filter(|length| *length <= longest);
     Ok((address, length.ok_or("expected a prefix length after the slash")?))
+}
+
+/// A host, by name or by address, and a port.
+fn host_and_port(text: &str) -> Result<(String, u16), String> {
+    let split = text.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse().ok()?)));
+    let (host, port) = split.ok_or("expected a host and a port, such as rv.example:443")?;
+    let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    let is_name =
+        |host: &str| host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+    let is_host = !host.is_empty() && (host.parse::<std::net::IpAddr>().is_ok() || is_name(host));
+    if is_host { Ok((host.to_owned(), port)) } else { Err(format!("not a host: {host}")) }
 }
 
 #[cfg(test)]

@@ -39,6 +39,9 @@ pub struct Config {
     pub private_domains: Vec<String>,
     /// Servers for attestation and update (TCP), open to every device that is not blocked.
     pub management: Vec<SocketAddr>,
+    /// Hosts and ports of rendezvous servers and owners (TCP), by address or by name: open likewise, for devices that have no
+    /// owner here yet.
+    pub onboarding: Vec<(String, u16)>,
     /// Time servers of the site.
     pub ntp: Vec<IpAddr>,
     /// Prefixes that `local-networks` means (RFC 8520, section 4.5).

@@ -77,7 +77,7 @@ impl Gateway {
             now,
         )?;
         let controller = Arc::new(controller);
-        let needed = site.servers.name().map(str::to_owned).into_iter().collect();
+        let needed = site.servers.names().map(str::to_owned).collect();
         let names = Arc::new(Observed::new(controller.enforcer().clone(), needed, &remembered));
         let edge = Edge::of(&config)?;
         let stop = Arc::new(Stop::default());
@@ -318,7 +318,7 @@ impl Gateway {
 
     /// Follows the server's name.
     fn open_lookup(&mut self, mut servers: Servers) -> Result<(), StartError> {
-        if servers.name().is_none() {
+        if servers.names().next().is_none() {
             return Ok(());
         }
         let (stop, enforcer) = (Arc::clone(&self.stop), self.controller.enforcer().clone());

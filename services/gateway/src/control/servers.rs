@@ -9,17 +9,23 @@ use ureq::http::Uri;
 use super::{Config, StartError};
 use crate::Endpoint;
 
-/// The way to attestation and update, which is open to every device that is not blocked.
+/// The way to attestation, update and onboarding, which is open to every device that is not blocked.
 pub(super) struct Servers {
     set: BTreeSet<SocketAddr>,
-    /// Name and port of a server that is not called by its address.
-    name: Option<(String, u16)>,
+    /// Servers that are not called by their address.
+    named: Vec<Named>,
+}
+
+/// A server by its name.
+struct Named {
+    name: String,
+    port: u16,
     /// What the name stood for, and when that was last seen.
     seen: BTreeMap<SocketAddr, Instant>,
 }
 
 impl Servers {
-    /// As the settings say; the name is not resolved yet.
+    /// As the settings say; names are not resolved yet.
     pub(super) fn of(config: &Config) -> Result<Self, StartError> {
         let not_one = || StartError::Setting(format!("not a URL: {:?}", config.server));
         let uri: Uri = config.server.parse().map_err(|_| not_one())?;
@@ -27,54 +33,63 @@ impl Servers {
         let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
         let port = uri.port_u16().unwrap_or(HTTPS);
         let mut set: BTreeSet<SocketAddr> = config.management.iter().copied().collect();
-        let name = match host.parse() {
-            Ok(address) => {
-                set.insert(SocketAddr::new(address, port));
-                None
-            }
-            Err(_) => Some((host.trim_end_matches('.').to_ascii_lowercase(), port)),
-        };
-        Ok(Self { set, name, seen: BTreeMap::new() })
-    }
-
-    /// The name that every device may ask for, whatever its policy says.
-    pub(super) fn name(&self) -> Option<&str> {
-        self.name.as_ref().map(|(name, _)| name.as_str())
-    }
-
-    /// Asks what the name stands for; this may take long. Says whether that changed what is to be open.
-    pub(super) fn look(&mut self) -> bool {
-        let Some((name, port)) = &self.name else { return false };
-        match (name.as_str(), *port).to_socket_addrs() {
-            Ok(found) => self.see(found.collect(), Instant::now()),
-            Err(error) => {
-                tracing::warn!(name, %error, "the server's name has no address; what was known stays open");
-                false
+        let mut named = Vec::new();
+        for (host, port) in
+            [(host, port)].into_iter().chain(config.onboarding.iter().map(|(h, p)| (h.as_str(), *p)))
+        {
+            match host.parse() {
+                Ok(address) => _ = set.insert(SocketAddr::new(address, port)),
+                Err(_) => {
+                    let name = host.trim_end_matches('.').to_ascii_lowercase();
+                    named.push(Named { name, port, seen: BTreeMap::new() });
+                }
             }
         }
+        Ok(Self { set, named })
+    }
+
+    /// The names that every device may ask for, whatever its policy says.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.named.iter().map(|server| server.name.as_str())
+    }
+
+    /// Asks what the names stand for; this may take long. Says whether that changed what is to be open.
+    pub(super) fn look(&mut self) -> bool {
+        let before = self.endpoints();
+        for server in &mut self.named {
+            match (server.name.as_str(), server.port).to_socket_addrs() {
+                Ok(found) => server.see(found.collect(), Instant::now()),
+                Err(error) => {
+                    let name = &server.name;
+                    tracing::warn!(name, %error, "a server's name has no address; what was known stays open");
+                }
+            }
+        }
+        self.endpoints() != before
     }
 
     /// How long to wait before another look.
     pub(super) fn pause(&self) -> Duration {
-        if self.seen.is_empty() { LOOK_FIRST } else { LOOK_AGAIN }
+        if self.named.iter().any(|server| server.seen.is_empty()) { LOOK_FIRST } else { LOOK_AGAIN }
     }
 
+    /// What is to be open.
+    pub(super) fn endpoints(&self) -> Vec<Endpoint> {
+        let seen = self.named.iter().flat_map(|server| server.seen.keys());
+        let all: BTreeSet<&SocketAddr> = self.set.iter().chain(seen).collect();
+        all.into_iter().map(|at| Endpoint { address: at.ip(), protocol: TCP, port: at.port() }).collect()
+    }
+}
+
+impl Named {
     /// Addresses stay for a while after the name no longer gives them: devices and resolvers remember, too.
-    fn see(&mut self, found: Vec<SocketAddr>, now: Instant) -> bool {
-        let before = self.endpoints();
+    fn see(&mut self, found: Vec<SocketAddr>, now: Instant) {
         self.seen.retain(|_, at| now.saturating_duration_since(*at) < KEEP);
         for address in found {
             if self.seen.len() < MAX_SEEN || self.seen.contains_key(&address) {
                 self.seen.insert(address, now);
             }
         }
-        self.endpoints() != before
-    }
-
-    /// What is to be open.
-    pub(super) fn endpoints(&self) -> Vec<Endpoint> {
-        let all: BTreeSet<&SocketAddr> = self.set.iter().chain(self.seen.keys()).collect();
-        all.into_iter().map(|at| Endpoint { address: at.ip(), protocol: TCP, port: at.port() }).collect()
     }
 }
 
@@ -96,7 +111,12 @@ mod tests {
 
     fn servers() -> Servers {
         let set = ["192.0.2.1:443".parse().unwrap()].into();
-        Servers { set, name: Some(("sextant.example".into(), 8443)), seen: BTreeMap::new() }
+        let named = ["sextant.example", "rv.example"].map(|name| Named {
+            name: name.into(),
+            port: 8443,
+            seen: BTreeMap::new(),
+        });
+        Servers { set, named: named.into() }
     }
 
     fn at(last: u8) -> SocketAddr {
@@ -108,24 +128,28 @@ mod tests {
     }
 
     #[test]
-    fn follows_the_name_and_forgets_late() {
+    fn follows_each_name_and_forgets_late() {
         let mut servers = servers();
         let begin = Instant::now();
+        let fixed: SocketAddr = "192.0.2.1:443".parse().unwrap();
         assert_eq!(servers.pause(), LOOK_FIRST);
-        assert!(servers.see(vec![at(1)], begin));
+        assert_eq!(servers.names().collect::<Vec<_>>(), ["sextant.example", "rv.example"]);
+        servers.named[0].see(vec![at(1)], begin);
+        assert_eq!(servers.pause(), LOOK_FIRST, "the other one has no address yet");
+        servers.named[1].see(vec![at(9)], begin);
         assert_eq!(servers.pause(), LOOK_AGAIN);
-        assert!(!servers.see(vec![at(1)], begin), "nothing new");
-        assert!(servers.see(vec![at(2)], begin + Duration::from_secs(60)));
-        assert_eq!(open(&servers), ["192.0.2.1:443".parse().unwrap(), at(1), at(2)]);
-        assert!(!servers.see(Vec::new(), begin + Duration::from_secs(3599)));
-        assert!(servers.see(vec![at(2)], begin + Duration::from_secs(3600)), "the old one is gone");
-        assert_eq!(open(&servers), ["192.0.2.1:443".parse().unwrap(), at(2)]);
+        servers.named[0].see(vec![at(2)], begin + Duration::from_secs(60));
+        assert_eq!(open(&servers), [fixed, at(1), at(2), at(9)]);
+        servers.named[0].see(Vec::new(), begin + Duration::from_secs(3599));
+        assert_eq!(open(&servers), [fixed, at(1), at(2), at(9)]);
+        servers.named[0].see(vec![at(2)], begin + Duration::from_secs(3600));
+        assert_eq!(open(&servers), [fixed, at(2), at(9)], "the old one is gone, and another name's is not");
     }
 
     #[test]
     fn a_name_with_many_addresses_opens_a_bounded_number() {
         let mut servers = servers();
-        servers.see((0..=255).map(at).collect(), Instant::now());
+        servers.named[0].see((0..=255).map(at).collect(), Instant::now());
         assert_eq!(servers.endpoints().len(), MAX_SEEN + 1);
     }
 }

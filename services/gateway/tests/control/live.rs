@@ -49,6 +49,7 @@ pub(crate) fn config(directory: &Path) -> Config {
         block_doh: None,
         private_domains: vec![],
         management: vec![at("2001:db8:aa::13", 8443)],
+        onboarding: Vec::new(),
         ntp: vec![],
         local_networks: vec![],
         admission_port: Config::ADMISSION_PORT,
