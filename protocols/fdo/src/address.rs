@@ -6,6 +6,8 @@ use core::net::IpAddr;
 
 use cbor::{Reader, Reason, Writer};
 
+use crate::{Host, Target};
+
 /// How many addresses an owner may name.
 pub const MAX_ADDRESSES: usize = 16;
 
@@ -45,6 +47,16 @@ pub enum Transport {
 }
 
 impl OwnerAddress {
+    /// An owner that is reached by a URL.
+    pub fn of(target: Target) -> Self {
+        let (ip, dns) = match target.host {
+            Host::Ip(ip) => (Some(ip), None),
+            Host::Name(name) => (None, Some(name)),
+        };
+        let transport = if target.tls { Transport::Https } else { Transport::Http };
+        Self { ip, dns, port: target.port, transport }
+    }
+
     fn read(reader: &mut Reader<'_>) -> Result<Self, cbor::Error> {
         let at = reader.position();
         reader.array_of(4)?;
@@ -158,6 +170,15 @@ mod tests {
             let address = OwnerAddress { ip, dns: dns.map(ToString::to_string), port, transport };
             assert_eq!(read(hex).as_deref(), Ok([address.clone()].as_slice()), "{hex}");
             assert_eq!(Writer::encode(|w| OwnerAddress::write_list(&[address], w)), testkit::hex(hex));
+        }
+    }
+
+    #[test]
+    fn a_url_is_an_address_that_leads_back_to_it() {
+        for url in ["https://owner.example:8443", "http://192.0.2.1:80", "https://[2001:db8::1]:443"] {
+            let target = Target::from_url(url).unwrap();
+            let address = OwnerAddress::of(target.clone());
+            assert_eq!(address.targets(), Ok(vec![target]), "{url}");
         }
     }
 

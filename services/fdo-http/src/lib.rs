@@ -22,7 +22,7 @@ mod tls;
 pub use client::{Client, Limits};
 pub use device::{make_device, onboard};
 pub use error::{Cause, Error, HttpFault};
-pub use owner::register;
+pub use owner::{Registered, register, register_everywhere};
 pub use search::{Candidate, Finding, Search, find_owner};
 pub use session::Session;
 pub use tls::TlsPolicy;

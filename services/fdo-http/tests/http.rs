@@ -17,7 +17,8 @@ use fdo::{
     service_info::{DeviceEngine, modules::Devmod},
 };
 use sextant_fdo_http::{
-    Candidate, Cause, Client, Error, Finding, Limits, TlsPolicy, find_owner, make_device, onboard, register,
+    Candidate, Cause, Client, Error, Finding, Limits, Registered, TlsPolicy, find_owner, make_device,
+    onboard, register, register_everywhere,
 };
 use x509::CertificationRequestBuilder;
 
@@ -341,6 +342,44 @@ fn the_search_goes_through_all_directives_and_says_what_came_of_each() {
     let mut search = find_owner(&client, &device.credential, &device.secrets);
     while !matches!(search.next(), Some(Finding::Candidate(_))) {}
     assert_eq!(party.state().received.len(), before);
+}
+
+#[test]
+fn an_owner_registers_by_every_directive_of_the_voucher_and_says_what_came_of_each() {
+    let (party, client) = (Party::start(), Client::default());
+    let gone = http::nowhere();
+    let mut coap = directive(&gone, &[]);
+    coap.instructions.retain(|instruction| !matches!(instruction, Instruction::Protocol(_)));
+    coap.instructions.push(Instruction::Protocol(Protocol::CoapUdp));
+    let directives = vec![
+        directive(&gone, &[Instruction::DeviceOnly]),
+        directive(&gone, &[]),
+        coap,
+        directive(&gone, &[Instruction::Bypass]),
+        directive(&party.target, &[]),
+    ];
+    party.state().rendezvous = RendezvousInfo { directives };
+    let device = made(&client, &party).unwrap();
+    let (guid, owner) = (device.credential.guid, owner());
+    let voucher = party.voucher(&guid);
+    let owned = Voucher::decode(&voucher).unwrap().claim(&owner.key(), DeviceChain::OfManufacturer).unwrap();
+    let outcomes = register_everywhere(&client, &owned, &[party.address()], 3600, &owner);
+    let told: Vec<String> = outcomes
+        .iter()
+        .map(|outcome| match outcome {
+            Registered::Remembered { target, seconds } => format!("{target} {seconds}"),
+            Registered::Failed(error) => format!("{} {}", error.target, error.code()),
+            Registered::Unusable { directive, reason } => format!("{directive} {}", reason.code()),
+        })
+        .collect();
+    let expected = [
+        format!("{gone} server-unreachable"),
+        "2 rendezvous-protocol-unsupported".into(),
+        // No longer than the server likes.
+        format!("{} 600", party.target),
+    ];
+    assert_eq!(told, expected);
+    assert_eq!(party.state().registrations[&guid].wait_seconds, 3600);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use fdo::{DeviceChain, OwnerAddress, Party, Voucher};
+use fdo::{DeviceChain, OwnerAddress, Voucher};
 use fdo_http::{Client, Limits};
 use store::{Onboarding, Registered, Timestamp};
 use tokio::task::JoinSet;
@@ -81,7 +81,6 @@ async fn reconcile(app: &Arc<App>) -> Result<(), Failure> {
 fn register(app: &App, voucher: &[u8]) -> Result<Option<u32>, String> {
     let voucher = Voucher::decode(voucher).map_err(|error| error.code().to_owned())?;
     let owner = app.private_owner_key(voucher.owner().key()).ok_or("voucher-owner")?;
-    let ways = voucher.header().rendezvous.ways(Party::Owner);
     let owned = voucher.claim(&owner.key(), DeviceChain::OfManufacturer);
     let owned = owned.map_err(|error| error.code().to_owned())?;
     let addresses: Vec<OwnerAddress> = app.owner_addresses().map_err(|_| "own-address".to_owned())?;
@@ -96,29 +95,22 @@ fn register(app: &App, voucher: &[u8]) -> Result<Option<u32>, String> {
         ..Client::default()
     };
     let (mut seconds, mut failure): (Option<u32>, Option<String>) = (None, None);
-    for way in ways.into_iter().filter(|way| !way.bypass) {
-        let targets = match way.targets {
-            Ok(targets) => targets,
-            Err(reason) => {
-                failure.get_or_insert(reason.code().to_owned());
-                continue;
+    for outcome in fdo_http::register_everywhere(&client, &owned, &addresses, wait, owner) {
+        match outcome {
+            fdo_http::Registered::Remembered { seconds: remembered, .. } => {
+                seconds = Some(seconds.unwrap_or(u32::MAX).min(remembered));
             }
-        };
-        for target in targets {
-            match fdo_http::register(&client, &target, &way.pins, &owned, &addresses, wait, owner) {
-                Ok(remembered) => {
-                    seconds = Some(seconds.unwrap_or(u32::MAX).min(remembered));
-                    break;
-                }
-                Err(error) => {
-                    tracing::warn!(
-                        %target,
-                        code = error.code(),
-                        error = &error as &dyn std::error::Error,
-                        "not registered with a rendezvous server"
-                    );
-                    failure.get_or_insert(error.code().to_owned());
-                }
+            fdo_http::Registered::Unusable { reason, .. } => {
+                failure.get_or_insert(reason.code().to_owned());
+            }
+            fdo_http::Registered::Failed(error) => {
+                tracing::warn!(
+                    target = %error.target,
+                    code = error.code(),
+                    error = &*error as &dyn std::error::Error,
+                    "not registered with a rendezvous server"
+                );
+                failure.get_or_insert(error.code().to_owned());
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Where the server is for devices and owners, as rendezvous instructions and addresses say it.
 
-use fdo::{Directive, Host, Instruction, OwnerAddress, Protocol, RendezvousInfo, Target, Transport};
+use fdo::{Directive, Host, Instruction, OwnerAddress, Protocol, RendezvousInfo, Target};
 
 use crate::app::{App, Failure};
 
@@ -18,12 +18,7 @@ impl App {
     /// Where this server answers devices as their owner.
     pub(crate) fn owner_addresses(&self) -> Result<Vec<OwnerAddress>, Failure> {
         let target = Target::from_url(&self.public_url).map_err(|_| no_place())?;
-        let (ip, dns) = match target.host {
-            Host::Ip(ip) => (Some(ip), None),
-            Host::Name(name) => (None, Some(name)),
-        };
-        let transport = if target.tls { Transport::Https } else { Transport::Http };
-        Ok(vec![OwnerAddress { ip, dns, port: target.port, transport }])
+        Ok(vec![OwnerAddress::of(target)])
     }
 }
 
