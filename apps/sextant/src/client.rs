@@ -152,6 +152,16 @@ impl Client {
         self.exchange(method, path, ANY, Some((media_type, body)))?.map(|bytes| self.parse(&bytes))
     }
 
+    /// Sends an object as it is, and gets another one.
+    pub(crate) fn upload_for(
+        &self,
+        path: &str,
+        media_type: &str,
+        body: &[u8],
+    ) -> Result<Reply<Vec<u8>>, Failure> {
+        self.exchange(Method::POST, path, ANY, Some((media_type, body)))
+    }
+
     fn exchange(
         &self,
         method: Method,

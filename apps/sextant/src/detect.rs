@@ -19,7 +19,7 @@ const TAGS_CORIM: [u64; 3] = [500, 501, 502];
 /// What is detected.
 const KINDS: &str = "supported are SUIT envelopes and reports, authority lists, CoSWID, CoRIM, CoSERV, SPDX, CycloneDX and SWID, CWT and JWT (EAT, PSA, CCA, EAR), \
                      conceptual message wrappers, TPM quotes, policies, overrides and \
-                     decisions, MUD files, ownership vouchers, COSE keys and messages, JWK, PEM, certificates, CMS signatures, JSON and CBOR, \
+                     decisions, MUD files, ownership vouchers, credentials of devices, redirections to their owners, COSE keys and messages, JWK, PEM, certificates, CMS signatures, JSON and CBOR, \
                      in bytes or hexadecimal digits";
 /// Text at least this long is no CBOR: a short one may be.
 const PROSE_LEN: usize = 32;
@@ -236,6 +236,9 @@ fn cbor_item(input: &Input, parts: Parts) -> Result<Map, Failure> {
         },
         Ok(Type::Map) => untagged_map(input, parts),
         Ok(Type::Array) if fdo::Voucher::decode(&input.bytes).is_ok() => commands::voucher::tree(input),
+        Ok(Type::Array) if let Ok(credential) = fdo::Credential::decode(&input.bytes) => {
+            Ok(show::onboarding::credential(&credential))
+        }
         Ok(_) => other(input, parts),
         Err(error) => evidence::tree(&input.bytes, parts).ok_or_else(|| unknown(input, &error)),
     }
@@ -299,6 +302,9 @@ fn signed(input: &Input, parts: Parts) -> Result<Map, Failure> {
     {
         let shown = show::coserv::tree(&coserv, parts);
         return Ok(Map::new().with("kind", "signed CoSERV answer").with("answer", shown));
+    }
+    if let Ok(redirect) = fdo::Redirect::decode(bytes) {
+        return Ok(show::onboarding::redirect(&redirect));
     }
     // The labels of the first profile of PSA are no claims of other tokens.
     if let Ok(token) = eat::PsaToken::decode(bytes) {

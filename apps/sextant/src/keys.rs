@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use cose::{Key, Purpose, TrustAnchor, TrustAnchors};
-use crypto::{Digest, HashAlgorithm, PublicKey, RsaPublicKey, SignatureAlgorithm, SigningKey};
+use crypto::{Digest, HashAlgorithm, PublicKey, RsaPublicKey, RsaSigningKey, SignatureAlgorithm, SigningKey};
 use x509::{Certificate, pem};
 
 use crate::{
@@ -102,26 +102,49 @@ pub(crate) fn short(digest: &Digest) -> String {
     crate::node::hex(digest.as_bytes().get(..8).unwrap_or_default())
 }
 
-/// Keys of whoever makes or owns devices by their vouchers: of RSA too, which only verify.
+/// Public keys of whoever makes or owns devices by their vouchers: of RSA too.
 pub(crate) fn read_voucher_keys(paths: &[PathBuf]) -> Result<Vec<fdo::Key>, Failure> {
-    let read = |path: &PathBuf| {
-        let input = Input::read(path)?;
-        match (KeyFile::decode(&input.bytes), rsa_key(&input.bytes)) {
-            (Ok(key), _) => Ok(key.public.into()),
-            (Err(_), Some(key)) => Ok(key.into()),
-            (Err(error), None) => Err(error.failure(&input)),
-        }
-    };
-    paths.iter().map(read).collect()
+    paths.iter().map(|path| read_voucher_key(path)).collect()
 }
 
-/// A public RSA key: a SubjectPublicKeyInfo or a certificate, in DER or as the first block of PEM.
+/// One of them.
+pub(crate) fn read_voucher_key(path: &Path) -> Result<fdo::Key, Failure> {
+    let input = Input::read(path)?;
+    match (KeyFile::decode(&input.bytes), rsa_key(&input.bytes)) {
+        (Ok(key), _) => Ok(key.public.into()),
+        (Err(_), Some(key)) => Ok(key.into()),
+        (Err(error), None) => Err(error.failure(&input)),
+    }
+}
+
+/// The private key of whoever makes or owns devices by their vouchers: of RSA too.
+pub(crate) fn read_owner_key(path: &Path) -> Result<Box<dyn fdo::OwnerKey>, Failure> {
+    let input = Input::read(path)?;
+    match rsa_private_key(&input.bytes) {
+        Some(key) => Ok(Box::new(key)),
+        None => {
+            let key = KeyFile::decode(&input.bytes).map_err(|error| error.failure(&input))?;
+            Ok(Box::new(key.into_secret(path)?.0))
+        }
+    }
+}
+
+/// A private RSA key: PKCS #8, in DER or as the first block of PEM.
+fn rsa_private_key(bytes: &[u8]) -> Option<RsaSigningKey> {
+    let block = pem::is_pem(bytes).then(|| pem::decode(&String::from_utf8_lossy(bytes)).ok());
+    let block = block.flatten().and_then(|blocks| blocks.into_iter().next());
+    RsaSigningKey::from_pkcs8_der(block.as_ref().map_or(bytes, |block| &block.der)).ok()
+}
+
+/// A public RSA key: a SubjectPublicKeyInfo, a certificate or the public part of a private key, in DER or as the first block of
+/// PEM.
 fn rsa_key(bytes: &[u8]) -> Option<RsaPublicKey> {
     let block = pem::is_pem(bytes).then(|| pem::decode(&String::from_utf8_lossy(bytes)).ok());
     let block = block.flatten().and_then(|blocks| blocks.into_iter().next());
     let der = block.as_ref().map_or(bytes, |block| &block.der);
     let of_certificate = || RsaPublicKey::from_spki_der(Certificate::decode(der).ok()?.public_key_der()).ok();
-    RsaPublicKey::from_spki_der(der).ok().or_else(of_certificate)
+    let of_private = || RsaSigningKey::from_pkcs8_der(der).ok().map(|key| key.public_key().clone());
+    RsaPublicKey::from_spki_der(der).ok().or_else(of_certificate).or_else(of_private)
 }
 
 /// A certificate in PEM or DER; of several blocks the first.

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Desk, fixed_key};
-use crypto::{Digest, HashAlgorithm};
+use crypto::{Digest, HashAlgorithm, RsaSigningKey};
 use fdo::{
     Directive, Guid, Header, Hmac, Instruction, KeyEncoding, PublicKey, RendezvousInfo, Voucher, WifiPassword,
 };
@@ -12,18 +12,10 @@ use x509::{Certificate, CertificateBuilder, Validity, pem};
 /// A desk of keys of everybody, and the voucher of a device that nobody bought yet, in both forms.
 fn desk() -> Desk {
     let desk = Desk::new();
-    desk.key("maker.key", 1).key("shop.key", 2).key("home.key", 3).key("ca.key", 4).key("device.key", 5);
-    desk.done("cert new-ca --key ca.key --subject 'O=Maker, CN=Device CA' -o ca.pem");
+    desk.key("maker.key", 1).key("shop.key", 2).key("home.key", 3);
+    let chain = certificates(&desk);
+    let chain: Vec<&[u8]> = chain.iter().map(Vec::as_slice).collect();
     desk.done("cert new-ca --key shop.key --subject 'O=Shop, CN=Other CA' -o other.pem");
-    let text = String::from_utf8(desk.read("ca.pem")).expect("text");
-    let authority = Certificate::decode(&pem::decode(&text).expect("PEM")[0].der).expect("a certificate");
-    let Validity { not_before, .. } = authority.validity();
-    let validity = Validity { not_before, not_after: not_before + 1000 };
-    let (device, authority_key) = (fixed_key(5), fixed_key(4));
-    let name = "O=Maker, CN=camera 1".parse().expect("a name");
-    let certificate = CertificateBuilder::new(name, device.public_key(), &[1], validity);
-    let certificate = certificate.issued_by(&authority, &authority_key).expect("a certificate");
-    let chain = [certificate.as_der(), authority.as_der()];
     let instructions = vec![
         Instruction::Dns("rv.example".into()),
         Instruction::DevicePort(443),
@@ -41,6 +33,21 @@ fn desk() -> Desk {
     let voucher = Voucher::assemble(&header, &hmac, &chain).expect("a voucher");
     desk.write("unsold.cbor", &voucher).write("unsold.pem", pem::encode(fdo::PEM_LABEL, &voucher));
     desk
+}
+
+/// The certificates of a device with the key `device.key`, below an authority with the key `ca.key` in `ca.pem`.
+fn certificates(desk: &Desk) -> [Vec<u8>; 2] {
+    desk.key("ca.key", 4).key("device.key", 5);
+    desk.done("cert new-ca --key ca.key --subject 'O=Maker, CN=Device CA' -o ca.pem");
+    let text = String::from_utf8(desk.read("ca.pem")).expect("text");
+    let authority = Certificate::decode(&pem::decode(&text).expect("PEM")[0].der).expect("a certificate");
+    let Validity { not_before, .. } = authority.validity();
+    let validity = Validity { not_before, not_after: not_before + 1000 };
+    let (device, authority_key) = (fixed_key(5), fixed_key(4));
+    let name = "O=Maker, CN=camera 1".parse().expect("a name");
+    let certificate = CertificateBuilder::new(name, device.public_key(), &[1], validity);
+    let certificate = certificate.issued_by(&authority, &authority_key).expect("a certificate");
+    [certificate.as_der().to_vec(), authority.as_der().to_vec()]
 }
 
 #[test]
@@ -134,8 +141,43 @@ fn owners_and_manufacturers_may_have_rsa_keys() {
     desk.refused("voucher verify rsa.hex --owner maker.pem", "voucher-not-ours");
     desk.refused("voucher verify rsa.hex --manufacturer owner.der", "voucher-unknown-manufacturer");
     desk.key("ec.key", 1);
-    desk.failed("voucher extend rsa.hex --to maker.pem --key ec.key -o x", "not a key");
-    desk.refused("voucher extend rsa.hex --to ec.key.pub --key ec.key -o x", "unsupported-voucher");
+    desk.refused("voucher extend rsa.hex --to maker.pem --key ec.key -o x", "voucher-not-extended");
+    desk.refused("voucher extend rsa.hex --to ec.key.pub --key ec.key -o x", "voucher-not-extended");
+    desk.failed("voucher extend rsa.hex --to maker.pem --key maker.pem -o x", "not a key");
+}
+
+#[test]
+fn owners_with_rsa_keys_sell_on() {
+    let desk = Desk::new();
+    desk.key("ec.key", 1);
+    let chain = certificates(&desk);
+    let chain: Vec<&[u8]> = chain.iter().map(Vec::as_slice).collect();
+    for name in ["maker", "shop"] {
+        let key = RsaSigningKey::generate(2048).expect("a key");
+        desk.write(&format!("{name}.key"), pem::encode("PRIVATE KEY", &key.to_pkcs8_der()));
+        desk.write(&format!("{name}.der"), key.to_pkcs8_der());
+        desk.write(&format!("{name}.pub"), pem::encode("PUBLIC KEY", &key.public_key().to_spki_der()));
+    }
+    let maker = RsaSigningKey::from_pkcs8_der(&desk.read("maker.der")).expect("a key");
+    let header = Header {
+        guid: Guid([0x44; 16]),
+        rendezvous: RendezvousInfo {
+            directives: vec![Directive { instructions: vec![Instruction::Bypass] }],
+        },
+        device_info: "camera".into(),
+        manufacturer: PublicKey::new(maker.public_key(), KeyEncoding::X509).expect("of a type"),
+        certificates: Digest::of(HashAlgorithm::Sha256, &chain.concat()),
+    };
+    let header = header.encode();
+    let hmac = Hmac::of(HashAlgorithm::Sha256, b"secret", &header);
+    desk.write("unsold.cbor", Voucher::assemble(&header, &hmac, &chain).expect("a voucher"));
+    desk.done("voucher extend unsold.cbor --to shop.pub --key maker.key -o shop.pem");
+    desk.done("voucher verify shop.pem --manufacturer maker.pub --owner shop.pub");
+    // A private key tells its public part, in DER as well.
+    desk.done("voucher extend shop.pem --to maker.der --key shop.der -o back.cbor");
+    desk.done("voucher verify back.cbor --owner maker.key");
+    desk.refused("voucher extend back.cbor --to shop.pub --key shop.key -o x", "voucher-not-extended");
+    desk.refused("voucher extend back.cbor --to ec.key.pub --key maker.key -o x", "voucher-not-extended");
 }
 
 #[test]

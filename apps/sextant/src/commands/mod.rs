@@ -17,6 +17,7 @@ pub(crate) mod device;
 pub(crate) mod ear;
 pub(crate) mod eat;
 pub(crate) mod endorsement;
+pub(crate) mod fdo;
 pub(crate) mod gateway;
 pub(crate) mod inspect;
 pub(crate) mod key;
@@ -81,6 +82,9 @@ pub(crate) enum Command {
     /// Check, extend and keep ownership vouchers (FDO)
     #[command(subcommand)]
     Voucher(voucher::Voucher),
+    /// Make, find and watch devices to onboard (FDO)
+    #[command(subcommand)]
+    Fdo(fdo::Fdo),
     /// Run the server
     Up(Box<up::Up>),
     /// Enforce network policy between devices and the rest of the world
@@ -151,6 +155,7 @@ pub(crate) fn run(command: Command, printer: &Printer) -> Result<Answer, Failure
         Command::Ear(command) => ear::run(command, printer),
         Command::Mud(command) => mud::run(command, printer),
         Command::Voucher(command) => voucher::run(command, printer),
+        Command::Fdo(command) => fdo::run(command, printer),
         Command::Up(command) => up::run(*command, printer),
         Command::Gateway(command) => gateway::run(*command, printer),
         Command::Device(command) => device::run(command, printer),

@@ -1,4 +1,7 @@
-use std::{borrow::Cow, path::PathBuf};
+use std::{
+    borrow::Cow,
+    path::{Path, PathBuf},
+};
 
 use api::Voucher as Listed;
 use clap::{Args, Subcommand};
@@ -12,7 +15,7 @@ use crate::{
     commands::coswid::chain,
     failure::{Answer, Failure},
     files::{self, Input, Mode},
-    keys::{self, KeyFile},
+    keys,
     node::{Map, Node},
     printer::{Printer, Verdict},
     show,
@@ -187,24 +190,25 @@ fn extend(command: &Extend, printer: &Printer) -> Result<Answer, Failure> {
     let input = Input::read(&command.file)?.binary();
     let bytes = one(&input)?;
     let voucher = decode(&input, &bytes)?;
-    let next = KeyFile::read(&command.to)?.public;
-    let (key, _) = KeyFile::read_secret(&command.key)?;
-    let extended = match voucher.extend(&next).and_then(|extension| extension.sign(&key)) {
+    let next = keys::read_voucher_key(&command.to)?;
+    let key = keys::read_owner_key(&command.key)?;
+    let extended = match voucher.extend(&next).and_then(|extension| extension.sign(&*key)) {
         Ok(extended) => extended,
         Err(error) => return Ok(printer.answer(Verdict::no(error.code(), chain(&error)))),
     };
-    let is_encoded = command.output.extension().is_some_and(|extension| extension == "cbor");
-    let extended = match is_encoded {
-        true => extended,
-        false => x509::pem::encode(fdo::PEM_LABEL, &extended).into_bytes(),
-    };
-    files::write(&command.output, &extended, Mode::Public, printer)?;
-    printer.note(format_args!(
-        "device {} is of {}",
-        voucher.header().guid,
-        keys::short(&cose::thumbprint(&next, crypto::HashAlgorithm::Sha256))
-    ));
+    write(&command.output, extended, printer)?;
+    printer.note(format_args!("device {} is of {}", voucher.header().guid, keys::short(&next.thumbprint())));
     Ok(Answer::Yes)
+}
+
+/// Writes a voucher: encoded when the name ends in `.cbor`, else in PEM.
+pub(crate) fn write(path: &Path, voucher: Vec<u8>, printer: &Printer) -> Result<(), Failure> {
+    let is_encoded = path.extension().is_some_and(|extension| extension == "cbor");
+    let bytes = match is_encoded {
+        true => voucher,
+        false => x509::pem::encode(fdo::PEM_LABEL, &voucher).into_bytes(),
+    };
+    files::write(path, &bytes, Mode::Public, printer)
 }
 
 /// Each for itself: one that the server refuses does not keep the others back.
@@ -247,7 +251,7 @@ fn vouchers(input: &Input) -> Result<Vec<Cow<'_, [u8]>>, Failure> {
 }
 
 /// The one voucher of a file.
-fn one(input: &Input) -> Result<Cow<'_, [u8]>, Failure> {
+pub(crate) fn one(input: &Input) -> Result<Cow<'_, [u8]>, Failure> {
     let mut all = vouchers(input)?;
     match all.len() {
         1 => Ok(all.swap_remove(0)),
@@ -257,7 +261,7 @@ fn one(input: &Input) -> Result<Cow<'_, [u8]>, Failure> {
     }
 }
 
-fn decode<'b>(input: &Input, bytes: &'b [u8]) -> Result<fdo::Voucher<'b>, Failure> {
+pub(crate) fn decode<'b>(input: &Input, bytes: &'b [u8]) -> Result<fdo::Voucher<'b>, Failure> {
     fdo::Voucher::decode(bytes).map_err(|error| {
         let what = format!("{}: not an ownership voucher that is understood [{}]", input.name, error.code());
         Failure::in_bytes(what, bytes, &error)

@@ -16,6 +16,7 @@ pub(crate) mod evidence;
 pub(crate) mod key;
 pub(crate) mod legacy;
 pub(crate) mod mud;
+pub(crate) mod onboarding;
 pub(crate) mod suit;
 pub(crate) mod tpm;
 pub(crate) mod voucher;

@@ -1,4 +1,4 @@
-use fdo::{Directive, Entry, Header, Instruction, PublicKey, Voucher};
+use fdo::{Directive, Entry, Header, Instruction, PublicKey, RendezvousInfo, Voucher};
 
 use crate::{
     node::{Map, Node},
@@ -21,12 +21,11 @@ pub(crate) fn tree(voucher: &Voucher<'_>) -> Map {
 
 /// What the manufacturer says of the device.
 pub(crate) fn header(header: &Header) -> Map {
-    let directives = header.rendezvous.directives.iter();
     Map::new()
         .with("guid", Node::shown(header.guid))
         .with("ueid", Node::hex(&header.guid.ueid()))
         .with("device", header.device_info.as_str())
-        .with("rendezvous", Node::List(directives.map(directive).collect()))
+        .with("rendezvous", rendezvous(&header.rendezvous))
         .with("manufacturer", key(&header.manufacturer))
 }
 
@@ -40,6 +39,11 @@ fn entry(entry: &Entry<'_>) -> Map {
         .with("algorithm", Node::Integer(i128::from(entry.alg())))
         .with("next_owner", key(entry.next()))
         .maybe("extra", entry.extra().map(Node::diagnostic))
+}
+
+/// Where to look for the owner, a directive each.
+pub(crate) fn rendezvous(info: &RendezvousInfo) -> Node {
+    Node::List(info.directives.iter().map(directive).collect())
 }
 
 fn directive(directive: &Directive) -> Node {

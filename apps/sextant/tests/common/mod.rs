@@ -1,6 +1,8 @@
 //! Runs the real binary in a folder of its own, and compares what it prints with files.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub(crate) mod up;
+
 use std::ffi::OsStr;
 use std::fs;
 use std::io::Write as _;

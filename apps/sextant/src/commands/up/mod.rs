@@ -1,3 +1,5 @@
+mod onboarding;
+
 use std::{ffi::OsString, io, net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::Args;
@@ -14,7 +16,9 @@ use crate::{
     printer::Printer,
 };
 
-/// Run the server: verifier, updates, and the API and pages of people, gateways and programs.
+pub(crate) use onboarding::wait;
+
+/// Run the server: verifier, updates, onboarding, and the API and pages of people, gateways and programs.
 ///
 /// On its first run it makes its own key and certificate and prints a link, once, that makes the first administrator.
 #[derive(Debug, Args)]
@@ -28,7 +32,8 @@ pub(crate) struct Up {
     /// Name or address that the certificate is for, besides loopback
     #[arg(long, value_name = "NAME")]
     name: Vec<String>,
-    /// Part that answers: verifier, update, manage; all unless given
+    /// Part that answers: verifier, update, manage, rendezvous, owner or manufacturer; all but the last unless given. A
+    /// manufacturer makes a device of whoever reaches it: that part is for networks of factories alone
     #[arg(long, value_name = "ROLE", value_parser = role)]
     role: Vec<Role>,
     /// Name of the site, on its pages
@@ -64,9 +69,6 @@ pub(crate) struct Up {
     /// Public key to which devices are sold by their ownership vouchers
     #[arg(long, value_name = "FILE")]
     owner_key: Vec<PathBuf>,
-    /// Rendezvous server of devices
-    #[arg(long, value_name = "URL")]
-    rendezvous: Vec<String>,
     /// How long an epoch lasts, whose handle evidence without a session answers; 2m unless given
     #[arg(long, value_name = "TIME", value_parser = clock::duration)]
     epoch: Option<Duration>,
@@ -94,6 +96,8 @@ pub(crate) struct Up {
     /// How often a device may attest
     #[arg(long, value_name = "N")]
     attestations_a_minute: Option<u32>,
+    #[command(flatten)]
+    onboarding: onboarding::Onboarding,
 }
 
 pub(crate) fn run(command: Up, printer: &Printer) -> Result<Answer, Failure> {
@@ -147,7 +151,7 @@ fn config(command: Up) -> Result<Config, Failure> {
     }
     config.vouchers.manufacturers = keys::read_voucher_keys(&command.manufacturer)?;
     config.vouchers.owners = keys::read_voucher_keys(&command.owner_key)?;
-    config.onboarding.rendezvous_urls = command.rendezvous;
+    config.onboarding = command.onboarding.config()?;
     config.epoch = command.epoch.unwrap_or(config.epoch);
     config.measured_components = command.measured_components;
     if let Some(profile) = command.result_profile {
