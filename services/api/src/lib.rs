@@ -61,9 +61,10 @@ pub use objects::{
     AuditLine, AuthoritiesVersion, AuthorityUpdate, DecisionBundle, NewToken, Override, Token,
 };
 pub use onboarding::{
-    MadeDevice, Onboarding, OnboardingCommand, OnboardingEvent, OnboardingFailure, OnboardingFetch,
-    OnboardingFile, OnboardingKeys, OnboardingPlan, OnboardingRegistration, OnboardingRequirement,
-    OnboardingTemplate, OnboardingUpload, Redirect, VoucherImport, WirelessNetwork,
+    MadeDevice, OnboardedDevice, Onboarding, OnboardingCommand, OnboardingEvent, OnboardingFailure,
+    OnboardingFetch, OnboardingFile, OnboardingKeys, OnboardingPlan, OnboardingRegistration,
+    OnboardingRequirement, OnboardingTemplate, OnboardingUpload, OperationalCredential, Redirect,
+    VoucherImport, WirelessNetwork,
 };
 pub use reason::{Problem, Reason};
 pub use releases::{Accepted, ExpectedValue, Release, Revoke};

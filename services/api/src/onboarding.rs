@@ -128,6 +128,48 @@ pub struct OnboardingEvent {
     pub detail: serde_json::Value,
 }
 
+/// How a device came to its owner, as the answer to the second question tells it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OnboardedDevice {
+    /// By which protocol: `FDO TO2`.
+    pub method: String,
+    /// When (RFC 3339).
+    pub at: String,
+    /// What it is called in FDO since, hexadecimal.
+    pub guid: String,
+    /// SHA-256 thumbprint of the owner's key that it knows; none where its voucher is gone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+    /// The voucher that it came with; none where it is gone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub voucher: Option<crate::Voucher>,
+    /// Whether it proved what it runs before it was given anything; none where the record is gone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attested: Option<bool>,
+    /// The credential that it asked for in that session.
+    pub credential: OperationalCredential,
+    /// The template of what it is given now; none where it is what is there without any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template: Option<String>,
+    /// Names of the wireless networks of that template.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub networks: Vec<String>,
+    /// The gateway of that template; found on the link where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gateway: Option<String>,
+}
+
+/// The operational certificate of a device. The server keeps no copy of it, nor when it ends: this is
+/// what is known of it by how it is made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OperationalCredential {
+    /// `given`, `not-asked` where the device has no such module, `failed`, or `unknown` where the record is gone.
+    pub outcome: String,
+    /// Its subject, where it was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+}
+
 /// What is to become of a device; what is left out stays as it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -26,6 +26,7 @@ mod ids;
 mod made;
 mod network;
 mod objects;
+mod onboarding_lists;
 mod onboarding_plans;
 mod onboardings;
 mod open;
@@ -65,6 +66,7 @@ pub use ids::{
 pub use made::MadeDevice;
 pub use network::Told;
 pub use objects::{Kind, NewObject, ObjectId, ObjectRecord};
+pub use onboarding_lists::OnboardingFilter;
 pub use onboarding_plans::{OnboardingTemplate, Registered};
 pub use onboardings::{
     NewOnboarding, Onboarded, Onboarding, OnboardingEvent, OnboardingFailure, OnboardingState,

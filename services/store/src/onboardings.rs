@@ -150,7 +150,7 @@ impl OnboardingState {
         Self::ALL.into_iter().find(|state| state.as_str() == text)
     }
 
-    fn read(row: &SqliteRow) -> Result<Self, Error> {
+    pub(crate) fn read(row: &SqliteRow) -> Result<Self, Error> {
         let word: String = row.try_get("state")?;
         Self::from_text(&word).ok_or(Error::Corrupt("onboarding state"))
     }

@@ -23,7 +23,7 @@ const READERS: u32 = 4;
 /// How long a reader waits for a lock; only recovery after a crash holds one for long.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Each file brings the database from one version to the next; they are never edited once released.
-const MIGRATIONS: [&str; 18] = [
+const MIGRATIONS: [&str; 19] = [
     include_str!("../migrations/0001_initial.sql"),
     include_str!("../migrations/0002_restrictions.sql"),
     include_str!("../migrations/0003_authority_updates.sql"),
@@ -42,6 +42,7 @@ const MIGRATIONS: [&str; 18] = [
     include_str!("../migrations/0016_handshakes.sql"),
     include_str!("../migrations/0017_network.sql"),
     include_str!("../migrations/0018_onboarding.sql"),
+    include_str!("../migrations/0019_onboarding_lists.sql"),
 ];
 
 impl Store {

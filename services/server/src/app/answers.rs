@@ -47,7 +47,7 @@ impl App {
         let release = entry.and_then(|entry| entry.release());
         let answers = [
             software(device, result.as_ref(), claims, release),
-            connection(network),
+            connection(network, self.onboarding_of(device).await?),
             peers(device, network, release),
             origin(entry),
             self.authority(claims).await?,
@@ -172,12 +172,13 @@ fn software(
     (answer, facts)
 }
 
-fn connection(network: &NetworkState) -> (String, Value) {
-    let answer = match network.bindings.first() {
-        Some((gateway, binding)) => format!("Behind {gateway} as {}", binding.mac),
-        None => "Not answered yet: no gateway admitted it".to_owned(),
+fn connection(network: &NetworkState, onboarding: Option<api::OnboardedDevice>) -> (String, Value) {
+    let answer = match (network.bindings.first(), &onboarding) {
+        (Some((gateway, binding)), _) => format!("Behind {gateway} as {}", binding.mac),
+        (None, Some(onboarding)) => format!("Onboarded by {}; no gateway admitted it", onboarding.method),
+        (None, None) => "Not answered yet: no gateway admitted it".to_owned(),
     };
-    (answer, json!({ "bindings": network.bindings }))
+    (answer, json!({ "bindings": network.bindings, "onboarding": onboarding }))
 }
 
 fn peers(device: &Device, network: &NetworkState, release: Option<&Release>) -> (String, Value) {

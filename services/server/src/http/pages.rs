@@ -44,6 +44,9 @@ pub(crate) fn routes() -> Router<Shared> {
         .route("/devices/{id}/{part}", get(device_part).post(act))
         .route("/attestation", get(results))
         .route("/attestation/results/{session}", get(result))
+        .route("/onboarding", get(onboardings))
+        .route("/onboarding/{guid}", get(onboarding))
+        .route("/onboarding/{guid}/retry", post(retry))
         .route("/network", get(network))
         .route("/events", get(live::events))
         .route("/login", get(login).post(sign_in))
@@ -56,8 +59,16 @@ pub(crate) fn routes() -> Router<Shared> {
 pub(crate) fn is_page(path: &str) -> bool {
     matches!(
         path,
-        "/" | "/devices" | "/attestation" | "/network" | "/events" | "/login" | "/logout" | "/welcome"
+        "/" | "/devices"
+            | "/onboarding"
+            | "/attestation"
+            | "/network"
+            | "/events"
+            | "/login"
+            | "/logout"
+            | "/welcome"
     ) || path.starts_with("/devices/")
+        || path.starts_with("/onboarding/")
         || path.starts_with("/attestation/")
 }
 
@@ -154,6 +165,45 @@ async fn network(
 ) -> Response {
     let visitor = visitor(&app, &who, &headers);
     page(&app, "/network", views::network(&app, &visitor).await.map(|view| pages::network::page(&view)))
+}
+
+async fn onboardings(
+    State(app): State<Shared>,
+    Extension(who): Extension<Principal>,
+    Query(query): Query<HashMap<String, String>>,
+    headers: HeaderMap,
+) -> Response {
+    let visitor = visitor(&app, &who, &headers);
+    let named = |name: &str| query.get(name).map(String::as_str);
+    let view = views::onboardings(&app, &visitor, named("list"), named("after")).await;
+    page(&app, "/onboarding", view.map(|view| pages::onboarding::list_page(&view)))
+}
+
+async fn onboarding(
+    State(app): State<Shared>,
+    Extension(who): Extension<Principal>,
+    Path(guid): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    let visitor = visitor(&app, &who, &headers);
+    let view = views::onboarding(&app, &visitor, &guid).await;
+    page(&app, "/onboarding", view.map(|view| pages::onboarding::page(&view)))
+}
+
+async fn retry(
+    State(app): State<Shared>,
+    Extension(who): Extension<Principal>,
+    Path(guid): Path<String>,
+    request: Request,
+) -> Response {
+    let headers = request.headers().clone();
+    let outcome = async {
+        let form = read_form(&app, request).await?;
+        check_form(&app, &headers, &form)?;
+        app.retry_onboarding(guid.parse().map_err(|_| Failure::NotFound)?, &who.label).await?;
+        Ok(Redirect::to(views::onboarding_href(&guid).as_str()).into_response())
+    };
+    outcome.await.unwrap_or_else(|failure| failed(&app, "/onboarding", failure))
 }
 
 /// The parts of a device page are places on it until they have pages of their own; risky actions ask first.

@@ -11,6 +11,7 @@ use super::{
 const NAVIGATION: &[(Section, Option<&str>, &str, &str, &str)] = &[
     (Section::Overview, None, "Overview", "/", "o"),
     (Section::Devices, Some("Fleet"), "Devices", "/devices", "d"),
+    (Section::Onboarding, None, "Onboarding", "/onboarding", "b"),
     (Section::Attestation, None, "Attestation", "/attestation", "e"),
     (Section::Network, Some("Network"), "Network", "/network", "n"),
 ];

@@ -12,6 +12,7 @@ pub mod device;
 pub mod devices;
 pub mod entry;
 pub mod network;
+pub mod onboarding;
 pub mod overview;
 
 mod arc;

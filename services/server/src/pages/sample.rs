@@ -3,6 +3,7 @@
 mod attestation;
 mod device;
 mod network;
+mod onboarding;
 
 use crate::pages::{
     view::{
@@ -17,6 +18,7 @@ use crate::pages::{
 pub(crate) use attestation::{altered_result, result, results};
 pub(crate) use device::{device, new_device};
 pub(crate) use network::{empty_network, network};
+pub(crate) use onboarding::{onboarding, onboardings};
 
 /// 2026-11-23T14:12:36Z
 pub(crate) const NOW: Micros = 1_795_443_156 * SECOND;

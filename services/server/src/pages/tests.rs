@@ -2,7 +2,7 @@ use std::collections::HashMap;
 
 use super::{
     assets::{self, ASSETS},
-    attestation, device, devices, entry, network, overview, sample, swap,
+    attestation, device, devices, entry, network, onboarding, overview, sample, swap,
     view::{Fleet, Href, OverviewBody, Posture, Text},
 };
 
@@ -22,6 +22,9 @@ fn pages() -> Vec<(String, String)> {
         ("results-none", attestation::list_page(&sample::results(0))),
         ("result", attestation::page(&sample::result())),
         ("result-altered", attestation::page(&sample::altered_result())),
+        ("onboardings", onboarding::list_page(&sample::onboardings(50))),
+        ("onboardings-none", onboarding::list_page(&sample::onboardings(0))),
+        ("onboarding", onboarding::page(&sample::onboarding())),
         ("network", network::page(&sample::network())),
         ("network-none", network::page(&sample::empty_network())),
         ("login", entry::login(&sample::login())),
@@ -163,7 +166,17 @@ fn text_from_outside_is_escaped_wherever_it_stands() {
     result.facts = vec![HOSTILE.into()];
     result.parts[0].name = HOSTILE.into();
     result.parts[0].facts = vec![("Profile", HOSTILE.into())];
+    let mut waiting = sample::onboardings(1);
+    waiting.rows[0].name = HOSTILE.into();
+    waiting.templates[0].name = HOSTILE.into();
+    waiting.templates[0].networks = vec![HOSTILE.into()];
+    let mut onboarded = sample::onboarding();
+    onboarded.frame.title = HOSTILE.into();
+    onboarded.known = vec![("Made as", HOSTILE.into())];
+    onboarded.timeline[0].detail = Some(HOSTILE.into());
     let pages = [
+        onboarding::list_page(&waiting),
+        onboarding::page(&onboarded),
         device::page(&page),
         devices::page(&list),
         attestation::list_page(&results),

@@ -5,6 +5,7 @@
 mod attestation;
 mod device;
 mod network;
+mod onboarding;
 mod overview;
 mod text;
 
@@ -14,6 +15,7 @@ pub use device::{
     Flow, FlowState, Flows, Question, QuestionCard, TimelineEntry, TrustChain, Why,
 };
 pub use network::{NetworkDeviceRow, NetworkModelRow, NetworkPage, WaitingFile};
+pub use onboarding::{OnboardingList, OnboardingPage, OnboardingRow, TemplateRow};
 pub use overview::{
     Attention, Campaign, Cell, CellState, DeviceList, DeviceRow, EmptyFleet, Filter, FilterError, FirstStep,
     Fleet, ModelRow, Overview, OverviewBody, PostureCounts, SavedView, Wave, WaveBody,
@@ -118,6 +120,8 @@ pub enum Section {
     Overview,
     /// `/devices` and the pages of a device.
     Devices,
+    /// `/onboarding` and the pages of devices on their way.
+    Onboarding,
     /// `/attestation` and the pages of results.
     Attestation,
     /// `/network`

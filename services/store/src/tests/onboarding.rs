@@ -166,6 +166,38 @@ async fn failures_are_counted_and_told_once_and_a_retry_forgets_them() {
 }
 
 #[tokio::test]
+async fn lists_go_back_from_the_newest_change_page_by_page_and_are_counted() {
+    let (_folder, store) = store().await;
+    store.expect_devices((1..=5).map(expected).collect(), NOW).await.unwrap();
+    store.expect_devices(vec![expected(6)], NOW.plus_seconds(1)).await.unwrap();
+    store.onboarding_failed(guid(2), "wrong-nonce", NOW.plus_seconds(2)).await.unwrap();
+    store.onboarded(end(3, 10, Some(7))).await.unwrap();
+    let waiting = OnboardingFilter::State(OnboardingState::Waiting);
+    let mut seen = Vec::new();
+    let mut after = None;
+    loop {
+        let page = store.recent_onboardings(waiting, after, 2).await.unwrap();
+        let Some(last) = page.last() else { break };
+        after = Some((last.changed_at, last.guid));
+        seen.extend(page.iter().map(|device| device.guid));
+    }
+    // Of one moment, by name.
+    assert_eq!(seen, [2, 6, 5, 4, 1].map(guid));
+    let failed = store.recent_onboardings(OnboardingFilter::Failed, None, 10).await.unwrap();
+    assert_eq!(failed.iter().map(|device| device.guid).collect::<Vec<_>>(), [guid(2)]);
+    let mut counts = store.onboarding_counts().await.unwrap();
+    counts.sort_by_key(|(_, number)| std::cmp::Reverse(*number));
+    assert_eq!(counts[0], (waiting, 5));
+    let one = |filter| counts.contains(&(filter, 1));
+    assert!(one(OnboardingFilter::Failed) && one(OnboardingFilter::State(OnboardingState::Replaced)));
+    assert_eq!(counts.len(), 4);
+    let names: Vec<_> = store.onboardings_of(&end(3, 10, None).device.id).await.unwrap();
+    let mut names: Vec<_> = names.into_iter().map(|found| found.guid).collect();
+    names.sort();
+    assert_eq!(names, [guid(3), guid(7)]);
+}
+
+#[tokio::test]
 async fn registrations_are_due_noted_and_due_again() {
     let (_folder, store) = store().await;
     store.expect_devices(vec![expected(1), expected(2)], NOW).await.unwrap();

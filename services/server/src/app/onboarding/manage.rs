@@ -190,7 +190,8 @@ fn check_text(what: &str, text: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-fn view(device: &Onboarding) -> api::Onboarding {
+/// A device as the API shows it, without what happened to it.
+pub(super) fn view(device: &Onboarding) -> api::Onboarding {
     let time = |at: Option<Timestamp>| at.map(rfc3339);
     let failure = device.failure.as_ref().map(|failure| api::OnboardingFailure {
         code: failure.code.clone(),

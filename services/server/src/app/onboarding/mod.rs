@@ -3,6 +3,7 @@
 //! Messages are read and answered by `fdo`; here is who may have which, what is kept, and when. Whatever a message makes true
 //! is in the store before it is answered.
 
+mod history;
 mod keys;
 mod manage;
 mod manufacturing;

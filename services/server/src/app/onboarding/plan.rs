@@ -30,7 +30,7 @@ pub(super) const ATTEST: ObjectId = ObjectId(1);
 pub(super) const PROVISION: ObjectId = ObjectId(2);
 
 /// Name of the template for devices of groups that have none.
-const DEFAULT: &str = "default";
+pub(super) const DEFAULT: &str = "default";
 /// Bytes of output that a command may have.
 const MAX_OUTPUT: u64 = 64 * 1024;
 

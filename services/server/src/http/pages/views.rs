@@ -4,12 +4,14 @@ mod attestation;
 mod device;
 mod fleet;
 mod network;
+mod onboarding;
 mod timeline;
 
 pub(super) use attestation::{result, results};
 pub(super) use device::{confirm_hold, device};
 pub(super) use fleet::{devices, overview};
 pub(super) use network::network;
+pub(super) use onboarding::{onboarding, onboarding_href, onboardings};
 
 use store::Timestamp;
 use trust::Code;

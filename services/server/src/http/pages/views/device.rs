@@ -2,6 +2,7 @@
 
 mod chain;
 pub(super) mod components;
+mod connection;
 pub(super) mod evidence;
 mod network;
 mod reports;

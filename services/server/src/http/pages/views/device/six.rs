@@ -5,7 +5,7 @@ use store::{Device, ResultRecord, Timestamp};
 
 use super::{
     super::{age, sentence},
-    reports,
+    connection, reports,
 };
 use crate::{
     app::{App, releases::hex},
@@ -37,12 +37,14 @@ pub(super) fn cards(
             return QuestionCard::unanswered(question, "It attests");
         }
         let distrusted = posture != Posture::Trusted;
+        // No other answer has it among its facts.
+        let onboarding = connection::onboarding(&answer.facts);
         let bad = matches!(question, Question::Software | Question::Peers) && distrusted;
         let seal = match question {
             Question::Software | Question::Authority => verifier.clone(),
             Question::Update => reports::seal(&answer.facts, device, now).unwrap_or_else(|| verifier.clone()),
             Question::Peers | Question::Origin => author.clone(),
-            Question::Connection => Seal::absent(),
+            Question::Connection => onboarding.as_ref().map_or_else(Seal::absent, connection::seal),
         };
         let mut facts = facts(question, &answer.facts, device, detail, now);
         facts.truncate(FACTS);
@@ -52,7 +54,11 @@ pub(super) fn cards(
             bad: bad.then_some(posture),
             facts,
             seal,
-            more: (question == Question::Update).then(|| reports::all(&answer.facts, device)).flatten(),
+            more: match question {
+                Question::Connection => onboarding.as_ref().map(connection::more),
+                Question::Update => reports::all(&answer.facts, device),
+                _ => None,
+            },
         }
     })
 }
@@ -112,11 +118,9 @@ fn facts(
             said.extend(device.attested_at.map(|at| ("Attested", Sentence::default().stamp(age(now, at)))));
         }
         Question::Connection => {
-            for (gateway, binding) in detail.network.bindings.iter().take(1) {
-                said.push(("Gateway", gateway.as_str().into()));
-                said.push(("MAC address", Sentence::default().code(binding.mac.as_str())));
-                said.push(("Addresses", binding.addresses.join(", ").into()));
-            }
+            let onboarding = connection::onboarding(facts);
+            said.extend(onboarding.iter().flat_map(|onboarding| connection::facts(onboarding, now)));
+            said.extend(connection::binding(onboarding.as_ref(), &detail.network));
         }
         Question::Peers => {
             said.push(("Decided", device.access.as_str().into()));
