@@ -119,8 +119,7 @@ impl App {
 
     /// Goes on with the device's service information, and judges evidence that came with it.
     async fn inform(&self, held: &mut Held, body: &[u8]) -> Result<fdo::Message, Unanswered> {
-        let guid = *held.session.guid();
-        let (device, _) = self.owned(&guid).await?;
+        let device = self.expected(held.session.guid()).await?;
         let plan = self.plan(&device).await?;
         let (answer, evidence) = self.speak(held, body, &plan)?;
         if let Some(evidence) = evidence {
@@ -174,6 +173,10 @@ impl App {
         let Some(id) = DeviceId::new(evidence.ueid().as_bytes()) else { return not("malformed-evidence") };
         if evidence.nonce().as_bytes() != binding.0 {
             return not("replayed-nonce");
+        }
+        // A device that says to be another one whose voucher is here would take its place.
+        if self.vouched().devices.of(id.as_bytes()).is_some_and(|other| other.key != *key) {
+            return not("bad-evidence-signature");
         }
         let enrolled = new_device(&id, key, String::new(), String::new(), String::new());
         let twins = self.store.devices_with_key(&enrolled.thumbprint).await?;
@@ -267,12 +270,18 @@ impl App {
         }
     }
 
-    /// A device that is ours to onboard, and its voucher.
-    async fn owned(&self, guid: &Guid) -> Result<(Onboarding, Vec<u8>), Unanswered> {
+    /// A device that is ours to onboard.
+    async fn expected(&self, guid: &Guid) -> Result<Onboarding, Unanswered> {
         let device = self.store.onboarding(&stored(guid)).await?.ok_or(Unanswered::NotFound)?;
-        if matches!(device.state, OnboardingState::Sold | OnboardingState::Retired) {
-            return Err(Unanswered::NotFound);
+        match device.state {
+            OnboardingState::Sold | OnboardingState::Retired => Err(Unanswered::NotFound),
+            OnboardingState::Waiting | OnboardingState::Onboarded | OnboardingState::Replaced => Ok(device),
         }
+    }
+
+    /// The same, and its voucher.
+    async fn owned(&self, guid: &Guid) -> Result<(Onboarding, Vec<u8>), Unanswered> {
+        let device = self.expected(guid).await?;
         let voucher = self.voucher_to_onboard(&device).await.ok_or(Unanswered::NotFound)?;
         Ok((device, voucher))
     }
