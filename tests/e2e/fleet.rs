@@ -225,3 +225,49 @@ fn a_fleet_with_a_server_of_its_own_needs_nothing_else() {
     assert!(summary.ok && summary.server_peak_kib.is_some(), "{told}");
     assert_eq!(fs::read_dir(folder.path()).expect("the folder").count(), 0, "it leaves nothing behind");
 }
+
+#[test]
+fn a_fleet_that_begins_in_the_factory_is_onboarded_and_lives_on() {
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    let line = "sim --onboard --devices 30 --connections 8 --seed 5 --for 12s --attest 2s --poll 1s --ramp 1s --tamper 2 \
+                --tamper-after 3s --update-after 6s --model a.example/lamp --model b.example/lock --json --data data";
+    let run = || {
+        let output = Command::new(sextant())
+            .args(line.split_whitespace())
+            .env("TMPDIR", folder.path())
+            .current_dir(folder.path())
+            .stdin(Stdio::null())
+            .output()
+            .expect("the fleet starts");
+        (output.status.code(), output.stdout, String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let (status, told, complaints) = run();
+    let told = String::from_utf8_lossy(&told);
+    let summary: Summary =
+        serde_json::from_str(&told).unwrap_or_else(|error| panic!("{error}: {told}{complaints}"));
+    let onboarded = summary.onboarded.as_ref().expect("they were onboarded");
+    let done: Vec<_> = onboarded
+        .phases
+        .iter()
+        .map(|phase| (phase.name.as_str(), phase.done, phase.failures.len()))
+        .collect();
+    assert_eq!(
+        done,
+        ["make", "sell", "import", "register", "find", "onboard"].map(|name| (name, 30, 0)),
+        "{told}"
+    );
+    assert!(onboarded.phases.iter().all(|phase| phase.per_s > 0.0 && phase.server_cpu_s.is_some()), "{told}");
+    let timed = onboarded.phases.iter().filter(|phase| phase.name != "register");
+    assert!(timed.clone().all(|phase| phase.latency.p50_ms > 0.0), "{told}");
+    assert_eq!((onboarded.devices, summary.enrolled), (30, 0), "{told}");
+    // They live as the others do: trusted where they are what they say, and found where they were changed.
+    assert_eq!((summary.changed.devices, summary.changed.missed), (2, 0), "{told}");
+    assert!(summary.ok && summary.attestations > 30, "{told}");
+    assert_eq!(summary.postures.values().sum::<u64>(), 30, "{told}");
+    assert_eq!(status, Some(0), "{told}");
+
+    // Nobody makes the same devices again.
+    let (status, _, complaints) = run();
+    assert_eq!(status, Some(2), "{complaints}");
+    assert!(complaints.contains("sim-5") && complaints.contains("another seed"), "{complaints}");
+}

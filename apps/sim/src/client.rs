@@ -58,6 +58,11 @@ impl ServerPlace {
         &self.url
     }
 
+    /// Whom its certificate must descend from, in DER.
+    pub(crate) fn roots(&self) -> Vec<Vec<u8>> {
+        self.roots.iter().map(|certificate| certificate.der().to_vec()).collect()
+    }
+
     /// TLS with this server and no other.
     pub(crate) fn tls(&self) -> TlsConfig {
         TlsConfig::builder()

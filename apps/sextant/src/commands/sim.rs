@@ -9,7 +9,10 @@ use std::{
 use clap::{Args, Subcommand};
 use sim::{
     ServerPlace,
-    fleet::{Changed, Factory, Fleet, Latency, Model, Plan, Progress, Share, Summary, World, WorldPlan},
+    fleet::{
+        Changed, Factory, Fleet, Latency, Manufacturer, Model, Onboarded, Phase, Plan, Progress, Share,
+        Summary, World, WorldPlan,
+    },
 };
 use suit::AuthorityList;
 
@@ -24,7 +27,8 @@ use crate::{
 /// Let a fleet of simulated devices live against a real server, and say whether it ends as it should.
 ///
 /// Each device is a device's real state machine with a key of its own: it attests, polls, downloads, installs, boots and
-/// reports over HTTPS. Without --server a server of its own is started on this machine, with releases and an author, and
+/// reports over HTTPS. With --onboard it begins in a factory: devices are made, sold, and onboarded by their owner, before they
+/// do all that. Without --server a server of its own is started on this machine, with releases and an author, and
 /// removed at the end. The status is 0 when every device that should be trusted is, and no other.
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -87,6 +91,9 @@ struct FleetArgs {
     /// Kind of device, as VENDOR-DOMAIN/CLASS; devices are of each in turn
     #[arg(long, value_name = "VENDOR/CLASS", value_parser = model)]
     model: Vec<(String, String)>,
+    /// Make the devices in a factory and onboard them (FDO: DI, TO0, TO1, TO2), rather than enrol them
+    #[arg(long)]
+    onboard: bool,
     #[command(flatten)]
     theirs: TheirServer,
     #[command(flatten)]
@@ -113,6 +120,15 @@ struct TheirServer {
     /// Whose releases devices install
     #[arg(long, value_name = "FILE", requires = "server")]
     authorities: Option<PathBuf>,
+    /// URL of the server that makes the devices; the same server unless given
+    #[arg(long, value_name = "URL", requires_all = ["onboard", "server", "factory_ca", "factory_token_file"])]
+    factory: Option<String>,
+    /// Certificate of that server or its authority (PEM)
+    #[arg(long, value_name = "FILE", requires = "factory")]
+    factory_ca: Option<PathBuf>,
+    /// File that holds the credential of who may sell devices there
+    #[arg(long, value_name = "FILE", requires = "factory")]
+    factory_token_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -186,7 +202,16 @@ fn with_their_server(
     stop: &Arc<AtomicBool>,
     printer: &Printer,
 ) -> Result<Summary, Failure> {
-    let TheirServer { ca, token_file, release, authorities, .. } = &args.theirs;
+    let TheirServer {
+        ca,
+        token_file,
+        release,
+        authorities,
+        factory: made_at,
+        factory_ca,
+        factory_token_file,
+        ..
+    } = &args.theirs;
     if release.len() != args.model.len() {
         return Err(Failure::new("every --model needs one --release, in the same order"));
     }
@@ -197,7 +222,8 @@ fn with_their_server(
             .map(|input| input.map_or(Vec::new(), |input| input.bytes))
     };
     let place = ServerPlace::new(url, &file(ca)?).map_err(|error| failed(&error))?;
-    let token = String::from_utf8_lossy(&file(token_file)?).trim().to_owned();
+    let secret = |path| Ok::<_, Failure>(String::from_utf8_lossy(&file(path)?).trim().to_owned());
+    let token = secret(token_file)?;
     let authorities = AuthorityList::decode(&file(authorities)?)
         .map_err(|error| Failure::new("--authorities is no list of authorities").because(&error))?;
     let factory = Factory::default();
@@ -209,7 +235,18 @@ fn with_their_server(
     }
     let mut screen = Screen::new(plan, printer);
     let mut prepared = |progress| screen.show(progress);
-    let fleet = Fleet::prepare(plan, &models, &place, &token, &mut prepared);
+    let fleet = if args.onboard {
+        let manufacturer = match made_at {
+            Some(url) => {
+                let place = ServerPlace::new(url, &file(factory_ca)?).map_err(|error| failed(&error))?;
+                Manufacturer::new(&place, &secret(factory_token_file)?)
+            }
+            None => Manufacturer::new(&place, &token),
+        };
+        Fleet::onboard(plan, &models, &manufacturer, (&place, &token), stop, &mut prepared)
+    } else {
+        Fleet::prepare(plan, &models, &place, &token, &mut prepared)
+    };
     let fleet = fleet.map_err(|error| failed(&error))?;
     let living = fleet.live(stop, &mut |progress| {
         screen.show(progress);
@@ -233,6 +270,7 @@ fn with_own_server(
         image: args.own.image_size,
         poll: plan.poll,
         attest: plan.attest,
+        onboard: args.onboard,
     };
     let mut world = World::start(world, stop).map_err(|error| failed(&error))?;
     let mut screen = Screen::new(plan, printer);
@@ -250,7 +288,11 @@ fn live_in(
     screen: &mut Screen<'_>,
 ) -> Result<Summary, sim::Error> {
     let models: Vec<Model> = world.models()?;
-    let fleet = Fleet::prepare_in(world, plan, &models, &mut |progress| screen.show(progress))?;
+    let mut prepared = |progress| screen.show(progress);
+    let fleet = match args.onboard {
+        true => Fleet::onboard_in(world, plan, &models, stop, &mut prepared)?,
+        false => Fleet::prepare_in(world, plan, &models, &mut prepared)?,
+    };
     world.keep()?;
     let mut update_after = args.own.update_after;
     fleet.live(stop, &mut |progress| {
@@ -283,6 +325,10 @@ impl<'p> Screen<'p> {
         match progress {
             Progress::Made(count) => self.at("making devices", count, String::new()),
             Progress::Enrolled(count) => self.at("enrolling", count, String::new()),
+            Progress::Sold(count) => self.at("selling", count, String::new()),
+            Progress::Imported(count) => self.at("importing vouchers", count, String::new()),
+            Progress::Registered(count) => self.at("registering with rendezvous", count, String::new()),
+            Progress::Onboarded(count) => self.at("onboarding", count, String::new()),
             Progress::Living { since, believed, check_ins } => {
                 let left = self.life.saturating_sub(since).as_secs();
                 let rate = check_ins as f64 / since.as_secs_f64().max(1.0);
@@ -309,6 +355,12 @@ fn show(summary: &Summary, printer: &Printer) {
         if words.is_empty() { "none".to_owned() } else { words.join(", ") }
     };
     let changed = &summary.changed;
+    let phases: Vec<(&str, String)> = summary
+        .onboarded
+        .iter()
+        .flat_map(|onboarded| &onboarded.phases)
+        .map(|phase| (phase_name(&phase.name), phase_row(phase)))
+        .collect();
     let mib = |kib: Option<u64>| kib.map_or("unknown".to_owned(), |kib| format!("{} MiB", kib / 1024));
     let mut rows = vec![
         (
@@ -316,12 +368,19 @@ fn show(summary: &Summary, printer: &Printer) {
             if summary.ok { "yes".to_owned() } else { format!("no: {} are not", summary.wrong) },
         ),
         ("devices", format!("{}, seed {}", summary.devices, summary.seed)),
-        ("enrolled", format!("{} in {:.1} s", summary.enrolled, summary.enrolling_s)),
+        match &summary.onboarded {
+            Some(Onboarded { devices, seconds, .. }) => {
+                ("onboarded", format!("{devices} in {seconds:.1} s, from the factory on"))
+            }
+            None => ("enrolled", format!("{} in {:.1} s", summary.enrolled, summary.enrolling_s)),
+        },
         ("posture, says the server", counts(&summary.postures)),
         ("version, says the server", counts(&summary.versions)),
         ("result, as devices see it", counts(&summary.results)),
         ("sequence number, as devices run it", counts(&summary.running)),
     ];
+    // Behind how many there are and how many of them were onboarded.
+    rows.splice(PHASES_AT..PHASES_AT, phases);
     if changed.devices > 0 {
         let Changed { devices, found, missed, unseen, mended, cured } = *changed;
         rows.push((
@@ -363,6 +422,34 @@ fn show(summary: &Summary, printer: &Printer) {
     rows.extend(summary.wrong_devices.iter().map(|wrong| ("wrong", wrong.clone())));
     let rows: Vec<Vec<String>> = rows.into_iter().map(|(what, value)| vec![what.to_owned(), value]).collect();
     printer.table(&["fleet", ""], &rows, summary);
+}
+
+/// Which row the steps of onboarding begin at.
+const PHASES_AT: usize = 3;
+
+fn phase_name(name: &str) -> &str {
+    match name {
+        "make" => "  made in the factory (DI)",
+        "sell" => "  sold to the operator",
+        "import" => "  vouchers imported, by file",
+        "register" => "  registered with rendezvous (TO0)",
+        "find" => "  found their owner (TO1)",
+        "onboard" => "  taken over by it (TO2)",
+        name => name,
+    }
+}
+
+fn phase_row(phase: &Phase) -> String {
+    let Phase { done, seconds, per_s, server_cpu_s, latency, failures, .. } = phase;
+    let failures: Vec<String> = failures.iter().map(|(code, count)| format!("{code}: {count}")).collect();
+    let failed =
+        if failures.is_empty() { String::new() } else { format!("; failed {}", failures.join(", ")) };
+    let times = match latency.count {
+        0 => String::new(),
+        _ => format!(", p50 {:.1} ms, p99 {:.1} ms", latency.p50_ms, latency.p99_ms),
+    };
+    let cpu = server_cpu_s.map_or(String::new(), |used| format!(", server {used:.1} s"));
+    format!("{done} in {seconds:.1} s, {per_s:.1}/s{times}{cpu}{failed}")
 }
 
 fn times(latency: &Latency) -> String {

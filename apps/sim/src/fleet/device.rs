@@ -6,11 +6,11 @@ use crypto::Digest;
 use device_core::{
     Action, Area, Boot, Device, Event, Feedback, InstallError, Machine, Offer, Offered, Outcome, Timing,
 };
-use eat::{SignedResult, Tier};
+use eat::{Nonce, SignedResult, Tier};
 
 use super::{
     link::{Deployment, Link, Trouble},
-    model::{Model, unix_now},
+    model::{Model, key, unix_now},
     seed::{Numbers, Seed},
     source::LinkSource,
     storage::SharedStorage,
@@ -90,6 +90,11 @@ impl SimDevice {
         self.tier.is_some_and(is_good)
     }
 
+    /// Evidence for whoever gave a nonce.
+    pub(crate) fn evidence(&self, nonce: &Nonce) -> Option<Vec<u8>> {
+        self.device.evidence(nonce).ok()
+    }
+
     /// Changes one bit of the image that runs, once.
     pub(crate) fn change(&mut self) {
         let Some(running) = self.device.running().filter(|running| !running.on_trial) else { return };
@@ -152,7 +157,8 @@ impl SimDevice {
     /// Forgets everything that is not stored, and boots.
     fn reboot(&mut self, around: &Surroundings<'_>) -> Result<Event, Error> {
         let storage = self.device.storage().clone();
-        self.device = around.model.wake(storage, around.seed, self.number, &mut self.numbers)?;
+        let (key, ueid) = (key(around.seed, self.number)?, self.device.identity().ueid.clone());
+        self.device = around.model.wake(storage, key, ueid, &mut self.numbers)?;
         let booted = self.device.boot(unix_now()).map_err(|error| broken(&error))?;
         let trial = match booted {
             Boot::Release(running) => running.on_trial.then_some(running.manifest),
@@ -166,7 +172,7 @@ impl SimDevice {
         if self.change == Change::Unseen && self.device.is_intact().ok()? {
             self.change = Change::Mended;
         }
-        let evidence = self.device.evidence(&challenge.nonce).ok()?;
+        let evidence = self.evidence(&challenge.nonce)?;
         let session = link.attest(&challenge, &evidence).ok()?;
         let result = session.sextant_result?.0;
         // The device looks at what others are to verify: it believes the server no more than TLS makes it.

@@ -1,5 +1,6 @@
 //! A fleet of simulated devices in one process, each with the device's real state machine, storage and keys, against a
-//! real server over HTTPS: challenge, evidence, result, polls, downloads, installations, trial boots and reports.
+//! real server over HTTPS: challenge, evidence, result, polls, downloads, installations, trial boots and reports. Its devices
+//! are enrolled by hand, or made in a factory and onboarded.
 //!
 //! A few threads act for all devices, each of which is in memory and due at some time. Equal images are kept once, and
 //! connections are shared.
@@ -10,6 +11,7 @@ mod device;
 mod link;
 mod metrics;
 mod model;
+mod onboarding;
 mod operator;
 mod report;
 mod scenario;
@@ -28,8 +30,10 @@ use self::{
     device::SimDevice,
     link::Link,
     metrics::Metrics,
+    onboarding::Journey,
     operator::Operator,
     report::Facts,
+    seed::Seed,
 };
 use crate::{Error, ServerPlace, client::Client};
 
@@ -37,6 +41,7 @@ use crate::{Error, ServerPlace, client::Client};
 pub use self::{
     metrics::Latency,
     model::{Factory, Model},
+    onboarding::{Manufacturer, Onboarded, Phase},
     report::{Changed, Summary},
     scenario::{Plan, Share},
     world::{World, WorldPlan},
@@ -49,6 +54,14 @@ pub enum Progress {
     Made(u64),
     /// So many devices are enrolled.
     Enrolled(u64),
+    /// So many devices are sold to the operator.
+    Sold(u64),
+    /// The vouchers of so many devices are imported.
+    Imported(u64),
+    /// Of so many devices the rendezvous server knows the owner.
+    Registered(u64),
+    /// So many devices were onboarded, or gave up.
+    Onboarded(u64),
     /// It lives.
     Living {
         /// For so long.
@@ -67,6 +80,8 @@ pub struct Fleet<'f> {
     place: ServerPlace,
     operator: Operator,
     devices: Vec<SimDevice>,
+    /// How they came here, where they were not enrolled by hand.
+    onboarded: Option<Onboarded>,
     enrolled: usize,
     enrolling: Duration,
 }
@@ -93,6 +108,53 @@ impl<'f> Fleet<'f> {
         Self::assemble(plan, models, world.place(), world.operator().clone(), hear)
     }
 
+    /// Makes a fleet in a factory and brings each device to its owner, over the protocols of onboarding.
+    pub fn onboard(
+        plan: &'f Plan,
+        models: &'f [Model],
+        manufacturer: &Manufacturer,
+        (place, token): (&ServerPlace, &str),
+        stop: &AtomicBool,
+        hear: &mut dyn FnMut(Progress),
+    ) -> Result<Self, Error> {
+        let operator = Operator::new(Client::new(place, Some(token)));
+        let journey = Journey { plan, models, manufacturer, place, operator: &operator, server: None, stop };
+        Self::arrive(&journey, hear)
+    }
+
+    /// The same in a world, whose server is the factory as well.
+    pub fn onboard_in(
+        world: &World,
+        plan: &'f Plan,
+        models: &'f [Model],
+        stop: &AtomicBool,
+        hear: &mut dyn FnMut(Progress),
+    ) -> Result<Self, Error> {
+        let (manufacturer, operator, place) = (world.manufacturer(), world.operator(), world.place());
+        let server = Some(world.server());
+        Self::arrive(&Journey { plan, models, manufacturer, place, operator, server, stop }, hear)
+    }
+
+    fn arrive(journey: &Journey<'f, '_>, hear: &mut dyn FnMut(Progress)) -> Result<Self, Error> {
+        check(journey.plan, journey.models)?;
+        let (devices, onboarded) = journey.travel(hear)?;
+        Ok(Self {
+            plan: journey.plan,
+            models: journey.models,
+            place: journey.place.clone(),
+            operator: journey.operator.clone(),
+            devices,
+            onboarded: Some(onboarded),
+            enrolled: 0,
+            enrolling: Duration::ZERO,
+        })
+    }
+
+    /// How its devices came from the factory to their owner, where they did.
+    pub fn onboarded(&self) -> Option<&Onboarded> {
+        self.onboarded.as_ref()
+    }
+
     fn assemble(
         plan: &'f Plan,
         models: &'f [Model],
@@ -100,12 +162,11 @@ impl<'f> Fleet<'f> {
         operator: Operator,
         hear: &mut dyn FnMut(Progress),
     ) -> Result<Self, Error> {
-        if models.is_empty() || plan.devices == 0 {
-            return Err(Error::object("a fleet")("it has no devices"));
-        }
+        check(plan, models)?;
         let mut devices = Vec::new();
         for number in 0..plan.devices {
-            devices.push(model_of(models, number).make(plan, number)?);
+            let ueid = model::ueid(Seed(plan.seed), number)?;
+            devices.push(model_of(models, number).make(plan, number, ueid)?);
             hear(Progress::Made(u64::from(number) + 1));
         }
         let started = Instant::now();
@@ -120,6 +181,7 @@ impl<'f> Fleet<'f> {
             place: place.clone(),
             operator,
             devices,
+            onboarded: None,
             enrolled: strangers.len(),
             enrolling: started.elapsed(),
         })
@@ -132,7 +194,7 @@ impl<'f> Fleet<'f> {
         stop: &Arc<AtomicBool>,
         hear: &mut dyn FnMut(Progress) -> Result<(), Error>,
     ) -> Result<Summary, Error> {
-        let Self { plan, models, place, operator, devices, enrolled, enrolling } = self;
+        let Self { plan, models, place, operator, devices, onboarded, enrolled, enrolling } = self;
         let metrics = Arc::new(Metrics::default());
         let link = Link::new(&place, plan.connections, Arc::clone(&metrics));
         let crew = Crew::new(plan, models, devices, link, Arc::clone(stop));
@@ -152,6 +214,7 @@ impl<'f> Fleet<'f> {
         Ok(Summary::new(&Facts {
             plan,
             server: place.url(),
+            onboarded,
             enrolled,
             enrolling,
             life,
@@ -161,4 +224,11 @@ impl<'f> Fleet<'f> {
             known: &known,
         }))
     }
+}
+
+fn check(plan: &Plan, models: &[Model]) -> Result<(), Error> {
+    if models.is_empty() || plan.devices == 0 {
+        return Err(Error::object("a fleet")("it has no devices"));
+    }
+    Ok(())
 }

@@ -64,7 +64,8 @@ impl Factory {
             flash: SharedStorage::new(&self.0),
             name: name.clone(),
         };
-        let mut device = model.wake(model.flash.clone(), Seed(0), 0, &mut Numbers::new(0))?;
+        let (nobody, first) = (ueid(Seed(0), 0)?, &mut Numbers::new(0));
+        let mut device = model.wake(model.flash.clone(), key(Seed(0), 0)?, nobody, first)?;
         let manifest = device.install(release, None, unix_now());
         manifest.map_err(|error| refused(format!("a device does not install it: {error:?}")))?;
         let booted = device.boot(unix_now()).map_err(|error| refused(format!("{error:?}")))?;
@@ -83,11 +84,16 @@ impl Model {
         &self.name
     }
 
-    /// A device as it is switched on for the first time.
-    pub(crate) fn make(&self, plan: &Plan, number: u32) -> Result<SimDevice, Error> {
+    /// Whose releases its devices obey when they leave the factory, encoded.
+    pub(crate) fn authorities(&self) -> Vec<u8> {
+        self.authorities.to_bytes()
+    }
+
+    /// A device as it is switched on for the first time, with the name that evidence calls it by.
+    pub(crate) fn make(&self, plan: &Plan, number: u32, ueid: Ueid) -> Result<SimDevice, Error> {
         let seed = Seed(plan.seed);
         let mut numbers = Numbers::new(seed.number("jitter", u64::from(number)));
-        let device = self.wake(self.flash.clone(), seed, number, &mut numbers)?;
+        let device = self.wake(self.flash.clone(), key(seed, number)?, ueid, &mut numbers)?;
         let timing = device_core::Timing {
             attest: milliseconds(plan.attest),
             poll: milliseconds(plan.poll),
@@ -101,20 +107,19 @@ impl Model {
     pub(crate) fn wake(
         &self,
         storage: SharedStorage,
-        seed: Seed,
-        number: u32,
+        key: crypto::SigningKey,
+        ueid: Ueid,
         numbers: &mut Numbers,
     ) -> Result<Device<SharedStorage>, Error> {
         let identity = Identity {
-            ueid: ueid(seed, number)?,
+            ueid,
             vendor: self.vendor,
             class: self.class,
             debug: DebugStatus::Disabled,
             components: self.components.clone(),
             layout: device_core::Layout::InTurn,
         };
-        let credentials =
-            Credentials { identity, authorities: self.authorities.clone(), key: key(seed, number)? };
+        let credentials = Credentials { identity, authorities: self.authorities.clone(), key };
         Device::power_up(storage, credentials, &numbers.next().to_be_bytes())
             .map_err(|error| Error::object("a simulated device does not start")(format!("{error:?}")))
     }
@@ -137,17 +142,20 @@ pub(crate) fn group(plan: &Plan) -> String {
     format!("sim-{}", plan.seed)
 }
 
-fn device_name(plan: &Plan, number: u32) -> String {
+/// What people call a device, and its factory in its serial number.
+pub(crate) fn device_name(plan: &Plan, number: u32) -> String {
     format!("sim-{}-{number:06}", plan.seed)
 }
 
-fn ueid(seed: Seed, number: u32) -> Result<Ueid, Error> {
+/// How evidence calls a device that is enrolled by hand.
+pub(crate) fn ueid(seed: Seed, number: u32) -> Result<Ueid, Error> {
     let bytes = seed.bytes("ueid", u64::from(number));
     let random = bytes.as_bytes().get(..UEID_RANDOM).unwrap_or_default();
     Ueid::new(&[&[UEID_RAND], random].concat()).ok_or("it has no length").map_err(Error::object("a UEID"))
 }
 
-fn key(seed: Seed, number: u32) -> Result<crypto::SigningKey, Error> {
+/// The key that a device attests with.
+pub(crate) fn key(seed: Seed, number: u32) -> Result<crypto::SigningKey, Error> {
     seed.key("device", u64::from(number))
 }
 

@@ -20,6 +20,10 @@ impl Operator {
         Self { client }
     }
 
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+
     /// Devices of a group that are in service, by UEID.
     pub(crate) fn devices(&self, group: &str) -> Result<BTreeMap<String, api::Device>, Error> {
         let mut devices = BTreeMap::new();

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     device::{Change, Standing},
     metrics::{Exchange, Latency, Metrics},
+    onboarding::Onboarded,
     scenario::Plan,
 };
 
@@ -26,6 +27,8 @@ pub struct Summary {
     pub devices: u32,
     /// What they are made from; the same seed gives the same devices.
     pub seed: u64,
+    /// How they came from their factory to the operator, where they began there.
+    pub onboarded: Option<Onboarded>,
     /// How many of them were enrolled now, and how long that took in seconds.
     pub enrolled: u64,
     /// Seconds that enrolling took.
@@ -99,6 +102,7 @@ pub struct Changed {
 pub(crate) struct Facts<'f> {
     pub(crate) plan: &'f Plan,
     pub(crate) server: &'f str,
+    pub(crate) onboarded: Option<Onboarded>,
     pub(crate) enrolled: usize,
     pub(crate) enrolling: Duration,
     pub(crate) life: Duration,
@@ -127,6 +131,7 @@ impl Summary {
             server: facts.server.to_owned(),
             devices: plan.devices,
             seed: plan.seed,
+            onboarded: facts.onboarded.clone(),
             enrolled: facts.enrolled as u64,
             enrolling_s: facts.enrolling.as_secs_f64(),
             life_s: facts.life.as_secs_f64(),

@@ -15,6 +15,7 @@ use trust::{DraftImage, ReleaseDraft};
 
 use super::{
     model::{Factory, Model},
+    onboarding::Manufacturer,
     operator::Operator,
     report::{self, Summary},
     seed::{Numbers, Seed},
@@ -43,6 +44,8 @@ pub struct WorldPlan {
     pub poll: Duration,
     /// Between two attestations of a device.
     pub attest: Duration,
+    /// Whether its server makes devices and onboards them.
+    pub onboard: bool,
 }
 
 /// A server of our own, which ends with this.
@@ -51,6 +54,7 @@ pub struct World {
     author: Author,
     place: ServerPlace,
     operator: Operator,
+    manufacturer: Manufacturer,
     server: Process,
     // Last, so that the server has ended when its data goes.
     _folder: Folder,
@@ -73,6 +77,11 @@ const LISTENING: &str = "listening on ";
 /// More attestations a minute than a device makes that has its period, for boots and trials.
 const SPARE_ATTESTATIONS: u64 = 20;
 
+/// What the server does that makes devices and onboards them: everything.
+const ROLES: [&str; 6] = ["verifier", "update", "manage", "manufacturer", "rendezvous", "owner"];
+/// A limit that no fleet comes near.
+const NO_LIMIT: &str = "1000000";
+
 /// A release of a world.
 #[derive(Clone, Copy, Debug)]
 struct Version {
@@ -93,8 +102,10 @@ impl World {
         let mut server = start_server(&plan, &data, &folder)?;
         let address = listening_on(&mut server, stop)?;
         let reached = reach_server(&mut server, &data, &format!("https://{address}"), stop)?;
+        let manufacturer = Manufacturer::of(&reached.place, reached.client.clone());
         let operator = Operator::new(reached.client);
-        let world = Self { author, place: reached.place, operator, server, _folder: folder, plan };
+        let place = reached.place;
+        let world = Self { author, place, operator, manufacturer, server, _folder: folder, plan };
         world.operator.put_authorities(&world.author.authorities()?.to_bytes())?;
         for model in 0..world.plan.models.len() {
             world.publish(model, FIRST)?;
@@ -142,9 +153,18 @@ impl World {
 
     /// Adds what its server needed to what came of a fleet.
     pub fn complete(&self, summary: &mut Summary) {
-        let server = self.server.id().to_string();
+        let server = self.server().to_string();
         summary.server_peak_kib = report::peak_memory(&server);
         summary.server_cpu_s = report::cpu_seconds(&server);
+    }
+
+    pub(crate) fn manufacturer(&self) -> &Manufacturer {
+        &self.manufacturer
+    }
+
+    /// Id of the server's process.
+    pub(crate) fn server(&self) -> u32 {
+        self.server.id()
     }
 
     pub(crate) fn operator(&self) -> &Operator {
@@ -223,6 +243,11 @@ fn start_server(plan: &WorldPlan, data: &Path, folder: &Folder) -> Result<Proces
     let a_minute = 60 / plan.attest.as_secs().max(1) + SPARE_ATTESTATIONS;
     command.args(["--poll-interval", &format!("{}s", plan.poll.as_secs().max(1))]);
     command.args(["--period", "1s", "--attestations-a-minute", &a_minute.to_string()]);
+    if plan.onboard {
+        command.args(ROLES.iter().flat_map(|role| ["--role", role]));
+        // All devices, and the server that registers with itself, have one address.
+        command.args(["--onboarding-sessions-a-minute", NO_LIMIT, "--onboarding-sessions-at-once", NO_LIMIT]);
+    }
     Process::start("server", command, folder.root())
 }
 
