@@ -62,20 +62,22 @@ const FLOOR: &str = "es256";
 /// An aim, in words and in bytes.
 type Aim = Option<(&'static str, u64)>;
 
-const IMAGES: [(&str, &str, Aim); 5] = [
+const IMAGES: [(&str, &str, Aim); 6] = [
     ("bare", "start-up, allocator and measuring", None),
     (FLOOR, "one ES256 signature checked", None),
     ("verify", "a manifest authenticated, not decoded", Some(("≤ 32 KB of text", 32 * 1024))),
     ("update", "verified, installed, started; no dependencies, no decryption", None),
     ("dependencies", "the same with dependencies; no decryption", Some(("≤ 64 KB of text", 64 * 1024))),
+    ("onboard", "made by a manufacturer (DI), found (TO1) and taken over (TO2) by FDO", None),
 ];
 
 const TITLE: &str = "Device code";
 
 const METHOD: &str = "The libraries built for a Cortex-M3 (thumbv7m, optimised for size), run under QEMU. `verify` \
     finds out who signed a release and that its manifest is the one signed, before anything of it is read; the images after it also \
-    decode and believe it, install it into one of two slots in RAM and start it. All but the first refuse what was changed. ES256 and \
-    SHA-256 only. Text and constants are the sections of the executable. The stack is painted at start-up and read afterwards; \
+    decode and believe it, install it into one of two slots in RAM and start it. `onboard` hears the recorded answers of \
+    all servers of FDO and keeps nothing. All but the first refuse what was changed. ES256 and SHA-256 only, but for `onboard`, \
+    which also encrypts. Text and constants are the sections of the executable. The stack is painted at start-up and read afterwards; \
     the heap counts the most bytes that were asked for at one time. The compiler matters here, the machine does not.";
 
 #[cfg(test)]

@@ -52,8 +52,9 @@ pub(crate) fn check(json: bool) -> Result<String> {
         Err(missing) => bail!("{missing}"),
     };
     let mut images = Vec::new();
-    for (name, budget) in budgets {
-        let measured = measure(&toolchain, &folder, &name).with_context(|| format!("image {name}"))?;
+    for (name, (budget, features)) in budgets {
+        let measured =
+            measure(&toolchain, &folder, &name, &features).with_context(|| format!("image {name}"))?;
         images.push(Image { name, measured, budget });
     }
     let faults: Vec<String> = images.iter().flat_map(Image::faults).collect();
@@ -67,8 +68,8 @@ pub(crate) fn check(json: bool) -> Result<String> {
     Ok(if json { serde_json::to_string(&Outcome::Images(images))? } else { table(&images) })
 }
 
-/// The budget of each image, from the manifest of the firmware.
-fn budgets(folder: &Path) -> Result<BTreeMap<String, Sizes>> {
+/// The budget of each image and the features that it needs, from the manifest of the firmware.
+fn budgets(folder: &Path) -> Result<BTreeMap<String, (Sizes, Vec<String>)>> {
     #[derive(Deserialize)]
     struct Metadata {
         packages: Vec<Package>,
@@ -82,6 +83,8 @@ fn budgets(folder: &Path) -> Result<BTreeMap<String, Sizes>> {
     struct Target {
         name: String,
         kind: Vec<String>,
+        #[serde(default, rename = "required-features")]
+        features: Vec<String>,
     }
     #[derive(Deserialize)]
     struct Table {
@@ -94,19 +97,24 @@ fn budgets(folder: &Path) -> Result<BTreeMap<String, Sizes>> {
         .context("running cargo metadata")?;
     let metadata: Metadata = serde_json::from_slice(&output.stdout).context("reading cargo metadata")?;
     let package = metadata.packages.into_iter().next().context("the firmware has no package")?;
-    let budgets = package.metadata.budget;
-    for target in package.targets.iter().filter(|target| target.kind.iter().any(|kind| kind == "bin")) {
-        if !budgets.contains_key(&target.name) {
-            bail!("image {} has no budget in device/firmware/Cargo.toml", target.name);
+    let mut budgets: BTreeMap<_, _> =
+        package.metadata.budget.into_iter().map(|(name, budget)| (name, (budget, Vec::new()))).collect();
+    for target in package.targets {
+        match budgets.get_mut(&target.name) {
+            Some((_, features)) => *features = target.features,
+            None if target.kind.iter().any(|kind| kind == "bin") => {
+                bail!("image {} has no budget in device/firmware/Cargo.toml", target.name);
+            }
+            None => {}
         }
     }
     Ok(budgets)
 }
 
 /// Builds one image, runs it, and reads how large it is and how much memory it says that it took.
-fn measure(toolchain: &Toolchain, folder: &Path, name: &str) -> Result<Sizes> {
+fn measure(toolchain: &Toolchain, folder: &Path, name: &str, features: &[String]) -> Result<Sizes> {
     let built = toolchain
-        .command(folder, "build", name)
+        .command(folder, "build", name, features)
         .arg("--message-format=json-render-diagnostics")
         .stderr(Stdio::inherit())
         .output()
@@ -122,7 +130,11 @@ fn measure(toolchain: &Toolchain, folder: &Path, name: &str) -> Result<Sizes> {
     let file = std::fs::read(&executable).with_context(|| format!("reading {executable}"))?;
     let section = |name| elf::section_size(&file, name).with_context(|| format!("no section {name}"));
 
-    let ran = toolchain.command(folder, "run", name).arg("--quiet").output().context("running cargo run")?;
+    let ran = toolchain
+        .command(folder, "run", name, features)
+        .arg("--quiet")
+        .output()
+        .context("running cargo run")?;
     let said = String::from_utf8_lossy(&ran.stdout);
     if !ran.status.success() {
         bail!("it failed ({}): {said}{}", ran.status, String::from_utf8_lossy(&ran.stderr));

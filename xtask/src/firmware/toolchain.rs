@@ -48,9 +48,10 @@ impl Toolchain {
     }
 
     /// `cargo build` or `cargo run` of one image.
-    pub(super) fn command(self, folder: &Path, verb: &str, image: &str) -> Command {
+    pub(super) fn command(self, folder: &Path, verb: &str, image: &str, features: &[String]) -> Command {
         let mut command = cargo(folder);
         command.args([verb, "--release", "--locked", "--target", TARGET, "--bin", image]);
+        command.args(features.iter().flat_map(|feature| ["--features", feature]));
         if self == Self::Debian {
             command
                 .args(["-Z", "build-std=core,alloc"])
