@@ -22,6 +22,7 @@ mod lab;
 mod load;
 mod machine;
 mod mud_compile;
+mod onboarding;
 mod policy_move;
 mod report;
 mod resolver;
@@ -60,7 +61,7 @@ impl Effort {
 /// A measurement and its name for `--only`.
 type Measurement = (&'static str, fn(Effort) -> Result<Section>);
 
-const MEASUREMENTS: [Measurement; 17] = [
+const MEASUREMENTS: [Measurement; 21] = [
     ("attestation", attestation::measure),
     ("attestation-peers", attestation_peers::measure),
     ("verifier", verifier::measure),
@@ -68,6 +69,10 @@ const MEASUREMENTS: [Measurement; 17] = [
     ("suit-peers", suit_peers::measure),
     ("callgrind", callgrind::measure),
     ("device-code", device_code::measure),
+    ("onboarding", onboarding::measure_full),
+    ("onboarding-peer", onboarding::measure_beside_peer),
+    ("onboarding-vouchers", onboarding::measure_stored),
+    ("onboarding-registration", onboarding::measure_registration),
     ("mud", mud_compile::measure),
     ("policy-move", policy_move::measure),
     ("forwarding", forwarding::measure),
