@@ -45,6 +45,16 @@ impl Tpm {
         Some(tpm)
     }
 
+    /// Where it is, as its users are told.
+    pub fn address(&self) -> String {
+        format!("swtpm:path={}", self.socket().display())
+    }
+
+    /// The socket that it listens on.
+    pub fn socket(&self) -> PathBuf {
+        self.path("tpm")
+    }
+
     /// Runs a tool against the TPM in the TPM's folder, and drops what it left in the TPM's memory.
     pub fn run(&self, tool: &str, arguments: &str) {
         self.tool(tool, arguments);
@@ -54,6 +64,19 @@ impl Tpm {
     /// A file that a tool wrote.
     pub fn read(&self, name: &str) -> Vec<u8> {
         std::fs::read(self.path(name)).unwrap_or_else(|e| panic!("{name}: {e}"))
+    }
+
+    /// A file for a tool.
+    pub fn write(&self, name: &str, content: &[u8]) {
+        std::fs::write(self.path(name), content).unwrap_or_else(|e| panic!("{name}: {e}"));
+    }
+
+    /// Runs a tool that must fail, and gives what it said.
+    pub fn fails(&self, tool: &str, arguments: &str) -> String {
+        let (is_done, said) = self.try_tool(tool, arguments);
+        assert!(!is_done, "{tool} {arguments}");
+        self.tool("tpm2_flushcontext", "-t");
+        said
     }
 
     /// Makes an attestation key: the context `NAME.ctx` for tools, its public area `NAME.pub`, its name `NAME.name`, its
@@ -99,14 +122,18 @@ impl Tpm {
     }
 
     fn tool(&self, tool: &str, arguments: &str) {
+        let (is_done, said) = self.try_tool(tool, arguments);
+        assert!(is_done, "{tool} {arguments}: {said}");
+    }
+
+    fn try_tool(&self, tool: &str, arguments: &str) -> (bool, String) {
         let output = Command::new(tool)
             .args(arguments.split_whitespace())
             .current_dir(self.folder.path())
-            .env("TPM2TOOLS_TCTI", format!("swtpm:path={}", self.path("tpm").display()))
+            .env("TPM2TOOLS_TCTI", self.address())
             .output()
             .unwrap_or_else(|e| panic!("{tool}: {e}"));
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{tool} {arguments}: {said}");
+        (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
     }
 }
 

@@ -23,6 +23,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("sextant-api", 5),
     ("sextant-fdo-http", 5),
     ("sextant-rules", 5),
+    ("sextant-tpm", 5),
     ("sextant-server", 6),
     ("sextant-gateway", 6),
     ("sextant-agent", 6),
