@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout, reason = "tests say how much they tried")]
 
 mod common;
+mod factory;
 mod owner;
 #[path = "../../../services/fdo-http/tests/common/mod.rs"]
 mod party;
@@ -11,7 +12,7 @@ use std::{
     fs,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
-    process::{Command, Output, Stdio},
+    process::Stdio,
     thread,
     time::Instant,
 };
@@ -19,56 +20,16 @@ use std::{
 use common::{Bench, author, authorities, wait_until};
 use cose::Key;
 use crypto::SigningKey;
-use eat::{Evidence, Nonce};
+use factory::{Device, TARGET, evidence_of, provision, register, register_by, set_up_anew, text, waiting};
 use fdo::{
     DeviceChain, Guid, RendezvousInfo, Signer as _, Voucher,
-    provision::{ACCEPTED, Network, Provision},
+    provision::{ACCEPTED, Provision},
     service_info::{Action, ObjectId, modules::Order},
 };
-use owner::{CONTENTS, Owner, Seen};
+use owner::{CONTENTS, Owner};
 use party::{Party, directive, http, http::Misbehaviour};
-use sextant_agent::{MadeDevice, Status};
 use suit::AuthorityList;
 use x509::Certificate;
-use zeroize::Zeroizing;
-
-const TARGET: [&str; 4] = ["--vendor-domain", "maker.example", "--class", "camera"];
-
-/// A folder for a device.
-struct Device {
-    folder: tempfile::TempDir,
-}
-
-impl Device {
-    fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap() }
-    }
-
-    fn data(&self) -> PathBuf {
-        self.folder.path().join("data")
-    }
-
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_sextant-agent"));
-        command.args(arguments).arg("--data").arg(self.data()).stdin(Stdio::null());
-        command
-    }
-
-    fn agent(&self, arguments: &[&str]) -> Output {
-        self.command(arguments).output().unwrap()
-    }
-
-    fn make(&self, party: &Party, more: &[&str]) -> MadeDevice {
-        let url = party.target.to_string();
-        let output = self.agent(&[&["make", "--di", &url], &TARGET[..], more].concat());
-        assert!(output.status.success(), "{}", text(&output.stderr));
-        serde_json::from_slice(&output.stdout).unwrap()
-    }
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
 
 /// Everything below a folder, with its mode.
 fn files(folder: &Path) -> Vec<(PathBuf, u32)> {
@@ -178,76 +139,6 @@ fn a_device_that_is_killed_while_it_is_made_is_made_or_is_not() {
     }
     println!("killed {steps} times: {made} were made, {blank} were not and could be after");
     assert!(blank > 0, "no kill came in time");
-}
-
-/// Who a device is to become, found as it was before.
-fn set_up_anew(party: &Party) {
-    let next = RendezvousInfo { directives: vec![directive(&party.target, &[])] };
-    party.state().becomes = Some((Guid([7; 16]), next));
-}
-
-/// The owner registers the device where the device looks.
-fn register(party: &Party, made: &MadeDevice) {
-    register_by(party, made.guid.parse().unwrap(), &party::owner());
-}
-
-fn register_by(party: &Party, guid: Guid, key: &SigningKey) {
-    let voucher = party.voucher(&guid);
-    let owned = Voucher::decode(&voucher).unwrap().claim(&key.key(), DeviceChain::OfManufacturer).unwrap();
-    let (client, pins, addresses) = (fdo_http::Client::default(), fdo::Pins::default(), [party.address()]);
-    fdo_http::register(&client, &party.target, &pins, &owned, &addresses, 600, key).unwrap();
-}
-
-/// Something that a server's certificate may descend from.
-fn anchor(party: &Party) -> Vec<u8> {
-    party.authority.clone()
-}
-
-fn provision(party: &Party) -> Provision {
-    let network =
-        Network { ssid: "plant".into(), password: Some(Zeroizing::new("hunter2-of-the-plant".into())) };
-    Provision {
-        server: "https://server.example:8443".into(),
-        server_anchors: vec![anchor(party)],
-        authorities: Some(authorities(&author()).to_bytes()),
-        update_server_key: Some(Key::from_public(author().public_key()).encode()),
-        result_key: None,
-        gateway: Some("http://192.0.2.1:8480".into()),
-        networks: vec![network],
-    }
-}
-
-/// A device that waits for its owner, who will do this with it.
-fn waiting(party: &Party, owner: &Owner) -> (Device, MadeDevice) {
-    let device = Device::new();
-    let made = device.make(party, &[]);
-    register(party, &made);
-    set_up_anew(party);
-    party.state().script = Box::new(owner.clone());
-    (device, made)
-}
-
-impl Device {
-    fn status(&self) -> Status {
-        serde_json::from_slice(&fs::read(self.data().join("status.json")).unwrap_or_default())
-            .unwrap_or_default()
-    }
-
-    fn credential(&self) -> Vec<u8> {
-        fs::read(self.data().join("fdo/credential.cbor")).unwrap()
-    }
-
-    /// Why the newest attempt failed.
-    fn failure(&self) -> Option<String> {
-        self.status().onboarding.and_then(|onboarding| onboarding.failure)
-    }
-}
-
-fn evidence_of(made: &MadeDevice, seen: &Seen) -> eat::EvidenceClaims {
-    let evidence = Evidence::decode(seen.evidence.as_ref().unwrap()).unwrap();
-    let nonce = Nonce::new(&seen.binding.unwrap()).unwrap();
-    let key = Key::decode(&made.key.0).unwrap().public().clone();
-    evidence.verify(&key, &nonce).unwrap().into_claims()
 }
 
 #[test]

@@ -1,4 +1,5 @@
 //! An owner as devices meet it: it wants evidence, gives what a device needs, and does what else a test says.
+#![allow(dead_code, reason = "each test file uses its part")]
 
 use std::{
     collections::HashMap,
