@@ -34,11 +34,6 @@ impl Channel {
         Ok(Self { stream: stream.map_err(Error::Unreachable)? })
     }
 
-    /// Whether a resource manager stands before the TPM, which forgets what its users leave behind.
-    pub(crate) fn is_managed(&self) -> bool {
-        matches!(self.stream, Stream::Device(_))
-    }
-
     /// Sends a command, and gives the whole answer.
     pub(crate) fn transmit(&mut self, command: &[u8]) -> Result<Vec<u8>, Error> {
         let end = Instant::now() + PATIENCE;

@@ -127,7 +127,7 @@ impl Tpm {
     /// HMAC of a message with SHA-256.
     pub fn hmac(&self, key: &WrappedKey, message: &[u8]) -> Result<Digest, Error> {
         let mac = self.with_key(key, |session, handle| session.hmac(handle, message))?;
-        Digest::new(HashAlgorithm::Sha256, &mac).ok_or(Error::NotAKey)
+        Ok(Digest::new(HashAlgorithm::Sha256, &mac).expect("as long as SHA-256 is"))
     }
 
     fn with_key<T>(

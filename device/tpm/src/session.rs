@@ -76,9 +76,7 @@ impl Session {
 
     fn call<T>(&mut self, command: &Command, read: fn(&[u8]) -> Result<T, Error>) -> Result<T, Error> {
         match self.ask(command, read) {
-            Err(Error::Refused { code, .. })
-                if code.error() == ResponseCode::OBJECT_MEMORY && !self.channel.is_managed() =>
-            {
+            Err(Error::Refused { code, .. }) if code.error() == ResponseCode::OBJECT_MEMORY => {
                 self.make_room()?;
                 self.ask(command, read)
             }
@@ -87,7 +85,7 @@ impl Session {
     }
 
     /// Without a resource manager, what a program that was killed had loaded stays in the TPM's memory. Nobody else uses the
-    /// TPM while this connection is open.
+    /// TPM while this connection is open. Behind a resource manager there is nothing of others to be seen.
     fn make_room(&mut self) -> Result<(), Error> {
         let handles = self.ask(&Command::transient_handles(response::MAX_HANDLES), response::handles)?;
         for handle in handles {

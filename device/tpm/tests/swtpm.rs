@@ -259,6 +259,13 @@ fn a_tpm_that_wants_to_be_asked_again_is_and_one_that_is_not_there_is_told() {
     let error = tpm.sign(&key, b"message").unwrap_err();
     assert_eq!(error.to_string(), "the TPM refuses TPM2_Sign: TPM_RC_RETRY (0x922)");
 
+    relay.change(|_, answer| Some(answer));
+    // Nor does it make keys for whoever does not know the password of the owner hierarchy.
+    software.run("tpm2_changeauth", "-c o secret");
+    let error = tpm.make(KeyKind::Signing).unwrap_err();
+    assert_eq!(error.code(), "tpm-refused");
+    assert!(error.to_string().contains("TPM2_CreatePrimary: TPM_RC_BAD_AUTH"), "{error}");
+
     let nowhere = tempfile::tempdir().unwrap();
     for address in ["device:nothing", "swtpm:path=nothing"] {
         let address = address.replace("nothing", nowhere.path().join("tpm").to_str().unwrap());

@@ -3,7 +3,7 @@
 use core::fmt;
 
 use cbor::{Reader, Writer};
-use crypto::{Digest, HashAlgorithm, hmac_verify};
+use crypto::{Digest, HashAlgorithm, constant_time_eq, hmac_verify};
 
 use crate::{Error, Feature};
 
@@ -40,6 +40,11 @@ impl Hmac {
         Self(crypto::hmac(algorithm, secret, header))
     }
 
+    /// One that was computed where the secret is, by SHA-256 or SHA-384; the protocol has no other.
+    pub fn new(mac: Digest) -> Option<Self> {
+        ALGORITHMS.contains(&mac.algorithm()).then_some(Self(mac))
+    }
+
     pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
         read(reader, HashAlgorithm::hmac_cose_id).map(Self)
     }
@@ -53,6 +58,12 @@ impl Hmac {
         self.0.algorithm()
     }
 
+    /// Whether it is the same as another; takes constant time.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.algorithm() == other.algorithm() && constant_time_eq(self.0.as_bytes(), other.0.as_bytes())
+    }
+
     /// Whether it is that of the bytes by this secret; takes constant time.
     #[must_use]
     pub fn is_of(&self, secret: &[u8], header: &[u8]) -> bool {
@@ -63,5 +74,20 @@ impl Hmac {
 impl fmt::Debug for Hmac {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Hmac({:?})", self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_hmac_made_elsewhere_is_the_one_made_here_or_it_is_not() {
+        let here = Hmac::of(HashAlgorithm::Sha256, b"secret", b"header");
+        let made = |secret: &[u8], algorithm| Hmac::new(crypto::hmac(algorithm, secret, b"header"));
+        assert!(made(b"secret", HashAlgorithm::Sha256).unwrap().is_same(&here));
+        assert!(!made(b"other", HashAlgorithm::Sha256).unwrap().is_same(&here));
+        assert!(!made(b"secret", HashAlgorithm::Sha384).unwrap().is_same(&here));
+        assert!(made(b"secret", HashAlgorithm::Sha512).is_none());
     }
 }
