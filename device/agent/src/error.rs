@@ -52,6 +52,9 @@ pub enum Error {
     /// A key could not be made.
     #[error("no key: {0}")]
     Key(String),
+    /// The TPM did not do its part.
+    #[error("no key in the TPM ({})", .0.code())]
+    Tpm(#[source] tpm::Error),
     /// A manufacturer did not make a device of this.
     #[error("the manufacturer made no device ({})", .0.code())]
     Manufacturer(#[source] Box<fdo_http::Error>),

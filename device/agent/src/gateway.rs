@@ -1,6 +1,7 @@
 use std::{fs, net::Ipv4Addr};
 
 use api::COSE;
+use device_core::NotSigned;
 use ureq::{
     Agent,
     http::{StatusCode, header},
@@ -42,7 +43,7 @@ impl Gateway {
     }
 
     /// At each address: asks for a nonce, has it answered, and hands the answer in.
-    pub(crate) fn admit(&self, sign: impl Fn(&[u8]) -> Vec<u8>) -> Result<(), Failure> {
+    pub(crate) fn admit(&self, sign: impl Fn(&[u8]) -> Result<Vec<u8>, NotSigned>) -> Result<(), Failure> {
         if self.bases.is_empty() {
             let base = default_route().ok_or_else(|| failed("there is no default route"))?;
             return self.admit_at(&base, &sign);
@@ -50,10 +51,16 @@ impl Gateway {
         self.bases.iter().try_for_each(|base| self.admit_at(base, &sign))
     }
 
-    fn admit_at(&self, base: &str, sign: impl Fn(&[u8]) -> Vec<u8>) -> Result<(), Failure> {
+    fn admit_at(
+        &self,
+        base: &str,
+        sign: impl Fn(&[u8]) -> Result<Vec<u8>, NotSigned>,
+    ) -> Result<(), Failure> {
         let url = format!("{base}{ADMISSION}");
         let challenge: AdmissionNonce = answer(self.agent.get(&url).call()?, StatusCode::OK)?;
         let message = sign(&challenge.nonce.0);
+        let message =
+            message.map_err(|NotSigned { code }| failed(&format!("the key does not sign: {code}")))?;
         let mut response = self.agent.post(&url).header(header::CONTENT_TYPE, COSE).send(&message[..])?;
         match response.status() {
             StatusCode::NO_CONTENT => Ok(()),

@@ -12,6 +12,7 @@ mod file_source;
 mod files;
 mod gateway;
 mod http;
+mod keys;
 mod onboarding;
 mod options;
 mod outbox;

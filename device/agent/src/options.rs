@@ -9,14 +9,16 @@ sextant-agent [run] --server URL --ca FILE --data DIR [--gateway URL|none]... [-
 sextant-agent init --data DIR --authorities FILE [--ueid HEX] [--layout ab|swap] [--decryption-key FILE]...
                    [--shared-key FILE]... [--update-server-key FILE] [TARGET]
                                                                            make the device's keys, print what to enrol
-sextant-agent make --di URL --data DIR [--ca FILE] [--info TEXT] [--serial TEXT] [--authorities FILE] [TARGET, options of init]
-                                                                           become a device of a manufacturer (FDO)
+sextant-agent make --di URL --data DIR [--tpm TPM] [--ca FILE] [--info TEXT] [--serial TEXT] [--authorities FILE]
+                   [TARGET, options of init]                               become a device of a manufacturer (FDO)
 sextant-agent onboard --data DIR [--once] [--again] [OWNER] [TARGET]         find the owner, and be taken over
 sextant-agent install --data DIR [TARGET] FILE.suit                        install the first release in the factory
 sextant-agent uninstall --data DIR [TARGET] MANIFEST                       remove the release with this digest
 
 TARGET: --vendor-domain NAME or --vendor-id UUID, --class NAME or --class-id UUID, --component NAME[:BYTES]...
         as given to init, it need not be given again
+TPM:    where the TPM is that the device's key is made in and stays in: device:/dev/tpmrm0, swtpm:path=PATH,
+        swtpm:host=HOST,port=PORT
 OWNER:  what the owner may do while it takes the device over, beside giving it what it needs:
         [--download-dir DIR] [--download-max BYTES] [--allow-command PATH]... [--allow-upload NAME=PATH]...
 A config file holds the same options, one `name value` a line.";
@@ -108,6 +110,8 @@ pub struct MakeOptions {
     pub info: Option<String>,
     /// Its serial number; one made of its key by default.
     pub serial: Option<String>,
+    /// The TPM that its key and the secret of its HMACs are made in, and stay in; in files without.
+    pub tpm: Option<tpm::Address>,
     /// What else it is made with. Its identifier is the manufacturer's to give.
     pub device: InitOptions,
 }

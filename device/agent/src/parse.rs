@@ -19,7 +19,7 @@ struct Given {
 const DOWNLOAD_MAX: u64 = 16 << 20;
 
 /// Options that hold a value.
-const NAMES: [&str; 28] = [
+const NAMES: [&str; 29] = [
     "data",
     "server",
     "ca",
@@ -44,6 +44,7 @@ const NAMES: [&str; 28] = [
     "di",
     "info",
     "serial",
+    "tpm",
     "download-dir",
     "download-max",
     "allow-command",
@@ -251,6 +252,7 @@ impl Given {
             ca: self.take("ca").map(PathBuf::from),
             info: self.text("info")?,
             serial: self.text("serial")?,
+            tpm: self.tpm()?,
             device: InitOptions {
                 data: self.needed("data")?.into(),
                 authorities: self.take("authorities").map(PathBuf::from),
@@ -262,6 +264,11 @@ impl Given {
                 target: self.target()?,
             },
         })
+    }
+
+    fn tpm(&mut self) -> Result<Option<tpm::Address>, Error> {
+        let address = self.text("tpm")?.map(|text| text.parse()).transpose();
+        address.map_err(|error: tpm::Error| usage(format!("--tpm: {error}")))
     }
 
     fn files(&mut self, name: &str) -> Vec<PathBuf> {
@@ -342,6 +349,8 @@ mod tests {
             ("init --data d --authorities a more", "takes no \"more\""),
             ("make --data d", "--di is missing"),
             ("make --di http://maker.example --data d --ueid 01", "make has no option --ueid"),
+            ("make --di http://maker.example --data d --tpm /dev/tpmrm0", "no address of a TPM"),
+            ("init --data d --authorities a --tpm device", "init has no option --tpm"),
             ("install --data d", "needs an envelope"),
             ("uninstall --data d", "needs a manifest digest"),
             ("--data d --server s --ca c --poll-ms soon", "not a number"),

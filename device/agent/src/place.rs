@@ -18,6 +18,11 @@ impl Place<'_> {
         self.0.join("device.key")
     }
 
+    /// What only the device's TPM can make its key of; in place of the key itself.
+    pub(crate) fn tpm(&self) -> PathBuf {
+        self.0.join("device.tpm")
+    }
+
     /// Keys to decrypt with, one a file.
     pub(crate) fn keys(&self) -> PathBuf {
         self.0.join("keys")

@@ -7,8 +7,8 @@ use std::{
 
 use crypto::{Digest, PublicKey};
 use device_core::{
-    Action, Area, AuthorityUpdateError, Boot, Device, Event, Feedback, InstallError, Machine, Offer, Offered,
-    Outcome, StateError, Storage as _, Timing,
+    Action, Area, AttestError, AuthorityUpdateError, Boot, Device, Event, Feedback, InstallError, Machine,
+    NotSigned, Offer, Offered, Outcome, StateError, Storage as _, Timing,
 };
 use eat::{SignedResult, Tier};
 use suit::{EnvelopeIndex, SignedUpdateAnswer, UpdateAnswer, limits::UPDATE_NONCE_LEN};
@@ -208,6 +208,10 @@ impl<'o> Shell<'o> {
     fn try_attest(&mut self) -> Result<Event, Failure> {
         let challenge = self.server.challenge()?;
         let evidence = self.device.evidence(&challenge.nonce);
+        self.status.key_failure = match evidence {
+            Err(AttestError::Key(NotSigned { code })) => Some(code.to_owned()),
+            _ => None,
+        };
         let evidence = evidence.map_err(|error| Failure::Failed(format!("no evidence: {error:?}")))?;
         let session = self.server.attest(&challenge, &evidence)?;
         let result = session.sextant_result.ok_or_else(|| Failure::Failed("there is no result".into()))?.0;
@@ -445,7 +449,11 @@ impl<'o> Shell<'o> {
 
     /// Keeps the report of the newest attempt until it is delivered.
     fn queue_report(&mut self, action: &str) {
-        let Some(report) = self.device.report() else { return };
+        let report = match self.device.report() {
+            Ok(Some(report)) => report,
+            Ok(None) => return,
+            Err(NotSigned { code }) => return tracing::error!(code, "a report is not signed, and given up"),
+        };
         match self.outbox.push(&report, Some(action), None) {
             Ok(()) => self.queued = true,
             Err(error) => tracing::error!(%error, "a report could not be kept"),
@@ -455,7 +463,11 @@ impl<'o> Shell<'o> {
     /// Keeps the report of what the device can process, unless the server knows it.
     fn queue_capabilities(&mut self) {
         let digest = hex(self.device.capabilities_digest().as_bytes());
-        let Some(report) = self.device.capability_report() else { return };
+        let report = match self.device.capability_report() {
+            Ok(Some(report)) => report,
+            Ok(None) => return,
+            Err(NotSigned { code }) => return tracing::error!(code, "the capability report is not signed"),
+        };
         let kept = match self.outbox.told(&digest) {
             Ok(true) => return,
             Ok(false) => self.outbox.push(&report, None, Some(&digest)),

@@ -7,10 +7,7 @@ use std::{
 
 use api::Base64Url;
 use cose::{DecryptionKey, DecryptionKeys, Key, MacKey};
-use crypto::{
-    AgreementCurve, AgreementKey, Digest, HashAlgorithm, KeyWrapAlgorithm, PublicKey, SignatureAlgorithm,
-    SigningKey,
-};
+use crypto::{AgreementCurve, AgreementKey, Digest, HashAlgorithm, KeyWrapAlgorithm, PublicKey};
 use device_core::{Component, Credentials, Device, Identity, InstallError, Layout, Offered};
 use eat::{DebugStatus, Ueid};
 use serde::{Deserialize, Serialize};
@@ -20,6 +17,7 @@ use zeroize::Zeroizing;
 use crate::{
     Error, FileStorage, InitOptions, InstallOptions, TargetOptions, UninstallOptions,
     file_source::FileSource,
+    keys::{NewKey, attestation_key, make_key},
     onboarding::Onboarding,
     place::{Place, file, files_in, read, setup, write_private},
 };
@@ -85,7 +83,7 @@ pub fn init(options: &InitOptions) -> Result<Identification, Error> {
         }
     };
     let ueid = Ueid::new(&ueid).ok_or_else(|| Error::Usage("--ueid is not of 7 to 33 bytes".into()))?;
-    blank.finish(&ueid, make_key()?)
+    blank.finish(&ueid, NewKey::File(make_key()?))
 }
 
 /// A device that is not made yet, whose options were looked at.
@@ -106,8 +104,8 @@ impl<'o> Blank<'o> {
         });
         let authorities = authorities.transpose()?;
         let place = Place(data);
-        if place.key().exists() {
-            return Err(setup(&place.key())("there is a device already"));
+        if let Some(path) = [place.key(), place.tpm()].iter().find(|path| path.exists()) {
+            return Err(setup(path)("there is a device already"));
         }
         let target = Target::of(&options.target, None)?;
         let identity = IdentityFile {
@@ -122,13 +120,12 @@ impl<'o> Blank<'o> {
     }
 
     /// Writes down what the device is. Its key comes last, since its presence says that the device is made.
-    pub(crate) fn finish(self, ueid: &Ueid, key: SigningKey) -> Result<Identification, Error> {
+    pub(crate) fn finish(self, ueid: &Ueid, key: NewKey) -> Result<Identification, Error> {
         let Self { options, authorities, identity } = self;
         let place = Place(&options.data);
         let identity = IdentityFile { ueid: ueid.to_string(), ..identity };
         let identity = serde_json::to_vec_pretty(&identity).map_err(setup(&place.identity()))?;
-        let key = Key::from_secret(key).with_kid(ueid.as_bytes());
-        let secret = key.encode_secret().ok_or_else(|| setup(&place.key())("the key is not private"))?;
+        let public = Key::from_public(key.public_key()).with_kid(ueid.as_bytes()).encode();
         let encryption_key = make_decryption_keys(&place, options, ueid.as_bytes())?;
         if let Some(path) = &options.update_server_key {
             let key = read(path)?;
@@ -140,21 +137,17 @@ impl<'o> Blank<'o> {
             write_private(&place.authorities(), &authorities)?;
         }
         write_private(&place.identity(), &identity)?;
-        write_private(&place.key(), &secret)?;
+        match key {
+            NewKey::File(key) => {
+                let key = Key::from_secret(key).with_kid(ueid.as_bytes());
+                let secret = key.encode_secret();
+                let secret = secret.ok_or_else(|| setup(&place.key())("the key is not private"))?;
+                write_private(&place.key(), &secret)?;
+            }
+            NewKey::Tpm(secrets) => write_private(&place.tpm(), &secrets.encode())?,
+        }
         let encryption_key = Some(Base64Url(encryption_key));
-        Ok(Identification { ueid: ueid.to_string(), key: Base64Url(key.encode()), encryption_key })
-    }
-}
-
-/// A new key to attest with.
-pub(crate) fn make_key() -> Result<SigningKey, Error> {
-    let mut failed = None;
-    let key = SigningKey::generate(SignatureAlgorithm::Es256, &mut |bytes| {
-        failed = failed.or(getrandom::fill(bytes).err());
-    });
-    match failed {
-        Some(error) => Err(Error::Random(error)),
-        None => key.map_err(|error| Error::Key(error.to_string())),
+        Ok(Identification { ueid: ueid.to_string(), key: Base64Url(public), encryption_key })
     }
 }
 
@@ -324,15 +317,8 @@ fn credentials(data: &Path, options: &TargetOptions) -> Result<Credentials, Erro
         layout: parse_layout(stored.layout.as_deref())?,
     };
     let authorities = authorities(data)?;
-    let key = device_key(data)?;
+    let key = attestation_key(data)?;
     Ok(Credentials { identity, authorities, key })
-}
-
-/// The device's own key.
-pub(crate) fn device_key(data: &Path) -> Result<SigningKey, Error> {
-    let path = Place(data).key();
-    let key = Key::decode(&Zeroizing::new(read(&path)?)).map_err(setup(&path))?;
-    key.into_secret().ok_or_else(|| setup(&path)("the key is not private"))
 }
 
 /// The list that the device was made with, or else that its owner gave it. A device that waits for its owner obeys nobody.

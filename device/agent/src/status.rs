@@ -20,6 +20,9 @@ pub struct Status {
     pub sequence: u64,
     /// The newest answer of the verifier.
     pub attestation: Option<AttestationStatus>,
+    /// Code of why the device's key did not sign when it was asked for evidence last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_failure: Option<String>,
     /// Whether the gateway took the newest result.
     pub admitted: bool,
     /// Manifest digest and reason code of the newest refusal.

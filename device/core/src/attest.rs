@@ -7,7 +7,7 @@ use crypto::{Digest, HashAlgorithm};
 use eat::{DeviceStatus, EvidenceClaims, ManifestReference, Nonce};
 use suit::ComponentId;
 
-use crate::{Area, Device, StateError, Storage, contents::hash_area};
+use crate::{Area, Device, NotSigned, StateError, Storage, contents::hash_area, key::sign1};
 
 /// external_aad of the message with which a device proves itself to a gateway, so that it is good for nothing else.
 pub const ADMISSION_CONTEXT: &[u8] = b"sextant-admission";
@@ -38,6 +38,8 @@ pub enum AttestError<E> {
     Evidence(eat::Error),
     /// The same, of the tag that lists the measurements.
     Tag(coswid::Error),
+    /// The key did not sign.
+    Key(NotSigned),
 }
 
 impl<S: Storage> Device<S> {
@@ -92,7 +94,10 @@ impl<S: Storage> Device<S> {
                 }),
             }),
         };
-        claims.sign(&self.key, self.identity.ueid.as_bytes()).map_err(AttestError::Evidence)
+        let payload = claims.payload().map_err(AttestError::Evidence)?;
+        let envelope = EvidenceClaims::envelope(self.identity.ueid.as_bytes());
+        let message = sign1(&*self.key, &envelope, &payload).map_err(AttestError::Key)?;
+        Ok(EvidenceClaims::finish(&message))
     }
 
     /// The evidence CoSWID: one file for each component that holds anything, named as in manifests.
@@ -117,7 +122,7 @@ impl<S: Storage> Device<S> {
 
     /// The message that proves to a gateway, in answer to its nonce, that this device has the key of an attestation
     /// result: whoever sends it from an address speaks for the device there.
-    pub fn admission(&self, nonce: &[u8], result: &[u8]) -> Vec<u8> {
+    pub fn admission(&self, nonce: &[u8], result: &[u8]) -> Result<Vec<u8>, NotSigned> {
         let mut payload = MapBuilder::new();
         payload.int(ADMISSION_NONCE, |w| {
             w.bytes(nonce);
@@ -128,9 +133,7 @@ impl<S: Storage> Device<S> {
         payload.int(ADMISSION_RESULT, |w| {
             w.bytes(result);
         });
-        Sign1Builder::new()
-            .kid(self.identity.ueid.as_bytes())
-            .external_aad(ADMISSION_CONTEXT)
-            .sign(&self.key, &payload.into_bytes())
+        let builder = Sign1Builder::new().kid(self.identity.ueid.as_bytes()).external_aad(ADMISSION_CONTEXT);
+        sign1(&*self.key, &builder, &payload.into_bytes())
     }
 }

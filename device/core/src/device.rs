@@ -1,11 +1,11 @@
-use alloc::vec::Vec;
+use alloc::{boxed::Box, vec::Vec};
 
 use cose::DecryptionKeys;
-use crypto::{Digest, SigningKey};
+use crypto::Digest;
 use suit::{AuthorityList, Report, SharedKeys, Version};
 
 use crate::{
-    Bars, BootState, Dependency, Identity, Slot, Start, StateError, StateStore, Storage,
+    AttestationKey, Bars, BootState, Dependency, Identity, Slot, Start, StateError, StateStore, Storage,
     authorities::AuthorityStore,
     boot::{Installation, Unfit},
 };
@@ -25,7 +25,7 @@ pub struct Device<S> {
     pub(crate) state: StateStore,
     pub(crate) identity: Identity,
     pub(crate) authorities: AuthorityStore,
-    pub(crate) key: SigningKey,
+    pub(crate) key: Box<dyn AttestationKey>,
     pub(crate) boot_seed: Vec<u8>,
     pub(crate) running: Option<Running>,
     /// Keys that payloads are encrypted to.
@@ -44,7 +44,7 @@ pub struct Credentials {
     /// Whose manifests it obeys until that is changed: the list of the factory.
     pub authorities: AuthorityList,
     /// Its attestation key.
-    pub key: SigningKey,
+    pub key: Box<dyn AttestationKey>,
 }
 
 /// The release that runs.

@@ -1,23 +1,24 @@
 use alloc::{string::String, vec::Vec};
 
+use cose::Sign1Builder;
 use crypto::{Digest, HashAlgorithm};
 use suit::{Capabilities, ComponentCapability, Outcome, Properties, Reason, Record, Report};
 
-use crate::{Device, Fault, InstallError, Storage, platform::abilities};
+use crate::{Device, Fault, InstallError, NotSigned, Storage, key::sign1, platform::abilities};
 
 impl<S: Storage> Device<S> {
     /// The report of the newest attempt to install or to remove something, signed with the device's key: what the
     /// processor says, or why it was not asked. It says that all went well only after that is durable.
-    pub fn report(&self) -> Option<Vec<u8>> {
-        self.report.as_ref().map(|report| self.sign(report))
+    pub fn report(&self) -> Result<Option<Vec<u8>>, NotSigned> {
+        self.report.as_ref().map(|report| self.sign(report)).transpose()
     }
 
     /// What the device can process, signed, in the report of the boot of the release that runs. Nothing in recovery:
     /// a report is about a manifest.
-    pub fn capability_report(&self) -> Option<Vec<u8>> {
-        let mut report = self.boot_report.clone()?;
+    pub fn capability_report(&self) -> Result<Option<Vec<u8>>, NotSigned> {
+        let Some(mut report) = self.boot_report.clone() else { return Ok(None) };
         report.capabilities = Some(self.capabilities());
-        Some(self.sign(&report))
+        self.sign(&report).map(Some)
     }
 
     /// What the device can process.
@@ -34,8 +35,9 @@ impl<S: Storage> Device<S> {
         Digest::of(HashAlgorithm::Sha256, &report.to_bytes())
     }
 
-    fn sign(&self, report: &Report) -> Vec<u8> {
-        report.sign(&self.key, Some(self.identity.ueid.as_bytes()))
+    fn sign(&self, report: &Report) -> Result<Vec<u8>, NotSigned> {
+        let builder = Sign1Builder::new().kid(self.identity.ueid.as_bytes());
+        sign1(&*self.key, &builder, &report.to_bytes())
     }
 }
 

@@ -119,6 +119,7 @@ impl Model {
             components: self.components.clone(),
             layout: device_core::Layout::InTurn,
         };
+        let key = Box::new(key);
         let credentials = Credentials { identity, authorities: self.authorities.clone(), key };
         Device::power_up(storage, credentials, &numbers.next().to_be_bytes())
             .map_err(|error| Error::object("a simulated device does not start")(format!("{error:?}")))

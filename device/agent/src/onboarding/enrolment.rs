@@ -29,7 +29,7 @@ impl<'s> OperationalEnrolment<'s> {
         ueid: &str,
         staged: &'s RefCell<Option<Operational>>,
     ) -> Result<Self, Error> {
-        let request = certification_request(AttributeType::CommonName, ueid, &key)?;
+        let request = certification_request(AttributeType::CommonName, ueid, key.public_key(), &key)?;
         Ok(Self { key: Some(key), request, staged })
     }
 }

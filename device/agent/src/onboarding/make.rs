@@ -1,22 +1,20 @@
 use api::Base64Url;
-use crypto::{HashAlgorithm, SigningKey};
+use crypto::{HashAlgorithm, PublicKey};
 use eat::Ueid;
-use fdo::{DeviceInfo, KeyEncoding, KeyType, SoftSecrets, Target};
+use fdo::{DeviceInfo, KeyEncoding, KeyType, Signer, Target};
 use fdo_http::{Client, TlsPolicy};
 use serde::{Deserialize, Serialize};
 use x509::{AttributeType, CertificationRequestBuilder, Name};
-use zeroize::Zeroizing;
 
 use super::Onboarding;
 use crate::{
     Error, MakeOptions,
     http::certificates,
+    keys::{NewKey, Secrets},
     place::{Place, make_private_folder, write_private},
-    setup::{Blank, hex, lock, make_key},
+    setup::{Blank, hex, lock},
 };
 
-/// Bytes of the secret of a device's HMACs.
-const SECRET_LEN: usize = 32;
 /// Bytes of the key's thumbprint that a serial number is made of, where none is given.
 const SERIAL_LEN: usize = 8;
 /// What a device is, where nobody says.
@@ -54,11 +52,10 @@ pub fn make(options: &MakeOptions) -> Result<MadeDevice, Error> {
         }
     };
 
-    let key = make_key()?;
-    let mut hmac_secret = Zeroizing::new(vec![0; SECRET_LEN]);
-    getrandom::fill(&mut hmac_secret).map_err(Error::Random)?;
+    let secrets = Secrets::make(options.tpm.as_ref())?;
+    let key = secrets.public_key();
     let serial = options.serial.clone().unwrap_or_else(|| {
-        let thumbprint = cose::thumbprint(key.public_key(), HashAlgorithm::Sha256);
+        let thumbprint = cose::thumbprint(key, HashAlgorithm::Sha256);
         hex(thumbprint.as_bytes().get(..SERIAL_LEN).unwrap_or_default())
     });
     let info = DeviceInfo {
@@ -66,20 +63,25 @@ pub fn make(options: &MakeOptions) -> Result<MadeDevice, Error> {
         encoding: KeyEncoding::X509,
         serial: serial.clone(),
         info: options.info.clone().unwrap_or_else(|| INFO.to_owned()),
-        request: certification_request(AttributeType::SerialNumber, &serial, &key)?,
+        request: certification_request(AttributeType::SerialNumber, &serial, key, secrets.as_dyn())?,
     };
-    let secrets = SoftSecrets { key, hmac_secret };
     let client = Client { tls, ..Client::default() };
-    let credential = fdo_http::make_device(&client, &target, info, &secrets)
+    let credential = fdo_http::make_device(&client, &target, info, secrets.as_dyn())
         .map_err(|error| Error::Manufacturer(Box::new(error)))?;
 
     let guid = credential.guid;
     let place = Place(data);
     make_private_folder(&place.fdo())?;
-    write_private(&place.hmac_secret(), &secrets.hmac_secret)?;
+    let key = match secrets {
+        Secrets::Files(secrets) => {
+            write_private(&place.hmac_secret(), &secrets.hmac_secret)?;
+            NewKey::File(secrets.key)
+        }
+        Secrets::Tpm(secrets) => NewKey::Tpm(secrets),
+    };
     Onboarding { credential, given: None, authorities: None }.save(data)?;
     let ueid = Ueid::new(&guid.ueid()).ok_or_else(|| Error::Key("a GUID makes no UEID".into()))?;
-    let made = blank.finish(&ueid, secrets.key)?;
+    let made = blank.finish(&ueid, key)?;
     Ok(MadeDevice {
         guid: guid.to_string(),
         ueid: made.ueid,
@@ -93,10 +95,13 @@ pub fn make(options: &MakeOptions) -> Result<MadeDevice, Error> {
 pub(super) fn certification_request(
     attribute: AttributeType,
     text: &str,
-    key: &SigningKey,
+    key: &PublicKey,
+    signer: &(impl Signer + ?Sized),
 ) -> Result<Vec<u8>, Error> {
     let name = Name::new(&[(attribute, text)]);
     let name = name.map_err(|error| Error::Usage(format!("{text} is no name for a certificate: {error}")))?;
-    let request = CertificationRequestBuilder::new(name, key.public_key()).sign(key);
-    Ok(request.map_err(|error| Error::Key(error.to_string()))?.as_der().to_vec())
+    let request = CertificationRequestBuilder::new(name, key);
+    let signature = signer.sign(&request.to_be_signed());
+    let signature = signature.map_err(|fault| Error::Key(fault.code().to_owned()))?;
+    Ok(request.assemble(&signature).map_err(|error| Error::Key(error.to_string()))?.as_der().to_vec())
 }

@@ -6,11 +6,10 @@ use std::{
 
 use crypto::{Digest, HashAlgorithm};
 use device_core::{Area, Boot, Device};
-use fdo::{DEFAULT_DELAY, SoftSecrets};
+use fdo::DEFAULT_DELAY;
 use fdo_http::{Client, Finding, find_owner};
 use serde::Serialize;
 use suit::AuthorityList;
-use zeroize::Zeroizing;
 
 use super::{
     Onboarding,
@@ -20,9 +19,10 @@ use super::{
 };
 use crate::{
     Error, FileStorage, ModuleOptions, OnboardOptions, OnboardingStatus, RunOptions, Status,
+    keys::Secrets,
     payload::Payload,
     place::{Place, read, setup},
-    setup::{device_key, lock, unix_now, wake},
+    setup::{lock, unix_now, wake},
 };
 
 /// How long it sleeps at a time, to look after the program of the release in between.
@@ -111,7 +111,7 @@ struct Wanted<'o> {
 struct Search<'o> {
     wanted: Wanted<'o>,
     client: Client,
-    secrets: SoftSecrets,
+    secrets: Secrets,
     checks: Checks,
     progress: Progress,
 }
@@ -133,8 +133,7 @@ impl<'o> Search<'o> {
             let path = wanted.device.storage().path(Area::Image(running.slot, start.component));
             payload.start(path, start.arguments.as_deref());
         }
-        let hmac_secret = Zeroizing::new(read(&Place(data).hmac_secret())?);
-        let secrets = SoftSecrets { key: device_key(data)?, hmac_secret };
+        let secrets = Secrets::load(data)?;
         let checks = Checks { has_anchors: wanted.has_anchors, authorities: own_lists(&wanted)? };
         let progress = Progress { payload, status: Status::default() };
         Ok(Self { wanted, client: Client::default(), secrets, checks, progress })
@@ -164,10 +163,19 @@ impl<'o> Search<'o> {
     /// Goes through all ways once. There is a wait in it even where none of them is of use.
     fn round(&mut self, onboarding: &Onboarding) -> Result<Option<Onboarding>, Error> {
         let Self { wanted, client, secrets, checks, progress } = self;
+        if let Err(error) = secrets.check() {
+            progress.cannot_prove(&error);
+            self.tell();
+            if !self.wanted.once {
+                self.progress.nap(jittered(DEFAULT_DELAY)?);
+            }
+            return Ok(None);
+        }
+        let secrets = secrets.as_dyn();
         let session =
             Session { client, device: &wanted.device, secrets, onboarding, checks, modules: wanted.modules };
         let mut has_waited = wanted.once;
-        for finding in find_owner(client, &onboarding.credential, &*secrets) {
+        for finding in find_owner(client, &onboarding.credential, secrets) {
             match finding {
                 Finding::Candidate(candidate) => match session.run(&candidate) {
                     Ok(done) => {
@@ -212,6 +220,15 @@ impl Progress {
         if let Some(status) = &mut self.status.onboarding {
             status.failure = Some(code.to_owned());
             status.attempts += 1;
+        }
+    }
+
+    /// Nobody is asked: the device has nothing to prove itself with.
+    fn cannot_prove(&mut self, error: &tpm::Error) {
+        let code = error.code();
+        tracing::error!(code, error = error as &dyn std::error::Error, "the device cannot prove itself");
+        if let Some(status) = &mut self.status.onboarding {
+            status.failure = Some(code.to_owned());
         }
     }
 

@@ -2,7 +2,7 @@ use std::{cell::RefCell, fs, path::Path};
 
 use device_core::Device;
 use fdo::{
-    Failure, Refusal, SoftSecrets,
+    DeviceSecrets, Failure, Refusal,
     device::{Outcome, To2Options},
     service_info::{
         DeviceEngine, DeviceModule, ServiceFault,
@@ -19,7 +19,7 @@ use super::{
     provisioning::{Checks, Exchange, Provisioning},
     stored::{Given, Operational},
 };
-use crate::{FileStorage, ModuleOptions, setup::make_key};
+use crate::{FileStorage, ModuleOptions, keys::make_key};
 
 /// Bytes that a file may have which the owner asks for.
 const UPLOAD_MAX: u64 = 64 << 20;
@@ -30,7 +30,7 @@ const OS_RELEASE: &str = "/proc/sys/kernel/osrelease";
 pub(super) struct Session<'s> {
     pub(super) client: &'s Client,
     pub(super) device: &'s Device<FileStorage>,
-    pub(super) secrets: &'s SoftSecrets,
+    pub(super) secrets: &'s dyn DeviceSecrets,
     pub(super) onboarding: &'s Onboarding,
     pub(super) checks: &'s Checks,
     pub(super) modules: &'s ModuleOptions,

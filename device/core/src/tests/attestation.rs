@@ -3,7 +3,7 @@ use coswid::Tag;
 use eat::{Evidence, Nonce};
 
 use super::*;
-use crate::ADMISSION_CONTEXT;
+use crate::{ADMISSION_CONTEXT, AttestError, AttestationKey, NotSigned};
 
 fn nonce() -> Nonce {
     Nonce::new(&[7; 32]).unwrap()
@@ -79,7 +79,7 @@ fn a_device_in_recovery_attests_without_a_release_and_tells_its_refusal() {
 #[test]
 fn the_admission_message_is_bound_to_its_purpose_and_the_gateways_nonce() {
     let device = running(1);
-    let message = device.admission(b"gateway nonce", b"result");
+    let message = device.admission(b"gateway nonce", b"result").unwrap();
     let sign1 = Sign1::decode(&message).unwrap();
     let key = key(9);
     sign1.verify(key.public_key(), None, ADMISSION_CONTEXT).unwrap();
@@ -92,4 +92,33 @@ fn the_admission_message_is_bound_to_its_purpose_and_the_gateways_nonce() {
     }
     let ueid = identity().ueid.as_bytes().to_vec();
     assert_eq!(found, [(1, b"gateway nonce".to_vec()), (2, ueid), (3, b"result".to_vec())]);
+}
+
+/// A key in hardware that is gone.
+#[derive(Debug)]
+struct Gone;
+
+impl AttestationKey for Gone {
+    fn algorithm(&self) -> SignatureAlgorithm {
+        SignatureAlgorithm::Es256
+    }
+
+    fn sign(&self, _: &[u8]) -> Result<Vec<u8>, NotSigned> {
+        Err(NotSigned { code: "gone" })
+    }
+}
+
+#[test]
+fn a_device_whose_key_does_not_sign_proves_and_reports_nothing_and_installs_as_before() {
+    let credentials = Credentials { key: Box::new(Gone), ..credentials() };
+    let mut device = Device::power_up(Simulator::new(), credentials, &[1; 16]).unwrap();
+    device.boot(None).unwrap();
+    assert_eq!(device.report(), Ok(None));
+    device.install(&release(1), None, None).unwrap();
+    device.boot(None).unwrap();
+    assert!(device.running().is_some());
+    let gone = NotSigned { code: "gone" };
+    assert_eq!(device.evidence(&nonce()), Err(AttestError::Key(gone)));
+    assert_eq!(device.admission(b"nonce", b"result"), Err(gone));
+    assert_eq!((device.report(), device.capability_report()), (Err(gone), Err(gone)));
 }

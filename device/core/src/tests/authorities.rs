@@ -46,7 +46,7 @@ fn updates() -> Vec<Vec<u8>> {
 }
 
 fn wake_with(storage: Simulator) -> Result<Device<Simulator>, StateError<PowerCut>> {
-    let credentials = Credentials { identity: identity(), authorities: factory(), key: key(9) };
+    let credentials = Credentials { identity: identity(), authorities: factory(), key: Box::new(key(9)) };
     Device::power_up(storage, credentials, &[5; 16])
 }
 

@@ -78,7 +78,7 @@ pub(super) fn credentials() -> Credentials {
 
 pub(super) fn credentials_with(policy: AuthorityPolicy, entries: Vec<Authority>) -> Credentials {
     let authorities = AuthorityList::new(policy, entries).unwrap();
-    Credentials { identity: identity(), authorities, key: key(9) }
+    Credentials { identity: identity(), authorities, key: Box::new(key(9)) }
 }
 
 pub(super) fn device() -> Device<Simulator> {

@@ -167,7 +167,7 @@ fn a_clock_that_goes_back_changes_nothing() {
 fn reports_say_success_only_of_what_is_recorded_and_are_signed() {
     let mut device = running(3);
     let read = |device: &Device<Simulator>| {
-        let report = device.report().unwrap();
+        let report = device.report().unwrap().unwrap();
         let verified = SignedReport::decode(&report).unwrap().verify(key(9).public_key(), None).unwrap();
         verified.report().clone()
     };
@@ -197,9 +197,9 @@ fn reports_say_success_only_of_what_is_recorded_and_are_signed() {
 fn capabilities_are_those_that_manifests_are_admitted_by() {
     let mut device = device();
     device.boot(None).unwrap();
-    assert!(device.capability_report().is_none(), "a report is about a manifest");
+    assert!(device.capability_report().unwrap().is_none(), "a report is about a manifest");
     let device = running(3);
-    let report = device.capability_report().unwrap();
+    let report = device.capability_report().unwrap().unwrap();
     let verified = SignedReport::decode(&report).unwrap().verify(key(9).public_key(), None).unwrap();
     let told: &Capabilities = verified.report().capabilities.as_ref().unwrap();
     assert_eq!(*told, device.capabilities());

@@ -139,7 +139,8 @@ impl World {
         let key = new_key()?;
         let copy =
             SigningKey::from_bytes(key.algorithm(), &key.secret_bytes()).map_err(Error::object(name))?;
-        let credentials = Credentials { identity, authorities: self.keys.authorities()?, key: copy };
+        let credentials =
+            Credentials { identity, authorities: self.keys.authorities()?, key: Box::new(copy) };
         let device = Device::power_up(MemoryStorage::new(), credentials, &random::<16>()?);
         let device = device.map_err(|error| format!("{error:?}")).map_err(Error::object(name))?;
         let mut imagined = Imagined { name, model, ueid, device, key, result: None, violations: Vec::new() };

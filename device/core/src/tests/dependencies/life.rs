@@ -14,7 +14,7 @@ fn a_release_with_a_dependency_is_installed_started_attested_reported_and_remove
     let root = Envelope::decode(&envelope).unwrap().verify(device.authorities()).unwrap();
     assert!(suit::can_process(&told, &root).is_ok());
     device.install(&envelope, None, None).unwrap();
-    let report = device.report().unwrap();
+    let report = device.report().unwrap().unwrap();
     let report = SignedReport::decode(&report).unwrap().verify(key(9).public_key(), None).unwrap();
     let inner_bytes = inner(1, &image("config", 1));
     let inner =
@@ -136,8 +136,10 @@ fn a_dependency_stays_while_something_refers_to_it() {
     };
     assert_eq!(refers(&device), (0b110, 0b010));
     device.uninstall(&manifest_digest(&envelope), None).unwrap();
-    let report =
-        SignedReport::decode(&device.report().unwrap()).unwrap().verify(key(9).public_key(), None).unwrap();
+    let report = SignedReport::decode(&device.report().unwrap().unwrap())
+        .unwrap()
+        .verify(key(9).public_key(), None)
+        .unwrap();
     // The uninstall section of the shared one ran once, when the last that referred to it had given it up.
     let ran = report.report().entries.iter().filter(|entry| match entry {
         suit::Entry::Record(record) => {
