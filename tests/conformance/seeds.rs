@@ -176,6 +176,7 @@ fn own(decoder: &str) -> Vec<(String, Vec<u8>)> {
         "eat_psa" => psa_tokens(),
         "eat_cca" => vec![cca_token()],
         "eat_cmw" => wrappers(),
+        "tpm_answer" => tpm_answers(),
         "tpm_quote" => {
             let (attest, signature) = tpm_parts(TPM_QUOTED);
             let len = u16::try_from(attest.len()).expect("short").to_be_bytes();
@@ -622,3 +623,24 @@ const PACKETS: [&str; 3] = [
     "60000000 0010 00 40 20010db8007700000000000000000011 20010db800aa00000000000000000010
      3a00 050200000000 8000 0000 0001 0001",
 ];
+
+/// Answers of `swtpm` to each command.
+fn tpm_answers() -> Vec<Vec<u8>> {
+    macro_rules! answers {
+        ($($name:literal),*) => {
+            vec![$(include_bytes!(concat!("../../device/tpm/tests/answers/", $name)).to_vec()),*]
+        };
+    }
+    answers![
+        "primary",
+        "created",
+        "loaded",
+        "signature",
+        "sequence",
+        "updated",
+        "completed",
+        "public",
+        "flushed",
+        "handles"
+    ]
+}

@@ -9,6 +9,7 @@ use eat::{
     PsaClaims, PsaToken, SignedCmw, SignedResult, Token, TokenCheck, TokenHint, TokenKey, TokenKeys,
     TpmCollection, TpmKey, TpmPublic, UnprotectedClaims,
 };
+use tpm::{KeyKind, WrappedKey, response};
 
 use super::stranger;
 use crate::fixture::{NOW, key};
@@ -106,6 +107,32 @@ pub(super) fn tpm_quote(bytes: &[u8]) -> bool {
     let key = TpmKey::from(stranger());
     assert!(token.quote.verify(&key, &nonce, &[], &PcrValues::new()).is_err());
     true
+}
+
+/// What a TPM answers, taken as the answer to each command in turn.
+pub(super) fn tpm_answer(bytes: &[u8]) -> bool {
+    let read = [
+        response::primary(bytes).is_ok(),
+        response::loaded(bytes).is_ok(),
+        response::sequence(bytes).is_ok(),
+        response::signature(bytes).is_ok(),
+        response::completed(bytes).is_ok(),
+        response::updated(bytes).is_ok(),
+        response::flushed(bytes).is_ok(),
+        response::public(bytes).is_ok_and(|public| public.len() <= response::MAX_PART),
+        response::handles(bytes).is_ok_and(|handles| handles.iter().all(|handle| handle >> 24 == 0x80)),
+        response::created(bytes).is_ok_and(|created| {
+            for kind in [KeyKind::Signing, KeyKind::Hmac] {
+                if let Ok(key) = WrappedKey::new(kind, &created.private, &created.public) {
+                    let _on_the_curve = key.public_key();
+                }
+            }
+            true
+        }),
+    ];
+    let is_read = read.contains(&true);
+    assert!(!is_read || response::len(bytes).is_ok_and(|len| len == Some(bytes.len())));
+    is_read
 }
 
 pub(super) fn tpm_public(bytes: &[u8]) -> bool {

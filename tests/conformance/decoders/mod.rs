@@ -300,6 +300,7 @@ pub(crate) const DECODERS: &[Decoder] = &[
         levels: 0,
         folders: &["rats/cmw-draft", "rats/cmw-made", "rats/cmw-veraison"],
     },
+    Decoder { name: "tpm_answer", read: evidence::tpm_answer, loose_end: false, levels: 0, folders: &[] },
     Decoder {
         name: "tpm_quote",
         read: evidence::tpm_quote,

@@ -1,0 +1,3 @@
+#![no_main]
+
+sextant_fuzz::target!("tpm_answer");
