@@ -212,7 +212,7 @@ impl App {
         let id = DeviceId::new(&ueid).ok_or(Unanswered::NoSession)?;
         let model: String = device.info.chars().filter(|c| !c.is_control()).take(MAX_MODEL).collect();
         let name = match device.name.as_str() {
-            "" => format!("{model}-{}", hex(&ueid[ueid.len().saturating_sub(4)..])),
+            "" => format!("{model}-{}", hex(&ueid[ueid.len().saturating_sub(8)..])),
             name => name.to_owned(),
         };
         let plan = self.plan(&device).await?;
