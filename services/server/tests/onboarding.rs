@@ -577,12 +577,15 @@ fn by_hand(device: &Made, operator: &mut Site, before: &mut dyn FnMut(&mut Site,
         before(operator, (number, token.as_deref(), &message.body));
         let reply = send(operator, number, token.as_deref(), &message.body).expect(200);
         let answer = MessageType::from_number(reply.header("message-type").parse().unwrap()).unwrap();
-        token = reply.header("authorization").strip_prefix("Bearer ").map(str::to_owned);
+        let given = reply.header("authorization").strip_prefix("Bearer ").map(str::to_owned);
         let step = to2.receive(answer, &reply.body, &device.secrets, &mut engine, &mut fill).unwrap();
         told.bind(to2.binding());
         match step {
-            fdo::Step::Send(next) => message = next,
-            fdo::Step::Done(_) => return numbers,
+            fdo::Step::Send(next) => (message, token) = (next, given),
+            fdo::Step::Done(_) => {
+                assert_eq!(given, token, "the last answer repeats the token");
+                return numbers;
+            }
         }
     }
 }

@@ -80,7 +80,8 @@ async fn message(State(app): State<Shared>, Path(number): Path<u8>, request: Req
         };
     }
     match app.onboarding_message(Message { message_type, body }, token.as_deref(), from).await {
-        Ok(Answered { message, token }) => answer(StatusCode::OK, message, token),
+        // Some clients want a token in every answer of a session, and in the last one that which they brought.
+        Ok(Answered { message, token: next }) => answer(StatusCode::OK, message, next.or(token)),
         Err(unanswered) => refused(number, Some(message_type), unanswered),
     }
 }
@@ -97,7 +98,7 @@ fn answer(status: StatusCode, message: Message, token: Option<String>) -> Respon
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/cbor"));
     headers.insert("message-type", HeaderValue::from(u16::from(message.message_type.number())));
-    // Some clients want the header in every answer of a session, also the last.
+    // Some clients read no error without the header.
     let token = HeaderValue::try_from(format!("Bearer {}", token.unwrap_or_default()));
     if let Ok(mut token) = token {
         token.set_sensitive(true);
