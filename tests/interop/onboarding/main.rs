@@ -1,17 +1,20 @@
-//! Onboarding with a peer, the library go-fdo (<https://github.com/fido-device-onboard/go-fdo>): vouchers of each read by the
-//! other, and the peer's own roles against each other, which proves the driver.
+//! Onboarding with peers: vouchers of each read by the other, their devices at our servers and ours at theirs, and the peer's own
+//! roles against each other, which proves the driver.
 //!
-//! The driver is `go-fdo/`, our program over the published modules, built with `go build` into the target folder. Where there is no
-//! Go, or the modules cannot be had, everything here is skipped aloud. `go-fdo-peer SUBCOMMAND --help` lists its flags; with
-//! `--debug` it shows every message, decrypted.
+//! The first peer is the library go-fdo (<https://github.com/fido-device-onboard/go-fdo>) in every role. The driver is `go-fdo/`, our
+//! program over the published modules, built with `go build` into the target folder. Where there is no Go, or the modules cannot
+//! be had, everything with it is skipped aloud. `go-fdo-peer SUBCOMMAND --help` lists its flags; with `--debug` it shows every
+//! message, decrypted. The second is a device over the library astarte-device-fdo (`astarte.rs`).
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "each row of a matrix is said aloud")]
 
+mod astarte;
 mod device;
 mod matrix;
 mod ours;
 mod peer;
 mod peers_device;
+mod relay;
 mod resale;
 
 use std::{

@@ -1,6 +1,11 @@
 //! Our servers, in this process, as the peer's devices and owners meet them.
 
-use std::{io::Read as _, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    io::Read as _,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use serde_json::{Value, json};
 use server::{Config, OnboardingConfig, Role, Server};
@@ -15,6 +20,7 @@ pub(crate) struct Ours {
     folder: TempDir,
     admin: String,
     agent: ureq::Agent,
+    certificate: PathBuf,
     pub(crate) url: String,
 }
 
@@ -31,7 +37,8 @@ impl Ours {
         let runtime = runtime.expect("threads");
         let server = runtime.block_on(Server::start(config)).expect("a server starts");
         let admin = std::fs::read_to_string(server.admin_token()).expect("a token");
-        let pem = std::fs::read(server.certificate()).expect("a certificate");
+        let certificate = server.certificate().to_owned();
+        let pem = std::fs::read(&certificate).expect("a certificate");
         let roots = RootCerts::Specific(Arc::new(vec![Certificate::from_pem(&pem).expect("PEM")]));
         let agent = ureq::Agent::config_builder()
             .tls_config(TlsConfig::builder().root_certs(roots).build())
@@ -39,7 +46,7 @@ impl Ours {
             .build()
             .into();
         let url = format!("https://127.0.0.1:{}", server.local_addr().port());
-        Self { server: Some(server), runtime, folder, admin, agent, url }
+        Self { server: Some(server), runtime, folder, admin, agent, certificate, url }
     }
 
     /// Makes devices whose rendezvous server is at a URL.
@@ -85,6 +92,16 @@ impl Ours {
         response.body_mut().as_reader().read_to_end(&mut answer).expect("a body");
         assert_eq!(response.status(), status, "{method} {path}: {}", String::from_utf8_lossy(&answer));
         answer
+    }
+
+    /// What speaks HTTP with this server, whose certificate it believes.
+    pub(crate) fn agent(&self) -> ureq::Agent {
+        self.agent.clone()
+    }
+
+    /// The file of its certificate.
+    pub(crate) fn certificate(&self) -> &Path {
+        &self.certificate
     }
 
     pub(crate) fn get(&self, path: &str) -> Value {

@@ -14,10 +14,10 @@ use crate::{
 };
 
 /// A factory and an operator of ours, which trust each other.
-struct Site {
-    factory: Ours,
-    operator: Ours,
-    folder: TempDir,
+pub(crate) struct Site {
+    pub(crate) factory: Ours,
+    pub(crate) operator: Ours,
+    pub(crate) folder: TempDir,
 }
 
 impl Site {
@@ -25,7 +25,7 @@ impl Site {
         Self::with(|_| {})
     }
 
-    fn with(change: impl FnOnce(&mut server::OnboardingConfig)) -> Self {
+    pub(crate) fn with(change: impl FnOnce(&mut server::OnboardingConfig)) -> Self {
         // The rendezvous server is one of its own, since neither of the two can start after the other.
         let rendezvous = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = rendezvous.local_addr().expect("bound").port();
