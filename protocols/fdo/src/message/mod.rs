@@ -12,6 +12,8 @@ use core::fmt;
 use cbor::{Order, Reader, Reason, Writer};
 use crypto::SignatureAlgorithm;
 
+use crate::Nonce;
+
 pub use di::{AppStart, DeviceInfo, MAX_SERIAL_LEN, SetCredentials, SetHmac};
 pub use error::{ErrorCode, ErrorMessage, MAX_ERROR_TEXT_LEN};
 pub use to0::{AcceptOwner, HelloAck, OwnerSign};
@@ -238,4 +240,20 @@ pub(crate) fn read_body<'b, T, E: From<cbor::Error>>(
     let message = read(&mut reader)?;
     reader.end()?;
     Ok(message)
+}
+
+/// Reads a message that is a nonce.
+fn read_nonce(body: &[u8]) -> Result<Nonce, cbor::Error> {
+    read_body(body, |reader| {
+        reader.array_of(1)?;
+        Nonce::read(reader)
+    })
+}
+
+/// A message that is a nonce.
+fn write_nonce(nonce: &Nonce) -> Vec<u8> {
+    Writer::encode(|w| {
+        w.array(1);
+        nonce.write(w);
+    })
 }

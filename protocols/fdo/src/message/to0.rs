@@ -3,7 +3,7 @@ use alloc::vec::Vec;
 use cbor::{Order, Reader, Writer};
 use crypto::Digest;
 
-use super::read_body;
+use super::{read_body, read_nonce, write_nonce};
 use crate::{Failure, Nonce, Redirect, Voucher};
 
 /// The rendezvous server's nonce (section 5.3.2).
@@ -13,18 +13,12 @@ pub struct HelloAck(pub Nonce);
 impl HelloAck {
     /// Reads the message.
     pub fn decode(body: &[u8]) -> Result<Self, cbor::Error> {
-        read_body(body, |reader| {
-            reader.array_of(1)?;
-            Nonce::read(reader).map(Self)
-        })
+        read_nonce(body).map(Self)
     }
 
     /// The message.
     pub fn encode(&self) -> Vec<u8> {
-        Writer::encode(|w| {
-            w.array(1);
-            self.0.write(w);
-        })
+        write_nonce(&self.0)
     }
 }
 

@@ -7,7 +7,7 @@ use cbor::{Order, Reader, Reason, Writer};
 use cose::Sign1;
 use crypto::Digest;
 
-use super::{SigInfo, read_body};
+use super::{SigInfo, read_body, read_nonce, write_nonce};
 use crate::{
     Entry, Error, Failure, Guid, Header, Hmac, Nonce, PublicKey, RendezvousInfo,
     hash::{read_hash, write_hash},
@@ -392,18 +392,12 @@ pub struct Done(pub Nonce);
 impl Done {
     /// Reads the message.
     pub fn decode(body: &[u8]) -> Result<Self, cbor::Error> {
-        read_body(body, |reader| {
-            reader.array_of(1)?;
-            Nonce::read(reader).map(Self)
-        })
+        read_nonce(body).map(Self)
     }
 
     /// The message.
     pub fn encode(&self) -> Vec<u8> {
-        Writer::encode(|w| {
-            w.array(1);
-            self.0.write(w);
-        })
+        write_nonce(&self.0)
     }
 }
 
