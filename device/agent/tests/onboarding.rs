@@ -12,8 +12,6 @@ use std::{
     fs,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
-    process::Stdio,
-    thread,
     time::Instant,
 };
 
@@ -116,12 +114,7 @@ fn a_device_that_is_killed_while_it_is_made_is_made_or_is_not() {
     let (steps, mut made, mut blank) = (40, 0, 0);
     for step in 0..steps {
         let device = Device::new();
-        let mut child =
-            device.command(&arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        thread::sleep(whole * step / (steps - 4));
-        // It may have ended by itself.
-        let _killed = child.kill();
-        child.wait().unwrap();
+        device.killed_after(whole * step / (steps - 4), &arguments);
         let data = device.data();
         if data.join("device.key").exists() {
             made += 1;
@@ -234,8 +227,7 @@ fn a_device_that_is_killed_at_any_message_is_its_old_self_and_begins_again() {
         let before = device.credential();
         party.state().wrong = Some((number, Misbehaviour::Silent, 1));
         party.state().received.clear();
-        let mut child =
-            device.command(&arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let mut child = device.start(&arguments);
         wait_until("the message", || party.state().received.contains(&number));
         child.kill().unwrap();
         child.wait().unwrap();
@@ -272,12 +264,7 @@ fn a_device_that_is_killed_at_any_moment_is_taken_over_or_is_not() {
     for step in 0..steps {
         let (device, made) = waiting(&party, &owner);
         let before = device.credential();
-        let mut child =
-            device.command(&arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        thread::sleep(whole * step / (steps - 4));
-        // It may have ended by itself.
-        let _killed = child.kill();
-        child.wait().unwrap();
+        device.killed_after(whole * step / (steps - 4), &arguments);
         if device.credential() == before {
             waits += 1;
             // The owner may think that it has the device, which comes again under the name it had.
@@ -473,7 +460,7 @@ fn run_finds_the_owner_first_and_lives_by_what_it_gave() {
     bench.server.state().releases.push(release);
 
     let arguments = ["run", "--gateway", "none", "--attest-ms", "1000", "--poll-ms", "100"];
-    let child = device.command(&arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let child = device.start(&arguments);
     let _agent = common::Agent::of(child);
     wait_until("some attempts", || device.status().onboarding.is_some_and(|status| status.attempts >= 4));
     let status = device.status().onboarding.unwrap();

@@ -12,8 +12,6 @@ use std::{
     fs,
     os::unix::fs::{PermissionsExt as _, symlink},
     path::PathBuf,
-    process::Stdio,
-    thread,
     time::Instant,
 };
 
@@ -119,7 +117,7 @@ fn a_device_proves_itself_to_its_owner_and_attests_with_the_key_in_its_tpm() {
     let key = Key::decode(&made.key.0).unwrap().public().clone();
     let gateway = FakeGateway::start(key);
     let arguments = ["run", "--gateway", &gateway.url, "--attest-ms", "300", "--poll-ms", "100"];
-    let child = device.command(&arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let child = device.start(&arguments);
     let _agent = common::Agent::of(child);
     let is_good = || device.status().attestation.is_some_and(|attestation| attestation.status == "affirming");
     wait_until("a good attestation", is_good);
@@ -212,12 +210,7 @@ fn a_device_that_is_killed_while_it_is_made_in_a_tpm_is_made_or_is_not() {
     let (steps, mut made, mut blank) = (40, 0, 0);
     for step in 0..steps {
         let device = Device::new();
-        let mut child =
-            device.command(&arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        thread::sleep(whole * step / (steps - 4));
-        // It may have ended by itself.
-        let _killed = child.kill();
-        child.wait().unwrap();
+        device.killed_after(whole * step / (steps - 4), &arguments);
         let data = device.data();
         assert!(!data.join("device.key").exists());
         let identity = if data.join("device.tpm").exists() {

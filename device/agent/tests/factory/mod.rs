@@ -4,7 +4,9 @@
 use std::{
     fs,
     path::PathBuf,
-    process::{Command, Output, Stdio},
+    process::{Child, Command, Output, Stdio},
+    thread,
+    time::Duration,
 };
 
 use cose::Key;
@@ -47,6 +49,20 @@ impl Device {
 
     pub(crate) fn agent(&self, arguments: &[&str]) -> Output {
         self.command(arguments).output().unwrap()
+    }
+
+    /// The agent in the background, saying nothing.
+    pub(crate) fn start(&self, arguments: &[&str]) -> Child {
+        self.command(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    }
+
+    /// The agent, killed after some time, unless it ended by itself.
+    pub(crate) fn killed_after(&self, time: Duration, arguments: &[&str]) {
+        let mut child = self.start(arguments);
+        thread::sleep(time);
+        // It may have ended by itself.
+        let _killed = child.kill();
+        child.wait().unwrap();
     }
 
     pub(crate) fn make(&self, party: &Party, more: &[&str]) -> MadeDevice {
